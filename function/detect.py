@@ -1,0 +1,147 @@
+"""What every face detector shares: its interface, RetinaFace's anchors, box decoding and NMS.
+
+Frames are `(H, W, 3) uint8 BGR`; boxes are float pixels `xyxy` of the frame as it was passed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Frame = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+# Deng et al., "RetinaFace: Single-stage Dense Face Localisation in the Wild" (2019), in the three-level layout that
+# Pytorch_Retinaface and retinaface-pytorch train with: two square anchors a cell on strides 8, 16 and 32.
+ANCHORS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))
+CENTRE_VARIANCE, SIZE_VARIANCE = 0.1, 0.2
+NMS_IOU = 0.4
+# A face far larger than the largest anchor is found in parts or not at all: above about 700 px the boxes of
+# `astronaut` shrink. A second look at a small copy, whose longer side is COARSE_SIZE, finds those over LARGE_FACE px.
+COARSE_SIZE = 480
+LARGE_FACE = 300
+
+
+class DetectorError(Exception):
+    """A detector cannot be loaded: its name, weights, device or a package is not usable. One line, says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """The faces of one frame, best score first: boxes (N, 4) xyxy, scores (N,), landmarks (N, 5, 2) as x, y."""
+
+    xyxy: Floats
+    scores: Floats
+    landmarks: Floats
+
+    @classmethod
+    def none(cls) -> Faces:
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+class Detector(Protocol):
+    """A loaded face detector. `provider` names the library and backend that run it, `device` where it runs."""
+
+    name: str
+    device: str
+    provider: str
+    weights_sha256: str
+
+    def detect(self, frames: Sequence[Frame], *, threshold: float) -> list[Faces]:
+        """Find the faces that score at least `threshold` in each frame. Frames of one call may differ in size."""
+        ...
+
+
+def load_detector(
+    name: str, *, weights: str | None = None, device: str = "cpu", detect_size: int = 1920, threads: int = 0
+) -> Detector:
+    """Load a detector by name; `weights` is a file to use instead of the named download.
+
+    `detect_size` is the long side in pixels above which frames are scaled down for detection; `threads` is the number
+    of CPU threads, 0 for every core this process may use. Raises DetectorError.
+    """
+    # Imported here, so that a process loads only the runtime of the model it uses.
+    if name == "retinaface-mobilenet0.25":
+        from function.retinaface_onnx import RetinaFaceOnnx
+
+        return RetinaFaceOnnx(weights=weights, device=device, detect_size=detect_size, threads=threads)
+    raise DetectorError(f"unknown model {name!r}: choose retinaface-mobilenet0.25")
+
+
+def fit(frame: Frame, long_side: int) -> Frame:
+    """Scale a frame down, keeping its aspect, so that its longer side is at most `long_side` pixels."""
+    height, width = frame.shape[:2]
+    scale = long_side / max(height, width)
+    if scale >= 1:
+        return frame
+    size_wh = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(frame, size_wh, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+@lru_cache(maxsize=16)
+def anchors(size_wh: tuple[int, int]) -> Floats:
+    """The anchors of an input of this size, in the network's output order: (N, 4) as centre x, y, width, height."""
+    levels = []
+    for stride, sides in ANCHORS:
+        columns, rows = -(-size_wh[0] // stride), -(-size_wh[1] // stride)
+        y, x, side = np.meshgrid(np.arange(rows), np.arange(columns), sides, indexing="ij")
+        levels.append(np.stack([(x + 0.5) * stride, (y + 0.5) * stride, side, side], axis=-1).reshape(-1, 4))
+    return np.concatenate(levels).astype(np.float32)
+
+
+def decode(
+    offsets: Floats, landmark_offsets: Floats, priors: Floats
+) -> tuple[Floats, Floats]:
+    """Turn regression outputs (N, 4) and (N, 10) into boxes (N, 4) xyxy and landmarks (N, 5, 2), in input pixels."""
+    centres = priors[:, :2] + offsets[:, :2] * CENTRE_VARIANCE * priors[:, 2:]
+    half_sizes = priors[:, 2:] * np.exp(offsets[:, 2:] * SIZE_VARIANCE) / 2
+    boxes = np.concatenate([centres - half_sizes, centres + half_sizes], axis=1)
+    landmarks = priors[:, None, :2] + landmark_offsets.reshape(-1, 5, 2) * CENTRE_VARIANCE * priors[:, None, 2:]
+    return boxes, landmarks
+
+
+def non_maximum_suppression(faces: Faces, size_wh: tuple[int, int], priority: Floats | None = None) -> Faces:
+    """Of boxes that overlap by more than NMS_IOU keep the one with the highest priority (default: score).
+
+    Boxes are clamped to the frame of size `size_wh`; the result is sorted, highest priority first.
+    """
+    if not len(faces):
+        return faces
+    xywh = np.concatenate([faces.xyxy[:, :2], faces.xyxy[:, 2:] - faces.xyxy[:, :2]], axis=1)
+    order = faces.scores if priority is None else priority
+    kept = np.asarray(cv2.dnn.NMSBoxes(xywh.tolist(), order.tolist(), 0.0, NMS_IOU), dtype=np.intp)
+    limits = np.array([*size_wh, *size_wh], np.float32)
+    return Faces(np.clip(faces.xyxy[kept], 0, limits), faces.scores[kept], faces.landmarks[kept])
+
+
+def detect_all_sizes(detector: Detector, frames: Sequence[Frame], *, threshold: float) -> list[Faces]:
+    """Detect in each frame, and once more in a small copy of the large ones for faces that fill the picture."""
+    found = detector.detect(frames, threshold=threshold)
+    large = [index for index, frame in enumerate(frames) if max(frame.shape[:2]) >= 2 * COARSE_SIZE]
+    copies = [fit(frames[index], COARSE_SIZE) for index in large]
+    for index, copy, coarse in zip(large, copies, detector.detect(copies, threshold=threshold), strict=True):
+        height, width = frames[index].shape[:2]
+        scale = np.array([width / copy.shape[1], height / copy.shape[0]], np.float32)
+        xyxy = coarse.xyxy * np.tile(scale, 2)
+        whole = (xyxy[:, 2:] - xyxy[:, :2]).max(axis=1) >= LARGE_FACE
+        if not whole.any():
+            continue
+        fine = found[index]
+        both = Faces(
+            np.concatenate([fine.xyxy, xyxy[whole]]),
+            np.concatenate([fine.scores, coarse.scores[whole]]),
+            np.concatenate([fine.landmarks, coarse.landmarks[whole] * scale]),
+        )
+        # The whole face goes before its parts, however sure the network is of a part.
+        priority = both.scores + np.concatenate([np.zeros(len(fine)), np.ones(whole.sum())]).astype(np.float32)
+        found[index] = non_maximum_suppression(both, (width, height), priority)
+    return found
