@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 VERSION = 1
 MAX_FRAMES = 64
@@ -87,9 +87,9 @@ class Request(Options):
 class Face(BaseModel):
     """One face: box x1, y1, x2, y2 in pixels of the frame, clamped to it; score 0..1; five landmarks x, y."""
 
-    box: tuple[float, float, float, float]
-    score: float
-    landmarks: list[tuple[float, float]] = []
+    box: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
+    score: FiniteFloat
+    landmarks: list[tuple[FiniteFloat, FiniteFloat]] = []
 
 
 class Reply(BaseModel):

@@ -1,0 +1,121 @@
+"""Redaction on a decoded frame's own planes, in its own pixel format: nothing outside a region changes.
+
+Works on planar formats of 8 to 16 bits (YUV of any subsampling, gray, planar RGB);
+`is_planar` tells which those are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange
+from numpy.typing import NDArray
+
+from driver.errors import VideoError
+from function.redact import Plane, Region, redact, transfer
+
+BGR = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class _Component:
+    """One plane of a frame as an array, the frame's pixels per sample of it, and the value that is black."""
+
+    array: Plane
+    step_x: int
+    step_y: int
+    black: int
+
+
+def is_planar(format_name: str) -> bool:
+    """Whether every component of the pixel format has a plane of its own, of 8 to 16 bits in this machine's order."""
+    pixel_format = av.VideoFormat(format_name)
+    planes = [component.plane for component in pixel_format.components]
+    depths = [component.bits for component in pixel_format.components]
+    odd = pixel_format.has_palette or pixel_format.is_big_endian or pixel_format.is_bayer
+    return len(set(planes)) == len(planes) and all(8 <= depth <= 16 for depth in depths) and not odd
+
+
+def upright(frame: av.VideoFrame) -> BGR:
+    """The frame as a viewer shows it, `(H, W, 3) uint8 BGR`: its rotation is applied."""
+    pixels = frame.to_ndarray(format="bgr24", threads=1)
+    return np.ascontiguousarray(np.rot90(pixels, quarter_turns(frame)))
+
+
+def quarter_turns(frame: av.VideoFrame) -> int:
+    """Counter-clockwise quarter turns from the frame's stored pixels to how a viewer shows them."""
+    return round(frame.rotation / 90) % 4
+
+
+def stored_box(box: Sequence[float], turns: int, upright_wh: tuple[int, int]) -> tuple[float, float, float, float]:
+    """A box of the upright frame in the coordinates of the stored one, `turns` quarter turns away."""
+    x1, y1, x2, y2 = box
+    width, height = upright_wh
+    for _ in range(turns):  # undo one counter-clockwise turn: x goes to the old y axis
+        x1, y1, x2, y2 = height - y2, x1, height - y1, x2
+        width, height = height, width
+    return x1, y1, x2, y2
+
+
+def redact_frame(frame: av.VideoFrame, covered: Sequence[Region], style: str) -> None:
+    """Cover regions on the frame's own planes, in place."""
+    if not covered:
+        return
+    frame.make_writable()
+    for component in _components(frame):
+        scaled = [region.scaled(1 / component.step_x, 1 / component.step_y) for region in covered]
+        redact(component.array, scaled, style, fill=component.black)
+
+
+def take_redacted(frame: av.VideoFrame, redacted: BGR, covered: Sequence[Region]) -> None:
+    """Replace what the regions cover by the pixels of a redacted picture of the same size, in place."""
+    if not covered:
+        return
+    if redacted.shape != (frame.height, frame.width, 3):
+        raise VideoError(f"a redacted frame of {redacted.shape} for one of {frame.height}x{frame.width}")
+    frame.make_writable()
+    for region in covered:
+        rows, columns = region.window(frame.width, frame.height)
+        # Whole chroma samples: 4 pixels cover the coarsest subsampling that there is.
+        rows = slice(rows.start // 4 * 4, min(frame.height, -(-rows.stop // 4) * 4))
+        columns = slice(columns.start // 4 * 4, min(frame.width, -(-columns.stop // 4) * 4))
+        if rows.start >= rows.stop or columns.start >= columns.stop:
+            continue
+        patch = av.VideoFrame.from_ndarray(np.ascontiguousarray(redacted[rows, columns]), "bgr24")
+        native = patch.reformat(
+            format=frame.format.name, dst_colorspace=frame.colorspace, dst_color_range=frame.color_range, threads=1
+        )
+        for source, target in zip(_components(native), _components(frame), strict=True):
+            top, left = rows.start // target.step_y, columns.start // target.step_x
+            height, width = source.array.shape
+            transfer(
+                source.array,
+                target.array,
+                region.scaled(1 / target.step_x, 1 / target.step_y),
+                slice(top, top + height),
+                slice(left, left + width),
+            )
+
+
+def _components(frame: av.VideoFrame) -> Iterator[_Component]:
+    """The frame's planes, without alpha, as writable arrays of their true width."""
+    pixel_format = frame.format
+    full_range = pixel_format.is_rgb or frame.color_range == ColorRange.JPEG or "yuvj" in pixel_format.name
+    steps = (64 // pixel_format.chroma_width(64), 64 // pixel_format.chroma_height(64))
+    for index, component in enumerate(pixel_format.components):
+        if component.is_alpha:
+            continue
+        plane = frame.planes[component.plane]
+        dtype = np.dtype(np.uint8 if component.bits == 8 else np.uint16)
+        rows = np.frombuffer(plane, dtype).reshape(-1, plane.line_size // dtype.itemsize)
+        is_chroma = index > 0 and not pixel_format.is_rgb
+        step_x, step_y = steps if is_chroma else (1, 1)
+        if is_chroma:
+            black = 128 << (component.bits - 8)
+        else:
+            black = 0 if full_range else 16 << (component.bits - 8)
+        height, width = -(-frame.height // step_y), -(-frame.width // step_x)
+        yield _Component(rows[:height, :width], step_x, step_y, black)

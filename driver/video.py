@@ -1,0 +1,324 @@
+"""Reading and writing videos on PyAV: frames with their own timestamps, every other stream copied packet by packet.
+
+The output is written under a temporary name beside its final one, flushed to the disk, and renamed when it is whole.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+import av.error
+from av.container import InputContainer, OutputContainer
+from av.stream import Disposition
+
+from driver.errors import VideoError
+from driver.planes import is_planar
+
+TEMPORARY_SUFFIX = ".faceblur-part"
+# Formats that open as video but are none: still images, subtitles, listings, text drawn as on a terminal.
+NOT_VIDEO = frozenset({"image2", "tty", "concat", "hls", "dash", "sdp", "rtsp", "lavfi", "srt", "ass", "webvtt", "gif"})
+DEFAULT_ENCODER = "libx264"
+ENCODER_BY_FORMAT = {"webm": "libvpx-vp9"}  # WebM holds no H.264
+# FFmpeg's muxers by suffix, for the containers that hold H.264; a source of any other kind becomes Matroska.
+MUXERS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".qt": "mov",
+    ".mkv": "matroska",
+    ".webm": "webm",
+    ".avi": "avi",
+    ".ts": "mpegts",
+    ".mts": "mpegts",
+    ".m2ts": "mpegts",
+    ".3gp": "3gp",
+    ".flv": "flv",
+}
+FALLBACK_SUFFIX = ".mkv"
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How the video stream is written again. `encoder` None: what the container's field would use."""
+
+    encoder: str | None = None
+    crf: int = 18
+    preset: str = "veryfast"
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What a video's header says; `frames` is an estimate, None where the header holds nothing to go by."""
+
+    width: int
+    height: int
+    frames: int | None
+    left_out: list[str] = field(default_factory=list)
+
+
+class VideoReader:
+    """Iterates a video: decoded frames of its main video stream, and packets of the streams to copy, as they come.
+
+    A context manager. Raises VideoError, which names the file, on opening and while iterating.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            if path.stat().st_size == 0:
+                raise VideoError(f"{path}: the file is empty")
+            # A file may name others, on the network too (playlists do): only this one is read.
+            options = {"protocol_whitelist": "file"}
+            self.container: InputContainer = av.open(str(path), options=options, metadata_errors="replace")
+        except (av.error.FFmpegError, OSError) as error:
+            raise VideoError(f"{path}: not a video that can be read: {_reason(error)}") from error
+        try:
+            self.stream = self._main_stream()
+        except VideoError:
+            self.container.close()
+            raise
+        self.stream.thread_type = "AUTO"
+        # Subtitles, data and further videos need care that copying alone does not give: named, never dropped in silence.
+        self.copied = [stream for stream in self.container.streams if stream.type in ("audio", "subtitle")]
+        kept = {self.stream.index} | {stream.index for stream in self.copied}
+        self.left_out = [_describe(stream) for stream in self.container.streams if stream.index not in kept]
+
+    def _main_stream(self) -> Any:
+        name = self.container.format.name
+        if name.endswith("_pipe") or NOT_VIDEO & set(name.split(",")):
+            raise VideoError(f"{self.path}: not a video ({self.container.format.long_name})")
+        for stream in self.container.streams.video:
+            if not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails):
+                if stream.codec_context is None or not stream.width or not stream.height:
+                    raise VideoError(f"{self.path}: its video stream cannot be decoded")
+                return stream
+        raise VideoError(f"{self.path}: no video stream")
+
+    @property
+    def info(self) -> VideoInfo:
+        frames = self.stream.frames or None
+        if frames is None and self.stream.average_rate:
+            if self.stream.duration:
+                frames = round(self.stream.duration * self.stream.time_base * self.stream.average_rate)
+            elif self.container.duration:
+                frames = round(self.container.duration / av.time_base * self.stream.average_rate)
+        return VideoInfo(self.stream.width, self.stream.height, frames, self.left_out)
+
+    def __iter__(self) -> Iterator[av.VideoFrame | av.Packet[Any]]:
+        video, seen = self.stream, 0
+        try:
+            for packet in self.container.demux(video, *self.copied):
+                if packet.stream is not video:
+                    if packet.dts is not None or packet.size:
+                        yield packet
+                    continue
+                seen += bool(packet.size)
+                if packet.is_corrupt:
+                    raise VideoError(f"{self.path}: damaged at {_time(packet.pts, packet.time_base)}")
+                for frame in packet.decode():
+                    yield self._checked(frame)
+        except (av.error.FFmpegError, OSError) as error:
+            raise VideoError(f"{self.path}: damaged near frame {seen}: {_reason(error)}") from error
+        if seen == 0:
+            raise VideoError(f"{self.path}: its video stream holds no frame")
+        if seen < video.frames:
+            raise VideoError(f"{self.path}: cut short: {seen} of the {video.frames} frames that its header promises")
+
+    def _checked(self, frame: av.VideoFrame) -> av.VideoFrame:
+        if frame.is_corrupt:
+            raise VideoError(f"{self.path}: damaged at {_time(frame.pts, frame.time_base)}")
+        if frame.pts is None:
+            raise VideoError(f"{self.path}: a frame has no timestamp")
+        if (frame.width, frame.height) != (self.stream.width, self.stream.height):
+            raise VideoError(f"{self.path}: the picture's size changes at {_time(frame.pts, frame.time_base)}")
+        return frame
+
+    def close(self) -> None:
+        self.container.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class VideoWriter:
+    """Writes a reader's video again: frames are encoded, packets of its other streams copied.
+
+    Call `finish` when everything is written: only then does the file get its final name. Leaving the context without it
+    removes the temporary file. Raises VideoError, which names the file.
+    """
+
+    def __init__(self, path: Path, reader: VideoReader, encoding: Encoding, rotation: int) -> None:
+        self.path, self.temporary = path, temporary_path(path)
+        self.frames = 0
+        self.left_out: list[str] = []
+        self._container: OutputContainer | None = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = self.temporary.open("ab")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise VideoError(f"{path}: another run is writing it") from error
+        except OSError as error:
+            raise VideoError(f"{path}: cannot be written: {error.strerror}") from error
+        try:
+            self._container = av.open(str(self.temporary), "w", format=MUXERS[path.suffix.lower()])
+            self._open_streams(reader, encoding, rotation)
+        except (av.error.FFmpegError, ValueError, OSError) as error:
+            self.abort()
+            raise VideoError(f"{path}: cannot be written: {_reason(error)}") from error
+
+    def _open_streams(self, reader: VideoReader, encoding: Encoding, rotation: int) -> None:
+        container, source = self._container, reader.stream
+        assert container is not None
+        name = encoding.encoder or ENCODER_BY_FORMAT.get(container.format.name, DEFAULT_ENCODER)
+        options = {"crf": str(encoding.crf)}
+        if name in ("libx264", "libx265"):
+            options["preset"] = encoding.preset
+        rate = source.average_rate or source.guessed_rate or Fraction(25)
+        stream = container.add_stream(name, rate=rate, options=options)
+        context = stream.codec_context
+        context.width, context.height = source.width, source.height
+        self.pix_fmt = encodable_format(source.codec_context.pix_fmt or "yuv420p", name)
+        context.pix_fmt = self.pix_fmt
+        context.time_base = source.time_base
+        context.sample_aspect_ratio = source.sample_aspect_ratio
+        for tag in ("color_range", "color_primaries", "color_trc", "colorspace"):
+            setattr(context, tag, getattr(source.codec_context, tag))
+        context.thread_type = "AUTO"
+        stream.time_base = source.time_base
+        stream.metadata.update(source.metadata)
+        if rotation:
+            stream.set_display_rotation(rotation)
+        self._video = stream
+        self._streams: dict[int, Any] = {}
+        for copied in reader.copied:
+            try:
+                twin = container.add_stream_from_template(copied, opaque=True)
+            except (ValueError, av.error.FFmpegError):
+                self.left_out.append(f"{_describe(copied)}: {container.format.name} cannot hold it")
+                continue
+            twin.metadata.update(copied.metadata)
+            twin.disposition = copied.disposition
+            self._streams[copied.index] = twin
+        container.metadata.update(reader.container.metadata)
+        container.set_chapters(reader.container.chapters())
+
+    def write(self, item: av.VideoFrame | av.Packet[Any]) -> None:
+        """Write the next frame or packet, in the order in which the reader gave them."""
+        assert self._container is not None
+        try:
+            if isinstance(item, av.VideoFrame):
+                item.pict_type = 0  # else the encoder repeats the source's choice of key frames
+                self._container.mux(self._video.encode(item))
+                self.frames += 1
+            elif item.stream_index in self._streams:
+                item.stream = self._streams[item.stream_index]
+                self._container.mux_one(item)
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise VideoError(f"{self.path}: cannot be written: {_reason(error)}") from error
+
+    def finish(self) -> None:
+        """Write what is still in the encoder, flush to the disk and give the file its final name."""
+        assert self._container is not None
+        try:
+            self._container.mux(self._video.encode(None))
+            self._container.close()
+            self._container = None
+            os.fsync(self._lock.fileno())
+            os.replace(self.temporary, self.path)
+            _fsync_folder(self.path.parent)
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            self.abort()
+            raise VideoError(f"{self.path}: cannot be written: {_reason(error)}") from error
+        self._lock.close()
+
+    def abort(self) -> None:
+        """Remove the temporary file. Does nothing once the video is finished."""
+        if self._lock.closed:
+            return
+        try:
+            if self._container is not None:
+                self._container.close()
+        except (av.error.FFmpegError, OSError, ValueError):
+            # The file goes anyway, and its end may be what the disk has no room for.
+            self._container = None
+        self.temporary.unlink(missing_ok=True)
+        self._lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.abort()
+
+
+def encodable_format(source: str, encoder: str) -> str:
+    """The source's pixel format where the encoder and `planes` take it, else the nearest that they do."""
+    accepted = [fmt.name for fmt in av.Codec(encoder, "w").video_formats or [] if is_planar(fmt.name)]
+    if source in accepted or not accepted:
+        return source if is_planar(source) else "yuv420p"
+    wanted = av.VideoFormat(source)
+    deep = max(component.bits for component in wanted.components) > 8
+    for name in (["yuv420p10le", "yuv420p"] if deep else ["yuv420p"]):
+        if name in accepted:
+            return name
+    return accepted[0]
+
+
+def output_name(source: Path) -> str:
+    """The output's file name: the source's own where its container can be written, else with Matroska's suffix."""
+    return source.name if source.suffix.lower() in MUXERS else source.name + FALLBACK_SUFFIX
+
+
+def temporary_path(path: Path) -> Path:
+    return path.with_name(f".{path.name}{TEMPORARY_SUFFIX}")
+
+
+def remove_stale(folder: Path) -> list[Path]:
+    """Remove the temporary files below a folder that no running process holds; what was removed."""
+    removed = []
+    for path in sorted(folder.rglob(f".*{TEMPORARY_SUFFIX}")):
+        with path.open("ab") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            path.unlink()
+            removed.append(path)
+    return removed
+
+
+def _fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _describe(stream: Any) -> str:
+    codec = stream.codec_context.name if stream.codec_context is not None else "unknown"
+    return f"stream {stream.index} ({stream.type}, {codec})"
+
+
+def _reason(error: BaseException) -> str:
+    return str(getattr(error, "strerror", None) or error or type(error).__name__)
+
+
+def _time(pts: int | None, time_base: Fraction | None) -> str:
+    return "an unknown time" if pts is None or time_base is None else f"{float(pts * time_base):.3f} s"
