@@ -1,8 +1,8 @@
 """FunctionClient: one batch of frames in, one checked answer out.
 
-Requests are spread over the given URLs. What may pass on a second try (408, 5xx, resets, time-outs, a damaged answer) is
-tried again with exponential backoff and jitter until `give_up_after` seconds; a body that the platform calls too large
-is halved; 503 lowers the number of requests under way. An answer is used only when every check holds.
+Requests are spread over the given URLs. What may pass on a second try (408, 5xx, resets, time-outs, a damaged answer)
+is tried again with exponential backoff and jitter until `give_up_after` seconds; a body that the platform calls too
+large is halved; 503 lowers the number of requests under way. An answer is used only when every check holds.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ import math
 import ssl
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -24,15 +23,18 @@ import aiohttp
 import tenacity
 from pydantic import ValidationError
 
-from driver.errors import InvalidReply, RequestRejected, RequestTooLarge, Unavailable
+from driver.errors import InvalidReply, RequestRejected, RequestTooLarge, Unavailable, UsageError
+from driver.exchange import Answer, check_reply, encode_request
+from driver.pressure import Pressure
 from function import wire
 
 log = logging.getLogger("faceblur.client")
 PROBE_SECONDS = 10.0
-# An answer that fails a check is not cured by waiting: a lossy network gets this many tries, then it is a wrong function.
+# Waiting does not cure an answer that fails a check: a lossy network gets this many tries, then the function is wrong.
 INVALID_REPLIES = 10
 # A platform that refuses a large body may reset the connection before the client has read why.
 RESETS_BEFORE_HALVING = 3
+HINTS = {401: "; give credentials with --header 'Authorization: …'", 403: "; see --header", 404: "; is the URL right?"}
 RETRIED_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -42,47 +44,6 @@ class _TryAgain(Unavailable):
 
 class _Reset(_TryAgain):
     """The connection broke while the request was under way."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the function said of one batch; the lists are in the order of the frames that were sent.
-
-    `frames` holds encoded images, None when only faces were asked for. `timings_ms` has the function's own stages and
-    `queue`: the rest of the round trip, which is waiting for a worker, the network, base64 and JSON.
-    """
-
-    model: str
-    device: str
-    faces: list[list[wire.Face]]
-    frames: list[bytes] | None
-    timings_ms: dict[str, float]
-
-
-class Pressure:
-    """How many requests may be under way: halved when the function is too busy, raised again one by one."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit, self.allowed, self.active = limit, float(limit), 0
-        self._changed = asyncio.Condition()
-
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        async with self._changed:
-            await self._changed.wait_for(lambda: self.active < int(self.allowed))
-            self.active += 1
-        try:
-            yield
-        finally:
-            self.active -= 1
-            async with self._changed:
-                self._changed.notify_all()
-
-    def lower(self) -> None:
-        self.allowed = max(1.0, self.allowed / 2)
-
-    def raise_(self) -> None:
-        self.allowed = min(float(self.limit), self.allowed + 1 / self.allowed)
 
 
 @dataclass(slots=True)
@@ -127,7 +88,7 @@ class FunctionClient:
     ) -> None:
         self._endpoints = [_Endpoint(url) for url in urls]
         self._headers = dict(headers or {})
-        self._ssl = ssl.create_default_context(cafile=ca_file)
+        self._ssl = _trust(ca_file)
         self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=min(10.0, timeout))
         self._give_up_after = give_up_after
         self._too_large: float = math.inf  # bytes of base64 that the platform is known to refuse
@@ -219,7 +180,7 @@ class FunctionClient:
                 return failures[_Reset] < RESETS_BEFORE_HALVING
             return isinstance(error, _TryAgain)
 
-        body = await asyncio.to_thread(_encode_request, texts, options, return_frames)
+        body = await asyncio.to_thread(encode_request, texts, options, return_frames=return_frames)
         start = time.monotonic()
         try:
             async for attempt in tenacity.AsyncRetrying(
@@ -248,7 +209,10 @@ class FunctionClient:
                     self.pressure.lower()
                 _check_status(endpoint.url, status, content)
                 answer = await asyncio.to_thread(
-                    check_reply, content, texts, return_frames, require_digests=endpoint.digests
+                    check_reply,
+                    *(content, texts),
+                    return_frames=return_frames,
+                    require_digests=endpoint.digests,
                 )
             except _TryAgain:
                 endpoint.resting_until = time.monotonic() + 1
@@ -271,14 +235,14 @@ class FunctionClient:
         return chosen
 
     async def _exchange(
-        self, endpoint: _Endpoint, method: str, body: bytes | None, timeout: aiohttp.ClientTimeout
+        self, endpoint: _Endpoint, method: str, body: bytes | None, limits: aiohttp.ClientTimeout
     ) -> tuple[int, bytes]:
         """One HTTP request: status and body. The one place where aiohttp's exceptions become ours."""
         headers = {"Content-Type": "application/json"} if body is not None else {}
         url = endpoint.url
         try:
             async with self._session.request(
-                method, url, data=body, headers=headers, timeout=timeout, allow_redirects=False
+                method, url, data=body, headers=headers, timeout=limits, allow_redirects=False
             ) as response:
                 return response.status, await response.read()
         except aiohttp.ClientConnectorCertificateError as error:
@@ -288,9 +252,16 @@ class FunctionClient:
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
             raise RequestRejected(f"{url} is no HTTP address") from error
         except TimeoutError as error:
-            raise _TryAgain(f"{url}: no answer within {timeout.total:g} s") from error
+            raise _TryAgain(f"{url}: no answer within {limits.total:g} s") from error
         except (aiohttp.ClientError, ConnectionError) as error:
             raise _Reset(f"{url}: the connection broke: {error or type(error).__name__}") from error
+
+
+def _trust(ca_file: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(f"--ca-file {ca_file}: {error.strerror or error}") from error
 
 
 def _check_status(url: str, status: int, content: bytes) -> None:
@@ -302,8 +273,7 @@ def _check_status(url: str, status: int, content: bytes) -> None:
         raise RequestTooLarge(f"{url}: the body is too large for the platform, even with a single frame")
     if status in RETRIED_STATUS:
         raise _TryAgain(f"{url}: HTTP {status} {message}".rstrip())
-    hint = {401: "; give credentials with --header 'Authorization: …'", 403: "; see --header", 404: "; is the URL right?"}
-    raise RequestRejected(f"{url}: HTTP {status} {message}".rstrip() + hint.get(status, ""))
+    raise RequestRejected(f"{url}: HTTP {status} {message}".rstrip() + HINTS.get(status, ""))
 
 
 def _message(content: bytes) -> str:
@@ -313,37 +283,3 @@ def _message(content: bytes) -> str:
     except (ValueError, KeyError, TypeError):
         lines = content[:400].decode(errors="replace").split("\n")
         return lines[0][:200]
-
-
-def _encode_request(texts: Sequence[str], options: wire.Options, return_frames: bool) -> bytes:
-    asked = "frames" if return_frames else "faces"
-    return json.dumps(options.model_dump(exclude_none=True) | {"return": asked, "frames": list(texts)}).encode()
-
-
-def check_reply(content: bytes, texts: Sequence[str], return_frames: bool, *, require_digests: bool) -> Answer:
-    """Judge a reply against the base64 frames that were sent. Raises InvalidReply unless everything fits."""
-    try:
-        reply = wire.Reply.model_validate_json(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "body"
-        raise InvalidReply(f"the answer is not valid: {where}: {first['msg'].lower()}") from error
-    frames = reply.frames
-    if len(reply.faces) != len(texts) or return_frames != (frames is not None) or len(frames or texts) != len(texts):
-        raise InvalidReply(f"the answer does not hold {len(texts)} frames")
-    if reply.digests is None and require_digests:
-        raise InvalidReply("the answer holds no digests")
-    if reply.digests is not None:
-        expected = [
-            wire.digest(text, frames[index] if frames else "", reply.faces[index]) for index, text in enumerate(texts)
-        ]
-        if reply.digests != expected:
-            raise InvalidReply("the answer is not that of the frames that were sent, or was damaged on its way")
-    try:
-        images = None if frames is None else [wire.decode_base64(text, frame=i) for i, text in enumerate(frames)]
-        for index, image in enumerate(images or []):
-            if wire.image_size(image) != wire.image_size(wire.decode_base64(texts[index])):
-                raise InvalidReply(f"frame {index} of the answer has another size than the one sent")
-    except wire.WireError as error:
-        raise InvalidReply(f"the answer is not valid: {error}") from error
-    return Answer(reply.model, reply.device, reply.faces, images, dict(reply.timings_ms))

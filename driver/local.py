@@ -10,175 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import logging
-import os
-import pickle
-import re
-import socket
-import sys
 import time
 import uuid
-from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import yaml
 from aiohttp import web
 
+from driver.config import FunctionConfig
 from driver.errors import UsageError
-from driver.worker import LENGTH
+from driver.workers import Worker, WorkerDied
 
 log = logging.getLogger("faceblur.function")
-# What a machine without a GPU runs instead of function.yaml's model.
-LOCAL_ENV = {"MODEL": "retinaface-mobilenet0.25", "DEVICE": "cpu"}
 MAX_LOGS_HEADER = 4096
-BUFFER_BYTES = 1 << 20  # a logged traceback is one line
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionConfig:
-    """What function.yaml says of handler and HTTP trigger; times in seconds. Defaults are Nuclio's."""
-
-    folder: Path
-    handler: str
-    env: dict[str, str] = field(default_factory=dict)
-    workers: int = 1
-    max_body_bytes: int = 4 << 20
-    worker_timeout: float = 10.0
-    event_timeout: float | None = None
-
-
-def find_function_yaml() -> Path:
-    """function.yaml beside this package: in the repository, or packed into the installed package."""
-    here = Path(__file__).resolve().parent
-    for path in (here.parent / "function.yaml", here / "function.yaml"):
-        if path.is_file():
-            return path
-    raise UsageError("function.yaml was not found beside the installed package: install faceblur again")
-
-
-def read_config(path: Path, *, env: Mapping[str, str] | None = None, workers: int | None = None) -> FunctionConfig:
-    """Read function.yaml; `env` overrides its variables, `workers` its numWorkers. Raises UsageError."""
-    try:
-        spec = yaml.safe_load(path.read_text())["spec"]
-        triggers = [trigger for trigger in spec.get("triggers", {}).values() if trigger.get("kind") == "http"]
-        trigger = triggers[0] if triggers else {}
-        workers = workers or int(trigger.get("numWorkers", trigger.get("maxWorkers", 1)))
-        given = {item["name"]: str(item["value"]) for item in spec.get("env", []) if "value" in item}
-        timeout_ms = int(trigger.get("workerAvailabilityTimeoutMilliseconds", 10000))
-        return FunctionConfig(
-            folder=path.resolve().parent,
-            handler=spec["handler"],
-            env=given | LOCAL_ENV | {"WORKERS": str(workers)} | dict(env or {}),
-            workers=workers,
-            max_body_bytes=int(trigger.get("attributes", {}).get("maxRequestBodySize", 4 << 20)),
-            worker_timeout=(timeout_ms if timeout_ms >= 0 else 10000) / 1000,
-            event_timeout=_seconds(spec["eventTimeout"]) if spec.get("eventTimeout") else None,
-        )
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UsageError(f"{path} is no usable function.yaml: {type(error).__name__}: {error}") from error
-
-
-def _seconds(duration: str) -> float:
-    """A Go duration such as `1m30s` or `500ms`, in seconds."""
-    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|h|m|s)", duration)
-    if "".join(number + unit for number, unit in parts) != duration or not parts:
-        raise ValueError(f"{duration!r} is no duration such as 90s or 1m30s")
-    return sum(float(number) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600}[unit] for number, unit in parts)
-
-
-class WorkerDied(Exception):
-    """A worker process ended; the message is the last that it said."""
-
-
-class Worker:
-    """One worker process and the socket to it."""
-
-    def __init__(self, config: FunctionConfig, number: int) -> None:
-        self._config, self._number = config, number
-        self._last_words: deque[str] = deque(maxlen=20)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    async def start(self) -> None:
-        """Start the process and wait until its `init_context` is done. Raises WorkerDied."""
-        ours, theirs = socket.socketpair()
-        folder = str(self._config.folder)
-        path = os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH")]))
-        with theirs:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-u", "-m", "driver.worker"),
-                *(self._config.handler, str(theirs.fileno()), str(self._number)),
-                pass_fds=[theirs.fileno()],
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env=os.environ | self._config.env | {"PYTHONPATH": path},
-                start_new_session=True,  # a Ctrl-C in the terminal is for the driver alone
-                limit=BUFFER_BYTES,
-            )
-        assert self._process.stdout is not None and self._process.stderr is not None
-        self._pumps = [
-            asyncio.create_task(self._pump(self._process.stdout)),
-            asyncio.create_task(self._pump(self._process.stderr)),
-        ]
-        self._reader, self._writer = await asyncio.open_connection(sock=ours, limit=BUFFER_BYTES)
-        if await self._receive() != "ready":
-            raise WorkerDied(f"worker {self._number} did not say that it is ready")
-
-    async def call(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Have one event handled. Raises WorkerDied."""
-        content = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
-        try:
-            self._writer.write(LENGTH.pack(len(content)))
-            self._writer.write(content)
-            await self._writer.drain()
-        except ConnectionError as error:
-            raise WorkerDied(await self._epitaph()) from error
-        reply: dict[str, Any] = await self._receive()
-        return reply
-
-    async def _receive(self) -> Any:
-        try:
-            header = await self._reader.readexactly(LENGTH.size)
-            return pickle.loads(await self._reader.readexactly(LENGTH.unpack(header)[0]))
-        except (asyncio.IncompleteReadError, ConnectionError) as error:
-            raise WorkerDied(await self._epitaph()) from error
-
-    async def _epitaph(self) -> str:
-        await self._process.wait()
-        await asyncio.gather(*self._pumps)
-        return self._last_words[-1] if self._last_words else f"exit code {self._process.returncode}"
-
-    async def stop(self) -> None:
-        if not hasattr(self, "_process"):
-            return
-        if self._process.returncode is None:
-            self._process.kill()
-        await self._process.wait()
-        if hasattr(self, "_writer"):
-            self._writer.close()
-        await asyncio.gather(*self._pumps)
-
-    async def _pump(self, stream: asyncio.StreamReader) -> None:
-        """Pass what the worker prints on to our log, at the level that it gave."""
-        while line := await stream.readline():
-            text = line.decode(errors="replace").rstrip()
-            try:
-                entry = json.loads(text)
-                level, more = logging.getLevelNamesMapping()[entry["level"].upper()], entry.get("with") or {}
-                details = "".join(f" {key}={value}" for key, value in more.items())
-                log.log(level, "%s%s", entry["message"], details)
-            except (ValueError, TypeError, KeyError):
-                if text:
-                    self._last_words.append(text)
-                    log.debug("worker %d: %s", self._number, text)
 
 
 class LocalFunction:
@@ -332,4 +177,3 @@ def _response(reply: dict[str, Any]) -> web.Response:
     if reply["logs"] and len(reply["logs"]) < MAX_LOGS_HEADER:
         headers["X-Nuclio-Logs"] = reply["logs"]
     return web.Response(status=reply["status_code"], body=body, headers=headers)
-

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,8 +19,9 @@ from typing import Any, Protocol, TypeAlias
 import av
 import numpy as np
 
-from driver.client import Answer, FunctionClient
+from driver.client import FunctionClient
 from driver.errors import InvalidReply, VideoError
+from driver.exchange import Answer
 from driver.planes import quarter_turns, redact_frame, stored_box, take_redacted, upright
 from driver.video import Encoding, VideoReader, VideoWriter
 from function import wire
@@ -59,7 +60,7 @@ class Result:
     model: str = ""
     device: str = ""
     left_out: list[str] = field(default_factory=list)
-    stage_seconds: Counter[str] = field(default_factory=Counter)
+    stage_seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
 
 @dataclass(slots=True)
@@ -202,7 +203,13 @@ class VideoJob:
         redacted = await asyncio.gather(
             *(
                 loop.run_in_executor(
-                    self._codecs, self._timed, "cover", self._cover, frame, pix_fmt, answer.faces[index],
+                    self._codecs,
+                    self._timed,
+                    "cover",
+                    self._cover,
+                    frame,
+                    pix_fmt,
+                    answer.faces[index],
                     answer.frames[index] if answer.frames is not None else None,
                 )
                 for index, frame in enumerate(batch.frames)
@@ -215,9 +222,7 @@ class VideoJob:
         self._listener.advanced(self.result.source, len(batch.frames), faces)
         return _Batch(items, redacted)
 
-    def _cover(
-        self, frame: av.VideoFrame, pix_fmt: str, faces: list[wire.Face], image: bytes | None
-    ) -> av.VideoFrame:
+    def _cover(self, frame: av.VideoFrame, pix_fmt: str, faces: list[wire.Face], image: bytes | None) -> av.VideoFrame:
         """The frame in the encoder's pixel format with its faces covered; it keeps its timestamp."""
         options, turns = self._plan.options, quarter_turns(frame)
         upright_wh = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)

@@ -110,12 +110,9 @@ def _components(frame: av.VideoFrame) -> Iterator[_Component]:
             continue
         plane = frame.planes[component.plane]
         dtype = np.dtype(np.uint8 if component.bits == 8 else np.uint16)
-        rows = np.frombuffer(plane, dtype).reshape(-1, plane.line_size // dtype.itemsize)
+        rows = np.frombuffer(memoryview(plane), dtype).reshape(-1, plane.line_size // dtype.itemsize)
         is_chroma = index > 0 and not pixel_format.is_rgb
         step_x, step_y = steps if is_chroma else (1, 1)
-        if is_chroma:
-            black = 128 << (component.bits - 8)
-        else:
-            black = 0 if full_range else 16 << (component.bits - 8)
+        black = 128 if is_chroma else 0 if full_range else 16
         height, width = -(-frame.height // step_y), -(-frame.width // step_x)
-        yield _Component(rows[:height, :width], step_x, step_y, black)
+        yield _Component(rows[:height, :width], step_x, step_y, black << (component.bits - 8))

@@ -20,29 +20,11 @@ from av.container import InputContainer, OutputContainer
 from av.stream import Disposition
 
 from driver.errors import VideoError
-from driver.planes import is_planar
+from driver.files import fsync_folder, temporary_path
+from driver.formats import DEFAULT_ENCODER, ENCODER_BY_FORMAT, MUXERS, encodable_format
 
-TEMPORARY_SUFFIX = ".faceblur-part"
 # Formats that open as video but are none: still images, subtitles, listings, text drawn as on a terminal.
 NOT_VIDEO = frozenset({"image2", "tty", "concat", "hls", "dash", "sdp", "rtsp", "lavfi", "srt", "ass", "webvtt", "gif"})
-DEFAULT_ENCODER = "libx264"
-ENCODER_BY_FORMAT = {"webm": "libvpx-vp9"}  # WebM holds no H.264
-# FFmpeg's muxers by suffix, for the containers that hold H.264; a source of any other kind becomes Matroska.
-MUXERS = {
-    ".mp4": "mp4",
-    ".m4v": "mp4",
-    ".mov": "mov",
-    ".qt": "mov",
-    ".mkv": "matroska",
-    ".webm": "webm",
-    ".avi": "avi",
-    ".ts": "mpegts",
-    ".mts": "mpegts",
-    ".m2ts": "mpegts",
-    ".3gp": "3gp",
-    ".flv": "flv",
-}
-FALLBACK_SUFFIX = ".mkv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +68,7 @@ class VideoReader:
             self.container.close()
             raise
         self.stream.thread_type = "AUTO"
-        # Subtitles, data and further videos need care that copying alone does not give: named, never dropped in silence.
+        # Data streams and further videos are not copied: they may show faces, or say where. They are named instead.
         self.copied = [stream for stream in self.container.streams if stream.type in ("audio", "subtitle")]
         kept = {self.stream.index} | {stream.index for stream in self.copied}
         self.left_out = [_describe(stream) for stream in self.container.streams if stream.index not in kept]
@@ -188,7 +170,7 @@ class VideoWriter:
         if name in ("libx264", "libx265"):
             options["preset"] = encoding.preset
         rate = source.average_rate or source.guessed_rate or Fraction(25)
-        stream = container.add_stream(name, rate=rate, options=options)
+        stream: Any = container.add_stream(name, rate=rate, options=options)
         context = stream.codec_context
         context.width, context.height = source.width, source.height
         self.pix_fmt = encodable_format(source.codec_context.pix_fmt or "yuv420p", name)
@@ -239,7 +221,7 @@ class VideoWriter:
             self._container = None
             os.fsync(self._lock.fileno())
             os.replace(self.temporary, self.path)
-            _fsync_folder(self.path.parent)
+            fsync_folder(self.path.parent)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             self.abort()
             raise VideoError(f"{self.path}: cannot be written: {_reason(error)}") from error
@@ -265,50 +247,6 @@ class VideoWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.abort()
-
-
-def encodable_format(source: str, encoder: str) -> str:
-    """The source's pixel format where the encoder and `planes` take it, else the nearest that they do."""
-    accepted = [fmt.name for fmt in av.Codec(encoder, "w").video_formats or [] if is_planar(fmt.name)]
-    if source in accepted or not accepted:
-        return source if is_planar(source) else "yuv420p"
-    wanted = av.VideoFormat(source)
-    deep = max(component.bits for component in wanted.components) > 8
-    for name in (["yuv420p10le", "yuv420p"] if deep else ["yuv420p"]):
-        if name in accepted:
-            return name
-    return accepted[0]
-
-
-def output_name(source: Path) -> str:
-    """The output's file name: the source's own where its container can be written, else with Matroska's suffix."""
-    return source.name if source.suffix.lower() in MUXERS else source.name + FALLBACK_SUFFIX
-
-
-def temporary_path(path: Path) -> Path:
-    return path.with_name(f".{path.name}{TEMPORARY_SUFFIX}")
-
-
-def remove_stale(folder: Path) -> list[Path]:
-    """Remove the temporary files below a folder that no running process holds; what was removed."""
-    removed = []
-    for path in sorted(folder.rglob(f".*{TEMPORARY_SUFFIX}")):
-        with path.open("ab") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            path.unlink()
-            removed.append(path)
-    return removed
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _describe(stream: Any) -> str:

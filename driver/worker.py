@@ -18,23 +18,24 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import nuclio_sdk
 import nuclio_sdk.json_encoder
 import nuclio_sdk.logger
 
+Stream = IO[bytes]
 LENGTH = struct.Struct(">Q")
 
 
-def send(stream: BinaryIO, message: object) -> None:
+def send(stream: Stream, message: object) -> None:
     content = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
     stream.write(LENGTH.pack(len(content)))
     stream.write(content)
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> Any:
+def receive(stream: Stream) -> Any:
     """The next message. Raises EOFError when the other side is gone."""
     header = stream.read(LENGTH.size)
     if len(header) < LENGTH.size:
@@ -77,7 +78,7 @@ def map_output(output: Any) -> dict[str, Any]:
     """The platform's mapping of a handler's return value to a response."""
     if isinstance(output, list):  # taken for a batch: a client that sent one event gets the first element
         if not output:
-            return {"status_code": 500, "body": "", "content_type": "text/plain", "headers": {}, "body_encoding": "text"}
+            return plain_failure("")
         output = output[0]
     encoder = nuclio_sdk.json_encoder.Encoder()
     reply: dict[str, Any] = nuclio_sdk.Response.from_entrypoint_output(encoder.encode, output)
@@ -86,8 +87,7 @@ def map_output(output: Any) -> dict[str, Any]:
     return reply
 
 
-def failure(error: BaseException) -> dict[str, Any]:
-    text = f'Exception caught in handler - "{error}": {traceback.format_exc()}'
+def plain_failure(text: str) -> dict[str, Any]:
     return {"status_code": 500, "body": text, "content_type": "text/plain", "headers": {}, "body_encoding": "text"}
 
 
@@ -103,7 +103,7 @@ def exit_with_parent() -> None:
 
 def main(handler_name: str, descriptor: int, worker_id: int) -> None:
     exit_with_parent()
-    stream = socket.socket(fileno=descriptor).makefile("rwb")
+    stream: Any = socket.socket(fileno=descriptor).makefile("rwb")
     logger = nuclio_sdk.Logger(logging.DEBUG)
     logger.set_handler("default", sys.stdout, nuclio_sdk.logger.JSONFormatter())
     trigger = nuclio_sdk.event.TriggerInfo("http", "http")
@@ -119,7 +119,7 @@ def main(handler_name: str, descriptor: int, worker_id: int) -> None:
         try:
             reply = answer(handler, context, message)
         except (Exception, SystemExit) as error:
-            reply = failure(error)
+            reply = plain_failure(f'Exception caught in handler - "{error}": {traceback.format_exc()}')
         finally:
             logging.getLogger("nuclio_sdk").removeHandler(logs)
         reply["logs"] = json.dumps(logs.entries, default=str) if message["headers"].get("X-Nuclio-Log-Level") else ""

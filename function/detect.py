@@ -98,9 +98,7 @@ def anchors(size_wh: tuple[int, int]) -> Floats:
     return np.concatenate(levels).astype(np.float32)
 
 
-def decode(
-    offsets: Floats, landmark_offsets: Floats, priors: Floats
-) -> tuple[Floats, Floats]:
+def decode(offsets: Floats, landmark_offsets: Floats, priors: Floats) -> tuple[Floats, Floats]:
     """Turn regression outputs (N, 4) and (N, 10) into boxes (N, 4) xyxy and landmarks (N, 5, 2), in input pixels."""
     centres = priors[:, :2] + offsets[:, :2] * CENTRE_VARIANCE * priors[:, 2:]
     half_sizes = priors[:, 2:] * np.exp(offsets[:, 2:] * SIZE_VARIANCE) / 2

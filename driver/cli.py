@@ -1,0 +1,146 @@
+"""`faceblur`: the command line. Exit codes: 0 all done, 1 some files failed, 2 the call was wrong, 130 interrupted."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from driver import commands
+from driver.commands import Talk
+from driver.config import find_function_yaml, read_config
+from driver.connect import Endpoint
+from driver.options import FILES, FUNCTION, LOCAL, LOGGING, REDACTION
+from driver.pipeline import Plan
+from driver.video import Encoding
+from function import __version__, wire
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="faceblur")
+def main() -> None:
+    """Make the faces in videos and pictures disappear, through a Nuclio function on a GPU or on this machine."""
+
+
+@main.command()
+@FILES
+@REDACTION
+@click.option(
+    "--return",
+    "returned",
+    type=click.Choice(["frames", "faces"]),
+    default="frames",
+    show_default=True,
+    help="What the function sends back: blurred frames, or boxes that are blurred here.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1, wire.MAX_FRAMES),
+    default=16,
+    show_default=True,
+    metavar="N",
+    help="Frames in one request.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Videos at a time.  [default: as many as keep the function busy, up to 4]",
+)
+@click.option("--encoder", metavar="NAME", help="FFmpeg's video encoder.  [default: libx264; for WebM libvpx-vp9]")
+@click.option(
+    "--crf",
+    type=click.IntRange(0, 63),
+    default=18,
+    show_default=True,
+    metavar="N",
+    help="Constant quality of the encoder: lower is better and larger.",
+)
+@click.option("--preset", default="veryfast", show_default=True, metavar="P", help="Preset of libx264 and libx265.")
+@FUNCTION
+@LOGGING
+def run(
+    inputs: tuple[Path, ...],
+    outdir: Path,
+    overwrite: bool,
+    returned: str,
+    batch_size: int,
+    jobs: int | None,
+    encoder: str | None,
+    crf: int,
+    preset: str,
+    **shared: Any,
+) -> None:
+    """Redact videos: files, and every video in directories and below.
+
+    Each is written under its own name below OUTDIR, with its own timestamps and its audio as it was. What exists
+    there already is skipped, so that an interrupted run goes on where it was.
+    """
+    plan = Plan(_options(shared), Encoding(encoder, crf, preset), returned == "frames", batch_size)
+    talk, endpoint = _talk(shared), _endpoint(shared)
+    sys.exit(
+        commands.execute(
+            lambda console: commands.run_videos(
+                console, talk, inputs, outdir, plan, endpoint, overwrite=overwrite, jobs=jobs
+            ),
+            talk,
+        )
+    )
+
+
+@main.command()
+@FILES
+@REDACTION
+@FUNCTION
+@LOGGING
+def image(inputs: tuple[Path, ...], outdir: Path, overwrite: bool, **shared: Any) -> None:
+    """Redact still images: JPEG, PNG and WebP files, and those in directories and below.
+
+    Written upright in their own format with their colour profile; all other metadata, such as the place, is dropped.
+    """
+    talk, endpoint, options = _talk(shared), _endpoint(shared), _options(shared)
+    sys.exit(
+        commands.execute(
+            lambda _: commands.run_images(talk, inputs, outdir, options, endpoint, overwrite=overwrite), talk
+        )
+    )
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    metavar="N",
+    help="Port to listen on; 0 takes a free one.",
+)
+@LOCAL
+@LOGGING
+def serve(host: str, port: int, workers: int | None, env: dict[str, str], **shared: Any) -> None:
+    """Run function.yaml's function on this machine, behind the HTTP trigger that it describes.
+
+    A stand-in for one machine, with the model for the CPU; on a cluster Nuclio runs the function.
+    """
+    talk = _talk(shared)
+
+    async def command(_: object) -> int:
+        return await commands.serve(read_config(find_function_yaml(), env=env, workers=workers), host, port)
+
+    sys.exit(commands.execute(command, talk))
+
+
+def _options(shared: dict[str, Any]) -> wire.Options:
+    return wire.Options(threshold=shared["threshold"], style=shared["style"], padding=shared["padding"])
+
+
+def _talk(shared: dict[str, Any]) -> Talk:
+    return Talk(-1 if shared["quiet"] else shared["verbose"], shared["log_json"])
+
+
+def _endpoint(shared: dict[str, Any]) -> Endpoint:
+    names = ("urls", "headers", "ca_file", "timeout", "give_up_after", "concurrency", "workers", "env")
+    return Endpoint(**{name: shared[name] for name in names})

@@ -1,0 +1,166 @@
+"""What the commands do, once their options are parsed: each returns its exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from driver.config import FunctionConfig
+from driver.connect import Endpoint, connect
+from driver.discover import find_videos
+from driver.errors import DriverError, UsageError
+from driver.files import remove_stale
+from driver.images import find_images, redact_images
+from driver.local import LocalFunction
+from driver.pipeline import Plan
+from driver.progress import Bars, Display, Lines, set_up_logging
+from driver.run import Outcome, Run, exit_code
+from driver.summary import print_summary
+from function import wire
+
+log = logging.getLogger("faceblur")
+FAILED, WRONG_CALL, INTERRUPTED = 1, 2, 130
+NAMES_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """How much the user is told: `verbosity` -1 only errors, 0 the usual, 1 and 2 more; and whether as JSON."""
+
+    verbosity: int = 0
+    as_json: bool = False
+
+
+def execute(command: Callable[[Console], Coroutine[Any, Any, int]], talk: Talk) -> int:
+    """Run a command to its exit code: Ctrl-C and SIGTERM cancel it, our errors become one line on stderr."""
+    console = Console(stderr=True)
+    set_up_logging(console, verbosity=talk.verbosity, as_json=talk.as_json)
+
+    async def cancellable() -> int:
+        task = asyncio.ensure_future(command(console))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, task.cancel)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            log.error("interrupted: what was not finished is not written; the same command goes on from here")
+            return INTERRUPTED
+
+    try:
+        return asyncio.run(cancellable())
+    except UsageError as error:
+        log.error("error: %s", error)
+        return WRONG_CALL
+    except DriverError as error:
+        log.error("error: %s", error)
+        return FAILED
+
+
+async def run_videos(
+    console: Console,
+    talk: Talk,
+    inputs: Sequence[Path],
+    outdir: Path,
+    plan: Plan,
+    endpoint: Endpoint,
+    *,
+    overwrite: bool,
+    jobs: int | None,
+) -> int:
+    """Redact videos."""
+    start = time.monotonic()
+    found = await asyncio.to_thread(find_videos, inputs, outdir)
+    _name_others(found.others)
+    if not found.videos and not found.broken:
+        raise UsageError(f"no video in {', '.join(map(str, inputs))}")
+    for path in await asyncio.to_thread(remove_stale, outdir):
+        log.info("removed %s, left by a run that was killed", path)
+    run = Run(found, overwrite=overwrite)
+    with _reported(run.outcomes, talk, start):
+        if run.waiting:
+            totals = [video.info.frames for video in run.waiting]
+            frames = sum(filter(None, totals)) if all(totals) else None
+            async with connect(endpoint) as (client, info):
+                log.info("function: %s on %s (%s)", info.model, info.device, info.provider)
+                with _display(console, talk, len(run.waiting), frames) as display:
+                    await run.execute(client, plan, display, jobs=jobs)
+    return exit_code(list(run.outcomes.values()))
+
+
+async def run_images(
+    talk: Talk, inputs: Sequence[Path], outdir: Path, options: wire.Options, endpoint: Endpoint, *, overwrite: bool
+) -> int:
+    """Redact still images."""
+    start = time.monotonic()
+    pictures, others = find_images(inputs, outdir)
+    _name_others(others)
+    if not pictures:
+        raise UsageError(f"no image in {', '.join(map(str, inputs))}")
+    outcomes = {picture.source: Outcome(picture.source, "not done") for picture in pictures}
+    waiting = []
+    for picture in pictures:
+        if picture.target.exists() and not overwrite:
+            outcomes[picture.source] = Outcome(picture.source, "skipped", f"{picture.target} exists")
+        else:
+            waiting.append(picture)
+    with _reported(outcomes, talk, start):
+        if waiting:
+            async with connect(endpoint) as (client, _):
+                await redact_images(waiting, outcomes, client, options)
+    return exit_code(list(outcomes.values()))
+
+
+async def serve(config: FunctionConfig, host: str, port: int) -> int:
+    """Run the function on this machine until interrupted."""
+    async with LocalFunction(config, host=host, port=port) as function:
+        workers = f"{config.workers} worker{'s' if config.workers != 1 else ''}"
+        print(f"{config.handler} on {function.url} with {workers}: a stand-in for Nuclio on this machine", flush=True)
+        await asyncio.Event().wait()
+    return 0
+
+
+def _display(console: Console, talk: Talk, videos: int, frames: int | None) -> AbstractContextManager[Display]:
+    if console.is_terminal and not talk.as_json and talk.verbosity >= 0:
+        return Bars(console, videos, frames)
+    return Lines(videos, frames)
+
+
+def _name_others(others: Sequence[Path]) -> None:
+    if others:
+        names = ", ".join(path.name for path in others[:NAMES_SHOWN]) + (", …" if len(others) > NAMES_SHOWN else "")
+        log.warning("%d other files left alone: %s", len(others), names)
+
+
+class _reported(nullcontext[None]):
+    """Names every failed file on stderr and prints the summary, however the run ended."""
+
+    def __init__(self, outcomes: dict[Path, Outcome], talk: Talk, start: float) -> None:
+        super().__init__()
+        self._outcomes, self._talk, self._start = outcomes, talk, start
+
+    def __exit__(self, *exception: object) -> None:
+        if isinstance(exception[1], DriverError):
+            return
+        _report(self._outcomes.values(), self._talk, time.monotonic() - self._start)
+
+
+def _report(outcomes: Iterable[Outcome], talk: Talk, seconds: float) -> None:
+    outcomes = list(outcomes)
+    for outcome in outcomes:
+        if outcome.state == "failed":
+            extra = {"event": "failed", "source": str(outcome.source), "reason": outcome.reason}
+            log.error("error: %s: %s", outcome.source, outcome.reason, extra=extra)
+    if talk.verbosity >= 0:
+        width = None if sys.stdout.isatty() else 160
+        print_summary(Console(width=width), outcomes, seconds)

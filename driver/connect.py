@@ -1,0 +1,57 @@
+"""From the call's options to a function that answers: the given URLs, or function.yaml's function on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from driver.client import FunctionClient
+from driver.config import find_function_yaml, read_config
+from driver.local import LocalFunction
+from function import wire
+
+# Requests under way at each given URL: function.yaml's two workers, and as many that wait or travel.
+CONCURRENCY_PER_URL = 4
+# At the embedded function every worker has one request and one waits.
+SPARE_LOCAL_REQUESTS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the function is and how to talk to it. Without `urls` it is started here, with `workers` and `env`."""
+
+    urls: tuple[str, ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
+    ca_file: str | None = None
+    timeout: float = 120.0
+    give_up_after: float = 120.0
+    concurrency: int | None = None
+    workers: int | None = None
+    env: dict[str, str] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def connect(endpoint: Endpoint) -> AsyncIterator[tuple[FunctionClient, wire.Info]]:
+    """A client that is connected, and what its function runs. Raises UsageError or FunctionError."""
+    if not endpoint.urls:
+        config = read_config(find_function_yaml(), env=endpoint.env, workers=endpoint.workers)
+        async with LocalFunction(config) as function:
+            concurrency = endpoint.concurrency or config.workers + SPARE_LOCAL_REQUESTS
+            async with _client(endpoint, (function.url,), concurrency) as client:
+                yield client, await client.probe()
+        return
+    concurrency = endpoint.concurrency or CONCURRENCY_PER_URL * len(endpoint.urls)
+    async with _client(endpoint, endpoint.urls, concurrency) as client:
+        yield client, await client.probe()
+
+
+def _client(endpoint: Endpoint, urls: tuple[str, ...], concurrency: int) -> FunctionClient:
+    return FunctionClient(
+        urls,
+        concurrency=concurrency,
+        headers=endpoint.headers,
+        ca_file=endpoint.ca_file,
+        timeout=endpoint.timeout,
+        give_up_after=endpoint.give_up_after,
+    )

@@ -1,0 +1,97 @@
+"""Which videos a run is about: walks the inputs, tells videos from other files, and plans every output's place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from driver.errors import UsageError, VideoError
+from driver.files import TEMPORARY_SUFFIX
+from driver.formats import output_name
+from driver.video import VideoInfo, VideoReader
+
+# A file below a directory that has one of these suffixes and cannot be read is a failure, not merely some other file.
+VIDEO_SUFFIXES = frozenset(
+    {".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mkv", ".mov"}
+    | {".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """One video to redact; `info` is what its header says."""
+
+    source: Path
+    target: Path
+    info: VideoInfo
+
+
+@dataclass(slots=True)
+class Found:
+    """What the inputs hold; `broken` pairs a file with the reason why it cannot be read."""
+
+    videos: list[Video] = field(default_factory=list)
+    broken: list[tuple[Path, str]] = field(default_factory=list)
+    others: list[Path] = field(default_factory=list)
+
+
+def walk(inputs: Iterable[Path]) -> Iterator[tuple[Path, Path, bool]]:
+    """Every file of the inputs, as path, place below the output folder, and whether it was named in the call.
+
+    Directories are walked in sorted order; links to directories are followed, each directory once. Raises UsageError.
+    """
+    for given in inputs:
+        if given.is_file():
+            yield given, Path(given.name), True
+            continue
+        if not given.is_dir():
+            raise UsageError(f"{given}: no such file or directory")
+        seen: set[str] = set()
+        for folder, folders, names in os.walk(given, followlinks=True):
+            seen.add(os.path.realpath(folder))
+            folders[:] = sorted(name for name in folders if os.path.realpath(os.path.join(folder, name)) not in seen)
+            for name in sorted(names):
+                path = Path(folder, name)
+                if path.is_file() and not name.endswith(TEMPORARY_SUFFIX):
+                    yield path, path.relative_to(given), False
+
+
+def check_places(inputs: Sequence[Path], outdir: Path) -> None:
+    """Refuse an output folder that is, or lies in, an input: its results would be taken for sources next time."""
+    place = outdir.resolve()
+    for given in inputs:
+        folder = given.resolve()
+        if folder.is_dir() and (place == folder or folder in place.parents):
+            raise UsageError(f"the output folder {outdir} lies in the input {given}: choose one outside of it")
+    if place.exists() and not place.is_dir():
+        raise UsageError(f"the output folder {outdir} is a file")
+
+
+def find_videos(inputs: Sequence[Path], outdir: Path) -> Found:
+    """Open every file of the inputs and sort it. Raises UsageError for inputs or places that cannot be used."""
+    check_places(inputs, outdir)
+    found, sources, targets = Found(), set[Path](), dict[str, Path]()
+    for path, place, named in walk(inputs):
+        if path.resolve() in sources:
+            continue
+        try:
+            with VideoReader(path) as reader:
+                info = reader.info
+        except VideoError as error:
+            if named or path.suffix.lower() in VIDEO_SUFFIXES:
+                found.broken.append((path, str(error).removeprefix(f"{path}: ")))
+            else:
+                found.others.append(path)
+            continue
+        target = outdir / place.with_name(output_name(path))
+        if other := targets.get(str(target).casefold()):
+            raise UsageError(f"{path} and {other} would both be written to {target}: run them into two output folders")
+        sources.add(path.resolve())
+        targets[str(target).casefold()] = path
+        found.videos.append(Video(path, target, info))
+    for video in found.videos:
+        if video.target.resolve() in sources:
+            raise UsageError(f"{video.target} is an input and would be an output: choose another output folder")
+    return found

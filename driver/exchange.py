@@ -1,0 +1,62 @@
+"""What goes to the function and what may come back: the request's body, and the checks of a reply."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from driver.errors import InvalidReply
+from function import wire
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the function said of one batch; the lists are in the order of the frames that were sent.
+
+    `frames` holds encoded images, None when only faces were asked for. `timings_ms` has the function's own stages and
+    `queue`: the rest of the round trip, which is waiting for a worker, the network, base64 and JSON.
+    """
+
+    model: str
+    device: str
+    faces: list[list[wire.Face]]
+    frames: list[bytes] | None
+    timings_ms: dict[str, float]
+
+
+def encode_request(texts: Sequence[str], options: wire.Options, *, return_frames: bool) -> bytes:
+    """The JSON body of a request for frames that are base64 already."""
+    asked = "frames" if return_frames else "faces"
+    return json.dumps(options.model_dump(exclude_none=True) | {"return": asked, "frames": list(texts)}).encode()
+
+
+def check_reply(content: bytes, texts: Sequence[str], *, return_frames: bool, require_digests: bool) -> Answer:
+    """Judge a reply against the base64 frames that were sent. Raises InvalidReply unless everything fits."""
+    try:
+        reply = wire.Reply.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "body"
+        raise InvalidReply(f"the answer is not valid: {where}: {first['msg'].lower()}") from error
+    frames = reply.frames
+    if len(reply.faces) != len(texts) or return_frames != (frames is not None) or len(frames or texts) != len(texts):
+        raise InvalidReply(f"the answer does not hold {len(texts)} frames")
+    if reply.digests is None and require_digests:
+        raise InvalidReply("the answer holds no digests")
+    if reply.digests is not None:
+        expected = [
+            wire.digest(text, frames[index] if frames else "", reply.faces[index]) for index, text in enumerate(texts)
+        ]
+        if reply.digests != expected:
+            raise InvalidReply("the answer is not that of the frames that were sent, or was damaged on its way")
+    try:
+        images = None if frames is None else [wire.decode_base64(text, frame=i) for i, text in enumerate(frames)]
+        for index, image in enumerate(images or []):
+            if wire.image_size(image) != wire.image_size(wire.decode_base64(texts[index])):
+                raise InvalidReply(f"frame {index} of the answer has another size than the one sent")
+    except wire.WireError as error:
+        raise InvalidReply(f"the answer is not valid: {error}") from error
+    return Answer(reply.model, reply.device, reply.faces, images, dict(reply.timings_ms))

@@ -1,0 +1,53 @@
+"""Outputs that are whole or not there: temporary names, locks, and the removal of what a killed run left."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+TEMPORARY_SUFFIX = ".faceblur-part"
+
+
+def temporary_path(path: Path) -> Path:
+    """Where a file is written until it is whole: in the same folder, hidden."""
+    return path.with_name(f".{path.name}{TEMPORARY_SUFFIX}")
+
+
+def remove_stale(folder: Path) -> list[Path]:
+    """Remove the temporary files below a folder that no running process holds; what was removed."""
+    removed = []
+    for path in sorted(folder.rglob(f".*{TEMPORARY_SUFFIX}")):
+        with path.open("ab") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            path.unlink()
+            removed.append(path)
+    return removed
+
+
+def fsync_folder(folder: Path) -> None:
+    """Have a rename in this folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it has either all of its content or does not exist. Raises OSError."""
+    temporary = temporary_path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        fsync_folder(path.parent)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

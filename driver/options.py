@@ -1,0 +1,81 @@
+"""Options that several commands share, each group as one decorator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+Parse = Callable[[click.Context, click.Parameter, tuple[str, ...]], dict[str, str]]
+
+
+def _stacked(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Several options as one decorator."""
+
+    def decorate(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _pairs(separator: str, example: str) -> Parse:
+    def parse(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+        pairs = {}
+        for value in values:
+            name, found, rest = value.partition(separator)
+            if not found or not name.strip():
+                raise click.BadParameter(f"{value!r} is not of the form {example}")
+            pairs[name.strip()] = rest.strip()
+        return pairs
+
+    return parse
+
+
+# fmt: off
+FILES = _stacked(
+    click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path)),
+    click.option("-o", "--output", "outdir", required=True, metavar="OUTDIR", type=click.Path(path_type=Path),
+                 help="Folder for the results; the tree of the inputs is kept below it."),
+    click.option("--overwrite", is_flag=True, help="Write files that exist already again."),
+)
+REDACTION = _stacked(
+    click.option("--threshold", type=click.FloatRange(0, 1), default=0.3, show_default=True, metavar="SCORE",
+                 help="Score from which a face is redacted; lower finds more faces, and more that are none."),
+    click.option("--style", type=click.Choice(["blur", "pixelate", "solid"]), default="blur", show_default=True,
+                 help="How a face is made unreadable."),
+    click.option("--padding", type=click.FloatRange(0, 2), default=0.25, show_default=True, metavar="SHARE",
+                 help="How much a face's box grows on each side, as a share of its size."),
+)
+LOCAL = _stacked(
+    click.option("--workers", type=click.IntRange(1), metavar="N",
+                 help="Workers of the function on this machine.  [default: function.yaml's numWorkers]"),
+    click.option("--env", multiple=True, metavar="K=V", callback=_pairs("=", "NAME=VALUE"),
+                 help="Set a variable of the function on this machine. May be repeated."),
+)
+FUNCTION = _stacked(
+    click.option("--function", "urls", multiple=True, metavar="URL",
+                 help="Address of a deployed function. May be repeated: requests are spread over all.  "
+                      "[default: function.yaml's function on this machine]"),
+    click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", callback=_pairs(":", "'Name: value'"),
+                 help="HTTP header of every request, such as 'Authorization: …'. May be repeated."),
+    click.option("--ca-file", metavar="FILE", type=click.Path(exists=True, dir_okay=False),
+                 help="Certificates to trust for https addresses, instead of the system's."),
+    click.option("--timeout", type=click.FloatRange(1), default=120.0, show_default=True, metavar="SECONDS",
+                 help="Time for one request."),
+    click.option("--give-up-after", type=click.FloatRange(0), default=120.0, show_default=True, metavar="SECONDS",
+                 help="Time after which a batch without a good answer fails its file."),
+    click.option("--concurrency", type=click.IntRange(1), metavar="N",
+                 help="Batches in flight; bounds the memory.  [default: 4 for each address; here: the workers plus 1]"),
+    LOCAL,
+)
+LOGGING = _stacked(
+    click.option("-q", "--quiet", is_flag=True, help="Only errors."),
+    click.option("-v", "--verbose", count=True, help="More about what happens; -vv for everything."),
+    click.option("--log-json", is_flag=True, help="Log JSON lines on stderr, without progress bars."),
+)
+# fmt: on

@@ -1,0 +1,118 @@
+"""A whole run: many videos through one function, several at a time when one does not keep the function busy."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from driver.client import FunctionClient
+from driver.discover import Found, Video
+from driver.errors import DriverError
+from driver.pipeline import Plan, Result, VideoJob
+from driver.pressure import Pressure
+from driver.progress import Display
+
+log = logging.getLogger("faceblur")
+# Beyond the batches in flight, one is read and one is written.
+SPARE_SLOTS = 2
+MAX_AUTOMATIC_JOBS = 4
+IDLE_SHARE = 0.25  # of the requests that might be under way: from here on one more video is started
+LOOK_SECONDS = 2.0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one file: `state` is done, skipped, failed or not done; `reason` says why."""
+
+    source: Path
+    state: str
+    reason: str = ""
+    result: Result | None = None
+
+
+class Run:
+    """The videos of a run and what became of them: `outcomes` tells of every file, at any moment."""
+
+    def __init__(self, found: Found, *, overwrite: bool) -> None:
+        self.outcomes = {path: Outcome(path, "failed", reason) for path, reason in found.broken}
+        self.waiting: list[Video] = []
+        for video in found.videos:
+            if video.target.exists() and not overwrite:
+                self.outcomes[video.source] = Outcome(video.source, "skipped", f"{video.target} exists")
+            else:
+                self.outcomes[video.source] = Outcome(video.source, "not done")
+                self.waiting.append(video)
+
+    async def execute(self, client: FunctionClient, plan: Plan, display: Display, *, jobs: int | None) -> None:
+        """Redact the waiting videos, `jobs` at a time (None: as many as keep the function busy).
+
+        A video that fails leaves the others alone. On cancellation the running videos stop and leave nothing behind.
+        """
+        slots = asyncio.Semaphore(client.pressure.limit + SPARE_SLOTS)
+        pace = _Pace(client.pressure, jobs)
+        running: set[asyncio.Task[None]] = set()
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0)), "codec") as codecs:
+            try:
+                while self.waiting or running:
+                    while self.waiting and len(running) < pace.wanted(len(running)):
+                        video = self.waiting.pop(0)
+                        job = VideoJob(
+                            *(video.source, video.target),
+                            plan=plan,
+                            client=client,
+                            slots=slots,
+                            codecs=codecs,
+                            listener=display,
+                        )
+                        running.add(asyncio.create_task(self._one(video, job, display)))
+                    done, running = await asyncio.wait(
+                        running, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                    )
+                    for task in done:
+                        task.result()
+            finally:
+                for task in running:
+                    task.cancel()
+                await asyncio.gather(*running, return_exceptions=True)
+
+    async def _one(self, video: Video, job: VideoJob, display: Display) -> None:
+        outcome = self.outcomes[video.source]
+        display.started(video.source, video.info.frames)
+        try:
+            outcome.result = await job.run()
+            outcome.state, outcome.reason = "done", "; ".join(f"left out: {one}" for one in job.result.left_out)
+        except DriverError as error:
+            outcome.state, outcome.reason = "failed", str(error).removeprefix(f"{video.source}: ")
+        except Exception as error:
+            log.debug("%s failed", video.source, exc_info=True)
+            outcome.state, outcome.reason = "failed", f"a defect of faceblur: {type(error).__name__}: {error} (see -vv)"
+        finally:
+            display.ended(video.source, outcome.state)
+
+
+class _Pace:
+    """How many videos should run: `jobs`, or one more than now while the function could take more requests."""
+
+    def __init__(self, pressure: Pressure, jobs: int | None) -> None:
+        self._pressure, self._jobs, self._looked = pressure, jobs, 0.0
+
+    def wanted(self, running: int) -> int:
+        if self._jobs is not None:
+            return self._jobs
+        now = time.monotonic()
+        if running and (running == MAX_AUTOMATIC_JOBS or now - self._looked < LOOK_SECONDS):
+            return running
+        self._looked = now
+        idle = self._pressure.idle_share() > IDLE_SHARE
+        return running + 1 if idle or not running else running
+
+
+def exit_code(outcomes: Sequence[Outcome]) -> int:
+    """0 when every video is written or was before, 1 when any failed."""
+    return 0 if all(outcome.state in ("done", "skipped") for outcome in outcomes) else 1

@@ -1,0 +1,75 @@
+"""The end of a run: one table of the files, one of where the time went, and a last line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from driver.progress import duration
+from driver.run import Outcome
+
+COLOURS = {"done": "green", "skipped": "cyan", "failed": "red", "not done": "yellow"}
+# In the order in which a frame goes through them. The function's own decoding and encoding are JPEG too.
+STAGES = (
+    "decode",
+    "JPEG",
+    "function: queue",
+    "function: decode",
+    "function: detect",
+    "function: redact",
+    "function: encode",
+    "cover",
+    "write",
+)
+
+
+def print_summary(console: Console, outcomes: Sequence[Outcome], seconds: float) -> None:
+    """Print the tables to the console."""
+    results = [outcome.result for outcome in outcomes if outcome.result is not None]
+    table = Table(title=None, show_edge=False, pad_edge=False)
+    table.add_column("file", overflow="fold")
+    for heading in ("frames", "faces", "seconds", "fps"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("state", overflow="fold")
+    for outcome in outcomes:
+        state = f"[{COLOURS[outcome.state]}]{outcome.state}[/]"
+        if outcome.reason:
+            state += escape(f": {outcome.reason}")
+        if result := outcome.result:
+            fps = result.frames / result.seconds
+            row = (str(result.frames), str(result.faces), f"{result.seconds:.1f}", f"{fps:.1f}")
+        else:
+            row = ("", "", "", "")
+        table.add_row(escape(str(outcome.source)), *row, state)
+    console.print(table)
+
+    spent = {stage: sum(result.stage_seconds.get(stage, 0.0) for result in results) for stage in STAGES}
+    if whole := sum(spent.values()):
+        stages = Table(title=None, show_edge=False, pad_edge=False)
+        stages.add_column("where the time went")
+        stages.add_column("seconds", justify="right")
+        stages.add_column("share", justify="right")
+        for stage in STAGES:
+            if spent[stage]:
+                stages.add_row(stage, f"{spent[stage]:.1f}", f"{spent[stage] / whole:.0%}")
+        console.print()
+        console.print(stages)
+    console.print()
+    console.print(last_line(outcomes, seconds), highlight=False, soft_wrap=True)
+
+
+def last_line(outcomes: Sequence[Outcome], seconds: float) -> str:
+    """How many files ended how, at what speed, on which device."""
+    results = [outcome.result for outcome in outcomes if outcome.result is not None]
+    states = Counter(outcome.state for outcome in outcomes)
+    counts = ", ".join(f"{states[state]} {state}" for state in COLOURS if states[state])
+    line = f"{len(outcomes)} file{'s' if len(outcomes) != 1 else ''}: {counts or 'nothing to do'}"
+    if results:
+        frames, faces = sum(result.frames for result in results), sum(result.faces for result in results)
+        line += f"; {frames} frames, {faces} faces in {duration(seconds)} ({frames / seconds:.1f} fps)"
+        line += f" by {results[0].model} on {results[0].device}"
+    return line
