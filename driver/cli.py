@@ -15,11 +15,11 @@ from driver.connect import Endpoint
 from driver.options import FILES, FUNCTION, LOCAL, LOGGING, REDACTION
 from driver.pipeline import Plan
 from driver.video import Encoding
-from function import __version__, wire
+from function import wire
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(__version__, prog_name="faceblur")
+@click.version_option(package_name="faceblur", prog_name="faceblur")
 def main() -> None:
     """Make the faces in videos and pictures disappear, through a Nuclio function on a GPU or on this machine."""
 

@@ -1,12 +1,8 @@
-"""Which container, encoder and pixel format an output gets."""
+"""Which container and encoder an output gets."""
 
 from __future__ import annotations
 
 from pathlib import Path
-
-import av
-
-from driver.planes import is_planar
 
 DEFAULT_ENCODER = "libx264"
 ENCODER_BY_FORMAT = {"webm": "libvpx-vp9"}  # WebM holds no H.264
@@ -26,19 +22,6 @@ MUXERS = {
     ".flv": "flv",
 }
 FALLBACK_SUFFIX = ".mkv"
-
-
-def encodable_format(source: str, encoder: str) -> str:
-    """The source's pixel format where the encoder and `planes` take it, else the nearest that they do."""
-    accepted = [fmt.name for fmt in av.Codec(encoder, "w").video_formats or [] if is_planar(fmt.name)]
-    if source in accepted or not accepted:
-        return source if is_planar(source) else "yuv420p"
-    wanted = av.VideoFormat(source)
-    deep = max(component.bits for component in wanted.components) > 8
-    for name in ["yuv420p10le", "yuv420p"] if deep else ["yuv420p"]:
-        if name in accepted:
-            return name
-    return accepted[0]
 
 
 def output_name(source: Path) -> str:

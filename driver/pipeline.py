@@ -16,20 +16,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-import av
 import numpy as np
 
 from driver.client import FunctionClient
 from driver.errors import InvalidReply, VideoError
 from driver.exchange import Answer
 from driver.planes import quarter_turns, redact_frame, stored_box, take_redacted, upright
-from driver.video import Encoding, VideoReader, VideoWriter
+from driver.video import Encoding, Packet, VideoFrame, VideoReader, VideoWriter
 from function import wire
 from function.redact import regions
 
 # A batch ends early at this many bytes of decoded frames: 20 frames of 1080p, 5 of 4K.
 BATCH_BYTES = 64 << 20
-Item: TypeAlias = "av.VideoFrame | av.Packet[Any]"
+Item: TypeAlias = "VideoFrame | Packet[Any]"
 
 
 class Listener(Protocol):
@@ -68,7 +67,7 @@ class _Batch:
     """Frames and the packets between them, in the source's order."""
 
     items: list[Item]
-    frames: list[av.VideoFrame]
+    frames: list[VideoFrame]
 
 
 class VideoJob:
@@ -148,7 +147,7 @@ class VideoJob:
             if self._stop.is_set():
                 return
             batch.items.append(item)
-            if isinstance(item, av.VideoFrame):
+            if isinstance(item, VideoFrame):
                 batch.frames.append(item)
                 size += sum(plane.buffer_size for plane in item.planes)
             else:
@@ -216,13 +215,13 @@ class VideoJob:
             )
         )
         replaced = iter(redacted)
-        items: list[Item] = [next(replaced) if isinstance(item, av.VideoFrame) else item for item in batch.items]
+        items: list[Item] = [next(replaced) if isinstance(item, VideoFrame) else item for item in batch.items]
         faces = sum(face.score >= self._plan.options.threshold for faces in answer.faces for face in faces)
         self.result.faces += faces
         self._listener.advanced(self.result.source, len(batch.frames), faces)
         return _Batch(items, redacted)
 
-    def _cover(self, frame: av.VideoFrame, pix_fmt: str, faces: list[wire.Face], image: bytes | None) -> av.VideoFrame:
+    def _cover(self, frame: VideoFrame, pix_fmt: str, faces: list[wire.Face], image: bytes | None) -> VideoFrame:
         """The frame in the encoder's pixel format with its faces covered; it keeps its timestamp."""
         options, turns = self._plan.options, quarter_turns(frame)
         upright_wh = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
@@ -254,7 +253,7 @@ class VideoJob:
                 self.result.stage_seconds[stage] += time.perf_counter() - start
 
 
-def _to_jpeg(frame: av.VideoFrame) -> bytes:
+def _to_jpeg(frame: VideoFrame) -> bytes:
     return wire.encode_image(upright(frame), "jpeg", 95)
 
 

@@ -1,7 +1,7 @@
 """Redaction on a decoded frame's own planes, in its own pixel format: nothing outside a region changes.
 
 Works on planar formats of 8 to 16 bits (YUV of any subsampling, gray, planar RGB);
-`is_planar` tells which those are.
+`driver.video` decides which one an output gets.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import av
 import numpy as np
-from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
 from driver.errors import VideoError
+from driver.video import ColorRange, VideoFrame, from_bgr
 from function.redact import Plane, Region, redact, transfer
 
 BGR = NDArray[np.uint8]
@@ -30,22 +29,13 @@ class _Component:
     black: int
 
 
-def is_planar(format_name: str) -> bool:
-    """Whether every component of the pixel format has a plane of its own, of 8 to 16 bits in this machine's order."""
-    pixel_format = av.VideoFormat(format_name)
-    planes = [component.plane for component in pixel_format.components]
-    depths = [component.bits for component in pixel_format.components]
-    odd = pixel_format.has_palette or pixel_format.is_big_endian or pixel_format.is_bayer
-    return len(set(planes)) == len(planes) and all(8 <= depth <= 16 for depth in depths) and not odd
-
-
-def upright(frame: av.VideoFrame) -> BGR:
+def upright(frame: VideoFrame) -> BGR:
     """The frame as a viewer shows it, `(H, W, 3) uint8 BGR`: its rotation is applied."""
     pixels = frame.to_ndarray(format="bgr24", threads=1)
     return np.ascontiguousarray(np.rot90(pixels, quarter_turns(frame)))
 
 
-def quarter_turns(frame: av.VideoFrame) -> int:
+def quarter_turns(frame: VideoFrame) -> int:
     """Counter-clockwise quarter turns from the frame's stored pixels to how a viewer shows them."""
     return round(frame.rotation / 90) % 4
 
@@ -60,7 +50,7 @@ def stored_box(box: Sequence[float], turns: int, upright_wh: tuple[int, int]) ->
     return x1, y1, x2, y2
 
 
-def redact_frame(frame: av.VideoFrame, covered: Sequence[Region], style: str) -> None:
+def redact_frame(frame: VideoFrame, covered: Sequence[Region], style: str) -> None:
     """Cover regions on the frame's own planes, in place."""
     if not covered:
         return
@@ -70,7 +60,7 @@ def redact_frame(frame: av.VideoFrame, covered: Sequence[Region], style: str) ->
         redact(component.array, scaled, style, fill=component.black)
 
 
-def take_redacted(frame: av.VideoFrame, redacted: BGR, covered: Sequence[Region]) -> None:
+def take_redacted(frame: VideoFrame, redacted: BGR, covered: Sequence[Region]) -> None:
     """Replace what the regions cover by the pixels of a redacted picture of the same size, in place."""
     if not covered:
         return
@@ -84,10 +74,7 @@ def take_redacted(frame: av.VideoFrame, redacted: BGR, covered: Sequence[Region]
         columns = slice(columns.start // 4 * 4, min(frame.width, -(-columns.stop // 4) * 4))
         if rows.start >= rows.stop or columns.start >= columns.stop:
             continue
-        patch = av.VideoFrame.from_ndarray(np.ascontiguousarray(redacted[rows, columns]), "bgr24")
-        native = patch.reformat(
-            format=frame.format.name, dst_colorspace=frame.colorspace, dst_color_range=frame.color_range, threads=1
-        )
+        native = from_bgr(redacted[rows, columns], frame)
         for source, target in zip(_components(native), _components(frame), strict=True):
             top, left = rows.start // target.step_y, columns.start // target.step_x
             height, width = source.array.shape
@@ -100,7 +87,7 @@ def take_redacted(frame: av.VideoFrame, redacted: BGR, covered: Sequence[Region]
             )
 
 
-def _components(frame: av.VideoFrame) -> Iterator[_Component]:
+def _components(frame: VideoFrame) -> Iterator[_Component]:
     """The frame's planes, without alpha, as writable arrays of their true width."""
     pixel_format = frame.format
     full_range = pixel_format.is_rgb or frame.color_range == ColorRange.JPEG or "yuvj" in pixel_format.name

@@ -1,4 +1,4 @@
-"""Reading and writing videos on PyAV: frames with their own timestamps, every other stream copied packet by packet.
+"""Reading and writing videos, the one module on PyAV: frames with their own timestamps, other streams copied by packet.
 
 The output is written under a temporary name beside its final one, flushed to the disk, and renamed when it is whole.
 """
@@ -16,15 +16,23 @@ from typing import Any, Self
 
 import av
 import av.error
+import numpy as np
 from av.container import InputContainer, OutputContainer
+from av.packet import Packet
 from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange
+from numpy.typing import NDArray
 
 from driver.errors import VideoError
 from driver.files import fsync_folder, temporary_path
-from driver.formats import DEFAULT_ENCODER, ENCODER_BY_FORMAT, MUXERS, encodable_format
+from driver.formats import DEFAULT_ENCODER, ENCODER_BY_FORMAT, MUXERS
 
 # Formats that open as video but are none: still images, subtitles, listings, text drawn as on a terminal.
 NOT_VIDEO = frozenset({"image2", "tty", "concat", "hls", "dash", "sdp", "rtsp", "lavfi", "srt", "ass", "webvtt", "gif"})
+
+
+__all__ = ["ColorRange", "Encoding", "Packet", "VideoFrame", "VideoInfo", "VideoReader", "VideoWriter", "from_bgr"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +102,7 @@ class VideoReader:
                 frames = round(self.container.duration / av.time_base * self.stream.average_rate)
         return VideoInfo(self.stream.width, self.stream.height, frames, self.left_out)
 
-    def __iter__(self) -> Iterator[av.VideoFrame | av.Packet[Any]]:
+    def __iter__(self) -> Iterator[VideoFrame | Packet[Any]]:
         video, seen = self.stream, 0
         try:
             for packet in self.container.demux(video, *self.copied):
@@ -114,7 +122,7 @@ class VideoReader:
         if seen < video.frames:
             raise VideoError(f"{self.path}: cut short: {seen} of the {video.frames} frames that its header promises")
 
-    def _checked(self, frame: av.VideoFrame) -> av.VideoFrame:
+    def _checked(self, frame: VideoFrame) -> VideoFrame:
         if frame.is_corrupt:
             raise VideoError(f"{self.path}: damaged at {_time(frame.pts, frame.time_base)}")
         if frame.pts is None:
@@ -198,11 +206,11 @@ class VideoWriter:
         container.metadata.update(reader.container.metadata)
         container.set_chapters(reader.container.chapters())
 
-    def write(self, item: av.VideoFrame | av.Packet[Any]) -> None:
+    def write(self, item: VideoFrame | Packet[Any]) -> None:
         """Write the next frame or packet, in the order in which the reader gave them."""
         assert self._container is not None
         try:
-            if isinstance(item, av.VideoFrame):
+            if isinstance(item, VideoFrame):
                 item.pict_type = 0  # else the encoder repeats the source's choice of key frames
                 self._container.mux(self._video.encode(item))
                 self.frames += 1
@@ -247,6 +255,36 @@ class VideoWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.abort()
+
+
+def encodable_format(source: str, encoder: str) -> str:
+    """The source's pixel format where the encoder and `planes` take it, else the nearest that they do."""
+    accepted = [fmt.name for fmt in av.Codec(encoder, "w").video_formats or [] if is_planar(fmt.name)]
+    if source in accepted or not accepted:
+        return source if is_planar(source) else "yuv420p"
+    wanted = av.VideoFormat(source)
+    deep = max(component.bits for component in wanted.components) > 8
+    for name in ["yuv420p10le", "yuv420p"] if deep else ["yuv420p"]:
+        if name in accepted:
+            return name
+    return accepted[0]
+
+
+def is_planar(format_name: str) -> bool:
+    """Whether every component of the pixel format has a plane of its own, of 8 to 16 bits in this machine's order."""
+    pixel_format = av.VideoFormat(format_name)
+    planes = [component.plane for component in pixel_format.components]
+    depths = [component.bits for component in pixel_format.components]
+    odd = pixel_format.has_palette or pixel_format.is_big_endian or pixel_format.is_bayer
+    return len(set(planes)) == len(planes) and all(8 <= depth <= 16 for depth in depths) and not odd
+
+
+def from_bgr(pixels: NDArray[np.uint8], like: VideoFrame) -> VideoFrame:
+    """A picture `(H, W, 3) uint8 BGR` in another frame's pixel format, matrix and range."""
+    picture = VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "bgr24")
+    return picture.reformat(
+        format=like.format.name, dst_colorspace=like.colorspace, dst_color_range=like.color_range, threads=1
+    )
 
 
 def _describe(stream: Any) -> str:

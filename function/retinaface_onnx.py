@@ -66,6 +66,6 @@ def _faces(output: Sequence[Floats], input_wh: tuple[int, int], frame: Frame, th
     likely = scores >= threshold
     boxes, landmarks = decode(offsets[likely], landmark_offsets[likely], anchors(input_wh)[likely])
     size_wh = (frame.shape[1], frame.shape[0])
-    scale: Floats = np.array(size_wh, np.float32) / np.array(input_wh, np.float32)
+    scale = np.divide(size_wh, input_wh).astype(np.float32)
     found = Faces(boxes * np.tile(scale, 2), scores[likely], landmarks * scale)
     return non_maximum_suppression(found, size_wh)
