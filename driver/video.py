@@ -166,9 +166,11 @@ class VideoWriter:
         try:
             self._container = av.open(str(self.temporary), "w", format=MUXERS[path.suffix.lower()])
             self._open_streams(reader, encoding, rotation)
-        except (av.error.FFmpegError, ValueError, OSError) as error:
+        except BaseException as error:
             self.abort()
-            raise VideoError(f"{path}: cannot be written: {_reason(error)}") from error
+            if isinstance(error, (av.error.FFmpegError, ValueError, OSError)):
+                raise VideoError(f"{path}: cannot be written: {_reason(error)}") from error
+            raise
 
     def _open_streams(self, reader: VideoReader, encoding: Encoding, rotation: int) -> None:
         container, source = self._container, reader.stream
@@ -184,7 +186,8 @@ class VideoWriter:
         self.pix_fmt = encodable_format(source.codec_context.pix_fmt or "yuv420p", name)
         context.pix_fmt = self.pix_fmt
         context.time_base = source.time_base
-        context.sample_aspect_ratio = source.sample_aspect_ratio
+        if source.sample_aspect_ratio:
+            context.sample_aspect_ratio = source.sample_aspect_ratio
         for tag in ("color_range", "color_primaries", "color_trc", "colorspace"):
             setattr(context, tag, getattr(source.codec_context, tag))
         context.thread_type = "AUTO"

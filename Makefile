@@ -1,0 +1,58 @@
+# Each target sets up what it needs, in .venv; a fresh machine needs Python 3.11, pip and make.
+#
+#   make blur                    blur a sample clip that is made on the spot
+#   make blur IN=dir OUT=dir     blur your own videos
+#   make serve                   run the function on this machine, port 8080
+#   make test                    run every test
+#   make lint                    ruff and mypy
+
+PYTHON ?= python3
+IN ?= sample
+OUT ?= blurred
+ARGS ?=
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: blur serve test lint clean
+.DELETE_ON_ERROR:
+
+ifeq ($(origin IN), file)
+blur: sample/astronaut.mp4
+endif
+blur: .venv/run.done
+	$(BIN)/faceblur run "$(IN)" --output "$(OUT)" $(ARGS)
+	@echo "The result is in $(OUT)/"
+
+serve: .venv/run.done
+	$(BIN)/faceblur serve $(ARGS)
+
+test: .venv/dev.done
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/dev.done
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+sample/astronaut.mp4: .venv/sample.done examples/sample_clip.py
+	$(BIN)/python examples/sample_clip.py $@
+
+# Some systems have Python without ensurepip: virtualenv brings its own pip.
+.venv/bin/python:
+	$(PYTHON) -m venv .venv || { rm -rf .venv; $(PYTHON) -m pip install --quiet --user virtualenv && $(PYTHON) -m virtualenv .venv; }
+
+.venv/run.done: .venv/bin/python pyproject.toml constraints.txt
+	$(INSTALL) --editable .
+	$(BIN)/python -m function.weights retinaface-mobilenet0.25
+	@touch $@
+
+.venv/sample.done: .venv/run.done
+	$(INSTALL) --editable '.[sample]'
+	@touch $@
+
+.venv/dev.done: .venv/run.done
+	$(INSTALL) --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv sample blurred
