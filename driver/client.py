@@ -8,6 +8,7 @@ large is halved; 503 lowers the number of requests under way. An answer is used 
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
 import math
@@ -242,7 +243,12 @@ class FunctionClient:
         url = endpoint.url
         try:
             async with self._session.request(
-                method, url, data=body, headers=headers, timeout=limits, allow_redirects=False
+                method,
+                url,
+                data=io.BytesIO(body) if body else None,
+                headers=headers,
+                timeout=limits,
+                allow_redirects=False,
             ) as response:
                 return response.status, await response.read()
         except aiohttp.ClientConnectorCertificateError as error:

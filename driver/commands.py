@@ -143,7 +143,7 @@ def _name_others(others: Sequence[Path]) -> None:
 
 
 class _reported(nullcontext[None]):
-    """Names every failed file on stderr and prints the summary, however the run ended."""
+    """Prints the summary, however the run ended."""
 
     def __init__(self, outcomes: dict[Path, Outcome], talk: Talk, start: float) -> None:
         super().__init__()
@@ -156,11 +156,6 @@ class _reported(nullcontext[None]):
 
 
 def _report(outcomes: Iterable[Outcome], talk: Talk, seconds: float) -> None:
-    outcomes = list(outcomes)
-    for outcome in outcomes:
-        if outcome.state == "failed":
-            extra = {"event": "failed", "source": str(outcome.source), "reason": outcome.reason}
-            log.error("error: %s: %s", outcome.source, outcome.reason, extra=extra)
     if talk.verbosity >= 0:
         width = None if sys.stdout.isatty() else 160
-        print_summary(Console(width=width), outcomes, seconds)
+        print_summary(Console(width=width), list(outcomes), seconds)

