@@ -41,8 +41,8 @@ def test_faces_are_gone_and_nothing_else_changed(
         for x1, y1, x2, y2 in faces.xyxy.astype(int):
             assert detail_left(source[y1:y2, x1:x2], output[y1:y2, x1:x2]) < 0.25
         assert media.outside((source, output), faces.xyxy, 0.4).max() == 0
-    found = detector.detect(after, threshold=0.5)
-    assert sum(map(len, found)) <= len(after) // 20
+    # Hair around large pixels still looks like a head to the detector now and then, but never surely.
+    assert sum(map(len, detector.detect(after, threshold=0.7))) == 0
 
 
 def test_untouched_clip_would_fail_the_same_checks(face_clip: Path, detector: Detector) -> None:
