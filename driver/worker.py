@@ -95,7 +95,8 @@ def exit_with_parent() -> None:
     """End this process as soon as the parent does, however it ended: its end of our stdin closes."""
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        # Not sys.stdin: its lock, held by a waiting thread, makes the interpreter's own exit crash.
+        os.read(0, 1)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

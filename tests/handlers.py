@@ -1,0 +1,91 @@
+"""Handlers that misbehave on request, for the tests of the local trigger; loaded by name in worker processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any
+
+
+def init_context(context: Any) -> None:
+    if reason := os.environ.get("FAIL_INIT"):
+        raise SystemExit(f"cannot start: {reason}")
+    context.user_data.pid = os.getpid()
+
+
+def handler(context: Any, event: Any) -> Any:
+    action, _, argument = event.path.lstrip("/").partition("/")
+    return ACTIONS[action](context, event, argument)
+
+
+def _describe(context: Any, event: Any, argument: str) -> Any:
+    body = event.body.decode() if isinstance(event.body, bytes) else event.body
+    seen = {
+        "type": type(event.body).__name__,
+        "body": body,
+        "content_type": event.content_type,
+        "method": event.method,
+        "path": event.path,
+        "fields": event.fields,
+        "headers": event.headers,
+        "pid": os.getpid(),
+        "worker": context.worker_id,
+        "trigger": event.trigger.kind,
+    }
+    return context.Response(body=json.dumps(seen), content_type="application/json")
+
+
+def _raise(context: Any, event: Any, argument: str) -> Any:
+    raise ValueError("out of cheese")
+
+
+def _exit(context: Any, event: Any, argument: str) -> Any:
+    raise SystemExit(3)
+
+
+def _sleep(context: Any, event: Any, argument: str) -> Any:
+    time.sleep(float(argument))
+    return f"slept in {os.getpid()}"
+
+
+def _die(context: Any, event: Any, argument: str) -> Any:
+    os._exit(9)
+
+
+def _output(context: Any, event: Any, argument: str) -> Any:
+    outputs: dict[str, Any] = {
+        "str": "text",
+        "dict": {"a": 1},
+        "tuple": (201, "made"),
+        "tuple-dict": (202, {"b": 2}),
+        "bytes": b"\x00\xff",
+        "list": ["first", "second"],
+        "empty-list": [],
+        "none": None,
+        "response-list": context.Response(body=[1, 2]),
+        "response": context.Response(
+            body="ok", content_type="text/x", status_code=418, headers={"X-Text": "yes", "X-Number": 5}
+        ),
+    }
+    return outputs[argument]
+
+
+def _log(context: Any, event: Any, argument: str) -> Any:
+    context.logger.info_with("hello", size=3)
+    return "logged"
+
+
+ACTIONS = {
+    "describe": _describe,
+    "raise": _raise,
+    "exit": _exit,
+    "sleep": _sleep,
+    "die": _die,
+    "output": _output,
+    "log": _log,
+}
+
+
+async def async_handler(context: Any, event: Any) -> Any:
+    return "async"
