@@ -42,13 +42,16 @@ def check_reply(content: bytes, texts: Sequence[str], *, return_frames: bool, re
         where = ".".join(map(str, first["loc"])) or "body"
         raise InvalidReply(f"the answer is not valid: {where}: {first['msg'].lower()}") from error
     frames = reply.frames
-    if len(reply.faces) != len(texts) or return_frames != (frames is not None) or len(frames or texts) != len(texts):
+    if return_frames != (frames is not None):
+        raise InvalidReply(f"the answer holds {'no' if return_frames else 'unasked'} frames")
+    if any(len(one) != len(texts) for one in (reply.faces, frames) if one is not None):
         raise InvalidReply(f"the answer does not hold {len(texts)} frames")
     if reply.digests is None and require_digests:
         raise InvalidReply("the answer holds no digests")
     if reply.digests is not None:
         expected = [
-            wire.digest(text, frames[index] if frames else "", reply.faces[index]) for index, text in enumerate(texts)
+            wire.digest(text, frames[index] if frames is not None else "", reply.faces[index])
+            for index, text in enumerate(texts)
         ]
         if reply.digests != expected:
             raise InvalidReply("the answer is not that of the frames that were sent, or was damaged on its way")
