@@ -26,6 +26,7 @@ from driver.pipeline import Plan
 from driver.progress import Bars, Display, Lines, set_up_logging
 from driver.run import Outcome, Run, exit_code
 from driver.summary import print_summary
+from driver.video import check_encoder
 from function import wire
 
 log = logging.getLogger("faceblur")
@@ -80,6 +81,8 @@ async def run_videos(
 ) -> int:
     """Redact videos."""
     start = time.monotonic()
+    if plan.encoding.encoder:
+        check_encoder(plan.encoding.encoder)
     found = await asyncio.to_thread(find_videos, inputs, outdir)
     _name_others(found.others)
     if not found.videos and not found.broken:

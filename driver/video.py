@@ -25,7 +25,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
-from driver.errors import VideoError
+from driver.errors import UsageError, VideoError
 from driver.files import fsync_folder, temporary_path
 from driver.formats import DEFAULT_ENCODER, ENCODER_BY_FORMAT, MUXERS
 
@@ -267,6 +267,16 @@ class VideoWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.abort()
+
+
+def check_encoder(name: str) -> None:
+    """Raises UsageError unless FFmpeg has a video encoder of this name."""
+    try:
+        found = av.Codec(name, "w").type == "video"
+    except (av.error.FFmpegError, ValueError):
+        found = False
+    if not found:
+        raise UsageError(f"--encoder {name}: FFmpeg has no video encoder of this name")
 
 
 def encodable_format(source: str, encoder: str) -> str:

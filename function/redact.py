@@ -49,9 +49,7 @@ class Region:
 
     def window(self, width: int, height: int) -> tuple[slice, slice]:
         """The rows and columns of the plane that the region touches; empty slices where it lies outside."""
-        rows = slice(max(0, math.floor(self.y - self.radius_y)), min(height, math.ceil(self.y + self.radius_y)))
-        columns = slice(max(0, math.floor(self.x - self.radius_x)), min(width, math.ceil(self.x + self.radius_x)))
-        return rows, columns
+        return _span(self.y, self.radius_y, height), _span(self.x, self.radius_x, width)
 
     def opacity(self, rows: slice, columns: slice) -> NDArray[np.float32]:
         """How far each pixel of the window is covered: 1 inside, falling to 0 over the soft edge, 0 outside."""
@@ -59,6 +57,12 @@ class Region:
         x = (np.arange(columns.start, columns.stop, dtype=np.float32) + 0.5 - self.x) / max(self.radius_x, 1e-6)
         radius = np.sqrt(y[:, None] ** 2 + x[None, :] ** 2)
         return np.clip((1 - radius) / SOFT_EDGE, 0, 1)
+
+
+def _span(centre: float, radius: float, length: int) -> slice:
+    start = min(length, max(0, math.floor(centre - radius)))
+    # A negative stop would count from the far end.
+    return slice(start, max(start, min(length, math.ceil(centre + radius))))
 
 
 def regions(boxes: Iterable[Sequence[float]], padding: float) -> list[Region]:
