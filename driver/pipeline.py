@@ -26,8 +26,8 @@ from driver.video import Encoding, Packet, VideoFrame, VideoReader, VideoWriter
 from function import wire
 from function.redact import regions
 
-# A batch ends early at this many bytes of decoded frames: 20 frames of 1080p, 5 of 4K.
-BATCH_BYTES = 64 << 20
+# A batch ends early at this many bytes of decoded frames: 10 frames of 1080p, 2 of 4K.
+BATCH_BYTES = 32 << 20
 Item: TypeAlias = "VideoFrame | Packet[Any]"
 
 

@@ -221,8 +221,10 @@ def decode_image(content: bytes, *, frame: int | None = None) -> Frame:
     try:
         if image.mode.startswith("I"):  # 16 bit: Pillow would clip instead of scale
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-        upright = ImageOps.exif_transpose(image).convert("RGB")
-        return cv2.cvtColor(np.asarray(upright), cv2.COLOR_RGB2BGR)  # type: ignore[return-value]
+        ImageOps.exif_transpose(image, in_place=True)
+        if image.mode != "RGB":
+            image = image.convert("RGB")
+        return cv2.cvtColor(np.asarray(image), cv2.COLOR_RGB2BGR)  # type: ignore[return-value]
     except Exception as error:
         raise WireError("bad_image", f"{_at(frame)}a damaged or cut image", frame=frame) from error
 
