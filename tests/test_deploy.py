@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,7 @@ from driver.local import LocalFunction
 from function import wire
 from function.main import Service
 from function.settings import Settings
+from function.weights import SOURCES
 
 ROOT = Path(__file__).parent.parent
 TOOLS = ["bash", "cat", "cp", "dirname", "env", "find", "grep", "make", "mkdir", "mktemp", "rm", "sed", "sleep", "sort"]
@@ -57,7 +61,7 @@ printf '%s\\n' "$*" >>"$RECORD/kubectl"
 [ -z "$FORWARD_FAILS" ] || { echo "error: services \\"nuclio-faceblur\\" is forbidden" >&2; exit 1; }
 echo $$ >"$RECORD/kubectl.pid"
 echo "Forwarding from 127.0.0.1:$LOCAL_PORT -> 8080"
-exec sleep 60
+exec sleep 600
 """
 
 
@@ -97,7 +101,7 @@ class Sandbox:
             env=self.environment | environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=60,
             cwd=self.temporary,
         )
 
@@ -107,10 +111,14 @@ class Sandbox:
 
 
 @pytest.fixture
-def sandbox(tmp_path: Path) -> Sandbox:
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
     made = Sandbox(tmp_path)
     made.answer()
-    return made
+    yield made
+    pid = made.record / "kubectl.pid"
+    if pid.exists():
+        with suppress(ProcessLookupError):
+            os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
@@ -484,6 +492,7 @@ DISTRIBUTIONS = {
     "pydantic": "pydantic",
     "retinaface": "retinaface-pytorch",
     "torch": "torch",
+    "torchvision": "torchvision",
 }
 
 
@@ -507,6 +516,13 @@ def test_the_image_holds_what_the_function_imports(config: dict[str, Any], other
 def pins(config: dict[str, Any]) -> dict[str, str]:
     steps = config["spec"]["build"]["directives"]["preCopy"]
     return dict(re.findall(r"([\w.-]+)==(\S+)", " ".join(step["value"] for step in steps)))
+
+
+@pytest.mark.skipif("retinaface-resnet50" not in SOURCES, reason="the function has no such weights yet")
+def test_the_cached_download_is_the_file_that_the_function_looks_for() -> None:
+    source = SOURCES["retinaface-resnet50"]
+    steps = gpu_config()["spec"]["build"]["directives"]["preCopy"]
+    assert steps[-1]["value"].split()[-2:] == [source.origin, f"/opt/faceblur/{source.filename}"]
 
 
 def test_function_yaml_still_runs_here_with_its_own_weights_folder() -> None:
