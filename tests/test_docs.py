@@ -1,0 +1,92 @@
+"""The README's tables tell what the code does."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from driver.cli import main
+from function.settings import Settings
+from function.wire import Request
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def table(heading: str) -> dict[str, list[str]]:
+    """The rows of the first table below a heading, by the words in backticks of their first cell."""
+    section = README.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    rows = {}
+    for line in section.splitlines():
+        if line.startswith("| `"):
+            cells = [cell.strip() for cell in line.strip("|").split("|")]
+            rows.update({name: cells for name in re.findall(r"`([^`]+)`", cells[0])})
+    return rows
+
+
+def text(default: Any) -> str:
+    if default is None or isinstance(default, tuple | dict) or str(default).endswith("UNSET"):
+        return ""
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    return f"{default:g}" if isinstance(default, float) else str(default)
+
+
+def test_every_option_with_its_default_and_commands() -> None:
+    rows = table("Options")
+    found: dict[str, set[str]] = {}
+    for command in main.commands.values():
+        for option in command.params:
+            if not isinstance(option, click.Option):
+                continue
+            for name in option.opts:
+                found.setdefault(name, set()).add(str(command.name))
+                assert name in rows, f"{name} of {command.name} is not in the README"
+                default = "off" if option.is_flag or option.count else text(option.default)
+                assert rows[name][1] == default, name
+    assert set(rows) == set(found)
+    for name, commands in found.items():
+        assert rows[name][2] == (
+            "all"
+            if len(commands) == 3 and "serve" in commands and name in ALL
+            else ", ".join(one for one in ("run", "image", "serve") if one in commands)
+        ), name
+
+
+ALL = {"-q", "--quiet", "-v", "--verbose", "--log-json"}
+
+
+def test_every_setting_with_its_default() -> None:
+    rows = table("The function's settings")
+    expected = {field.name.upper(): text(field.default) for field in fields(Settings) if field.default is not MISSING}
+    assert {name: cells[1] for name, cells in rows.items() if name != "FACEBLUR_CACHE"} == expected
+
+
+def test_every_field_of_a_request_with_its_default() -> None:
+    rows = table("The HTTP contract")
+    for name, field in Request.model_fields.items():
+        default = "" if field.is_required() else text(field.default)
+        assert rows[field.alias or name][1] == default, name
+    assert set(rows) == {field.alias or name for name, field in Request.model_fields.items()}
+
+
+@pytest.mark.parametrize("command", [None, *main.commands])
+def test_help_can_be_read(command: str | None) -> None:
+    chosen = main.commands[command] if command else main
+    assert chosen.help
+    for option in chosen.params:
+        if isinstance(option, click.Option) and option.name not in ("help", "version"):
+            assert option.help and option.help.endswith((".", "]")), option.name
+
+
+def test_make_targets_and_files_that_the_readme_names_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"^make (\w+)", README, re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    for name in set(re.findall(r"\]\(([\w./-]+)(?:#[\w-]+)?\)", README)) | set(re.findall(r"`(test_\w+\.py)`", README)):
+        assert (ROOT / name).exists() or (ROOT / "tests" / name).exists(), name
