@@ -142,7 +142,7 @@ def _display(console: Console, talk: Talk, videos: int, frames: int | None) -> A
 def _name_others(others: Sequence[Path]) -> None:
     if others:
         names = ", ".join(path.name for path in others[:NAMES_SHOWN]) + (", …" if len(others) > NAMES_SHOWN else "")
-        log.warning("%d other files left alone: %s", len(others), names)
+        log.warning("%d other file%s left alone: %s", len(others), "s" if len(others) > 1 else "", names)
 
 
 class _reported(nullcontext[None]):

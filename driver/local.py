@@ -113,7 +113,8 @@ class LocalFunction:
             self._restart(worker)
             return web.json_response({"error": "handler timed out"}, status=408, headers={"Server": "nuclio"})
         except WorkerDied as error:
-            log.error("a worker died: %s", error)
+            if not self._closing:
+                log.error("a worker died: %s", error)
             self._restart(worker)
             if request.transport is not None:
                 request.transport.abort()

@@ -78,6 +78,6 @@ def test_what_cannot_be_redacted_is_named_and_not_written(face: Image, function_
     for name in ("moving.webp", "deep.png", "print.jpg", "text.jpg", "cut.jpg"):
         assert f"error: {source / name}: " in result.output
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.jpg"]
-    assert "1 other files left alone: note.txt" in result.output
+    assert "1 other file left alone: note.txt" in result.output
     again = invoke("image", source / "good.jpg", "-o", tmp_path / "out", "--function", function_url)
     assert again.exit_code == 0 and "1 skipped" in again.output
