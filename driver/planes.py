@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from driver.errors import VideoError
+from driver.errors import InvalidReply, VideoError
 from driver.video import ColorRange, VideoFrame, from_bgr
-from function.redact import Plane, Region, redact, transfer
+from function.redact import Plane, Region, redact, still_legible, transfer
 
 BGR = NDArray[np.uint8]
 
@@ -67,6 +67,7 @@ def take_redacted(frame: VideoFrame, redacted: BGR, covered: Sequence[Region]) -
     if redacted.shape != (frame.height, frame.width, 3):
         raise VideoError(f"a redacted frame of {redacted.shape} for one of {frame.height}x{frame.width}")
     frame.make_writable()
+    _check_redacted(frame, redacted, covered)
     for region in covered:
         rows, columns = region.window(frame.width, frame.height)
         # Whole chroma samples: 4 pixels cover the coarsest subsampling that there is.
@@ -85,6 +86,15 @@ def take_redacted(frame: VideoFrame, redacted: BGR, covered: Sequence[Region]) -
                 slice(top, top + height),
                 slice(left, left + width),
             )
+
+
+def _check_redacted(frame: VideoFrame, redacted: BGR, covered: Sequence[Region]) -> None:
+    """Raises InvalidReply when a face comes back as it was sent."""
+    luma = next(_components(frame)).array
+    for region in covered:
+        face = region.face(frame.width, frame.height)
+        if still_legible(luma[face], redacted[face][:, :, 1]):
+            raise InvalidReply("a face came back from the function without being redacted")
 
 
 def _components(frame: VideoFrame) -> Iterator[_Component]:

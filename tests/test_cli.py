@@ -22,6 +22,7 @@ from driver.cli import main
 from driver.files import TEMPORARY_SUFFIX
 from driver.local import LocalFunction
 from examples.sample_clip import Image, pan, write_clip
+from function import wire
 from tests import media
 from tests.hostile import HostileProxy, Server, scripted
 
@@ -159,6 +160,20 @@ def test_failing_function_fails_the_video_and_writes_nothing(face_clip: Path, tm
     assert done.returncode == 1
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert str(face_clip) in line and "Traceback" not in done.stderr
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+
+
+def test_function_that_does_not_blur_fails_the_video(face_clip: Path, tmp_path: Path, detector: Any) -> None:
+    """It says where the faces are, but sends the frames back as they came."""
+
+    def clear(body: dict[str, Any]) -> dict[str, Any]:
+        pictures = [wire.decode_image(wire.decode_base64(frame)) for frame in body["frames"]]
+        found = detector.detect(pictures, threshold=0.3)
+        faces = [[{"box": box, "score": 0.99} for box in one.xyxy.tolist()] for one in found]
+        return {"version": 1, "model": "m", "device": "d", "frames": body["frames"], "faces": faces, "timings_ms": {}}
+
+    done = run_against(scripted(clear), "run", face_clip, "-o", tmp_path / "out")
+    assert done.returncode == 1 and "without being redacted" in done.stderr
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
 
 

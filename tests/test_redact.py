@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
 from examples.sample_clip import Image
+from function import wire
 from function.detect import Detector
-from function.redact import SOFT_EDGE, STYLES, Region, redact, regions, transfer
+from function.redact import SOFT_EDGE, STYLES, Region, redact, regions, still_legible, transfer
 from tests.conftest import detail_left
 
 BOX = (178.0, 57.0, 273.0, 177.0)
@@ -20,8 +22,6 @@ def noise(height: int = 100, width: int = 120, dtype: type = np.uint8, top: int 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("scale", [0.2, 0.5, 1, 3])
 def test_no_detail_of_a_face_is_left_at_any_size(face: Image, style: str, scale: float) -> None:
-    import cv2
-
     picture = cv2.resize(face, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     box = tuple(value * scale for value in BOX)
     covered = picture.copy()
@@ -133,6 +133,26 @@ def test_scaled_region_matches_the_plane_it_is_for() -> None:
     full = region.opacity(slice(0, 160), slice(0, 160))
     half = region.scaled(0.5, 0.5).opacity(slice(0, 80), slice(0, 80))
     assert np.abs(full.reshape(80, 2, 80, 2).mean(axis=(1, 3)) - half).max() < 0.2
+
+
+@pytest.mark.parametrize("scale", [0.17, 0.3, 1, 3])
+def test_a_face_that_was_not_redacted_is_noticed(face: Image, scale: float) -> None:
+    picture = cv2.resize(face, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    (region,) = regions([tuple(value * scale for value in BOX)], 0.25)
+    place = region.face(picture.shape[1], picture.shape[0])
+    before = picture[place][:, :, 1]
+    jpeg = wire.decode_image(wire.encode_image(picture, "jpeg", 80))
+    assert still_legible(before, jpeg[place][:, :, 1])
+    assert still_legible(before.astype(np.uint16) * 4, jpeg[place][:, :, 1])
+    for style in STYLES:
+        covered = picture.copy()
+        redact(covered, [region], style)
+        assert not still_legible(before, wire.decode_image(wire.encode_image(covered, "jpeg", 80))[place][:, :, 1])
+
+
+def test_flat_and_tiny_regions_are_never_legible() -> None:
+    flat, tiny = np.full((60, 60), 90, np.uint8), noise(8, 8)[..., 0]
+    assert not still_legible(flat, flat) and not still_legible(tiny, tiny) and not still_legible(tiny[:0], tiny[:0])
 
 
 def test_transfer_takes_what_the_region_touches_and_no_more() -> None:
