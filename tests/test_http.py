@@ -208,6 +208,18 @@ BAD_BODIES: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize("kept", [0.2, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("ending", [b"", b"\xff\xd9"])
+def test_a_cut_image_is_not_filled_up(face: Image, kept: float, ending: bytes) -> None:
+    content = jpeg(face)
+    cut = content[: int(len(content) * kept)] + ending
+    if ending:  # a forged end: the picture is damaged, but whole for the decoder; it must at least keep its size
+        assert wire.decode_image(cut).shape == face.shape
+        return
+    with pytest.raises(wire.WireError, match="damaged or cut"):
+        wire.decode_image(cut)
+
+
 def worker_pids(function: LocalFunction) -> list[int]:
     assert all(psutil.pid_exists(pid) for pid in function.pids)
     return function.pids
