@@ -1,0 +1,141 @@
+"""Covering what the detector missed: gaps, beginnings, ends, weak finds, cuts, crossings, and a hard crowd."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+
+from driver.tracks import Box, Found, Moment, Tracker, hull, interpolate, match
+
+FPS = 25
+
+
+def moving(index: int, speed: float = 4, size: float = 40) -> Box:
+    return 10 + speed * index, 20.0, 10 + speed * index + size, 20 + size
+
+
+def follow(
+    frames: list[list[Found]], *, look_around: float = 0.4, cuts: tuple[int, ...] = (), threshold: float = 0.3
+) -> list[Moment[int]]:
+    tracker: Tracker[int] = Tracker(threshold=threshold, look_around=look_around)
+    moments: list[Moment[int]] = []
+    for index, found in enumerate(frames):
+        moments += tracker.push(index, index / FPS, found, cut=index in cuts)
+    moments += tracker.flush()
+    assert [moment.item for moment in moments] == list(range(len(frames)))
+    return moments
+
+
+def holds(cover: Box, box: Box) -> bool:
+    slack = 1e-6
+    return all(a <= b + slack for a, b in zip(cover[:2], box[:2], strict=True)) and all(
+        a >= b - slack for a, b in zip(cover[2:], box[2:], strict=True)
+    )
+
+
+def test_gap_is_covered_and_the_cover_does_not_lag() -> None:
+    frames = [[] if 10 <= index < 16 else [Found(moving(index), 0.9)] for index in range(30)]
+    for index, moment in enumerate(follow(frames)):
+        assert holds(hull(moment.covers.values()), moving(index)), index
+        assert bool(moment.missed) == (10 <= index < 16) or index >= 30 or index < 0
+
+
+def test_before_the_first_and_after_the_last_find() -> None:
+    frames = [[Found((50, 50, 90, 90), 0.9)] if 20 <= index < 30 else [] for index in range(60)]
+    covered = [bool(moment.covers) for moment in follow(frames)]
+    assert covered == [10 <= index < 40 for index in range(60)]
+
+
+def test_weak_finds_continue_a_track_in_both_directions_but_start_none() -> None:
+    def found(index: int) -> list[Found]:
+        weak = [Found(moving(index), 0.9 if index == 15 else 0.12)] if 5 <= index < 25 else []
+        return [*weak, Found((400, 400, 440, 440), 0.12)]
+
+    for index, moment in enumerate(follow([found(index) for index in range(40)])):
+        if 5 <= index < 25:
+            assert holds(hull(moment.covers.values()), moving(index))
+        assert all(box[0] < 300 for box in moment.covers.values())
+
+
+def test_nothing_is_carried_over_a_cut() -> None:
+    face = [Found((50, 50, 90, 90), 0.9)]
+    before = follow([face if index < 10 else [] for index in range(30)], cuts=(10,))
+    assert [bool(moment.covers) for moment in before] == [index < 10 for index in range(30)]
+    after = follow([face if index >= 10 else [] for index in range(30)], cuts=(10,))
+    assert [bool(moment.covers) for moment in after] == [index >= 10 for index in range(30)]
+
+
+def test_without_a_window_frames_pass_at_once_with_what_was_found() -> None:
+    tracker: Tracker[int] = Tracker(threshold=0.3, look_around=0)
+    for index in range(5):
+        (moment,) = tracker.push(index, index / FPS, [Found(moving(index), 0.9), Found((300, 0, 340, 40), 0.1)])
+        assert moment.covers and moment.filled == []
+
+
+def test_window_is_bounded_by_time_whatever_the_rate() -> None:
+    tracker: Tracker[int] = Tracker(threshold=0.3, look_around=0.4)
+    inside = 0
+    for index in range(500):
+        inside += 1 - len(list(tracker.push(index, index / 120, [])))
+        assert inside <= 0.4 * 120 + 1
+
+
+def test_two_faces_that_cross_keep_being_covered() -> None:
+    def found(index: int) -> list[Found]:
+        left, right = (10.0 + 6 * index, 20.0), (250.0 - 6 * index, 24.0)
+        faces = [Found((x, y, x + 40, y + 44), 0.9) for x, y in (left, right)]
+        return faces[: 1 if 17 <= index <= 22 else 2]  # one hides the other
+
+    for index, moment in enumerate(follow([found(index) for index in range(40)])):
+        for x, y in ((10.0 + 6 * index, 20.0), (250.0 - 6 * index, 24.0)):
+            assert any(holds(box, (x + 6, y + 6, x + 34, y + 38)) for box in moment.covers.values()), index
+
+
+def test_every_sure_find_is_covered_whatever_the_tracks_do() -> None:
+    chance = random.Random(4)
+    frames = []
+    for _ in range(80):
+        corners = [(chance.uniform(0, 900), chance.uniform(0, 500), chance.uniform(5, 90)) for _ in range(8)]
+        frames.append([Found((x, y, x + size, y + size), chance.random()) for x, y, size in corners])
+    for moment, found in zip(follow(frames), frames, strict=True):
+        for one in found:
+            if one.score >= 0.3:
+                assert one.box in moment.covers.values()
+
+
+def test_five_hundred_flickering_faces_stay_linear() -> None:
+    chance = random.Random(2)
+    boxes = [(30.0 * (index % 40), 30.0 * (index // 40)) for index in range(500)]
+
+    def run(frames: int) -> float:
+        began = time.process_time()
+        tracker: Tracker[int] = Tracker(threshold=0.3, look_around=0.4)
+        for index in range(frames):
+            shown = [Found((x, y, x + 20, y + 20), 0.9) for x, y in boxes if chance.random() < 0.7]
+            list(tracker.push(index, index / FPS, shown))
+        return time.process_time() - began
+
+    run(5)
+    assert run(60) < 6 * run(20)
+
+
+def test_pairs_are_the_best_and_only_possible_ones() -> None:
+    assert match([], [(0, 0, 1, 1)]) == [] and match([(0, 0, 1, 1)], []) == []
+    assert match([(0, 0, 10, 10)], [(200, 0, 210, 10)]) == []
+    assert match([(0, 0, 10, 10), (8, 0, 18, 10)], [(9, 0, 19, 10), (1, 0, 11, 10)]) == [(0, 1), (1, 0)]
+    assert match([(0, 0, 10, 10)], [(9, 0, 19, 10)]) == [(0, 0)]  # fast and small: no overlap to speak of
+    assert match([(0, 0, 10, 10)], [(0, 0, 100, 100)]) == []
+
+
+def test_boxes_between() -> None:
+    assert interpolate((0, 0, 10, 10), (10, 20, 30, 40), 0.5) == (5, 10, 20, 25)
+    assert hull([(0, 5, 10, 10), (3, 0, 12, 9)]) == (0, 0, 12, 10)
+
+
+@pytest.mark.parametrize("gap", [1, 3, 9])
+def test_gaps_of_fast_faces(gap: int) -> None:
+    frames = [[] if 10 <= index < 10 + gap else [Found(moving(index, 8), 0.9)] for index in range(40)]
+    for index, moment in enumerate(follow(frames)):
+        assert holds(hull(moment.covers.values()), moving(index, 8)), index
