@@ -36,6 +36,14 @@ def main() -> None:
     help="What the function sends back: blurred frames, or boxes that are blurred here.",
 )
 @click.option(
+    "--look-around",
+    type=click.FloatRange(0, 5),
+    default=0.4,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a face stays covered before its first and after its last find, and in between.",
+)
+@click.option(
     "--batch-size",
     type=click.IntRange(1, wire.MAX_FRAMES),
     default=16,
@@ -66,6 +74,7 @@ def run(
     outdir: Path,
     overwrite: bool,
     returned: str,
+    look_around: float,
     batch_size: int,
     jobs: int | None,
     encoder: str | None,
@@ -78,7 +87,7 @@ def run(
     Each is written under its own name below OUTDIR, with its own timestamps and its audio as it was. What exists
     there already is skipped, so that an interrupted run goes on where it was.
     """
-    plan = Plan(_options(shared), Encoding(encoder, crf, preset), returned == "frames", batch_size)
+    plan = Plan(_options(shared), Encoding(encoder, crf, preset), returned == "frames", batch_size, look_around)
     talk, endpoint = _talk(shared), _endpoint(shared)
     sys.exit(
         commands.execute(

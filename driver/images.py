@@ -103,7 +103,14 @@ async def _redact(picture: Picture, client: FunctionClient, options: wire.Option
     except OSError as error:
         raise VideoError(f"{picture.target}: cannot be written: {error.strerror}") from error
     seconds = time.perf_counter() - start
-    return Result(picture.source, picture.target, 1, len(faces), seconds, answer.model, answer.device)
+    return Result(
+        *(picture.source, picture.target),
+        frames=1,
+        faces=len(faces),
+        seconds=seconds,
+        model=answer.model,
+        device=answer.device,
+    )
 
 
 def _load(path: Path) -> tuple[Image.Image, bytes | None, str]:

@@ -1,7 +1,8 @@
-"""One video: read -> batch -> JPEG -> in flight -> in order -> redact on native planes -> write -> rename.
+"""One video: read -> batch -> JPEG -> in flight -> in order -> cover on native planes, gaps too -> write -> rename.
 
-Memory is bounded by the slots that all videos of a run share: a batch holds one from before it is read until it is
-written, so that a slow writer slows the reader. No frame is written that the function did not answer for.
+Memory is bounded by the slots that all videos of a run share, and by each one's look-ahead window: a batch holds a slot
+from before it is read until its frames enter the window, which moves on only as frames are written. No frame is written
+that the function did not answer for.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,17 +18,24 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from driver.client import FunctionClient
 from driver.errors import InvalidReply, VideoError
 from driver.exchange import Answer
 from driver.planes import quarter_turns, redact_frame, stored_box, take_redacted, upright
+from driver.scenes import is_cut, thumbnail
+from driver.tracks import Box, Found, Moment, Tracker
 from driver.video import Encoding, Packet, VideoFrame, VideoReader, VideoWriter
 from function import wire
-from function.redact import regions
+from function.redact import Region, regions
 
 # A batch ends early at this many bytes of decoded frames: 10 frames of 1080p, 2 of 4K.
 BATCH_BYTES = 32 << 20
+# The look-ahead window holds at most this many bytes of decoded frames (86 of 1080p), whatever --look-around says.
+WINDOW_BYTES = 256 << 20
+# Faces from this score on, below the threshold, continue a track that a sure one started.
+LOW_THRESHOLD = 0.1
 Item: TypeAlias = "VideoFrame | Packet[Any]"
 
 
@@ -39,22 +47,32 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What every video of a run has in common. `frames` False asks for boxes only and redacts here."""
+    """What every video of a run has in common.
+
+    `return_frames` False asks for boxes only and redacts here; `look_around` is how long a face stays covered before
+    and after it is found, in seconds.
+    """
 
     options: wire.Options
     encoding: Encoding
     return_frames: bool = True
     batch_size: int = 16
+    look_around: float = 0.4
 
 
 @dataclass(slots=True)
 class Result:
-    """What became of one video; `stage_seconds` is where the time went, summed over threads and requests."""
+    """What became of one video.
+
+    `faces` counts the finds above the threshold, `filled` what was covered besides, from the frames around;
+    `stage_seconds` is where the time went, summed over threads and requests.
+    """
 
     source: Path
     target: Path
     frames: int = 0
     faces: int = 0
+    filled: int = 0
     seconds: float = 0.0
     model: str = ""
     device: str = ""
@@ -66,8 +84,30 @@ class Result:
 class _Batch:
     """Frames and the packets between them, in the source's order."""
 
+    items: list[Item] = field(default_factory=list)
+    frames: list[VideoFrame] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Searched:
+    """A frame in the encoder's pixel format whose sure faces are covered; where its faces are, as a viewer sees it."""
+
+    frame: VideoFrame
+    turns: int
+    found: list[Found]
+    thumbnail: NDArray[np.int16]
+
+    @property
+    def seconds(self) -> float:
+        return float(self.frame.pts * self.frame.time_base)  # type: ignore[operator]
+
+
+@dataclass(slots=True)
+class _Answered:
+    """A batch that the function has answered for."""
+
     items: list[Item]
-    frames: list[VideoFrame]
+    frames: list[_Searched]
 
 
 class VideoJob:
@@ -121,7 +161,7 @@ class VideoJob:
             )
             try:
                 self.result.left_out += writer.left_out
-                pending: asyncio.Queue[asyncio.Task[_Batch] | None] = asyncio.Queue()
+                pending: asyncio.Queue[asyncio.Task[_Answered] | None] = asyncio.Queue()
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._produce(group, first, batches, read_thread, writer.pix_fmt, pending))
                     group.create_task(self._consume(writer, write_thread, pending))
@@ -142,7 +182,7 @@ class VideoJob:
         return await loop.run_in_executor(read_thread, self._timed, "decode", next, batches, None)
 
     def _batches(self, reader: VideoReader) -> Iterator[_Batch]:
-        batch, size = _Batch([], []), 0
+        batch, size, begun = _Batch(), 0, False
         for item in reader:
             if self._stop.is_set():
                 return
@@ -152,9 +192,10 @@ class VideoJob:
                 size += sum(plane.buffer_size for plane in item.planes)
             else:
                 size += item.size
-            if len(batch.frames) >= self._plan.batch_size or size >= BATCH_BYTES:
+            begun = begun or bool(batch.frames)  # the writer waits for a frame, however much sound goes before it
+            if len(batch.frames) >= self._plan.batch_size or (size >= BATCH_BYTES and begun):
                 yield batch
-                batch, size = _Batch([], []), 0
+                batch, size = _Batch(), 0
         if batch.items:
             yield batch
 
@@ -165,7 +206,7 @@ class VideoJob:
         batches: Iterator[_Batch],
         read_thread: Executor,
         pix_fmt: str,
-        pending: asyncio.Queue[asyncio.Task[_Batch] | None],
+        pending: asyncio.Queue[asyncio.Task[_Answered] | None],
     ) -> None:
         while batch is not None:
             self.result.frames += len(batch.frames)
@@ -174,32 +215,76 @@ class VideoJob:
         pending.put_nowait(None)
 
     async def _consume(
-        self, writer: VideoWriter, write_thread: Executor, pending: asyncio.Queue[asyncio.Task[_Batch] | None]
+        self, writer: VideoWriter, write_thread: Executor, pending: asyncio.Queue[asyncio.Task[_Answered] | None]
     ) -> None:
+        """Take batches in order through the look-ahead window to the writer."""
         loop = asyncio.get_running_loop()
+        tracker: Tracker[_Searched] | None = None
+        waiting: deque[Item] = deque()
+        before = None
         while (task := await pending.get()) is not None:
             batch = await task
-            await loop.run_in_executor(write_thread, self._timed, "write", self._write, writer, batch)
+            waiting.extend(batch.items)
+            ready: list[Moment[_Searched]] = []
+            for one in batch.frames:
+                tracker = tracker or self._tracker(one.frame)
+                cut, before = is_cut(before, one.thumbnail), one.thumbnail
+                ready += tracker.push(one, one.seconds, one.found, cut=cut)
+            await self._write_ready(writer, write_thread, waiting, ready)
             self._held -= 1
             self._slots.release()
+        if tracker is not None:
+            await self._write_ready(writer, write_thread, waiting, list(tracker.flush()))
+        await loop.run_in_executor(write_thread, self._timed, "write", self._write, writer, list(waiting))
 
-    def _write(self, writer: VideoWriter, batch: _Batch) -> None:
-        for item in batch.items:
+    def _tracker(self, frame: VideoFrame) -> Tracker[_Searched]:
+        size = sum(plane.buffer_size for plane in frame.planes)
+        return Tracker(
+            threshold=self._plan.options.threshold,
+            look_around=self._plan.look_around,
+            most_frames=max(1, WINDOW_BYTES // size),
+        )
+
+    async def _write_ready(
+        self, writer: VideoWriter, write_thread: Executor, waiting: deque[Item], ready: list[Moment[_Searched]]
+    ) -> None:
+        """Cover what the window found besides and write these frames, with the packets that stand before them."""
+        loop = asyncio.get_running_loop()
+        await asyncio.gather(
+            *(
+                loop.run_in_executor(self._codecs, self._timed, "cover", self._fill, moment)
+                for moment in ready
+                if moment.missed
+            )
+        )
+        items: list[Item] = []
+        for moment in ready:
+            while not isinstance(item := waiting.popleft(), VideoFrame):
+                items.append(item)
+            items.append(moment.item.frame)
+        await loop.run_in_executor(write_thread, self._timed, "write", self._write, writer, items)
+
+    def _write(self, writer: VideoWriter, items: list[Item]) -> None:
+        for item in items:
             if self._stop.is_set():
                 return
             writer.write(item)
 
-    async def _redact(self, batch: _Batch, pix_fmt: str) -> _Batch:
-        """Have the batch's faces found and covered; the batch's frames are redacted when this returns."""
+    async def _redact(self, batch: _Batch, pix_fmt: str) -> _Answered:
+        """Have the batch's faces found and covered: when this returns, the sure ones are."""
         if not batch.frames:
-            return batch
+            return _Answered(batch.items, [])
         loop = asyncio.get_running_loop()
-        images = await asyncio.gather(
-            *(loop.run_in_executor(self._codecs, self._timed, "JPEG", _to_jpeg, frame) for frame in batch.frames)
+        prepared = await asyncio.gather(
+            *(loop.run_in_executor(self._codecs, self._timed, "JPEG", _prepare, frame) for frame in batch.frames)
         )
-        answer = await self._client.send(images, self._plan.options, return_frames=self._plan.return_frames)
+        options = self._plan.options
+        if self._plan.look_around:
+            options = options.model_copy(update={"report_threshold": LOW_THRESHOLD})
+        images = [image for image, _ in prepared]
+        answer = await self._client.send(images, options, return_frames=self._plan.return_frames)
         self._count(answer)
-        redacted = await asyncio.gather(
+        searched = await asyncio.gather(
             *(
                 loop.run_in_executor(
                     self._codecs,
@@ -210,25 +295,30 @@ class VideoJob:
                     pix_fmt,
                     answer.faces[index],
                     answer.frames[index] if answer.frames is not None else None,
+                    prepared[index][1],
                 )
                 for index, frame in enumerate(batch.frames)
             )
         )
-        replaced = iter(redacted)
-        items: list[Item] = [next(replaced) if isinstance(item, VideoFrame) else item for item in batch.items]
-        faces = sum(face.score >= self._plan.options.threshold for faces in answer.faces for face in faces)
+        faces = sum(face.score >= options.threshold for faces in answer.faces for face in faces)
         self.result.faces += faces
         self._listener.advanced(self.result.source, len(batch.frames), faces)
-        return _Batch(items, redacted)
+        return _Answered(batch.items, list(searched))
 
-    def _cover(self, frame: VideoFrame, pix_fmt: str, faces: list[wire.Face], image: bytes | None) -> VideoFrame:
-        """The frame in the encoder's pixel format with its faces covered; it keeps its timestamp."""
+    def _cover(
+        self,
+        frame: VideoFrame,
+        pix_fmt: str,
+        faces: list[wire.Face],
+        image: bytes | None,
+        thumbnail: NDArray[np.int16],
+    ) -> _Searched:
+        """The frame in the encoder's pixel format with its sure faces covered; it keeps its timestamp."""
         options, turns = self._plan.options, quarter_turns(frame)
-        upright_wh = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
-        boxes = [stored_box(face.box, turns, upright_wh) for face in faces if face.score >= options.threshold]
-        covered = regions(boxes, options.padding)
         native = frame.reformat(format=pix_fmt, threads=1)
         native.pts, native.time_base = frame.pts, frame.time_base
+        searched = _Searched(native, turns, [Found(face.box, face.score) for face in faces], thumbnail)
+        covered = self._regions(searched, [one.box for one in searched.found if one.score >= options.threshold])
         if image is None:
             redact_frame(native, covered, options.style)
         elif covered:
@@ -237,7 +327,20 @@ class VideoJob:
             except wire.WireError as error:
                 raise InvalidReply(f"{self.result.source}: the function's image is {error}") from error
             take_redacted(native, np.rot90(redacted, -turns), covered)
-        return native
+        return searched
+
+    def _fill(self, moment: Moment[_Searched]) -> None:
+        """Cover the boxes that the frames around give to this one."""
+        boxes = moment.filled
+        redact_frame(moment.item.frame, self._regions(moment.item, boxes), self._plan.options.style)
+        with self._lock:
+            self.result.filled += len(boxes)
+
+    def _regions(self, searched: _Searched, boxes: list[Box]) -> list[Region]:
+        """Boxes of the upright frame as regions of the stored one."""
+        frame, turns = searched.frame, searched.turns
+        upright_wh = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
+        return regions([stored_box(box, turns, upright_wh) for box in boxes], self._plan.options.padding)
 
     def _count(self, answer: Answer) -> None:
         self.result.model, self.result.device = answer.model, answer.device
@@ -253,8 +356,10 @@ class VideoJob:
                 self.result.stage_seconds[stage] += time.perf_counter() - start
 
 
-def _to_jpeg(frame: VideoFrame) -> bytes:
-    return wire.encode_image(upright(frame), "jpeg", 95)
+def _prepare(frame: VideoFrame) -> tuple[bytes, NDArray[np.int16]]:
+    """What is sent of a frame, and what scenes are told apart by."""
+    picture = upright(frame)
+    return wire.encode_image(picture, "jpeg", 95), thumbnail(picture)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -32,7 +32,7 @@ def print_summary(console: Console, outcomes: Sequence[Outcome], seconds: float)
     results = [outcome.result for outcome in outcomes if outcome.result is not None]
     table = Table(title=None, show_edge=False, pad_edge=False)
     table.add_column("file", overflow="fold")
-    for heading in ("frames", "faces", "seconds", "fps"):
+    for heading in ("frames", "faces", "filled", "seconds", "fps"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("state", overflow="fold")
     for outcome in outcomes:
@@ -41,9 +41,9 @@ def print_summary(console: Console, outcomes: Sequence[Outcome], seconds: float)
             state += escape(f": {outcome.reason}")
         if result := outcome.result:
             fps = result.frames / result.seconds
-            row = (str(result.frames), str(result.faces), f"{result.seconds:.1f}", f"{fps:.1f}")
+            row = (str(result.frames), str(result.faces), str(result.filled), f"{result.seconds:.1f}", f"{fps:.1f}")
         else:
-            row = ("", "", "", "")
+            row = ("",) * 5
         table.add_row(escape(str(outcome.source)), *row, state)
     console.print(table)
 

@@ -70,8 +70,8 @@ class _Track:
         """Where the face would be if it went on as it moved last."""
         width, height = self.box[2] - self.box[0], self.box[3] - self.box[1]
         gap = seconds - self.seconds
-        dx = float(np.clip(self.velocity[0] * gap, -MOST_DRIFT * width, MOST_DRIFT * width))
-        dy = float(np.clip(self.velocity[1] * gap, -MOST_DRIFT * height, MOST_DRIFT * height))
+        dx = max(-MOST_DRIFT * width, min(MOST_DRIFT * width, self.velocity[0] * gap))
+        dy = max(-MOST_DRIFT * height, min(MOST_DRIFT * height, self.velocity[1] * gap))
         return self.box[0] + dx, self.box[1] + dy, self.box[2] + dx, self.box[3] + dy
 
     def find(self, box: Box, seconds: float) -> None:
@@ -82,11 +82,15 @@ class _Track:
 
 
 class Tracker(Generic[T]):
-    """Takes frames in order by `push`, gives them back in order with what to cover; `flush` gives the last ones."""
+    """Takes frames in order by `push`, gives them back in order with what to cover; `flush` gives the last ones.
 
-    def __init__(self, *, threshold: float, look_around: float) -> None:
+    At most `most_frames` wait in the window, also where frames come so densely that it is shorter than `look_around`.
+    """
+
+    def __init__(self, *, threshold: float, look_around: float, most_frames: int = 1000) -> None:
         self._threshold, self._look_around = threshold, look_around
         self._reach = look_around + 1e-6  # 0.4 seconds are not always 0.4 in floating point
+        self._most_frames = most_frames
         self._window: deque[Moment[T]] = deque()
         self._tracks: list[_Track] = []
         self._numbers = itertools.count(1)
@@ -102,7 +106,8 @@ class Tracker(Generic[T]):
             self._tracks.clear()
         moment = Moment(item, seconds, self._scene)
         self._window.append(moment)
-        strong, weak = [], []
+        strong: list[Found] = []
+        weak: list[Found] = []
         for one in found:
             (strong if one.score >= self._threshold else weak).append(one)
         self._tracks = [track for track in self._tracks if seconds - track.seconds <= self._reach]
@@ -125,7 +130,9 @@ class Tracker(Generic[T]):
             yield self._window.popleft()
 
     def _complete(self, seconds: float) -> Iterator[Moment[T]]:
-        while self._window and seconds - self._window[0].seconds >= self._look_around:
+        while self._window and (
+            seconds - self._window[0].seconds >= self._look_around or len(self._window) > self._most_frames
+        ):
             yield self._window.popleft()
 
     def _continue(
@@ -193,13 +200,16 @@ def match(expected: Sequence[Box], found: Sequence[Box]) -> list[tuple[int, int]
 
 def interpolate(first: Box, last: Box, share: float) -> Box:
     """The box that lies `share` of the way, 0 to 1, from the first to the last."""
-    x1, y1, x2, y2 = ((1 - share) * a + share * b for a, b in zip(first, last, strict=True))
-    return x1, y1, x2, y2
+    rest = 1 - share
+    return (
+        rest * first[0] + share * last[0],
+        rest * first[1] + share * last[1],
+        rest * first[2] + share * last[2],
+        rest * first[3] + share * last[3],
+    )
 
 
 def hull(boxes: Iterable[Box]) -> Box:
     """The smallest box that holds them all."""
-    corners = np.array(list(boxes))
-    x1, y1 = corners[:, :2].min(axis=0)
-    x2, y2 = corners[:, 2:].max(axis=0)
-    return float(x1), float(y1), float(x2), float(y2)
+    left, top, right, bottom = zip(*boxes, strict=True)
+    return min(left), min(top), max(right), max(bottom)
