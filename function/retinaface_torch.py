@@ -37,6 +37,7 @@ DEVIATION_RGB = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 # Frames of one size run together up to this many megapixels; on CUDA until the memory says otherwise.
 RUN_MEGAPIXELS = {"cpu": 2.0, "cuda": 64.0}
 PRECISION = {"cpu": "float32", "cuda": "float16"}
+_UNUSABLE = "the weights of retinaface-resnet50 are not usable"
 Outputs = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 log = logging.getLogger("faceblur.detect")
@@ -212,8 +213,10 @@ def _network(content: bytes) -> RetinaFace:
         )
     try:
         state = torch.load(io.BytesIO(checkpoint(content)), map_location="cpu", weights_only=True)
+    except Exception as error:  # unpickling raises whatever the damage leads to, with advice not to be taken
+        raise DetectorError(f"{_UNUSABLE}: damaged or cut, or more than tensors in the file") from error
+    try:
         network.load_state_dict(state)
-    except Exception as error:  # unpickling raises whatever the damage leads to
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise DetectorError(f"the weights of {RetinaFaceTorch.name} are not usable: {reason}") from error
+    except (RuntimeError, TypeError) as error:
+        raise DetectorError(f"{_UNUSABLE}: not the tensors of this network") from error
     return network
