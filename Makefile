@@ -51,7 +51,9 @@ sample/astronaut.mp4: .venv/sample.done examples/sample_clip.py
 	@touch $@
 
 .venv/dev.done: .venv/run.done
-	$(INSTALL) --editable '.[dev]'
+	$(INSTALL) --editable '.[dev,gpu]'
+	# retinaface-pytorch pins packages of 2021; comparing with it takes the albumentations that it pins.
+	$(INSTALL) --no-deps retinaface-pytorch albumentations
 	@touch $@
 
 clean:
