@@ -1,6 +1,6 @@
 """Weights for RetinaFace ResNet-50 without a download: seeded random numbers, which find boxes but no faces.
 
-`python benchmarks/random_weights.py PATH` writes them; the time and the arithmetic are those of the real ones.
+`python -m benchmarks.random_weights PATH` writes them; the time and the arithmetic are those of the real ones.
 """
 
 from __future__ import annotations
