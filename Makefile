@@ -4,6 +4,7 @@
 #   make blur IN=dir OUT=dir     blur your own videos
 #   make serve                   run the function on this machine, port 8080
 #   make test                    run every test
+#   make bench                   how fast the function is here, and which stage bounds it
 #   make lint                    ruff and mypy
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ ARGS ?=
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: blur serve test lint clean
+.PHONY: blur serve test bench lint clean
 .DELETE_ON_ERROR:
 
 ifeq ($(origin IN), file)
@@ -28,6 +29,9 @@ serve: .venv/run.done
 
 test: .venv/dev.done
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: .venv/dev.done
+	$(BIN)/python -m benchmarks.function $(ARGS)
 
 lint: .venv/dev.done
 	$(BIN)/ruff check .
@@ -51,7 +55,9 @@ sample/astronaut.mp4: .venv/sample.done examples/sample_clip.py
 	@touch $@
 
 .venv/dev.done: .venv/run.done
-	$(INSTALL) --editable '.[dev]'
+	$(INSTALL) --editable '.[dev,gpu]'
+	# retinaface-pytorch pins packages of 2021; comparing with it takes the albumentations that it pins.
+	$(INSTALL) --no-deps retinaface-pytorch albumentations
 	@touch $@
 
 clean:

@@ -5,6 +5,7 @@ Frames are `(H, W, 3) uint8 BGR`; boxes are float pixels `xyxy` of the frame as 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -60,6 +61,10 @@ class Detector(Protocol):
         """Find the faces that score at least `threshold` in each frame. Frames of one call may differ in size."""
         ...
 
+    def status(self) -> dict[str, str | int | float]:
+        """The precision, the batch size in force and, on a GPU, its name and memory: for people, in `GET /`."""
+        ...
+
 
 def load_detector(
     name: str, *, weights: str | None = None, device: str = "cpu", detect_size: int = 1920, threads: int = 0
@@ -74,17 +79,34 @@ def load_detector(
         from function.retinaface_onnx import RetinaFaceOnnx
 
         return RetinaFaceOnnx(weights=weights, device=device, detect_size=detect_size, threads=threads)
-    raise DetectorError(f"unknown model {name!r}: choose retinaface-mobilenet0.25")
+    if name == "retinaface-resnet50":
+        try:
+            from function.retinaface_torch import RetinaFaceTorch
+        except ImportError as error:
+            raise DetectorError(
+                f"{name} needs torch, torchvision and retinaface-pytorch ({error}): "
+                "pip install 'torch>=2.4' 'torchvision>=0.19' && pip install --no-deps retinaface-pytorch"
+            ) from error
+        return RetinaFaceTorch(weights=weights, device=device, detect_size=detect_size, threads=threads)
+    raise DetectorError(f"unknown model {name!r}: choose retinaface-mobilenet0.25 or retinaface-resnet50")
 
 
-def fit(frame: Frame, long_side: int) -> Frame:
+def fit(frame: Frame, long_side: int, interpolation: int = cv2.INTER_AREA) -> Frame:
     """Scale a frame down, keeping its aspect, so that its longer side is at most `long_side` pixels."""
     height, width = frame.shape[:2]
     scale = long_side / max(height, width)
     if scale >= 1:
         return frame
     size_wh = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(frame, size_wh, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+    return cv2.resize(frame, size_wh, interpolation=interpolation)  # type: ignore[return-value]
+
+
+def group_by_size(images: Sequence[Frame]) -> dict[tuple[int, int], list[int]]:
+    """The indices of the images of each size (width, height)."""
+    groups: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for index, image in enumerate(images):
+        groups[image.shape[1], image.shape[0]].append(index)
+    return groups
 
 
 @lru_cache(maxsize=16)

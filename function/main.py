@@ -55,6 +55,7 @@ class Service:
             threads=self.settings.cpu_threads,
             function=__version__,
             digests=True,
+            runtime=self.detector.status(),
             limits=self.settings.limits,
         )
         return info.model_dump_json()
@@ -176,6 +177,7 @@ def init_context(context: Any) -> None:
         provider=service.detector.provider,
         device=service.detector.device,
         threads=service.settings.cpu_threads,
+        **service.detector.status(),
     )
 
 

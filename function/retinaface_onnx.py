@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 import onnxruntime
 
-from function.detect import DetectorError, Faces, Floats, Frame, anchors, decode, fit, non_maximum_suppression
+from function.detect import (
+    DetectorError,
+    Faces,
+    Floats,
+    Frame,
+    anchors,
+    decode,
+    fit,
+    group_by_size,
+    non_maximum_suppression,
+)
 from function.weights import load_weights
 
 # Mean BGR pixel that the network was trained with (Pytorch_Retinaface, data/wider_face.py); no division.
@@ -40,14 +49,14 @@ class RetinaFaceOnnx:
         self.provider = f"onnxruntime {onnxruntime.__version__} {self._session.get_providers()[0]}"
         self._detect_size = detect_size
 
+    def status(self) -> dict[str, str | int | float]:
+        return {"precision": "float32", "batch_megapixels": RUN_MEGAPIXELS}
+
     def detect(self, frames: Sequence[Frame], *, threshold: float) -> list[Faces]:
         """Find faces in frames `(H, W, 3) uint8 BGR`; frames of one size run together."""
-        by_size: dict[tuple[int, int], list[int]] = defaultdict(list)
         inputs = [fit(frame, self._detect_size) for frame in frames]
-        for index, image in enumerate(inputs):
-            by_size[image.shape[1], image.shape[0]].append(index)
         found: dict[int, Faces] = {}
-        for (width, height), indices in by_size.items():
+        for (width, height), indices in group_by_size(inputs).items():
             step = max(1, int(RUN_MEGAPIXELS * 1e6 / (width * height)))
             for start in range(0, len(indices), step):
                 group = indices[start : start + step]

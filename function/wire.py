@@ -111,7 +111,10 @@ class Reply(BaseModel):
 
 
 class Info(BaseModel):
-    """What `GET /` tells: the loaded model, where it runs, and the limits of a request."""
+    """What `GET /` tells: the loaded model, where it runs, and the limits of a request.
+
+    `runtime` is the detector's own account: precision, batch size, the GPU's name and memory in bytes.
+    """
 
     version: Literal[1]
     model: str
@@ -121,6 +124,7 @@ class Info(BaseModel):
     threads: int = 0
     function: str = ""
     digests: bool = False
+    runtime: dict[str, str | int | float] = {}
     limits: Limits = Limits()
 
 
