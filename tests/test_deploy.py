@@ -518,7 +518,6 @@ def pins(config: dict[str, Any]) -> dict[str, str]:
     return dict(re.findall(r"([\w.-]+)==(\S+)", " ".join(step["value"] for step in steps)))
 
 
-@pytest.mark.skipif("retinaface-resnet50" not in SOURCES, reason="the function has no such weights yet")
 def test_the_cached_download_is_the_file_that_the_function_looks_for() -> None:
     source = SOURCES["retinaface-resnet50"]
     steps = gpu_config()["spec"]["build"]["directives"]["preCopy"]
