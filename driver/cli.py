@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,7 @@ def serve(host: str, port: int, workers: int | None, env: dict[str, str], **shar
     A stand-in for one machine, with the model for the CPU; on a cluster Nuclio runs the function.
     """
     talk = _talk(shared)
+    talk = replace(talk, verbosity=talk.verbosity + 1) if talk.verbosity >= 0 else talk  # the model and its device
 
     async def command(_: object) -> int:
         return await commands.serve(read_config(find_function_yaml(), env=env, workers=workers), host, port)

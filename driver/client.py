@@ -57,13 +57,22 @@ class _Endpoint:
 
 @dataclass(slots=True)
 class Statistics:
-    """Counted over the client's life, for the summary."""
+    """Counted over the client's life."""
 
     requests: int = 0
     retries: int = 0
     refusals: int = 0
     halvings: int = 0
-    busy_seconds: float = 0.0
+
+    def trouble(self) -> str:
+        """What did not go smoothly, in one line; empty when everything did."""
+        found = [
+            f"{self.retries} were tried again" if self.retries else "",
+            f"{self.refusals} came when the function was busy (503)" if self.refusals else "",
+            f"{self.halvings} batches were sent in halves" if self.halvings else "",
+        ]
+        told = ", ".join(filter(None, found))
+        return f"of {self.requests} requests {told}" if told else ""
 
 
 class FunctionClient:
@@ -221,7 +230,6 @@ class FunctionClient:
             finally:
                 endpoint.active -= 1
                 self.statistics.requests += 1
-                self.statistics.busy_seconds += time.perf_counter() - start
         self.pressure.raise_()
         seconds = time.perf_counter() - start
         answer.timings_ms["queue"] = max(0.0, seconds * 1000 - sum(answer.timings_ms.values()))

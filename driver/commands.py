@@ -7,8 +7,8 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,8 @@ async def run_videos(
                 log.info("function: %s on %s (%s)", info.model, info.device, info.provider)
                 with _display(console, talk, len(run.waiting), frames) as display:
                     await run.execute(client, plan, display, jobs=jobs)
+                if trouble := client.statistics.trouble():
+                    log.warning("%s", trouble)
     return exit_code(list(run.outcomes.values()))
 
 
@@ -145,20 +147,12 @@ def _name_others(others: Sequence[Path]) -> None:
         log.warning("%d other file%s left alone: %s", len(others), "s" if len(others) > 1 else "", names)
 
 
-class _reported(nullcontext[None]):
-    """Prints the summary, however the run ended."""
-
-    def __init__(self, outcomes: dict[Path, Outcome], talk: Talk, start: float) -> None:
-        super().__init__()
-        self._outcomes, self._talk, self._start = outcomes, talk, start
-
-    def __exit__(self, *exception: object) -> None:
-        if isinstance(exception[1], DriverError):
-            return
-        _report(self._outcomes.values(), self._talk, time.monotonic() - self._start)
-
-
-def _report(outcomes: Iterable[Outcome], talk: Talk, seconds: float) -> None:
-    if talk.verbosity >= 0:
-        width = None if sys.stdout.isatty() else 160
-        print_summary(Console(width=width), list(outcomes), seconds)
+@contextmanager
+def _reported(outcomes: dict[Path, Outcome], talk: Talk, start: float) -> Iterator[None]:
+    """Prints the summary, also when the run is interrupted; but not when no function could be had."""
+    try:
+        yield
+    finally:
+        if talk.verbosity >= 0 and not isinstance(sys.exception(), DriverError):
+            width = None if sys.stdout.isatty() else 160
+            print_summary(Console(width=width), list(outcomes.values()), time.monotonic() - start)
