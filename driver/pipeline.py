@@ -11,24 +11,21 @@ import asyncio
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from driver.client import FunctionClient
-from driver.errors import InvalidReply, VideoError
+from driver.cover import Searched, cover, fill, prepare
+from driver.errors import VideoError
 from driver.exchange import Answer
-from driver.planes import quarter_turns, redact_frame, stored_box, take_redacted, upright
-from driver.scenes import is_cut, thumbnail
-from driver.tracks import Box, Found, Moment, Tracker
+from driver.scenes import is_cut
+from driver.tracks import Moment, Tracker
 from driver.video import Encoding, Packet, VideoFrame, VideoReader, VideoWriter
 from function import wire
-from function.redact import Region, regions
 
 # A batch ends early at this many bytes of decoded frames: 10 frames of 1080p, 2 of 4K.
 BATCH_BYTES = 32 << 20
@@ -89,25 +86,11 @@ class _Batch:
 
 
 @dataclass(slots=True)
-class _Searched:
-    """A frame in the encoder's pixel format whose sure faces are covered; where its faces are, as a viewer sees it."""
-
-    frame: VideoFrame
-    turns: int
-    found: list[Found]
-    thumbnail: NDArray[np.int16]
-
-    @property
-    def seconds(self) -> float:
-        return float(self.frame.pts * self.frame.time_base)  # type: ignore[operator]
-
-
-@dataclass(slots=True)
 class _Answered:
     """A batch that the function has answered for."""
 
     items: list[Item]
-    frames: list[_Searched]
+    frames: list[Searched]
 
 
 class VideoJob:
@@ -219,13 +202,13 @@ class VideoJob:
     ) -> None:
         """Take batches in order through the look-ahead window to the writer."""
         loop = asyncio.get_running_loop()
-        tracker: Tracker[_Searched] | None = None
+        tracker: Tracker[Searched] | None = None
         waiting: deque[Item] = deque()
         before = None
         while (task := await pending.get()) is not None:
             batch = await task
             waiting.extend(batch.items)
-            ready: list[Moment[_Searched]] = []
+            ready: list[Moment[Searched]] = []
             for one in batch.frames:
                 tracker = tracker or self._tracker(one.frame)
                 cut, before = is_cut(before, one.thumbnail), one.thumbnail
@@ -237,7 +220,7 @@ class VideoJob:
             await self._write_ready(writer, write_thread, waiting, list(tracker.flush()))
         await loop.run_in_executor(write_thread, self._timed, "write", self._write, writer, list(waiting))
 
-    def _tracker(self, frame: VideoFrame) -> Tracker[_Searched]:
+    def _tracker(self, frame: VideoFrame) -> Tracker[Searched]:
         size = sum(plane.buffer_size for plane in frame.planes)
         return Tracker(
             threshold=self._plan.options.threshold,
@@ -246,17 +229,19 @@ class VideoJob:
         )
 
     async def _write_ready(
-        self, writer: VideoWriter, write_thread: Executor, waiting: deque[Item], ready: list[Moment[_Searched]]
+        self, writer: VideoWriter, write_thread: Executor, waiting: deque[Item], ready: list[Moment[Searched]]
     ) -> None:
         """Cover what the window found besides and write these frames, with the packets that stand before them."""
         loop = asyncio.get_running_loop()
+        options = self._plan.options
+        gaps = [moment for moment in ready if moment.missed]
         await asyncio.gather(
             *(
-                loop.run_in_executor(self._codecs, self._timed, "cover", self._fill, moment)
-                for moment in ready
-                if moment.missed
+                loop.run_in_executor(self._codecs, self._timed, "cover", fill, moment.item, moment.filled, options)
+                for moment in gaps
             )
         )
+        self.result.filled += sum(len(moment.missed) for moment in gaps)
         items: list[Item] = []
         for moment in ready:
             while not isinstance(item := waiting.popleft(), VideoFrame):
@@ -276,71 +261,26 @@ class VideoJob:
             return _Answered(batch.items, [])
         loop = asyncio.get_running_loop()
         prepared = await asyncio.gather(
-            *(loop.run_in_executor(self._codecs, self._timed, "JPEG", _prepare, frame) for frame in batch.frames)
+            *(loop.run_in_executor(self._codecs, self._timed, "JPEG", prepare, frame) for frame in batch.frames)
         )
         options = self._plan.options
         if self._plan.look_around:
             options = options.model_copy(update={"report_threshold": LOW_THRESHOLD})
-        images = [image for image, _ in prepared]
+        images = [one.image for one in prepared]
         answer = await self._client.send(images, options, return_frames=self._plan.return_frames)
         self._count(answer)
+        cover_one = partial(cover, options=options, pix_fmt=pix_fmt, source=self.result.source)
+        redacted: Sequence[bytes | None] = [None] * len(images) if answer.frames is None else answer.frames
         searched = await asyncio.gather(
             *(
-                loop.run_in_executor(
-                    self._codecs,
-                    self._timed,
-                    "cover",
-                    self._cover,
-                    frame,
-                    pix_fmt,
-                    answer.faces[index],
-                    answer.frames[index] if answer.frames is not None else None,
-                    prepared[index][1],
-                )
-                for index, frame in enumerate(batch.frames)
+                loop.run_in_executor(self._codecs, self._timed, "cover", cover_one, *one)
+                for one in zip(batch.frames, prepared, answer.faces, redacted, strict=True)
             )
         )
         faces = sum(face.score >= options.threshold for faces in answer.faces for face in faces)
         self.result.faces += faces
         self._listener.advanced(self.result.source, len(batch.frames), faces)
         return _Answered(batch.items, list(searched))
-
-    def _cover(
-        self,
-        frame: VideoFrame,
-        pix_fmt: str,
-        faces: list[wire.Face],
-        image: bytes | None,
-        thumbnail: NDArray[np.int16],
-    ) -> _Searched:
-        """The frame in the encoder's pixel format with its sure faces covered; it keeps its timestamp."""
-        options, turns = self._plan.options, quarter_turns(frame)
-        native = frame.reformat(format=pix_fmt, threads=1)
-        native.pts, native.time_base = frame.pts, frame.time_base
-        searched = _Searched(native, turns, [Found(face.box, face.score) for face in faces], thumbnail)
-        covered = self._regions(searched, [one.box for one in searched.found if one.score >= options.threshold])
-        if image is None:
-            redact_frame(native, covered, options.style)
-        elif covered:
-            try:
-                redacted = wire.decode_image(image)
-            except wire.WireError as error:
-                raise InvalidReply(f"{self.result.source}: the function's image is {error}") from error
-            take_redacted(native, np.rot90(redacted, -turns), covered)
-        return searched
-
-    def _fill(self, moment: Moment[_Searched]) -> None:
-        """Cover the boxes that the frames around give to this one."""
-        boxes = moment.filled
-        redact_frame(moment.item.frame, self._regions(moment.item, boxes), self._plan.options.style)
-        with self._lock:
-            self.result.filled += len(boxes)
-
-    def _regions(self, searched: _Searched, boxes: list[Box]) -> list[Region]:
-        """Boxes of the upright frame as regions of the stored one."""
-        frame, turns = searched.frame, searched.turns
-        upright_wh = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
-        return regions([stored_box(box, turns, upright_wh) for box in boxes], self._plan.options.padding)
 
     def _count(self, answer: Answer) -> None:
         self.result.model, self.result.device = answer.model, answer.device
@@ -354,12 +294,6 @@ class VideoJob:
         finally:
             with self._lock:
                 self.result.stage_seconds[stage] += time.perf_counter() - start
-
-
-def _prepare(frame: VideoFrame) -> tuple[bytes, NDArray[np.int16]]:
-    """What is sent of a frame, and what scenes are told apart by."""
-    picture = upright(frame)
-    return wire.encode_image(picture, "jpeg", 95), thumbnail(picture)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
