@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic import ValidationError
 
 from driver import commands
 from driver.commands import Talk
@@ -145,7 +146,12 @@ def serve(host: str, port: int, workers: int | None, env: dict[str, str], **shar
 
 
 def _options(shared: dict[str, Any]) -> wire.Options:
-    return wire.Options(threshold=shared["threshold"], style=shared["style"], padding=shared["padding"])
+    given = {name: shared[name] for name in ("threshold", "style", "padding")}
+    try:
+        return wire.Options(**given)
+    except ValidationError as error:  # NaN is within every range
+        first = error.errors(include_url=False)[0]
+        raise click.BadParameter(f"{first['loc'][0]}: {first['msg'].lower()}") from None
 
 
 def _talk(shared: dict[str, Any]) -> Talk:

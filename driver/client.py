@@ -94,7 +94,7 @@ class FunctionClient:
         headers: Mapping[str, str] | None = None,
         ca_file: str | None = None,
         timeout: float = 120.0,
-        give_up_after: float = 120.0,
+        give_up_after: float = 300.0,
     ) -> None:
         self._endpoints = [_Endpoint(url) for url in urls]
         self._headers = dict(headers or {})
@@ -191,16 +191,25 @@ class FunctionClient:
             return isinstance(error, _TryAgain)
 
         body = await asyncio.to_thread(encode_request, texts, options, return_frames=return_frames)
-        start = time.monotonic()
+        start, waited = time.monotonic(), 0.0
+
+        def patience_is_over(state: tenacity.RetryCallState) -> bool:
+            # Time spent waiting behind other requests of ours is not the function's, and one try is none.
+            tried = time.monotonic() - start - waited
+            return state.attempt_number > 1 and tried >= self._give_up_after
+
         try:
             async for attempt in tenacity.AsyncRetrying(
                 retry=tenacity.retry_if_exception(may_pass_again),
-                stop=tenacity.stop_after_delay(self._give_up_after),
+                stop=patience_is_over,
                 wait=tenacity.wait_random_exponential(multiplier=0.25, max=10),
                 reraise=True,
             ):
                 with attempt:
-                    return await self._once(body, texts, return_frames)
+                    asked = time.monotonic()
+                    async with self.pressure.slot():
+                        waited += time.monotonic() - asked
+                        return await self._once(body, texts, return_frames)
         except _TryAgain as error:
             if isinstance(error, _Reset) and len(texts) > 1:
                 raise
@@ -208,28 +217,27 @@ class FunctionClient:
         raise AssertionError("tenacity returns or raises")
 
     async def _once(self, body: bytes, texts: Sequence[str], return_frames: bool) -> Answer:
-        async with self.pressure.slot():
-            endpoint = self._pick()
-            endpoint.active += 1
-            start = time.perf_counter()
-            try:
-                status, content = await self._exchange(endpoint, "POST", body, self._timeout)
-                if status == 503:
-                    self.statistics.refusals += 1
-                    self.pressure.lower()
-                _check_status(endpoint.url, status, content)
-                answer = await asyncio.to_thread(
-                    check_reply,
-                    *(content, texts),
-                    return_frames=return_frames,
-                    require_digests=endpoint.digests,
-                )
-            except _TryAgain:
-                endpoint.resting_until = time.monotonic() + 1
-                raise
-            finally:
-                endpoint.active -= 1
-                self.statistics.requests += 1
+        endpoint = self._pick()
+        endpoint.active += 1
+        start = time.perf_counter()
+        try:
+            status, content = await self._exchange(endpoint, "POST", body, self._timeout)
+            if status == 503:
+                self.statistics.refusals += 1
+                self.pressure.lower()
+            _check_status(endpoint.url, status, content)
+            answer = await asyncio.to_thread(
+                check_reply,
+                *(content, texts),
+                return_frames=return_frames,
+                require_digests=endpoint.digests,
+            )
+        except _TryAgain:
+            endpoint.resting_until = time.monotonic() + 1
+            raise
+        finally:
+            endpoint.active -= 1
+            self.statistics.requests += 1
         self.pressure.raise_()
         seconds = time.perf_counter() - start
         answer.timings_ms["queue"] = max(0.0, seconds * 1000 - sum(answer.timings_ms.values()))
@@ -263,7 +271,7 @@ class FunctionClient:
             raise RequestRejected(f"{url}: its certificate is not trusted ({error}); see --ca-file") from error
         except aiohttp.ClientConnectorError as error:
             raise _TryAgain(f"{url}: cannot connect: {error.os_error.strerror or error}") from error
-        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, UnicodeError) as error:
             raise RequestRejected(f"{url} is no HTTP address") from error
         except TimeoutError as error:
             raise _TryAgain(f"{url}: no answer within {limits.total:g} s") from error

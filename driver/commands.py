@@ -6,12 +6,13 @@ import asyncio
 import logging
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 
@@ -32,6 +33,7 @@ from function import wire
 log = logging.getLogger("faceblur")
 FAILED, WRONG_CALL, INTERRUPTED = 1, 2, 130
 NAMES_SHOWN = 10
+F = TypeVar("F")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ async def run_videos(
     start = time.monotonic()
     if plan.encoding.encoder:
         check_encoder(plan.encoding.encoder)
-    found = await asyncio.to_thread(find_videos, inputs, outdir)
+    found = await _in_thread(find_videos, inputs, outdir)
     _name_others(found.others)
     if not found.videos and not found.broken:
         raise UsageError(f"no video in {', '.join(map(str, inputs))}")
@@ -108,7 +110,7 @@ async def run_images(
 ) -> int:
     """Redact still images."""
     start = time.monotonic()
-    pictures, others = find_images(inputs, outdir)
+    pictures, others = await _in_thread(find_images, inputs, outdir)
     _name_others(others)
     if not pictures:
         raise UsageError(f"no image in {', '.join(map(str, inputs))}")
@@ -124,6 +126,19 @@ async def run_images(
             async with connect(endpoint) as (client, _):
                 await redact_images(waiting, outcomes, client, options)
     return exit_code(list(outcomes.values()))
+
+
+async def _in_thread(
+    find: Callable[[Sequence[Path], Path, threading.Event], F], inputs: Sequence[Path], out: Path
+) -> F:
+    """Look through the inputs in a thread, which ends when this is cancelled. Raises UsageError."""
+    stop = threading.Event()
+    try:
+        return await asyncio.to_thread(find, inputs, out, stop)
+    except (OSError, RuntimeError) as error:  # a name that is too long, a link that leads to itself
+        raise UsageError(str(error)) from error
+    finally:
+        stop.set()
 
 
 async def serve(config: FunctionConfig, host: str, port: int) -> int:

@@ -25,7 +25,7 @@ class Endpoint:
     headers: dict[str, str] = field(default_factory=dict)
     ca_file: str | None = None
     timeout: float = 120.0
-    give_up_after: float = 120.0
+    give_up_after: float = 300.0
     concurrency: int | None = None
     workers: int | None = None
     env: dict[str, str] = field(default_factory=dict)

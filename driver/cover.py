@@ -73,7 +73,7 @@ def cover(
             redacted = wire.decode_image(image)
         except wire.WireError as error:
             raise InvalidReply(f"{source}: the function's image is {error}") from error
-        take_redacted(native, np.rot90(redacted, -searched.turns), covered)
+        take_redacted(native, np.rot90(redacted, -searched.turns), covered, options.style)
     return searched
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,11 +38,18 @@ class Found:
     others: list[Path] = field(default_factory=list)
 
 
-def walk(inputs: Iterable[Path]) -> Iterator[tuple[Path, Path, bool]]:
+def walk(
+    inputs: Iterable[Path], broken: list[tuple[Path, str]], stop: threading.Event | None = None
+) -> Iterator[tuple[Path, Path, bool]]:
     """Every file of the inputs, as path, place below the output folder, and whether it was named in the call.
 
-    Directories are walked in sorted order; links to directories are followed, each directory once. Raises UsageError.
+    Directories are walked in sorted order; links to directories are followed, each directory once. What cannot be read
+    is added to `broken`; `stop` ends the walk. Raises UsageError.
     """
+
+    def unreadable(error: OSError) -> None:
+        broken.append((Path(error.filename), f"cannot be read: {error.strerror}"))
+
     for given in inputs:
         if given.is_file():
             yield given, Path(given.name), True
@@ -49,13 +57,17 @@ def walk(inputs: Iterable[Path]) -> Iterator[tuple[Path, Path, bool]]:
         if not given.is_dir():
             raise UsageError(f"{given}: no such file or directory")
         seen: set[str] = set()
-        for folder, folders, names in os.walk(given, followlinks=True):
+        for folder, folders, names in os.walk(given, onerror=unreadable, followlinks=True):
             seen.add(os.path.realpath(folder))
             folders[:] = sorted(name for name in folders if os.path.realpath(os.path.join(folder, name)) not in seen)
             for name in sorted(names):
+                if stop is not None and stop.is_set():
+                    return
                 path = Path(folder, name)
                 if path.is_file() and not name.endswith(TEMPORARY_SUFFIX):
                     yield path, path.relative_to(given), False
+                elif path.suffix.lower() in VIDEO_SUFFIXES:
+                    broken.append((path, "a link to nowhere, or no regular file"))
 
 
 def check_places(inputs: Sequence[Path], outdir: Path) -> None:
@@ -69,11 +81,14 @@ def check_places(inputs: Sequence[Path], outdir: Path) -> None:
         raise UsageError(f"the output folder {outdir} is a file")
 
 
-def find_videos(inputs: Sequence[Path], outdir: Path) -> Found:
-    """Open every file of the inputs and sort it. Raises UsageError for inputs or places that cannot be used."""
+def find_videos(inputs: Sequence[Path], outdir: Path, stop: threading.Event | None = None) -> Found:
+    """Open every file of the inputs and sort it; `stop` ends the search early.
+
+    Raises UsageError for inputs or places that cannot be used.
+    """
     check_places(inputs, outdir)
     found, sources, targets = Found(), set[Path](), dict[str, Path]()
-    for path, place, named in walk(inputs):
+    for path, place, named in walk(inputs, found.broken, stop):
         if path.resolve() in sources:
             continue
         try:

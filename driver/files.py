@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 from pathlib import Path
 
@@ -11,13 +12,16 @@ TEMPORARY_SUFFIX = ".faceblur-part"
 
 def temporary_path(path: Path) -> Path:
     """Where a file is written until it is whole: in the same folder, hidden."""
-    return path.with_name(f".{path.name}{TEMPORARY_SUFFIX}")
+    # Not the name itself: with a suffix more it may be too long.
+    return path.with_name(f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}{TEMPORARY_SUFFIX}")
 
 
 def remove_stale(folder: Path) -> list[Path]:
     """Remove the temporary files below a folder that no running process holds; what was removed."""
     removed = []
     for path in sorted(folder.rglob(f".*{TEMPORARY_SUFFIX}")):
+        if not path.is_file():
+            continue
         with path.open("ab") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

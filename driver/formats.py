@@ -7,6 +7,7 @@ from pathlib import Path
 DEFAULT_ENCODER = "libx264"
 ENCODER_BY_FORMAT = {"webm": "libvpx-vp9"}  # WebM holds no H.264
 # FFmpeg's muxers by suffix, for the containers that hold H.264; a source of any other kind becomes Matroska.
+# So does FLV: its muxer aborts the process on audio that it does not know.
 MUXERS = {
     ".mp4": "mp4",
     ".m4v": "mp4",
@@ -19,7 +20,6 @@ MUXERS = {
     ".mts": "mpegts",
     ".m2ts": "mpegts",
     ".3gp": "3gp",
-    ".flv": "flv",
 }
 FALLBACK_SUFFIX = ".mkv"
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,12 +20,12 @@ from PIL import Image, ImageOps
 
 from driver.client import FunctionClient
 from driver.discover import check_places, walk
-from driver.errors import DriverError, UsageError, VideoError
+from driver.errors import DriverError, InvalidReply, UsageError, VideoError
 from driver.files import write_whole
 from driver.pipeline import Result
 from driver.run import Outcome, failed
 from function import wire
-from function.redact import regions, transfer
+from function.redact import regions, transfer, was_redacted
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 # Modes that survive as they are, by the one that redaction works in.
@@ -44,12 +45,18 @@ class Picture:
     target: Path
 
 
-def find_images(inputs: Sequence[Path], outdir: Path) -> tuple[list[Picture], list[Path]]:
-    """The images of the inputs, and the other files. A file that was named is taken for an image. Raises UsageError."""
+def find_images(
+    inputs: Sequence[Path], outdir: Path, stop: threading.Event | None = None
+) -> tuple[list[Picture], list[Path]]:
+    """The images of the inputs, and the other files; a file that was named is taken for an image.
+
+    `stop` ends the search. Raises UsageError, also for what cannot be read.
+    """
     check_places(inputs, outdir)
     pictures, others = list[Picture](), list[Path]()
     places: dict[str, Path] = {}
-    for path, place, named in walk(inputs):
+    broken: list[tuple[Path, str]] = []
+    for path, place, named in walk(inputs, broken, stop):
         if not named and path.suffix.lower() not in (".jpg", ".jpeg", ".png", ".webp"):
             others.append(path)
             continue
@@ -60,6 +67,8 @@ def find_images(inputs: Sequence[Path], outdir: Path) -> tuple[list[Picture], li
             raise UsageError(f"{path} would be written over itself: choose another output folder")
         places[str(target).casefold()] = path
         pictures.append(Picture(path, target))
+    if broken:
+        raise UsageError(f"{broken[0][0]} {broken[0][1]}")
     return pictures, others
 
 
@@ -79,6 +88,9 @@ async def redact_images(
                 outcomes[picture.source] = Outcome(picture.source, "done", "", result)
             except DriverError as error:
                 outcomes[picture.source] = failed(picture.source, str(error))
+            except Exception as error:
+                reason = f"a defect of faceblur: {type(error).__name__}: {error}"
+                outcomes[picture.source] = failed(picture.source, reason)
 
     async with asyncio.TaskGroup() as group:
         for picture in pictures:
@@ -94,7 +106,10 @@ async def _redact(picture: Picture, client: FunctionClient, options: wire.Option
     assert answer.frames is not None
     faces = [face for face in answer.faces[0] if face.score >= options.threshold]
     redacted = wire.decode_image(answer.frames[0])
-    for region in regions((face.box for face in faces), options.padding):
+    covered = regions((face.box for face in faces), options.padding)
+    if not was_redacted(pixels, redacted, covered, options.style):
+        raise InvalidReply("a face came back from the function without being redacted")
+    for region in covered:
         rows, columns = region.window(image.width, image.height)
         transfer(redacted[rows, columns], pixels, region, rows, columns)
     content = await asyncio.to_thread(_encode, pixels, image, profile, file_format)

@@ -102,6 +102,8 @@ class LocalFunction:
             refusal = web.Response(status=400, text="Error when parsing request", headers={"Server": "nuclio"})
             refusal.force_close()
             return refusal
+        except ConnectionError:  # the client went away in the middle of its request: nobody reads an answer
+            return web.Response(status=400)
         try:
             worker = await self._take_worker()
         except TimeoutError:

@@ -28,7 +28,7 @@ def _pairs(separator: str, example: str) -> Parse:
         pairs = {}
         for value in values:
             name, found, rest = value.partition(separator)
-            if not found or not name.strip():
+            if not found or not name.strip() or not value.isprintable():
                 raise click.BadParameter(f"{value!r} is not of the form {example}")
             pairs[name.strip()] = rest.strip()
         return pairs
@@ -67,7 +67,7 @@ FUNCTION = _stacked(
                  help="Certificates to trust for https addresses, instead of the system's."),
     click.option("--timeout", type=click.FloatRange(1), default=120.0, show_default=True, metavar="SECONDS",
                  help="Time for one request."),
-    click.option("--give-up-after", type=click.FloatRange(0), default=120.0, show_default=True, metavar="SECONDS",
+    click.option("--give-up-after", type=click.FloatRange(0), default=300.0, show_default=True, metavar="SECONDS",
                  help="Time after which a batch without a good answer fails its file."),
     click.option("--concurrency", type=click.IntRange(1), metavar="N",
                  help="Batches in flight; bounds the memory.  [default: 4 for each address; here: the workers plus 1]"),

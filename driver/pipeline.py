@@ -16,7 +16,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from driver.client import FunctionClient
 from driver.cover import Searched, cover, fill, prepare
@@ -33,6 +33,7 @@ BATCH_BYTES = 32 << 20
 WINDOW_BYTES = 256 << 20
 # Faces from this score on, below the threshold, continue a track that a sure one started.
 LOW_THRESHOLD = 0.1
+Opened = TypeVar("Opened", VideoReader, VideoWriter)
 Item: TypeAlias = "VideoFrame | Packet[Any]"
 
 
@@ -87,9 +88,12 @@ class _Batch:
 
 @dataclass(slots=True)
 class _Answered:
-    """A batch that the function has answered for."""
+    """A batch that the function has answered for; in `items` None stands where a frame was.
 
-    items: list[Item]
+    The frames themselves are only in `frames`: what is written comes out of the look-ahead window, or not at all.
+    """
+
+    items: list[Packet[Any] | None]
     frames: list[Searched]
 
 
@@ -131,7 +135,7 @@ class VideoJob:
 
     async def _stream(self, read_thread: Executor, write_thread: Executor) -> None:
         loop = asyncio.get_running_loop()
-        reader = await loop.run_in_executor(read_thread, VideoReader, self.result.source)
+        reader = await _opened(loop.run_in_executor(read_thread, VideoReader, self.result.source))
         try:
             self.result.left_out += reader.left_out
             batches = self._batches(reader)
@@ -139,8 +143,10 @@ class VideoJob:
             if first is None or not first.frames:
                 raise VideoError(f"{self.result.source}: its video stream holds no frame")
             rotation = first.frames[0].rotation
-            writer = await loop.run_in_executor(
-                write_thread, VideoWriter, self.result.target, reader, self._plan.encoding, rotation
+            writer = await _opened(
+                loop.run_in_executor(
+                    write_thread, VideoWriter, self.result.target, reader, self._plan.encoding, rotation
+                )
             )
             try:
                 self.result.left_out += writer.left_out
@@ -203,7 +209,7 @@ class VideoJob:
         """Take batches in order through the look-ahead window to the writer."""
         loop = asyncio.get_running_loop()
         tracker: Tracker[Searched] | None = None
-        waiting: deque[Item] = deque()
+        waiting: deque[Packet[Any] | None] = deque()
         before = None
         while (task := await pending.get()) is not None:
             batch = await task
@@ -218,7 +224,10 @@ class VideoJob:
             self._slots.release()
         if tracker is not None:
             await self._write_ready(writer, write_thread, waiting, list(tracker.flush()))
-        await loop.run_in_executor(write_thread, self._timed, "write", self._write, writer, list(waiting))
+        rest = [packet for packet in waiting if packet is not None]
+        if len(rest) != len(waiting):
+            raise VideoError(f"{self.result.source}: a frame was lost on its way: a defect of faceblur")
+        await loop.run_in_executor(write_thread, self._timed, "write", self._write, writer, rest)
 
     def _tracker(self, frame: VideoFrame) -> Tracker[Searched]:
         size = sum(plane.buffer_size for plane in frame.planes)
@@ -229,7 +238,11 @@ class VideoJob:
         )
 
     async def _write_ready(
-        self, writer: VideoWriter, write_thread: Executor, waiting: deque[Item], ready: list[Moment[Searched]]
+        self,
+        writer: VideoWriter,
+        write_thread: Executor,
+        waiting: deque[Packet[Any] | None],
+        ready: list[Moment[Searched]],
     ) -> None:
         """Cover what the window found besides and write these frames, with the packets that stand before them."""
         loop = asyncio.get_running_loop()
@@ -244,8 +257,8 @@ class VideoJob:
         self.result.filled += sum(len(moment.missed) for moment in gaps)
         items: list[Item] = []
         for moment in ready:
-            while not isinstance(item := waiting.popleft(), VideoFrame):
-                items.append(item)
+            while (packet := waiting.popleft()) is not None:
+                items.append(packet)
             items.append(moment.item.frame)
         await loop.run_in_executor(write_thread, self._timed, "write", self._write, writer, items)
 
@@ -258,7 +271,7 @@ class VideoJob:
     async def _redact(self, batch: _Batch, pix_fmt: str) -> _Answered:
         """Have the batch's faces found and covered: when this returns, the sure ones are."""
         if not batch.frames:
-            return _Answered(batch.items, [])
+            return _Answered(_without_frames(batch), [])
         loop = asyncio.get_running_loop()
         prepared = await asyncio.gather(
             *(loop.run_in_executor(self._codecs, self._timed, "JPEG", prepare, frame) for frame in batch.frames)
@@ -280,7 +293,7 @@ class VideoJob:
         faces = sum(face.score >= options.threshold for faces in answer.faces for face in faces)
         self.result.faces += faces
         self._listener.advanced(self.result.source, len(batch.frames), faces)
-        return _Answered(batch.items, list(searched))
+        return _Answered(_without_frames(batch), list(searched))
 
     def _count(self, answer: Answer) -> None:
         self.result.model, self.result.device = answer.model, answer.device
@@ -294,6 +307,19 @@ class VideoJob:
         finally:
             with self._lock:
                 self.result.stage_seconds[stage] += time.perf_counter() - start
+
+
+async def _opened(opening: asyncio.Future[Opened]) -> Opened:
+    """What a thread is opening; when this is cancelled meanwhile, it is closed again."""
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        (await opening).__exit__(None, None, None)
+        raise
+
+
+def _without_frames(batch: _Batch) -> list[Packet[Any] | None]:
+    return [None if isinstance(item, VideoFrame) else item for item in batch.items]
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

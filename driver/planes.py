@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from driver.errors import InvalidReply, VideoError
 from driver.video import ColorRange, VideoFrame, from_bgr
-from function.redact import Plane, Region, redact, still_legible, transfer
+from function.redact import Plane, Region, redact, transfer, was_redacted
 
 BGR = NDArray[np.uint8]
 
@@ -60,14 +60,16 @@ def redact_frame(frame: VideoFrame, covered: Sequence[Region], style: str) -> No
         redact(component.array, scaled, style, fill=component.black)
 
 
-def take_redacted(frame: VideoFrame, redacted: BGR, covered: Sequence[Region]) -> None:
-    """Replace what the regions cover by the pixels of a redacted picture of the same size, in place."""
+def take_redacted(frame: VideoFrame, redacted: BGR, covered: Sequence[Region], style: str) -> None:
+    """Replace what the regions cover by the pixels of a redacted picture of the same size, in place.
+
+    Raises InvalidReply when a face in it is not redacted in this style.
+    """
     if not covered:
         return
     if redacted.shape != (frame.height, frame.width, 3):
         raise VideoError(f"a redacted frame of {redacted.shape} for one of {frame.height}x{frame.width}")
     frame.make_writable()
-    _check_redacted(frame, redacted, covered)
     for region in covered:
         rows, columns = region.window(frame.width, frame.height)
         # Whole chroma samples: 4 pixels cover the coarsest subsampling that there is.
@@ -76,6 +78,10 @@ def take_redacted(frame: VideoFrame, redacted: BGR, covered: Sequence[Region]) -
         if rows.start >= rows.stop or columns.start >= columns.stop:
             continue
         native = from_bgr(redacted[rows, columns], frame)
+        place = region.moved(-columns.start, -rows.start)
+        luma, sent = next(_components(native)), next(_components(frame))
+        if not was_redacted(sent.array[rows, columns], luma.array, [place], style, fill=luma.black):
+            raise InvalidReply("a face came back from the function without being redacted")
         for source, target in zip(_components(native), _components(frame), strict=True):
             top, left = rows.start // target.step_y, columns.start // target.step_x
             height, width = source.array.shape
@@ -86,15 +92,6 @@ def take_redacted(frame: VideoFrame, redacted: BGR, covered: Sequence[Region]) -
                 slice(top, top + height),
                 slice(left, left + width),
             )
-
-
-def _check_redacted(frame: VideoFrame, redacted: BGR, covered: Sequence[Region]) -> None:
-    """Raises InvalidReply when a face comes back as it was sent."""
-    luma = next(_components(frame)).array
-    for region in covered:
-        face = region.face(frame.width, frame.height)
-        if still_legible(luma[face], redacted[face][:, :, 1]):
-            raise InvalidReply("a face came back from the function without being redacted")
 
 
 def _components(frame: VideoFrame) -> Iterator[_Component]:

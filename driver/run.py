@@ -51,7 +51,7 @@ class Run:
         self.outcomes = {path: failed(path, reason) for path, reason in found.broken}
         self.waiting: list[Video] = []
         for video in found.videos:
-            if video.target.exists() and not overwrite:
+            if video.target.is_file() and not overwrite:
                 self.outcomes[video.source] = Outcome(video.source, "skipped", f"{video.target} exists")
             else:
                 self.outcomes[video.source] = Outcome(video.source, "not done")

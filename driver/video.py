@@ -33,6 +33,7 @@ from driver.formats import DEFAULT_ENCODER, ENCODER_BY_FORMAT, MUXERS
 NOT_VIDEO = frozenset({"image2", "tty", "concat", "hls", "dash", "sdp", "rtsp", "lavfi", "srt", "ass", "webvtt", "gif"})
 
 
+CUT_SHORT_SECONDS = 1.0
 __all__ = ["ColorRange", "Encoding", "Packet", "VideoFrame", "VideoInfo", "VideoReader", "VideoWriter", "from_bgr"]
 
 
@@ -68,7 +69,7 @@ class VideoReader:
                 raise VideoError(f"{path}: the file is empty")
             # A file may name others, on the network too (playlists do): only this one is read.
             options = {"protocol_whitelist": "file"}
-            self.container: InputContainer = av.open(str(path), options=options, metadata_errors="replace")
+            self.container: InputContainer = av.open(f"file:{path}", options=options, metadata_errors="replace")
         except (av.error.FFmpegError, OSError) as error:
             raise VideoError(f"{path}: not a video that can be read: {_reason(error)}") from error
         try:
@@ -104,11 +105,13 @@ class VideoReader:
         return VideoInfo(self.stream.width, self.stream.height, frames, self.left_out)
 
     def __iter__(self) -> Iterator[VideoFrame | Packet[Any]]:
-        video, seen = self.stream, 0
+        video, seen, end = self.stream, 0, 0.0
         # AVI holds no presentation times: the frames, in the order of display, have the packets' times in theirs.
         untimed: list[int] | None = [] if self.container.format.name == "avi" else None
         try:
             for packet in self.container.demux(video, *self.copied):
+                if packet.size and packet.pts is not None:
+                    end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
                 if packet.stream is not video:
                     if packet.dts is not None or packet.size:
                         yield packet
@@ -126,8 +129,22 @@ class VideoReader:
             raise VideoError(f"{self.path}: damaged near frame {seen}: {_reason(error)}") from error
         if seen == 0:
             raise VideoError(f"{self.path}: its video stream holds no frame")
-        if seen < video.frames:
-            raise VideoError(f"{self.path}: cut short: {seen} of the {video.frames} frames that its header promises")
+        self._check_whole(seen, end)
+
+    def _check_whole(self, frames: int, end: float) -> None:
+        """Raises VideoError when fewer frames, or less time, came than the header promises."""
+        video, container = self.stream, self.container
+        if "mp4" in container.format.name.split(","):
+            if frames < video.frames:
+                raise VideoError(f"{self.path}: cut short: {frames} of the {video.frames} frames of its header")
+            return
+        # Other containers count empty frames or none at all: AVI's and Matroska's headers tell the time.
+        promised = container.duration / av.time_base if container.duration else 0.0
+        begin = max(0.0, (container.start_time or 0) / av.time_base)
+        if end < begin + promised - CUT_SHORT_SECONDS:
+            raise VideoError(
+                f"{self.path}: cut short: it ends at {end:.1f} s of the {begin + promised:.1f} s of its header"
+            )
 
     def _checked(self, frame: VideoFrame) -> VideoFrame:
         if frame.is_corrupt:
@@ -171,7 +188,7 @@ class VideoWriter:
         except OSError as error:
             raise VideoError(f"{path}: cannot be written: {error.strerror}") from error
         try:
-            self._container = av.open(str(self.temporary), "w", format=MUXERS[path.suffix.lower()])
+            self._container = av.open(f"file:{self.temporary}", "w", format=MUXERS[path.suffix.lower()])
             self._open_streams(reader, encoding, rotation)
         except BaseException as error:
             self.abort()
@@ -192,16 +209,22 @@ class VideoWriter:
         stream: Any = container.add_stream(name, rate=rate, options=options)
         context = stream.codec_context
         context.width, context.height = source.width, source.height
-        self.pix_fmt = encodable_format(source.codec_context.pix_fmt or "yuv420p", name)
+        source_format = source.codec_context.pix_fmt or "yuv420p"
+        self.pix_fmt = encodable_format(source_format, name, odd=bool(source.width % 2 or source.height % 2))
+        if self.pix_fmt != source_format:
+            self.left_out.append(f"pixel format {source_format}: written as {self.pix_fmt}")
         context.pix_fmt = self.pix_fmt
         context.time_base = source.time_base
         if source.sample_aspect_ratio:
             context.sample_aspect_ratio = source.sample_aspect_ratio
         for tag in ("color_range", "color_primaries", "color_trc", "colorspace"):
             setattr(context, tag, getattr(source.codec_context, tag))
+        if self.pix_fmt.startswith("gray"):
+            context.color_range = ColorRange.JPEG  # gray has all values unless it says otherwise
         context.thread_type = "AUTO"
         stream.time_base = source.time_base
         stream.metadata.update(source.metadata)
+        stream.disposition = source.disposition
         if rotation:
             stream.set_display_rotation(rotation)
         self._video = stream
@@ -209,8 +232,13 @@ class VideoWriter:
         for copied in reader.copied:
             try:
                 twin = container.add_stream_from_template(copied, opaque=True)
-            except (ValueError, av.error.FFmpegError):
-                self.left_out.append(f"{_describe(copied)}: {container.format.name} cannot hold it")
+            except (ValueError, av.error.FFmpegError) as error:
+                if copied.type == "audio":
+                    raise VideoError(
+                        f"{self.path}: {_describe(copied)} cannot be copied into {container.format.name}: "
+                        "convert the audio of the source first"
+                    ) from error
+                self.left_out.append(f"{_describe(copied)}: not copied into {container.format.name}")
                 continue
             twin.metadata.update(copied.metadata)
             twin.disposition = copied.disposition
@@ -279,17 +307,34 @@ def check_encoder(name: str) -> None:
         raise UsageError(f"--encoder {name}: FFmpeg has no video encoder of this name")
 
 
-def encodable_format(source: str, encoder: str) -> str:
-    """The source's pixel format where the encoder and `planes` take it, else the nearest that they do."""
-    accepted = [fmt.name for fmt in av.Codec(encoder, "w").video_formats or [] if is_planar(fmt.name)]
-    if source in accepted or not accepted:
-        return source if is_planar(source) else "yuv420p"
-    wanted = av.VideoFormat(source)
-    deep = max(component.bits for component in wanted.components) > 8
-    for name in ["yuv420p10le", "yuv420p"] if deep else ["yuv420p"]:
-        if name in accepted:
-            return name
-    return accepted[0]
+def encodable_format(source: str, encoder: str, *, odd: bool = False) -> str:
+    """The source's pixel format where the encoder and `planes` take it, else the one that loses least.
+
+    `odd`: the frame has an odd side, which the encoders take without subsampled chroma only.
+    """
+    formats = [fmt.name for fmt in av.Codec(encoder, "w").video_formats or [] if is_planar(fmt.name)] or ["yuv420p"]
+    if odd and "vp9" not in encoder:
+        formats = [name for name in formats if _chroma(name) == (64, 64)] or formats
+    if source in formats:
+        return source
+    depth, chroma = _depth(source), _chroma(source)
+
+    def loss(name: str) -> tuple[int, int, int]:
+        lost = [max(0, mine - its) for mine, its in zip(chroma, _chroma(name), strict=True)]
+        return max(0, depth - _depth(name)), sum(lost), abs(_depth(name) - depth) + sum(_chroma(name))
+
+    gray = source.startswith(("gray", "ya", "mono"))
+    return min((name for name in formats if gray or not name.startswith("gray")), key=loss)
+
+
+def _depth(name: str) -> int:
+    return max(component.bits for component in av.VideoFormat(name).components)
+
+
+def _chroma(name: str) -> tuple[int, int]:
+    """The size of the chroma planes of a picture of 64x64."""
+    pixel_format = av.VideoFormat(name)
+    return pixel_format.chroma_width(64), pixel_format.chroma_height(64)
 
 
 def is_planar(format_name: str) -> bool:

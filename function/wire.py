@@ -208,10 +208,8 @@ def check_images(contents: Iterable[bytes], limits: Limits) -> list[tuple[int, i
 
 
 def image_size(content: bytes) -> tuple[int, int]:
-    """Width and height that an encoded image has once upright, from its header. Raises WireError."""
-    image = _open(content, None)
-    width, height = image.size
-    return (height, width) if image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8) else (width, height)
+    """Width and height of an encoded image as it is stored, from its header alone. Raises WireError."""
+    return _open(content, None).size
 
 
 def _open(content: bytes, frame: int | None) -> Image.Image:

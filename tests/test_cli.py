@@ -51,6 +51,7 @@ def test_tree_other_files_and_broken_ones(face_clip: Path, function_url: str, tm
     (source / "empty.mp4").touch()
     (source / "text.mkv").write_text("no video at all")
     (source / "cut.mp4").write_bytes(face_clip.read_bytes()[:3000])
+    (source / "dangling.mkv").symlink_to(tmp_path / "nowhere")
     (source / "note.txt").write_text("hello")
     (source / "page.html").write_text("<html>")
     result = invoke("run", source, "-o", out, "--function", function_url)
@@ -65,10 +66,11 @@ def test_tree_other_files_and_broken_ones(face_clip: Path, function_url: str, tm
     for name in ("text.mkv", "cut.mp4"):
         (line,) = [line for line in result.output.splitlines() if line.startswith(f"error: {source / name}: ")]
         assert "not a video that can be read" in line
-    assert "6 files: 3 done, 3 failed" in result.output
+    assert "7 files: 3 done, 4 failed" in result.output
+    assert f"error: {source / 'dangling.mkv'}: a link to nowhere" in result.output
     assert leftovers(out) == []
     again = invoke("run", source, "-o", out, "--function", function_url)
-    assert again.exit_code == 1 and "6 files: 3 skipped, 3 failed" in again.output
+    assert again.exit_code == 1 and "7 files: 3 skipped, 4 failed" in again.output
 
 
 def test_second_run_skips_and_overwrite_does_not(face_clip: Path, function_url: str, tmp_path: Path) -> None:
@@ -103,6 +105,10 @@ def test_wrong_calls_are_refused_before_any_work(face_clip: Path, tmp_path: Path
         (("run", source), "Missing option '-o'"),
         (("run", "-o", tmp_path / "out"), "Missing argument 'INPUT...'"),
         (("run", source, "-o", tmp_path / "out", "--threshold", "high"), "--threshold"),
+        (("run", source, "-o", tmp_path / "out", "--threshold", "nan"), "threshold"),
+        (("run", source, "-o", tmp_path / "out", "--padding", "nan"), "padding"),
+        (("run", source, "-o", tmp_path / "out", "--header", "A: b\r\nC: d"), "--header"),
+        (("run", tmp_path / ("x" * 300), "-o", tmp_path / "out"), "too long"),
         (("run", source, "-o", tmp_path / "out", "--style", "emoji"), "--style"),
         (("run", source, "-o", tmp_path / "out", "--batch-size", "65"), "--batch-size"),
         (("run", source, "-o", tmp_path / "out", "--header", "nonsense"), "--header"),
@@ -175,6 +181,41 @@ def test_function_that_does_not_blur_fails_the_video(face_clip: Path, tmp_path: 
     done = run_against(scripted(clear), "run", face_clip, "-o", tmp_path / "out")
     assert done.returncode == 1 and "without being redacted" in done.stderr
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+
+
+def test_function_that_does_not_blur_fails_the_image(face: Image, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "face.png").write_bytes(wire.encode_image(face, "png", 100))
+
+    def clear(body: dict[str, Any]) -> dict[str, Any]:
+        faces = [[{"box": [178, 57, 273, 177], "score": 0.99}]]
+        return {"version": 1, "model": "m", "device": "d", "frames": body["frames"], "faces": faces, "timings_ms": {}}
+
+    done = run_against(scripted(clear), "image", tmp_path / "in" / "face.png", "-o", tmp_path / "out")
+    assert done.returncode == 1 and "without being redacted" in done.stderr and not (tmp_path / "out").exists()
+
+
+def test_interruption_while_the_inputs_are_searched(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for index in range(15000):
+        (tmp_path / "in" / f"{index}.mp4").write_bytes(b"no video " * 200)
+    with subprocess.Popen([*COMMAND, "run", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "-q"]) as process:
+        time.sleep(2.5)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(2) == 130
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.01, 0.03, 0.1])
+def test_interruption_while_the_output_is_opened(long_clip: Path, tmp_path: Path, moment: float) -> None:
+    command = [*COMMAND, "run", str(long_clip), "-o", str(tmp_path / "out"), "-q"]
+    with subprocess.Popen(command) as process:
+        while not (tmp_path / "out").exists():
+            time.sleep(0.002)
+        time.sleep(moment)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(5) == 130
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_hostile_proxy_costs_no_frame(

@@ -87,6 +87,35 @@ def test_silent_function_times_out() -> None:
         use(Server(never), send([image(9)]), timeout=0.2, give_up_after=0.5)
 
 
+def test_request_that_times_out_is_tried_again_whatever_the_patience() -> None:
+    calls = 0
+
+    async def hangs_once(request: web.Request) -> web.StreamResponse:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            await asyncio.sleep(5)
+        return web.json_response(echo(await request.json()))
+
+    assert use(Server(hangs_once), send([image(9)]), timeout=0.5, give_up_after=0.5).frames == [image(9)]
+
+
+def test_waiting_behind_other_requests_does_not_use_patience_up() -> None:
+    calls = 0
+
+    async def refuses_late(request: web.Request) -> web.StreamResponse:
+        nonlocal calls
+        calls += 1
+        body = await request.json()
+        await asyncio.sleep(0.4)
+        return web.Response(status=503) if calls in (5, 6) else web.json_response(echo(body))
+
+    async def many(client: FunctionClient) -> None:
+        await asyncio.gather(*(client.send([image(9)], OPTIONS, return_frames=True) for _ in range(6)))
+
+    use(Server(refuses_late), many, concurrency=1, give_up_after=1.0)
+
+
 def test_json_error_is_told_in_one_line() -> None:
     error = web.json_response({"error": {"code": "bad_image", "message": "frame 0: not a picture"}}, status=400)
     with pytest.raises(RequestRejected, match="frame 0: not a picture") as caught:
