@@ -19,6 +19,9 @@ from driver.pipeline import Plan
 from driver.video import Encoding
 from function import wire
 
+# Those of x264 and x265, fastest first.
+PRESETS = "ultrafast superfast veryfast faster fast medium slow slower veryslow placebo".split()  # noqa: SIM905
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="faceblur", prog_name="faceblur")
@@ -68,7 +71,9 @@ def main() -> None:
     metavar="N",
     help="Constant quality of the encoder: lower is better and larger.",
 )
-@click.option("--preset", default="veryfast", show_default=True, metavar="P", help="Preset of libx264 and libx265.")
+@click.option(
+    "--preset", type=click.Choice(PRESETS), default="veryfast", show_default=True, help="Preset of libx264 and libx265."
+)
 @FUNCTION
 @LOGGING
 def run(

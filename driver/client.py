@@ -182,13 +182,16 @@ class FunctionClient:
 
         def may_pass_again(error: BaseException) -> bool:
             failures[type(error)] += 1
-            self.statistics.retries += 1
-            log.info("%s", error)
             if isinstance(error, InvalidReply):
-                return failures[InvalidReply] < INVALID_REPLIES
-            if isinstance(error, _Reset) and len(texts) > 1:
-                return failures[_Reset] < RESETS_BEFORE_HALVING
-            return isinstance(error, _TryAgain)
+                again = failures[InvalidReply] < INVALID_REPLIES
+            elif isinstance(error, _Reset) and len(texts) > 1:
+                again = failures[_Reset] < RESETS_BEFORE_HALVING
+            else:
+                again = isinstance(error, _TryAgain)
+            if again:
+                self.statistics.retries += 1
+                log.info("%s", error)
+            return again
 
         body = await asyncio.to_thread(encode_request, texts, options, return_frames=return_frames)
         start, waited = time.monotonic(), 0.0

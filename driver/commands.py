@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -118,7 +118,9 @@ async def run_images(
     waiting = []
     for picture in pictures:
         if picture.target.exists() and not overwrite:
-            outcomes[picture.source] = Outcome(picture.source, "skipped", f"{picture.target} exists")
+            outcomes[picture.source] = Outcome(
+                picture.source, "skipped", f"{picture.target} exists; --overwrite writes it again"
+            )
         else:
             waiting.append(picture)
     with _reported(outcomes, talk, start):
@@ -146,7 +148,8 @@ async def serve(config: FunctionConfig, host: str, port: int) -> int:
     async with LocalFunction(config, host=host, port=port) as function:
         workers = f"{config.workers} worker{'s' if config.workers != 1 else ''}"
         print(f"{config.handler} on {function.url} with {workers}: a stand-in for Nuclio on this machine", flush=True)
-        await asyncio.Event().wait()
+        with suppress(asyncio.CancelledError):  # the way in which a server is meant to end
+            await asyncio.Event().wait()
     return 0
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from driver.client import FunctionClient
 from driver.config import find_function_yaml, read_config
+from driver.errors import UsageError
 from driver.local import LocalFunction
 from function import wire
 
@@ -34,6 +35,11 @@ class Endpoint:
 @asynccontextmanager
 async def connect(endpoint: Endpoint) -> AsyncIterator[tuple[FunctionClient, wire.Info]]:
     """A client that is connected, and what its function runs. Raises UsageError or FunctionError."""
+    for url in endpoint.urls:
+        if not url.startswith(("http://", "https://")):
+            raise UsageError(f"--function {url}: no HTTP address; is http://{url} meant?")
+    if endpoint.urls and (endpoint.env or endpoint.workers):
+        raise UsageError("--env and --workers are for the function on this machine: not together with --function")
     if not endpoint.urls:
         config = read_config(find_function_yaml(), env=endpoint.env, workers=endpoint.workers)
         async with LocalFunction(config) as function:

@@ -95,7 +95,8 @@ def find_videos(inputs: Sequence[Path], outdir: Path, stop: threading.Event | No
             with VideoReader(path) as reader:
                 info = reader.info
         except VideoError as error:
-            if named or path.suffix.lower() in VIDEO_SUFFIXES:
+            # A Mac leaves a file `._NAME` beside each on foreign disks, which holds no video.
+            if named or (path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith("._")):
                 found.broken.append((path, str(error).removeprefix(f"{path}: ")))
             else:
                 found.others.append(path)

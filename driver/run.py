@@ -52,7 +52,9 @@ class Run:
         self.waiting: list[Video] = []
         for video in found.videos:
             if video.target.is_file() and not overwrite:
-                self.outcomes[video.source] = Outcome(video.source, "skipped", f"{video.target} exists")
+                self.outcomes[video.source] = Outcome(
+                    video.source, "skipped", f"{video.target} exists; --overwrite writes it again"
+                )
             else:
                 self.outcomes[video.source] = Outcome(video.source, "not done")
                 self.waiting.append(video)

@@ -50,7 +50,7 @@ def print_summary(console: Console, outcomes: Sequence[Outcome], seconds: float)
     spent = {stage: sum(result.stage_seconds.get(stage, 0.0) for result in results) for stage in STAGES}
     if whole := sum(spent.values()):
         stages = Table(title=None, show_edge=False, pad_edge=False)
-        stages.add_column("where the time went")
+        stages.add_column("where the time went, all threads and requests together")
         stages.add_column("seconds", justify="right")
         stages.add_column("share", justify="right")
         for stage in STAGES:

@@ -203,6 +203,8 @@ class VideoWriter:
         options = {"crf": str(encoding.crf)}
         if name in ("libx264", "libx265"):
             options["preset"] = encoding.preset
+        if name == "libx265":
+            options["x265-params"] = "log-level=error"
         if container.format.name == "avi" and name == "libx264":
             options["bf"] = "0"  # without presentation times frames cannot be reordered
         rate = source.average_rate or source.guessed_rate or Fraction(25)

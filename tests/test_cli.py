@@ -52,7 +52,7 @@ def test_tree_other_files_and_broken_ones(face_clip: Path, function_url: str, tm
     (source / "text.mkv").write_text("no video at all")
     (source / "cut.mp4").write_bytes(face_clip.read_bytes()[:3000])
     (source / "dangling.mkv").symlink_to(tmp_path / "nowhere")
-    (source / "note.txt").write_text("hello")
+    (source / "._a.mp4").write_bytes(b"what a Mac left")
     (source / "page.html").write_text("<html>")
     result = invoke("run", source, "-o", out, "--function", function_url)
     assert result.exit_code == 1
@@ -61,7 +61,7 @@ def test_tree_other_files_and_broken_ones(face_clip: Path, function_url: str, tm
         "deep/-dash.mp4",
         "deep/é (1)/b.MP4",
     ]
-    assert "2 other files left alone: note.txt, page.html" in result.output
+    assert "2 other files left alone: ._a.mp4, page.html" in result.output
     assert f"error: {source / 'empty.mp4'}: the file is empty" in result.output
     for name in ("text.mkv", "cut.mp4"):
         (line,) = [line for line in result.output.splitlines() if line.startswith(f"error: {source / name}: ")]
@@ -119,6 +119,9 @@ def test_wrong_calls_are_refused_before_any_work(face_clip: Path, tmp_path: Path
         ),
         (("run", source, "-o", tmp_path / "out", "--env", "MODEL=gpt"), "unknown model 'gpt'"),
         (("run", source, "-o", tmp_path / "out", "--encoder", "nonsense"), "nonsense"),
+        (("run", source, "-o", tmp_path / "out", "--preset", "blitz"), "--preset"),
+        (("run", source, "-o", tmp_path / "out", "--function", "localhost:8080"), "is http://localhost:8080 meant?"),
+        (("run", source, "-o", tmp_path / "out", "--function", "http://x", "--env", "A=1"), "not together"),
         (("serve", "--port", "99999"), "--port"),
         (("image", source / "a.mp4", "-o", source), "written over itself"),
     ]:
