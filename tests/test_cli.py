@@ -370,3 +370,14 @@ def test_several_videos_run_at_a_time_when_the_function_idles(face: Image, clips
     )
     assert done.returncode == 0, done.stderr
     assert most > 3  # one video alone has three batches
+
+
+@pytest.mark.parametrize("moment", [0.2, 0.5, 0.9])
+def test_interruption_at_the_start_is_no_traceback(face_clip: Path, tmp_path: Path, moment: float) -> None:
+    command = [*COMMAND, "run", str(face_clip), "-o", str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        time.sleep(moment)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode in (130, 1, -2) and "driver/" not in errors
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
