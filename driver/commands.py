@@ -25,7 +25,7 @@ from driver.images import find_images, redact_images
 from driver.local import LocalFunction
 from driver.pipeline import Plan
 from driver.progress import Bars, Display, Lines, set_up_logging
-from driver.run import Outcome, Run, exit_code
+from driver.run import Outcome, Run, exit_code, failed
 from driver.summary import print_summary
 from driver.video import check_encoder
 from function import wire
@@ -94,7 +94,7 @@ async def run_videos(
     run = Run(found, overwrite=overwrite)
     with _reported(run.outcomes, talk, start):
         if run.waiting:
-            totals = [video.info.frames for video in run.waiting]
+            totals = [video.frames for video in run.waiting]
             frames = sum(filter(None, totals)) if all(totals) else None
             async with connect(endpoint) as (client, info):
                 log.info("function: %s on %s (%s)", info.model, info.device, info.provider)
@@ -110,14 +110,15 @@ async def run_images(
 ) -> int:
     """Redact still images."""
     start = time.monotonic()
-    pictures, others = await _in_thread(find_images, inputs, outdir)
+    pictures, broken, others = await _in_thread(find_images, inputs, outdir)
     _name_others(others)
-    if not pictures:
+    if not pictures and not broken:
         raise UsageError(f"no image in {', '.join(map(str, inputs))}")
-    outcomes = {picture.source: Outcome(picture.source, "not done") for picture in pictures}
+    outcomes = {path: failed(path, reason) for path, reason in broken}
+    outcomes |= {picture.source: Outcome(picture.source, "not done") for picture in pictures}
     waiting = []
     for picture in pictures:
-        if picture.target.exists() and not overwrite:
+        if picture.target.is_file() and not overwrite:
             outcomes[picture.source] = Outcome(
                 picture.source, "skipped", f"{picture.target} exists; --overwrite writes it again"
             )

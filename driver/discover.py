@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from driver.errors import UsageError, VideoError
 from driver.files import TEMPORARY_SUFFIX
 from driver.formats import output_name
-from driver.video import VideoInfo, VideoReader
+from driver.video import VideoReader
 
 # A file below a directory that has one of these suffixes and cannot be read is a failure, not merely some other file.
 VIDEO_SUFFIXES = frozenset(
@@ -22,11 +22,11 @@ VIDEO_SUFFIXES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """One video to redact; `info` is what its header says."""
+    """One video to redact, and how many frames its header lets expect."""
 
     source: Path
     target: Path
-    info: VideoInfo
+    frames: int | None
 
 
 @dataclass(slots=True)
@@ -39,12 +39,16 @@ class Found:
 
 
 def walk(
-    inputs: Iterable[Path], broken: list[tuple[Path, str]], stop: threading.Event | None = None
+    inputs: Iterable[Path],
+    suffixes: Collection[str],
+    broken: list[tuple[Path, str]],
+    stop: threading.Event | None = None,
 ) -> Iterator[tuple[Path, Path, bool]]:
     """Every file of the inputs, as path, place below the output folder, and whether it was named in the call.
 
     Directories are walked in sorted order; links to directories are followed, each directory once. What cannot be read
-    is added to `broken`; `stop` ends the walk. Raises UsageError.
+    is added to `broken`: folders, and names with one of these suffixes that are no files. `stop` ends the walk. Raises
+    UsageError.
     """
 
     def unreadable(error: OSError) -> None:
@@ -66,7 +70,7 @@ def walk(
                 path = Path(folder, name)
                 if path.is_file() and not name.endswith(TEMPORARY_SUFFIX):
                     yield path, path.relative_to(given), False
-                elif path.suffix.lower() in VIDEO_SUFFIXES:
+                elif path.suffix.lower() in suffixes:
                     broken.append((path, "a link to nowhere, or no regular file"))
 
 
@@ -88,12 +92,12 @@ def find_videos(inputs: Sequence[Path], outdir: Path, stop: threading.Event | No
     """
     check_places(inputs, outdir)
     found, sources, targets = Found(), set[Path](), dict[str, Path]()
-    for path, place, named in walk(inputs, found.broken, stop):
+    for path, place, named in walk(inputs, VIDEO_SUFFIXES, found.broken, stop):
         if path.resolve() in sources:
             continue
         try:
             with VideoReader(path) as reader:
-                info = reader.info
+                frames = reader.expected_frames
         except VideoError as error:
             # A Mac leaves a file `._NAME` beside each on foreign disks, which holds no video.
             if named or (path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith("._")):
@@ -106,7 +110,7 @@ def find_videos(inputs: Sequence[Path], outdir: Path, stop: threading.Event | No
             raise UsageError(f"{path} and {other} would both be written to {target}: run them into two output folders")
         sources.add(path.resolve())
         targets[str(target).casefold()] = path
-        found.videos.append(Video(path, target, info))
+        found.videos.append(Video(path, target, frames))
     for video in found.videos:
         if video.target.resolve() in sources:
             raise UsageError(f"{video.target} is an input and would be an output: choose another output folder")

@@ -27,6 +27,7 @@ from driver.run import Outcome, failed
 from function import wire
 from function.redact import regions, transfer, was_redacted
 
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 FORMATS = ("JPEG", "PNG", "WEBP")
 # Modes that survive as they are, by the one that redaction works in.
 WORKING_MODES = {"RGB": "RGB", "L": "RGB", "RGBA": "RGBA", "LA": "RGBA", "P": "RGBA", "1": "RGB"}
@@ -47,17 +48,17 @@ class Picture:
 
 def find_images(
     inputs: Sequence[Path], outdir: Path, stop: threading.Event | None = None
-) -> tuple[list[Picture], list[Path]]:
-    """The images of the inputs, and the other files; a file that was named is taken for an image.
+) -> tuple[list[Picture], list[tuple[Path, str]], list[Path]]:
+    """The images of the inputs, what cannot be read and why, and the other files; a named file is taken for an image.
 
-    `stop` ends the search. Raises UsageError, also for what cannot be read.
+    `stop` ends the search. Raises UsageError.
     """
     check_places(inputs, outdir)
     pictures, others = list[Picture](), list[Path]()
     places: dict[str, Path] = {}
     broken: list[tuple[Path, str]] = []
-    for path, place, named in walk(inputs, broken, stop):
-        if not named and path.suffix.lower() not in (".jpg", ".jpeg", ".png", ".webp"):
+    for path, place, named in walk(inputs, SUFFIXES, broken, stop):
+        if not named and path.suffix.lower() not in SUFFIXES:
             others.append(path)
             continue
         target = outdir / place
@@ -67,9 +68,7 @@ def find_images(
             raise UsageError(f"{path} would be written over itself: choose another output folder")
         places[str(target).casefold()] = path
         pictures.append(Picture(path, target))
-    if broken:
-        raise UsageError(f"{broken[0][0]} {broken[0][1]}")
-    return pictures, others
+    return pictures, broken, others
 
 
 async def redact_images(

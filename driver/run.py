@@ -93,7 +93,7 @@ class Run:
 
     async def _one(self, video: Video, job: VideoJob, display: Display) -> None:
         source = video.source
-        display.started(source, video.info.frames)
+        display.started(source, video.frames)
         try:
             result = await job.run()
             left_out = "; ".join(f"left out: {one}" for one in result.left_out)

@@ -14,11 +14,9 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 Box = tuple[float, float, float, float]
-Boxes = NDArray[np.float64]
 T = TypeVar("T")
 
 # Two boxes may be one face when they overlap by this IoU, or when they are of like size (a factor of 2) and their
@@ -42,8 +40,8 @@ class Found:
 class Moment(Generic[T]):
     """One frame on its way through the window.
 
-    `item` is whatever belongs to it; `covers` maps a track to the box that is to be covered, `missed` is the share of
-    it that the detector did not find above the threshold in this very frame.
+    `item` is whatever belongs to it; `covers` maps a track to the box that is to be covered; `missed` are the tracks of
+    which nothing above the threshold was found in this very frame.
     """
 
     item: T

@@ -9,7 +9,7 @@ import fcntl
 import heapq
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -31,10 +31,9 @@ from driver.formats import DEFAULT_ENCODER, ENCODER_BY_FORMAT, MUXERS
 
 # Formats that open as video but are none: still images, subtitles, listings, text drawn as on a terminal.
 NOT_VIDEO = frozenset({"image2", "tty", "concat", "hls", "dash", "sdp", "rtsp", "lavfi", "srt", "ass", "webvtt", "gif"})
-
-
+# A file is cut when less came than its header promises; headers are not exact to the packet.
 CUT_SHORT_SECONDS = 1.0
-__all__ = ["ColorRange", "Encoding", "Packet", "VideoFrame", "VideoInfo", "VideoReader", "VideoWriter", "from_bgr"]
+__all__ = ["ColorRange", "Encoding", "Packet", "VideoFrame", "VideoReader", "VideoWriter", "from_bgr"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +43,6 @@ class Encoding:
     encoder: str | None = None
     crf: int = 18
     preset: str = "veryfast"
-
-
-@dataclass(frozen=True, slots=True)
-class VideoInfo:
-    """What a video's header says; `frames` is an estimate, None where the header holds nothing to go by."""
-
-    width: int
-    height: int
-    frames: int | None
-    left_out: list[str] = field(default_factory=list)
 
 
 class VideoReader:
@@ -95,25 +84,27 @@ class VideoReader:
         raise VideoError(f"{self.path}: no video stream")
 
     @property
-    def info(self) -> VideoInfo:
-        frames = self.stream.frames or None
-        if frames is None and self.stream.average_rate:
-            if self.stream.duration:
-                frames = round(self.stream.duration * self.stream.time_base * self.stream.average_rate)
-            elif self.container.duration:
-                frames = round(self.container.duration / av.time_base * self.stream.average_rate)
-        return VideoInfo(self.stream.width, self.stream.height, frames, self.left_out)
+    def expected_frames(self) -> int | None:
+        """How many frames the header lets expect, for progress; None where it holds nothing to go by."""
+        stream, rate = self.stream, self.stream.average_rate
+        if stream.frames:
+            return int(stream.frames)
+        if rate and stream.duration:
+            return round(float(stream.duration * stream.time_base * rate))
+        return round(float(self.container.duration / av.time_base * rate)) if rate and self.container.duration else None
 
     def __iter__(self) -> Iterator[VideoFrame | Packet[Any]]:
         video, seen, end = self.stream, 0, 0.0
         # AVI holds no presentation times: the frames, in the order of display, have the packets' times in theirs.
         untimed: list[int] | None = [] if self.container.format.name == "avi" else None
         try:
-            for packet in self.container.demux(video, *self.copied):
+            # Every stream is read, copied or not: the header's length is that of the longest.
+            packets: Iterator[Any] = self.container.demux()
+            for packet in packets:
                 if packet.size and packet.pts is not None:
                     end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
                 if packet.stream is not video:
-                    if packet.dts is not None or packet.size:
+                    if packet.size and packet.stream in self.copied:
                         yield packet
                     continue
                 seen += bool(packet.size)
@@ -138,13 +129,11 @@ class VideoReader:
             if frames < video.frames:
                 raise VideoError(f"{self.path}: cut short: {frames} of the {video.frames} frames of its header")
             return
-        # Other containers count empty frames or none at all: AVI's and Matroska's headers tell the time.
+        # Others count empty frames, or none; AVI's and Matroska's headers tell the end, counted from zero even where
+        # the first frame comes later.
         promised = container.duration / av.time_base if container.duration else 0.0
-        begin = max(0.0, (container.start_time or 0) / av.time_base)
-        if end < begin + promised - CUT_SHORT_SECONDS:
-            raise VideoError(
-                f"{self.path}: cut short: it ends at {end:.1f} s of the {begin + promised:.1f} s of its header"
-            )
+        if end < promised - CUT_SHORT_SECONDS:
+            raise VideoError(f"{self.path}: cut short: it ends at {end:.1f} s of the {promised:.1f} s of its header")
 
     def _checked(self, frame: VideoFrame) -> VideoFrame:
         if frame.is_corrupt:

@@ -68,6 +68,7 @@ def test_what_cannot_be_redacted_is_named_and_not_written(face: Image, function_
     Pillow.fromarray(np.zeros((8, 8), np.uint16)).save(source / "deep.png")
     first.convert("CMYK").save(source / "print.jpg")
     (source / "text.jpg").write_text("hello")
+    (source / "dangling.png").symlink_to(tmp_path / "nowhere")
     (source / "note.txt").write_text("hello")
     buffer = io.BytesIO()
     first.save(buffer, "JPEG")
@@ -75,7 +76,7 @@ def test_what_cannot_be_redacted_is_named_and_not_written(face: Image, function_
     first.save(source / "good.jpg")
     result = invoke("image", source, "-o", tmp_path / "out", "--function", function_url)
     assert result.exit_code == 1
-    for name in ("moving.webp", "deep.png", "print.jpg", "text.jpg", "cut.jpg"):
+    for name in ("moving.webp", "deep.png", "print.jpg", "text.jpg", "cut.jpg", "dangling.png"):
         assert f"error: {source / name}: " in result.output
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.jpg"]
     assert "1 other file left alone: note.txt" in result.output

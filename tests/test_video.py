@@ -46,6 +46,34 @@ def test_cut_file_is_never_whole(face: Image, tmp_path: Path, suffix: str, codec
     assert not list((tmp_path / "cut").glob("*")) if (tmp_path / "cut").exists() else True
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".webm", ".ts", ".mp4"])
+def test_file_that_begins_late_is_whole(face: Image, tmp_path: Path, suffix: str) -> None:
+    clip = write_clip(
+        tmp_path / f"late{suffix}",
+        pan(face, (160, 120), 50),
+        pts=range(125, 175),
+        time_base=Fraction(1, 25),
+        video_codec="libvpx-vp9" if suffix == ".webm" else "libx264",
+        audio_codec=None,
+    )
+    copy(clip, tmp_path / "out" / clip.name)
+    assert media.times(tmp_path / "out" / clip.name) == media.times(clip)
+
+
+def test_video_beside_a_longer_one_that_is_left_out_is_whole(face: Image, tmp_path: Path) -> None:
+    clip = tmp_path / "two.mkv"
+    with av.open(str(clip), "w") as container:
+        streams = [container.add_stream("libx264", rate=25) for _ in range(2)]
+        for stream in streams:
+            stream.width, stream.height = 160, 120
+        for stream, pictures in zip(streams, (pan(face, (160, 120), 25), pan(face, (160, 120), 100)), strict=True):
+            for picture in pictures:
+                container.mux(stream.encode(VideoFrame.from_ndarray(picture, "bgr24")))
+            container.mux(stream.encode(None))
+    assert copy(clip, tmp_path / "out" / "two.mkv") == ["stream 1 (video, h264)"]
+    assert len(media.frames(tmp_path / "out" / "two.mkv")) == 25
+
+
 def test_flipped_bytes_are_refused(face: Image, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", pan(face, (320, 240), 50))
     content = bytearray(clip.read_bytes())
