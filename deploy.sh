@@ -166,6 +166,7 @@ if [[ $way == forward ]]; then
     command -v kubectl >/dev/null || fail "$name is deployed at $url, inside the cluster only, and could not be checked" \
         "kubectl is not on the PATH. Install it, or deploy with --service-type NodePort, and run this again."
     # Without a local port kubectl takes a free one, which it names in its output.
+    : >"$work/forward"  # the loop below may read it before the job has opened it
     "${forward[@]}" >"$work/forward" 2>&1 &
     forward_pid=$!
     local_port=''
