@@ -3,6 +3,7 @@
 DriverError
 ├── UsageError            the call was wrong: exit code 2, nothing was started
 ├── VideoError            this file cannot be read or written; other videos go on
+├── SidecarError          this sidecar cannot be read, written, or belongs to another video
 └── FunctionError         the function did not do its part
     ├── Unavailable       no usable answer within the time to give up after
     ├── RequestRejected   the function or a proxy refused the request for good
@@ -25,6 +26,10 @@ class UsageError(DriverError):
 
 class VideoError(DriverError):
     """A file cannot be read or written."""
+
+
+class SidecarError(DriverError):
+    """A sidecar cannot be read or written, or does not fit its video."""
 
 
 class FunctionError(DriverError):
