@@ -57,6 +57,12 @@ def main() -> None:
     help="Frames in one request.",
 )
 @click.option(
+    "--sidecar/--no-sidecar",
+    default=True,
+    show_default=True,
+    help="Write NAME.faces.jsonl beside each output: every face of every frame, to audit, edit and render again.",
+)
+@click.option(
     "--jobs",
     type=click.IntRange(1),
     metavar="N",
@@ -83,6 +89,7 @@ def run(
     returned: str,
     look_around: float,
     batch_size: int,
+    sidecar: bool,
     jobs: int | None,
     encoder: str | None,
     crf: int,
@@ -94,7 +101,8 @@ def run(
     Each is written under its own name below OUTDIR, with its own timestamps and its audio as it was. What exists
     there already is skipped, so that an interrupted run goes on where it was.
     """
-    plan = Plan(_options(shared), Encoding(encoder, crf, preset), returned == "frames", batch_size, look_around)
+    encoding = Encoding(encoder, crf, preset)
+    plan = Plan(_options(shared), encoding, returned == "frames", batch_size, look_around, sidecar)
     talk, endpoint = _talk(shared), _endpoint(shared)
     sys.exit(
         commands.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driver.errors import InvalidReply
-from driver.planes import quarter_turns, redact_frame, stored_box, take_redacted, upright
+from driver.planes import check_redacted, quarter_turns, redact_frame, stored_box, upright
 from driver.scenes import thumbnail
-from driver.tracks import Box, Found
+from driver.sidecar import FrameLine, SidecarFace
+from driver.tracks import Box, Found, Moment
 from driver.video import VideoFrame
 from function import wire
 from function.redact import Region, regions
@@ -57,33 +59,59 @@ def cover(
     pix_fmt: str,
     source: Path,
 ) -> Searched:
-    """The frame in `pix_fmt` with its sure faces covered, from the function's `image` or, without one, here.
+    """The frame in `pix_fmt` with its sure faces covered, on its own planes. It keeps its timestamp.
 
-    It keeps its timestamp. Raises InvalidReply when the image cannot be used or shows a face that was not redacted.
+    `image` is what the function made of it, where it was asked for that. It is held against the frame and goes no
+    further: so the result is the same to the bit whatever the function sends back, and `render` can repeat it. Raises
+    InvalidReply when it cannot be used or shows a face that was not redacted.
     """
-    native = frame.reformat(format=pix_fmt, threads=1)
-    native.pts, native.time_base = frame.pts, frame.time_base
+    native = encodable(frame, pix_fmt)
     found = [Found(face.box, face.score) for face in faces]
     searched = Searched(native, quarter_turns(frame), found, prepared.thumbnail)
-    covered = _regions(searched, [one.box for one in found if one.score >= options.threshold], options)
-    if image is None:
-        redact_frame(native, covered, options.style)
-    elif covered:
+    covered = _regions(searched, [one.box for one in found if one.score >= options.threshold], options.padding)
+    if image is not None and covered:
         try:
             redacted = wire.decode_image(image)
         except wire.WireError as error:
             raise InvalidReply(f"{source}: the function's image is {error}") from error
-        take_redacted(native, np.rot90(redacted, -searched.turns), covered, options.style)
+        check_redacted(native, np.rot90(redacted, -searched.turns), covered, options.style)
+    redact_frame(native, covered, options.style)
     return searched
+
+
+def encodable(frame: VideoFrame, pix_fmt: str) -> VideoFrame:
+    """A frame in the encoder's pixel format."""
+    native = frame.reformat(format=pix_fmt, threads=1)
+    native.pts, native.time_base = frame.pts, frame.time_base
+    return native
 
 
 def fill(searched: Searched, boxes: list[Box], options: wire.Options) -> None:
     """Cover further boxes, which the frames around give to this one, in place."""
-    redact_frame(searched.frame, _regions(searched, boxes, options), options.style)
+    redact_frame(searched.frame, _regions(searched, boxes, options.padding), options.style)
 
 
-def _regions(searched: Searched, boxes: list[Box], options: wire.Options) -> list[Region]:
-    """Boxes of the upright frame as regions of the stored one."""
-    frame, turns = searched.frame, searched.turns
+def tell(moment: Moment[Searched], number: int, threshold: float) -> FrameLine:
+    """What the sidecar says of a frame that is covered: its faces in the order in which they were."""
+    found = moment.item.found
+    tracks = {box: track for track, box in moment.covers.items() if track not in moment.missed}
+    faces = [
+        SidecarFace(box=one.box, score=one.score, track=tracks.get(one.box), state="detected")
+        for one in found
+        if one.score >= threshold
+    ]
+    scores = {one.box: one.score for one in found}
+    for track in sorted(moment.missed):
+        box = moment.covers[track]
+        faces.append(SidecarFace(box=box, score=scores.get(box), track=track, state="covered"))
+    return FrameLine(frame=number, pts=moment.item.frame.pts, faces=faces)
+
+
+def stored_regions(frame: VideoFrame, turns: int, boxes: Iterable[Box], padding: float) -> list[Region]:
+    """Boxes of the upright frame as regions of the stored one, which lies `turns` quarter turns away."""
     upright_wh = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
-    return regions([stored_box(box, turns, upright_wh) for box in boxes], options.padding)
+    return regions([stored_box(box, turns, upright_wh) for box in boxes], padding)
+
+
+def _regions(searched: Searched, boxes: Iterable[Box], padding: float) -> list[Region]:
+    return stored_regions(searched.frame, searched.turns, boxes, padding)

@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from driver.client import FunctionClient
-from driver.cover import Searched, cover, fill, prepare
+from driver.cover import Searched, cover, fill, prepare, tell
 from driver.errors import VideoError
 from driver.exchange import Answer
+from driver.planes import quarter_turns
 from driver.scenes import is_cut
+from driver.sidecar import FunctionUsed, Header, SettingsUsed, SidecarWriter, identify, sidecar_path
 from driver.tracks import Moment, Tracker
 from driver.video import Encoding, Packet, VideoFrame, VideoReader, VideoWriter
 from function import wire
@@ -47,8 +49,8 @@ class Listener(Protocol):
 class Plan:
     """What every video of a run has in common.
 
-    `return_frames` False asks for boxes only and redacts here; `look_around` is how long a face stays covered before
-    and after it is found, in seconds.
+    `return_frames` False asks for boxes only; `look_around` is how long a face stays covered before and after it is
+    found, in seconds; `sidecar` has `<name>.faces.jsonl` written beside each output.
     """
 
     options: wire.Options
@@ -56,6 +58,20 @@ class Plan:
     return_frames: bool = True
     batch_size: int = 16
     look_around: float = 0.4
+    sidecar: bool = True
+
+    def settings(self) -> SettingsUsed:
+        """What the sidecar tells of them."""
+        return SettingsUsed(
+            threshold=self.options.threshold,
+            low_threshold=min(self.options.threshold, LOW_THRESHOLD),
+            padding=self.options.padding,
+            style=self.options.style,
+            look_around=self.look_around,
+            encoder=self.encoding.encoder,
+            crf=self.encoding.crf,
+            preset=self.encoding.preset,
+        )
 
 
 @dataclass(slots=True)
@@ -97,8 +113,33 @@ class _Answered:
     frames: list[Searched]
 
 
+@dataclass(slots=True)
+class _Output:
+    """The video and its sidecar, written frame by frame together."""
+
+    writer: VideoWriter
+    sidecar: SidecarWriter | None
+
+    def write(self, item: Packet[Any] | Moment[Searched], threshold: float) -> None:
+        if not isinstance(item, Moment):
+            self.writer.write(item)
+            return
+        if self.sidecar is not None:
+            self.sidecar.write(tell(item, self.writer.frames, threshold))
+        self.writer.write(item.item.frame)
+
+    def finish(self) -> None:
+        # A sidecar without its video is written again by the next run; the other way round it would stay missing.
+        if self.sidecar is not None:
+            self.sidecar.finish()
+        self.writer.finish()
+
+
 class VideoJob:
-    """Redacts one video. `slots` bounds the batches in memory; `codecs` are the threads for JPEG and planes."""
+    """Redacts one video. `slots` bounds the batches in memory; `codecs` are the threads for JPEG and planes.
+
+    `function` is what the sidecar tells of the function.
+    """
 
     def __init__(
         self,
@@ -107,11 +148,13 @@ class VideoJob:
         *,
         plan: Plan,
         client: FunctionClient,
+        function: FunctionUsed,
         slots: asyncio.Semaphore,
         codecs: Executor,
         listener: Listener,
     ) -> None:
         self.result = Result(source, target)
+        self._function = function
         self._plan, self._client, self._slots, self._codecs, self._listener = plan, client, slots, codecs, listener
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -148,21 +191,39 @@ class VideoJob:
                     write_thread, VideoWriter, self.result.target, reader, self._plan.encoding, rotation
                 )
             )
+            sidecar = None
             try:
                 self.result.left_out += writer.left_out
+                if self._plan.sidecar:
+                    header = self._header(reader, first.frames[0])
+                    sidecar = SidecarWriter(sidecar_path(self.result.target), header)
+                output = _Output(writer, sidecar)
                 pending: asyncio.Queue[asyncio.Task[_Answered] | None] = asyncio.Queue()
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._produce(group, first, batches, read_thread, writer.pix_fmt, pending))
-                    group.create_task(self._consume(writer, write_thread, pending))
+                    group.create_task(self._consume(output, write_thread, pending))
                 if writer.frames != self.result.frames:
                     raise VideoError(f"{self.result.source}: {writer.frames} of {self.result.frames} frames written")
-                await loop.run_in_executor(write_thread, self._timed, "write", writer.finish)
+                await loop.run_in_executor(write_thread, self._timed, "write", output.finish)
             finally:
                 self._stop.set()
                 await asyncio.shield(loop.run_in_executor(write_thread, writer.abort))
+                if sidecar is not None:
+                    sidecar.abort()
         finally:
             self._stop.set()
             await asyncio.shield(loop.run_in_executor(read_thread, reader.close))
+
+    def _header(self, reader: VideoReader, first: VideoFrame) -> Header:
+        turned = quarter_turns(first) % 2
+        return Header(
+            video=identify(reader.path, reader.duration),
+            output=self.result.target.name,
+            function=self._function,
+            settings=self._plan.settings(),
+            frame_wh=(first.height, first.width) if turned else (first.width, first.height),
+            time_base=str(first.time_base),
+        )
 
     async def _read(self, batches: Iterator[_Batch], read_thread: Executor) -> _Batch | None:
         await self._slots.acquire()
@@ -204,7 +265,7 @@ class VideoJob:
         pending.put_nowait(None)
 
     async def _consume(
-        self, writer: VideoWriter, write_thread: Executor, pending: asyncio.Queue[asyncio.Task[_Answered] | None]
+        self, output: _Output, write_thread: Executor, pending: asyncio.Queue[asyncio.Task[_Answered] | None]
     ) -> None:
         """Take batches in order through the look-ahead window to the writer."""
         loop = asyncio.get_running_loop()
@@ -219,15 +280,15 @@ class VideoJob:
                 tracker = tracker or self._tracker(one.frame)
                 cut, before = is_cut(before, one.thumbnail), one.thumbnail
                 ready += tracker.push(one, one.seconds, one.found, cut=cut)
-            await self._write_ready(writer, write_thread, waiting, ready)
+            await self._write_ready(output, write_thread, waiting, ready)
             self._held -= 1
             self._slots.release()
         if tracker is not None:
-            await self._write_ready(writer, write_thread, waiting, list(tracker.flush()))
+            await self._write_ready(output, write_thread, waiting, list(tracker.flush()))
         rest = [packet for packet in waiting if packet is not None]
         if len(rest) != len(waiting):
             raise VideoError(f"{self.result.source}: a frame was lost on its way: a defect of faceblur")
-        await loop.run_in_executor(write_thread, self._timed, "write", self._write, writer, rest)
+        await loop.run_in_executor(write_thread, self._timed, "write", self._write, output, rest)
 
     def _tracker(self, frame: VideoFrame) -> Tracker[Searched]:
         size = sum(plane.buffer_size for plane in frame.planes)
@@ -239,7 +300,7 @@ class VideoJob:
 
     async def _write_ready(
         self,
-        writer: VideoWriter,
+        output: _Output,
         write_thread: Executor,
         waiting: deque[Packet[Any] | None],
         ready: list[Moment[Searched]],
@@ -255,18 +316,18 @@ class VideoJob:
             )
         )
         self.result.filled += sum(len(moment.missed) for moment in gaps)
-        items: list[Item] = []
+        items: list[Packet[Any] | Moment[Searched]] = []
         for moment in ready:
             while (packet := waiting.popleft()) is not None:
                 items.append(packet)
-            items.append(moment.item.frame)
-        await loop.run_in_executor(write_thread, self._timed, "write", self._write, writer, items)
+            items.append(moment)
+        await loop.run_in_executor(write_thread, self._timed, "write", self._write, output, items)
 
-    def _write(self, writer: VideoWriter, items: list[Item]) -> None:
+    def _write(self, output: _Output, items: list[Packet[Any] | Moment[Searched]]) -> None:
         for item in items:
             if self._stop.is_set():
                 return
-            writer.write(item)
+            output.write(item, self._plan.options.threshold)
 
     async def _redact(self, batch: _Batch, pix_fmt: str) -> _Answered:
         """Have the batch's faces found and covered: when this returns, the sure ones are."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from driver.errors import InvalidReply, VideoError
+from driver.errors import InvalidReply
 from driver.video import ColorRange, VideoFrame, from_bgr
-from function.redact import Plane, Region, redact, transfer, was_redacted
+from function.redact import Plane, Region, redact, was_redacted
 
 BGR = NDArray[np.uint8]
 
@@ -60,16 +60,13 @@ def redact_frame(frame: VideoFrame, covered: Sequence[Region], style: str) -> No
         redact(component.array, scaled, style, fill=component.black)
 
 
-def take_redacted(frame: VideoFrame, redacted: BGR, covered: Sequence[Region], style: str) -> None:
-    """Replace what the regions cover by the pixels of a redacted picture of the same size, in place.
+def check_redacted(frame: VideoFrame, redacted: BGR, covered: Sequence[Region], style: str) -> None:
+    """Hold a redacted picture against the clear frame that it was made of.
 
-    Raises InvalidReply when a face in it is not redacted in this style.
+    Raises InvalidReply when it has another size or a face in it is not redacted in this style.
     """
-    if not covered:
-        return
     if redacted.shape != (frame.height, frame.width, 3):
-        raise VideoError(f"a redacted frame of {redacted.shape} for one of {frame.height}x{frame.width}")
-    frame.make_writable()
+        raise InvalidReply(f"a redacted frame of {redacted.shape} for one of {frame.height}x{frame.width}")
     for region in covered:
         rows, columns = region.window(frame.width, frame.height)
         # Whole chroma samples: 4 pixels cover the coarsest subsampling that there is.
@@ -77,21 +74,11 @@ def take_redacted(frame: VideoFrame, redacted: BGR, covered: Sequence[Region], s
         columns = slice(columns.start // 4 * 4, min(frame.width, -(-columns.stop // 4) * 4))
         if rows.start >= rows.stop or columns.start >= columns.stop:
             continue
-        native = from_bgr(redacted[rows, columns], frame)
+        returned = next(_components(from_bgr(redacted[rows, columns], frame)))
+        sent = next(_components(frame)).array[rows, columns]
         place = region.moved(-columns.start, -rows.start)
-        luma, sent = next(_components(native)), next(_components(frame))
-        if not was_redacted(sent.array[rows, columns], luma.array, [place], style, fill=luma.black):
+        if not was_redacted(sent, returned.array, [place], style, fill=returned.black):
             raise InvalidReply("a face came back from the function without being redacted")
-        for source, target in zip(_components(native), _components(frame), strict=True):
-            top, left = rows.start // target.step_y, columns.start // target.step_x
-            height, width = source.array.shape
-            transfer(
-                source.array,
-                target.array,
-                region.scaled(1 / target.step_x, 1 / target.step_y),
-                slice(top, top + height),
-                slice(left, left + width),
-            )
 
 
 def _components(frame: VideoFrame) -> Iterator[_Component]:

@@ -17,6 +17,8 @@ from driver.errors import DriverError
 from driver.pipeline import Plan, Result, VideoJob
 from driver.pressure import Pressure
 from driver.progress import Display
+from driver.sidecar import FunctionUsed
+from function import wire
 
 log = logging.getLogger("faceblur")
 # Beyond the batches in flight, one is read and one is written.
@@ -59,11 +61,16 @@ class Run:
                 self.outcomes[video.source] = Outcome(video.source, "not done")
                 self.waiting.append(video)
 
-    async def execute(self, client: FunctionClient, plan: Plan, display: Display, *, jobs: int | None) -> None:
+    async def execute(
+        self, client: FunctionClient, info: wire.Info, plan: Plan, display: Display, *, jobs: int | None
+    ) -> None:
         """Redact the waiting videos, `jobs` at a time (None: as many as keep the function busy).
+
+        `info` is what the function told of itself.
 
         A video that fails leaves the others alone. On cancellation the running videos stop and leave nothing behind.
         """
+        function = FunctionUsed(model=info.model, weights_sha256=info.weights_sha256, device=info.device)
         slots = asyncio.Semaphore(client.pressure.limit + SPARE_SLOTS)
         pace = _Pace(client.pressure, jobs)
         running: set[asyncio.Task[None]] = set()
@@ -76,6 +83,7 @@ class Run:
                             *(video.source, video.target),
                             plan=plan,
                             client=client,
+                            function=function,
                             slots=slots,
                             codecs=codecs,
                             listener=display,

@@ -93,6 +93,11 @@ class VideoReader:
             return round(float(stream.duration * stream.time_base * rate))
         return round(float(self.container.duration / av.time_base * rate)) if rate and self.container.duration else None
 
+    @property
+    def duration(self) -> float | None:
+        """The length of the file in seconds, as its header tells it."""
+        return self.container.duration / av.time_base if self.container.duration else None
+
     def __iter__(self) -> Iterator[VideoFrame | Packet[Any]]:
         video, seen, end = self.stream, 0, 0.0
         # AVI holds no presentation times: the frames, in the order of display, have the packets' times in theirs.

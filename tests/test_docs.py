@@ -44,10 +44,11 @@ def test_every_option_with_its_default_and_commands() -> None:
         for option in command.params:
             if not isinstance(option, click.Option):
                 continue
-            for name in option.opts:
+            for name in [*option.opts, *option.secondary_opts]:
                 found.setdefault(name, set()).add(str(command.name))
                 assert name in rows, f"{name} of {command.name} is not in the README"
-                default = "off" if option.is_flag or option.count else text(option.default)
+                plain_flag = (option.is_flag and not option.secondary_opts) or option.count
+                default = "off" if plain_flag else text(option.default)
                 assert rows[name][1] == default, name
     assert set(rows) == set(found)
     for name, commands in found.items():
