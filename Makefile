@@ -1,4 +1,5 @@
 # Each target sets up what it needs, in .venv; a fresh machine needs Python 3.11, pip and make.
+# `make test` takes ffmpeg besides: from Debian's packages where it is missing.
 #
 #   make blur                    blur a sample clip that is made on the spot
 #   make blur IN=dir OUT=dir     blur your own videos
@@ -12,6 +13,7 @@ IN ?= sample
 OUT ?= blurred
 ARGS ?=
 BIN := .venv/bin
+APT := $(if $(filter 0,$(shell id -u)),,sudo )apt-get
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: blur serve test bench lint clean
@@ -58,6 +60,9 @@ sample/astronaut.mp4: .venv/sample.done examples/sample_clip.py
 	$(INSTALL) --editable '.[dev,gpu]'
 	# retinaface-pytorch pins packages of 2021; comparing with it takes the albumentations that it pins.
 	$(INSTALL) --no-deps retinaface-pytorch albumentations
+	# The tests make their awkward files with ffmpeg and read them back with ffprobe: independent of PyAV.
+	command -v ffprobe >/dev/null || { $(APT) update -qq && $(APT) install -y -qq --no-install-recommends ffmpeg; } \
+		|| echo "ffmpeg is missing: install it, or the tests on awkward files are skipped"
 	@touch $@
 
 clean:
