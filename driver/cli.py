@@ -16,6 +16,7 @@ from driver.config import find_function_yaml, read_config
 from driver.connect import Endpoint
 from driver.options import FILES, FUNCTION, LOCAL, LOGGING, REDACTION
 from driver.pipeline import Plan
+from driver.render import Change
 from driver.video import Encoding
 from function import wire
 
@@ -128,6 +129,57 @@ def image(inputs: tuple[Path, ...], outdir: Path, overwrite: bool, **shared: Any
     sys.exit(
         commands.execute(
             lambda _: commands.run_images(talk, inputs, outdir, options, endpoint, overwrite=overwrite), talk
+        )
+    )
+
+
+@main.command()
+@click.argument("video", type=click.Path(path_type=Path))
+@click.argument("sidecar", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    "out",
+    required=True,
+    metavar="OUT",
+    type=click.Path(path_type=Path),
+    help="File to write, or an existing folder to write it into.",
+)
+@click.option("--overwrite", is_flag=True, help="Write a file that exists already again.")
+@click.option(
+    "--style", type=click.Choice(["blur", "pixelate", "solid"]), help="Another style.  [default: the sidecar's]"
+)
+@click.option(
+    "--padding",
+    type=click.FloatRange(0, 2),
+    metavar="SHARE",
+    help="Another growth of the boxes.  [default: the sidecar's]",
+)
+@click.option("--encoder", metavar="NAME", help="Another encoder.  [default: the sidecar's]")
+@click.option("--crf", type=click.IntRange(0, 63), metavar="N", help="Another quality.  [default: the sidecar's]")
+@click.option("--preset", type=click.Choice(PRESETS), help="Another preset.  [default: the sidecar's]")
+@LOGGING
+def render(
+    video: Path,
+    sidecar: Path,
+    out: Path,
+    overwrite: bool,
+    style: str | None,
+    padding: float | None,
+    encoder: str | None,
+    crf: int | None,
+    preset: str | None,
+    **shared: Any,
+) -> None:
+    """Write VIDEO, a source, again from its SIDECAR, which may have been edited. No function is needed.
+
+    Without an edit the result equals that of the run. A sidecar of another video is refused.
+    """
+    change, talk = Change(style, padding, encoder, crf, preset), _talk(shared)
+    sys.exit(
+        commands.execute(
+            lambda console: commands.render_video(console, talk, video, sidecar, out, change, overwrite=overwrite),
+            talk,
         )
     )
 

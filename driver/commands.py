@@ -25,9 +25,10 @@ from driver.images import find_images, redact_images
 from driver.local import LocalFunction
 from driver.pipeline import Plan
 from driver.progress import Bars, Display, Lines, set_up_logging
+from driver.render import Change, output_path, render
 from driver.run import Outcome, Run, exit_code, failed
 from driver.summary import print_summary
-from driver.video import check_encoder
+from driver.video import VideoReader, check_encoder
 from function import wire
 
 log = logging.getLogger("faceblur")
@@ -129,6 +130,52 @@ async def run_images(
             async with connect(endpoint) as (client, _):
                 await redact_images(waiting, outcomes, client, options)
     return exit_code(list(outcomes.values()))
+
+
+async def render_video(
+    console: Console, talk: Talk, video: Path, sidecar: Path, out: Path, change: Change, *, overwrite: bool
+) -> int:
+    """Write a video again from its sidecar."""
+    start = time.monotonic()
+    for path in (video, sidecar):
+        if not path.is_file():
+            raise UsageError(f"{path}: no such file")
+    if change.encoder:
+        check_encoder(change.encoder)
+    target = output_path(video, out)
+    outcomes = {video: Outcome(video, "not done")}
+    if target.exists() and not overwrite:
+        outcomes[video] = Outcome(video, "skipped", f"{target} exists; --overwrite writes it again")
+    with _reported(outcomes, talk, start):
+        if outcomes[video].state == "not done":
+            with VideoReader(video) as reader:
+                frames = reader.expected_frames
+            with _display(console, talk, 1, frames) as display:
+                display.started(video, frames)
+                outcomes[video] = await _rendered(video, sidecar, target, change, display)
+                display.ended(video, outcomes[video].state)
+    return exit_code(list(outcomes.values()))
+
+
+async def _rendered(video: Path, sidecar: Path, target: Path, change: Change, display: Display) -> Outcome:
+    """Render in a thread, which ends when this is cancelled."""
+    stop, loop = threading.Event(), asyncio.get_running_loop()
+
+    def advanced(frames: int, faces: int) -> None:
+        loop.call_soon_threadsafe(display.advanced, video, frames, faces)
+
+    work = asyncio.ensure_future(
+        asyncio.to_thread(render, video, sidecar, target, change, stop=stop, advanced=advanced)
+    )
+    try:
+        result = await asyncio.shield(work)
+    except asyncio.CancelledError:
+        stop.set()
+        await asyncio.gather(work, return_exceptions=True)
+        raise
+    except DriverError as error:
+        return failed(video, str(error))
+    return Outcome(video, "done", "; ".join(f"left out: {one}" for one in result.left_out), result)
 
 
 async def _in_thread(

@@ -174,9 +174,16 @@ class SidecarReader:
         self.path = path
         try:
             self._file = path.open(encoding="utf-8")
+        except OSError as error:
+            raise SidecarError(f"{path}: cannot be read: {error.strerror}") from error
+        try:
             self.header = self._parse(Header, self._file.readline(), 1)
         except (OSError, UnicodeDecodeError) as error:
+            self._file.close()
             raise SidecarError(f"{path}: not a sidecar that can be read: {error}") from error
+        except SidecarError:
+            self._file.close()
+            raise
 
     def __iter__(self) -> Iterator[FrameLine]:
         expected: dict[int, int] = {}
