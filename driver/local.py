@@ -38,6 +38,7 @@ class LocalFunction:
         self._host, self._port = host, port
         self._workers = [Worker(config, number) for number in range(config.workers)]
         self._free: asyncio.Queue[Worker] = asyncio.Queue()
+        self._requests: set[asyncio.Task[Any]] = set()
         self._restarts: set[asyncio.Task[None]] = set()
         self._closing = False
 
@@ -82,6 +83,10 @@ class LocalFunction:
         # The workers first: a request that still waits for one would hold the server's shutdown up.
         await self._stop_workers()
         await self._runner.cleanup()
+        # Requests whose clients went away are not the server's any more, and may still wait for a worker.
+        for task in self._requests:
+            task.cancel()
+        await asyncio.gather(*self._requests, return_exceptions=True)
 
     async def _stop_workers(self) -> None:
         self._closing = True
@@ -93,6 +98,9 @@ class LocalFunction:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         if request.path.startswith("/__internal/health"):
             return web.Response(headers={"Server": "nuclio"})
+        if task := asyncio.current_task():
+            self._requests.add(task)
+            task.add_done_callback(self._requests.discard)
         try:
             if (request.content_length or 0) > self.config.max_body_bytes:
                 raise web.HTTPRequestEntityTooLarge(self.config.max_body_bytes, request.content_length or 0)
