@@ -168,7 +168,7 @@ class VideoJob:
             try:
                 await self._stream(read_thread, write_thread)
             except BaseExceptionGroup as group:
-                raise _first(group) from None
+                raise first_failure(group) from None
             finally:
                 self._stop.set()
                 for _ in range(self._held):
@@ -383,7 +383,7 @@ def _without_frames(batch: _Batch) -> list[Packet[Any] | None]:
     return [None if isinstance(item, VideoFrame) else item for item in batch.items]
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_failure(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first failure of a task group; the others are its consequences."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):

@@ -1,0 +1,150 @@
+"""Which labelled faces of a video stay exposed: after detection, tracking and everything that the driver would cover.
+
+A face is exposed in a frame when less than COVERED_SHARE of its labelled box, as far as it lies in the frame, is inside
+the covered ellipses. The corners of a box hold no face (the ellipse in it has 79 % of its area), and a label is not
+exact to the tenth: so a face that is covered in full can miss a tenth of its box, and one of which a tenth of the box's
+middle shows is not counted as covered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from driver.pipeline import LOW_THRESHOLD, WINDOW_BYTES
+from driver.scores import BANDS, COUNTED, LEAST_HEIGHT, Sample
+from driver.tracks import Box, Moment, Tracker
+from function.redact import SOFT_EDGE, Region, regions
+
+COVERED_SHARE = 0.9
+# Points a side at which a box is looked at.
+GRID = 32
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFrame:
+    """One frame of a video: when it is shown, whether a new scene begins, its labels and finds."""
+
+    seconds: float
+    cut: bool
+    sample: Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A whole video; `frame_bytes` is the size of a decoded frame, which bounds the driver's look-ahead."""
+
+    path: Path
+    frame_wh: tuple[int, int]
+    frame_bytes: int
+    frames: list[ClipFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """One video. What counts is faces of LEAST_HEIGHT pixels and more; `by_height` has pairs of faces and exposed ones.
+
+    The longest run is of consecutive frames with an exposed face, whichever: what a viewer meets; its first frame counts
+    from 0, None without any.
+    """
+
+    video: str
+    frames: int
+    faces: int
+    exposed_faces: int
+    exposed_rate: float | None
+    exposed_frames: int
+    longest_run_frames: int
+    longest_run_seconds: float
+    longest_run_first_frame: int | None
+    by_height: dict[str, tuple[int, int]]
+
+
+def exposure(clip: Clip, *, threshold: float, padding: float, look_around: float) -> Exposure:
+    """Cover a video's finds as a run with these settings would, and count the labelled faces that stay exposed."""
+    counts = {height: [0, 0] for height in BANDS}
+    shown: list[int] = []
+    for number, (frame, covers) in enumerate(_covered(clip, threshold, look_around)):
+        covered = regions(covers, padding)
+        any_shown = False
+        for label in frame.sample.labels:
+            if label.ignored:
+                continue
+            height = label.box[3] - label.box[1]
+            is_exposed = covered_share(label.box, covered, clip.frame_wh) < COVERED_SHARE
+            any_shown |= is_exposed and height >= LEAST_HEIGHT
+            for name, (first, end) in BANDS.items():
+                if first <= height < end:
+                    counts[name][0] += 1
+                    counts[name][1] += is_exposed
+        if any_shown:
+            shown.append(number)
+    begin, end = _longest_run(shown)
+    faces, exposed = counts[COUNTED]
+    return Exposure(
+        video=str(clip.path),
+        frames=len(clip.frames),
+        faces=faces,
+        exposed_faces=exposed,
+        exposed_rate=exposed / faces if faces else None,
+        exposed_frames=len(shown),
+        longest_run_frames=end - begin,
+        longest_run_seconds=_span_seconds(clip, begin, end),
+        longest_run_first_frame=begin if shown else None,
+        by_height={name: (pair[0], pair[1]) for name, pair in counts.items()},
+    )
+
+
+def _covered(clip: Clip, threshold: float, look_around: float) -> Iterator[tuple[ClipFrame, list[Box]]]:
+    """Each frame, in order, with every box that the driver covers in it."""
+    tracker: Tracker[ClipFrame] = Tracker(
+        threshold=threshold, look_around=look_around, most_frames=max(1, WINDOW_BYTES // clip.frame_bytes)
+    )
+    low = min(threshold, LOW_THRESHOLD) if look_around else threshold
+
+    def through() -> Iterator[Moment[ClipFrame]]:
+        for frame in clip.frames:
+            found = [one for one in frame.sample.found if one.score >= low]
+            yield from tracker.push(frame, frame.seconds, found, cut=frame.cut)
+        yield from tracker.flush()
+
+    for moment in through():
+        yield moment.item, list(moment.covers.values())
+
+
+def covered_share(box: Box, covered: Sequence[Region], frame_wh: tuple[int, int]) -> float:
+    """The share of a box, as far as it lies in the frame, in which the regions are opaque: 0 to 1."""
+    x1, x2 = np.clip((box[0], box[2]), 0, frame_wh[0])
+    y1, y2 = np.clip((box[1], box[3]), 0, frame_wh[1])
+    if x1 >= x2 or y1 >= y2:
+        return 1.0  # nothing of it is in the picture
+    steps = (np.arange(GRID) + 0.5) / GRID
+    x, y = x1 + (x2 - x1) * steps[None, :], y1 + (y2 - y1) * steps[:, None]
+    inside = np.zeros((GRID, GRID), bool)
+    for region in covered:
+        radius = ((x - region.x) / max(region.radius_x, 1e-6)) ** 2 + ((y - region.y) / max(region.radius_y, 1e-6)) ** 2
+        inside |= radius <= (1 - SOFT_EDGE) ** 2
+    return float(inside.mean())
+
+
+def _longest_run(numbers: Sequence[int]) -> tuple[int, int]:
+    """The first number and the one after the last of the longest run of consecutive ones; (0, 0) without any."""
+    best, begin = (0, 0), 0
+    for index, number in enumerate(numbers):
+        if index == 0 or number != numbers[index - 1] + 1:
+            begin = number
+        if number + 1 - begin > best[1] - best[0]:
+            best = (begin, number + 1)
+    return best
+
+
+def _span_seconds(clip: Clip, begin: int, end: int) -> float:
+    """How long these frames are shown: up to the next frame, the last one as long as the one before it."""
+    if begin == end:
+        return 0.0
+    times = [frame.seconds for frame in clip.frames]
+    last = times[-1] + (times[-1] - times[-2] if len(times) > 1 else 0.0)
+    return float([*times, last][end] - times[begin])
