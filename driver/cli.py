@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 from pydantic import ValidationError
@@ -14,7 +15,8 @@ from driver import commands
 from driver.commands import Talk
 from driver.config import find_function_yaml, read_config
 from driver.connect import Endpoint
-from driver.options import FILES, FUNCTION, LOCAL, LOGGING, REDACTION
+from driver.evaluation import command as evaluation
+from driver.options import FILES, FUNCTION, LOCAL, LOGGING, LOOK_AROUND, PADDING, REDACTION, THRESHOLD
 from driver.pipeline import Plan
 from driver.render import Change
 from driver.video import Encoding
@@ -41,14 +43,7 @@ def main() -> None:
     show_default=True,
     help="What the function sends back: blurred frames, or boxes that are blurred here.",
 )
-@click.option(
-    "--look-around",
-    type=click.FloatRange(0, 5),
-    default=0.4,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long a face stays covered before its first and after its last find, and in between.",
-)
+@LOOK_AROUND
 @click.option(
     "--batch-size",
     type=click.IntRange(1, wire.MAX_FRAMES),
@@ -185,6 +180,80 @@ def render(
 
 
 @main.command()
+@click.argument("places", nargs=-1, required=True, metavar="DATASET...", type=click.Path(path_type=Path))
+@click.option(
+    "--images",
+    metavar="DIR",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder from which the names of the labelled images start.  [default: beside the labels]",
+)
+@THRESHOLD
+@PADDING
+@LOOK_AROUND
+@click.option(
+    "--min-recall",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="Exit with 1 when the recall of faces of 16 and more pixels is lower.",
+)
+@click.option(
+    "--sweep",
+    type=click.Choice(["threshold", "detect-size"]),
+    help="Print and draw how the numbers change with the threshold or the function's DETECT_SIZE.",
+)
+@click.option(
+    "--png",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where --sweep draws its curve.  [default: sweep-threshold.png or sweep-detect-size.png]",
+)
+@click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the numbers to this file too.",
+)
+@FUNCTION
+@LOGGING
+def evaluate(
+    places: tuple[Path, ...],
+    images: Path | None,
+    threshold: float,
+    padding: float,
+    look_around: float,
+    min_recall: float | None,
+    sweep: Literal["threshold", "detect-size"] | None,
+    png: Path | None,
+    json_file: Path | None,
+    **shared: Any,
+) -> None:
+    """Measure the detector on labelled faces: recall, precision, AP, and which faces of videos would stay exposed.
+
+    DATASET is a file of labels, or a folder that is searched for them:
+
+    \b
+      *_bbx_gt.txt          images in WIDER FACE's text format (any other .txt too when it is named)
+      *.json                images in COCO's format
+      VIDEO.gt.txt          a video beside it, a face a line, as MOTChallenge: frame,id,x,y,width,height
+      VIDEO.faces.jsonl     a video beside it, labelled by its corrected sidecar
+
+    Exit code 1 when --min-recall is not reached, 2 for labels that cannot be used.
+    """
+    if png and not sweep:
+        raise click.BadParameter("--png is for --sweep")
+    for name, value in (("--threshold", threshold), ("--padding", padding), ("--look-around", look_around)):
+        _refuse_nan(name, value)
+    _refuse_nan("--min-recall", min_recall)
+    talk, endpoint = _talk(shared), _endpoint(shared)
+    settings = evaluation.Settings(threshold, padding, look_around)
+    wanted = evaluation.Wanted(min_recall, sweep, json_file, png)
+    sys.exit(
+        commands.execute(lambda console: evaluation.evaluate(console, places, images, settings, endpoint, wanted), talk)
+    )
+
+
+@main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address to listen on.")
 @click.option(
     "--port",
@@ -217,6 +286,11 @@ def _options(shared: dict[str, Any]) -> wire.Options:
     except ValidationError as error:  # NaN is within every range
         first = error.errors(include_url=False)[0]
         raise click.BadParameter(f"{first['loc'][0]}: {first['msg'].lower()}") from None
+
+
+def _refuse_nan(name: str, value: float | None) -> None:
+    if value is not None and math.isnan(value):  # it is within every range
+        raise click.BadParameter(f"{name}: a number is needed")
 
 
 def _talk(shared: dict[str, Any]) -> Talk:

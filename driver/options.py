@@ -43,13 +43,20 @@ FILES = _stacked(
                  help="Folder for the results; the tree of the inputs is kept below it."),
     click.option("--overwrite", is_flag=True, help="Write files that exist already again."),
 )
+THRESHOLD = click.option(
+    "--threshold", type=click.FloatRange(0, 1), default=0.3, show_default=True, metavar="SCORE",
+    help="Score from which a face is redacted; lower finds more faces, and more that are none.")
+PADDING = click.option(
+    "--padding", type=click.FloatRange(0, 2), default=0.25, show_default=True, metavar="SHARE",
+    help="How much a face's box grows on each side, as a share of its size.")
+LOOK_AROUND = click.option(
+    "--look-around", type=click.FloatRange(0, 5), default=0.4, show_default=True, metavar="SECONDS",
+    help="How long a face stays covered before its first and after its last find, and in between.")
 REDACTION = _stacked(
-    click.option("--threshold", type=click.FloatRange(0, 1), default=0.3, show_default=True, metavar="SCORE",
-                 help="Score from which a face is redacted; lower finds more faces, and more that are none."),
+    THRESHOLD,
     click.option("--style", type=click.Choice(["blur", "pixelate", "solid"]), default="blur", show_default=True,
                  help="How a face is made unreadable."),
-    click.option("--padding", type=click.FloatRange(0, 2), default=0.25, show_default=True, metavar="SHARE",
-                 help="How much a face's box grows on each side, as a share of its size."),
+    PADDING,
 )
 LOCAL = _stacked(
     click.option("--workers", type=click.IntRange(1), metavar="N",

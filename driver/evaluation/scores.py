@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driver.errors import UsageError
-from driver.labels import Label
+from driver.evaluation.labels import Label
 from driver.tracks import Found
 
 IOU = 0.5
@@ -28,11 +28,11 @@ COUNTED = f"{LEAST_HEIGHT:g} and more"
 # By their labels' height in pixels: from the first on, up to but not including the second.
 BANDS = {
     "all": (0.0, math.inf),
+    COUNTED: (LEAST_HEIGHT, math.inf),
     "under 16": (0.0, 16.0),
     "16 to 32": (16.0, 32.0),
     "32 to 64": (32.0, 64.0),
     "64 and more": (64.0, math.inf),
-    COUNTED: (LEAST_HEIGHT, math.inf),
 }
 CATEGORY = 1
 
@@ -76,9 +76,7 @@ class Matches:
         shown = self.scores >= threshold
         found, total = int((shown & self.right).sum()), int(shown.sum())
         recall = found / self.faces if self.faces else None
-        return Score(
-            self.height, self.faces, found, total - found, recall, found / total if total else None, self.ap
-        )
+        return Score(self.height, self.faces, found, total - found, recall, found / total if total else None, self.ap)
 
 
 def match(samples: Sequence[Sample]) -> dict[str, Matches]:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from driver.discover import VIDEO_SUFFIXES
 from driver.errors import UsageError
-from driver.labels import Label, read_coco, read_mot, read_sidecar, read_wider
-from driver.sidecar import SUFFIX as SIDECAR, identify
+from driver.evaluation.labels import Label, read_coco, read_mot, read_sidecar, read_wider
+from driver.sidecar import SUFFIX as SIDECAR
+from driver.sidecar import identify
 
 MOT = ".gt.txt"
 WIDER = "_bbx_gt.txt"
@@ -26,7 +27,7 @@ class LabelledImage:
 
 @dataclass(frozen=True, slots=True)
 class LabelledVideo:
-    """One video and its faces by frame, from 0 on, in pixels of the upright frame. A frame without any may be absent."""
+    """One video and its faces by frame, from 0 on, in pixels as a viewer sees it; a frame without any may be absent."""
 
     path: Path
     labels: dict[int, list[Label]]
@@ -39,6 +40,14 @@ class Dataset:
 
     images: list[LabelledImage] = field(default_factory=list)
     videos: list[LabelledVideo] = field(default_factory=list)
+
+    def counts(self) -> dict[str, int]:
+        """How much of what there is."""
+        labels = [label for image in self.images for label in image.labels]
+        labels += [label for video in self.videos for one in video.labels.values() for label in one]
+        ignored = sum(label.ignored for label in labels)
+        counts = {"images": len(self.images), "videos": len(self.videos)}
+        return counts | {"faces": len(labels) - ignored, "ignored": ignored}
 
 
 def find_dataset(places: Sequence[Path], images: Path | None = None) -> Dataset:

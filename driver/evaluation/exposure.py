@@ -1,9 +1,9 @@
 """Which labelled faces of a video stay exposed: after detection, tracking and everything that the driver would cover.
 
-A face is exposed in a frame when less than COVERED_SHARE of its labelled box, as far as it lies in the frame, is inside
-the covered ellipses. The corners of a box hold no face (the ellipse in it has 79 % of its area), and a label is not
-exact to the tenth: so a face that is covered in full can miss a tenth of its box, and one of which a tenth of the box's
-middle shows is not counted as covered.
+A face is exposed in a frame when less than COVERED_SHARE of its labelled box, as far as it lies in the frame, is under
+the opaque part of the covered ellipses. Not all of it is asked for: labels are not exact to the pixel, and the corners
+of a box, a fifth of its area, hold no face. Not much less either: a cover that is shifted by more than a tenth of the
+face already lets a strip of it be seen.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from driver.evaluation.scores import BANDS, COUNTED, LEAST_HEIGHT, Sample
 from driver.pipeline import LOW_THRESHOLD, WINDOW_BYTES
-from driver.scores import BANDS, COUNTED, LEAST_HEIGHT, Sample
 from driver.tracks import Box, Moment, Tracker
 from function.redact import SOFT_EDGE, Region, regions
 
@@ -45,10 +45,10 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """One video. What counts is faces of LEAST_HEIGHT pixels and more; `by_height` has pairs of faces and exposed ones.
+    """One video. Faces of LEAST_HEIGHT pixels and more count; `by_height` has pairs of faces and exposed ones.
 
-    The longest run is of consecutive frames with an exposed face, whichever: what a viewer meets; its first frame counts
-    from 0, None without any.
+    The longest run is of consecutive frames with an exposed face, whichever: what a viewer meets. Its first frame
+    counts from 0, None without any.
     """
 
     video: str

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,8 @@ def read_wider(path: Path) -> dict[str, list[Label]]:
         number, name = lines[place]
         if name in images:
             raise _broken(path, number, f"{name} is there twice")
+        if re.fullmatch(r"(-?[\d.]+ +){9}-?[\d.]+", name):
+            raise _broken(path, number, "a face where the name of the next image should be")
         if place + 1 == len(lines):
             raise _broken(path, number, "the file ends where the number of faces should be")
         number, text = lines[place + 1]

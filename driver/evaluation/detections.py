@@ -11,13 +11,13 @@ from pathlib import Path
 
 from driver.client import FunctionClient
 from driver.cover import prepare
-from driver.datasets import Dataset, LabelledImage, LabelledVideo
 from driver.errors import RequestRejected, RequestTooLarge, UsageError, VideoError
-from driver.exposure import Clip, ClipFrame
+from driver.evaluation.datasets import Dataset, LabelledImage, LabelledVideo
+from driver.evaluation.exposure import Clip, ClipFrame
+from driver.evaluation.scores import Sample
 from driver.pipeline import Plan, first_failure
 from driver.planes import quarter_turns
 from driver.scenes import is_cut
-from driver.scores import Sample
 from driver.tracks import Found
 from driver.video import VideoFrame, VideoReader
 from function import wire
@@ -31,15 +31,15 @@ BATCH_SIZE = Plan.__dataclass_fields__["batch_size"].default
 class Detections:
     """What was found where. `detect_seconds` is the function's own time for it, `long_side` the largest picture's."""
 
-    samples: list[Sample] = field(default_factory=list)
+    images: list[Sample] = field(default_factory=list)
     clips: list[Clip] = field(default_factory=list)
     detect_seconds: float = 0.0
     long_side: int = 0
 
     @property
-    def all_samples(self) -> list[Sample]:
+    def samples(self) -> list[Sample]:
         """Those of the images and of every video's frames."""
-        return self.samples + [frame.sample for clip in self.clips for frame in clip.frames]
+        return self.images + [frame.sample for clip in self.clips for frame in clip.frames]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Detecting:
     async def _images(self, images: list[LabelledImage]) -> None:
         async with _group() as group:
             tasks = [group.create_task(self._image(image)) for image in images]
-        self._result.samples = [task.result() for task in tasks]
+        self._result.images = [task.result() for task in tasks]
 
     async def _image(self, image: LabelledImage) -> Sample:
         async with self._slots:
@@ -108,9 +108,8 @@ class Detecting:
             for number, (shot, faces) in enumerate(zip(shots, found, strict=True))
         ]
         if beyond := [number for number in video.labels if number >= len(frames)]:
-            raise UsageError(
-                f"{video.source}: labels the {min(beyond) + 1}th frame, but {video.path} has {len(frames)}"
-            )
+            told = f"labels frame {min(beyond) + 1}, but {video.path} has {len(frames)}"
+            raise UsageError(f"{video.source}: {told}")
         self._saw(*reading.frame_wh)
         self._result.clips.append(Clip(video.path, reading.frame_wh, reading.frame_bytes, frames))
 

@@ -1,0 +1,1 @@
+"""`faceblur evaluate`: labelled datasets, what the function finds in them, and what a run would leave exposed."""
