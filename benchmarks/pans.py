@@ -23,6 +23,7 @@ Boxes = NDArray[np.float64]
 Look = Callable[[Image], tuple[Boxes, NDArray[np.float64]]]
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 LONG_SIDE = 2560
+RATE = 25
 # A label is a face on which both models agree, or of which the second is sure; with one model alone, on which looks at
 # different scales agree.
 SURE, PROBABLE, SAME_IOU = 0.65, 0.4, 0.4
@@ -43,8 +44,8 @@ class Photograph:
 class Condition:
     """How the camera moves and what it sees.
 
-    `view` is the share of the photograph's width that it shows, `swing` how far it moves over the rest, `roll` the
-    angle to which it tilts, in degrees; `shutter` the share of a frame's time in which it moves while it exposes.
+    `view` is the share of the photograph's width that it shows, `swing` how often it swings over the rest in 5 seconds,
+    `roll` the angle to which it tilts, in degrees; `shutter` the share of a frame's time for which it is exposed.
     """
 
     name: str
@@ -188,10 +189,10 @@ def _paste(canvas: NDArray[np.float32], head: NDArray[np.float32], at: tuple[int
     canvas[y1:y2, x1:x2] += (head[inside] - canvas[y1:y2, x1:x2]) * share
 
 
-def camera(picture: Image, size_wh: tuple[int, int], condition: Condition, time: float) -> NDArray[np.float64]:
-    """The matrix `(2, 3)` from the picture to the view at a time, 0 to 1: it swings in two directions and zooms."""
+def camera(picture: Image, size_wh: tuple[int, int], condition: Condition, seconds: float) -> NDArray[np.float64]:
+    """The matrix `(2, 3)` from the picture to the view at a time: it swings in two directions and zooms."""
     width, height = size_wh
-    phase = 2 * math.pi * time * condition.swing
+    phase = 2 * math.pi * seconds / 5 * condition.swing
     fits = min(picture.shape[1] / width, picture.shape[0] / height)
     scale = 1 / (fits * condition.view * (1 + 0.08 * math.cos(phase)))
     free = np.maximum(np.array([picture.shape[1], picture.shape[0]]) - np.array(size_wh) / scale, 0)
@@ -202,11 +203,11 @@ def camera(picture: Image, size_wh: tuple[int, int], condition: Condition, time:
     return np.hstack([turn, (np.array(size_wh) / 2 - turn @ centre)[:, None]])
 
 
-def view(photo: Photograph, size_wh: tuple[int, int], condition: Condition, index: int, frames: int) -> Image:
+def view(photo: Photograph, size_wh: tuple[int, int], condition: Condition, index: int) -> Image:
     """What the camera sees in one frame."""
-    times = [index / frames]
+    times = [index / RATE]
     if condition.shutter:
-        times = [(index + condition.shutter * (part / 8 - 0.5)) / frames for part in range(9)]
+        times = [(index + condition.shutter * (part / 8 - 0.5)) / RATE for part in range(9)]
     seen = np.zeros((size_wh[1], size_wh[0], 3), np.float32)
     for time in times:
         matrix = camera(photo.picture, size_wh, condition, time)
@@ -221,9 +222,9 @@ def view(photo: Photograph, size_wh: tuple[int, int], condition: Condition, inde
     return np.clip(np.rint(seen), 0, 255).astype(np.uint8)
 
 
-def faces_in_view(photo: Photograph, size_wh: tuple[int, int], condition: Condition, index: int, frames: int) -> Boxes:
-    """Where the photograph's faces lie in a frame, `(N, 4)`, also outside of it; a roll moves a box but never tilts it."""
-    matrix = camera(photo.picture, size_wh, condition, index / frames)
+def faces_in_view(photo: Photograph, size_wh: tuple[int, int], condition: Condition, index: int) -> Boxes:
+    """Where the photograph's faces lie in a frame, `(N, 4)`, also outside of it; a roll moves a box, upright."""
+    matrix = camera(photo.picture, size_wh, condition, index / RATE)
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     centres = (photo.faces[:, :2] + photo.faces[:, 2:]) / 2 @ matrix[:, :2].T + matrix[:, 2]
     half = (photo.faces[:, 2:] - photo.faces[:, :2]) / 2 * scale
