@@ -85,8 +85,12 @@ def check_places(inputs: Sequence[Path], outdir: Path) -> None:
         raise UsageError(f"the output folder {outdir} is a file")
 
 
-def find_videos(inputs: Sequence[Path], outdir: Path, stop: threading.Event | None = None) -> Found:
+def find_videos(
+    inputs: Sequence[Path], outdir: Path, stop: threading.Event | None = None, codec: str | None = None
+) -> Found:
     """Open every file of the inputs and sort it; `stop` ends the search early.
+
+    `codec` is what the videos are written in, None: their own.
 
     Raises UsageError for inputs or places that cannot be used.
     """
@@ -97,7 +101,7 @@ def find_videos(inputs: Sequence[Path], outdir: Path, stop: threading.Event | No
             continue
         try:
             with VideoReader(path) as reader:
-                frames = reader.expected_frames
+                frames, video, audio = reader.expected_frames, reader.codecs("video"), reader.codecs("audio")
         except VideoError as error:
             # A Mac leaves a file `._NAME` beside each on foreign disks, which holds no video.
             if named or (path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith("._")):
@@ -105,7 +109,7 @@ def find_videos(inputs: Sequence[Path], outdir: Path, stop: threading.Event | No
             else:
                 found.others.append(path)
             continue
-        target = outdir / place.with_name(output_name(path))
+        target = outdir / place.with_name(output_name(path, [codec] if codec else video, audio))
         if other := targets.get(str(target).casefold()):
             raise UsageError(f"{path} and {other} would both be written to {target}: run them into two output folders")
         sources.add(path.resolve())

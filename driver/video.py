@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import fcntl
 import heapq
+import math
 import os
+import struct
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,31 +21,43 @@ from typing import Any, Self
 import av
 import av.error
 import numpy as np
+from av.codec.context import Flags
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
+from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
+from driver import codecs, tags
+from driver.codecs import Encoding, Hdr
 from driver.errors import UsageError, VideoError
 from driver.files import fsync_folder, temporary_path
-from driver.formats import DEFAULT_ENCODER, ENCODER_BY_FORMAT, MUXERS
+from driver.formats import FROM_ZERO, MUXERS, holds
 
 # Formats that open as video but are none: still images, subtitles, listings, text drawn as on a terminal.
 NOT_VIDEO = frozenset({"image2", "tty", "concat", "hls", "dash", "sdp", "rtsp", "lavfi", "srt", "ass", "webvtt", "gif"})
 # A file is cut when less came than its header promises; headers are not exact to the packet.
 CUT_SHORT_SECONDS = 1.0
+# A second look at a file, for its videos' first frames, ends here whatever is found.
+LOOK_PACKETS = 5000
+MOST_TIMESCALE = 100_000_000
+# Encoders that take odd sides without subsampled chroma only.
+EVEN_ONLY = frozenset({"libx264", "libx265", "libsvtav1", "libaom-av1"})
+BOTTOM_FIRST = (3, 5)  # AV_FIELD_BB and AV_FIELD_BT
 __all__ = ["ColorRange", "Encoding", "Packet", "VideoFrame", "VideoReader", "VideoWriter", "from_bgr"]
 
 
 @dataclass(frozen=True, slots=True)
-class Encoding:
-    """How the video stream is written again. `encoder` None: what the container's field would use."""
+class Look:
+    """What the first frame of a video stream tells that its header may not. `matrix` is FFmpeg's display matrix."""
 
-    encoder: str | None = None
-    crf: int = 18
-    preset: str = "veryfast"
+    pix_fmt: str
+    seconds: float
+    matrix: tuple[int, ...] | None = None
+    interlaced: bool = False
+    hdr: Hdr | None = None
 
 
 class VideoReader:
@@ -56,9 +71,7 @@ class VideoReader:
         try:
             if path.stat().st_size == 0:
                 raise VideoError(f"{path}: the file is empty")
-            # A file may name others, on the network too (playlists do): only this one is read.
-            options = {"protocol_whitelist": "file"}
-            self.container: InputContainer = av.open(f"file:{path}", options=options, metadata_errors="replace")
+            self.container = _opened(path)
         except (av.error.FFmpegError, OSError) as error:
             raise VideoError(f"{path}: not a video that can be read: {_reason(error)}") from error
         try:
@@ -66,7 +79,7 @@ class VideoReader:
         except VideoError:
             self.container.close()
             raise
-        self.stream.thread_type = "AUTO"
+        self.decoder = _decoder(self.stream)
         # Data streams and further videos are not copied: they may show faces, or say where. They are named instead.
         self.copied = [stream for stream in self.container.streams if stream.type in ("audio", "subtitle")]
         kept = {self.stream.index} | {stream.index for stream in self.copied}
@@ -82,6 +95,27 @@ class VideoReader:
                     raise VideoError(f"{self.path}: its video stream cannot be decoded")
                 return stream
         raise VideoError(f"{self.path}: no video stream")
+
+    def codecs(self, kind: str) -> list[str]:
+        """The codecs of the streams of a kind that are written: `video` or `audio`."""
+        streams = [self.stream] if kind == "video" else [one for one in self.copied if one.type == kind]
+        return [one.codec_context.codec.canonical_name for one in streams if one.codec_context is not None]
+
+    def look(self, stream: Any) -> Look:
+        """The first frame of a video stream, read from the beginning in a look of its own."""
+        try:
+            with _opened(self.path) as container:
+                twin: Any = container.streams[stream.index]
+                decoder = _decoder(twin)
+                for count, packet in enumerate(container.demux(twin)):
+                    for frame in decoder.decode(packet):
+                        return _look(frame)
+                    if count > LOOK_PACKETS:
+                        break
+        except (av.error.FFmpegError, OSError):
+            # Reading it for good comes to the same place, and says what is wrong.
+            pass
+        return Look(stream.codec_context.pix_fmt or "yuv420p", 0.0)
 
     @property
     def expected_frames(self) -> int | None:
@@ -117,7 +151,7 @@ class VideoReader:
                     raise VideoError(f"{self.path}: damaged at {_time(packet.pts, packet.time_base)}")
                 if untimed is not None and packet.size:
                     heapq.heappush(untimed, packet.dts)
-                for frame in packet.decode():
+                for frame in self.decoder.decode(packet):
                     if untimed:
                         frame.pts = heapq.heappop(untimed)
                     yield self._checked(frame)
@@ -161,6 +195,84 @@ class VideoReader:
         self.close()
 
 
+class _VideoEncoder:
+    """One video stream of an output: its encoder, and the frames' own times on what comes out of it."""
+
+    def __init__(self, container: OutputContainer, source: Any, look: Look, encoding: Encoding, muxer: str) -> None:
+        codec, size = source.codec_context.codec.canonical_name, (source.width, source.height)
+        name, pix_fmt = choose_encoder(codec, look.pix_fmt, muxer, encoding, odd=any(side % 2 for side in size))
+        written = av.Codec(name, "w").canonical_name
+        self.work_format = planar_format(pix_fmt)
+        self.frames, self.changes = 0, list[str]()
+        if written != codec and not encoding.encoder:
+            self.changes.append(f"codec {codec}: written as {written}")
+        if any(_loss(look.pix_fmt, pix_fmt)[:4]):
+            self.changes.append(f"pixel format {look.pix_fmt}: written as {pix_fmt}")
+        rate = source.average_rate or source.guessed_rate or Fraction(25)
+        self._times: deque[tuple[int, int]] | None = None
+        options = codecs.quality(name, encoding, float(rate) * source.width * source.height)
+        options |= codecs.profile(name, source.codec_context.profile, pix_fmt)
+        if look.interlaced:
+            fields = codecs.interlaced(name, top_first=source.codec_context.field_order not in BOTTOM_FIRST)
+            if not fields and name not in codecs.INTERLACED:
+                self.changes.append(f"interlaced fields: woven into frames, as {written} has none")
+            options |= fields
+        if name in codecs.FIXED_RATE:
+            self._times, rate = deque(), _standard_rate(rate, name)
+        # What is reordered needs times before the first frame's.
+        if muxer == "avi" or self._times is not None or (muxer in FROM_ZERO and look.seconds < 4 / rate):
+            options["bf"] = "0"
+        if parameters := codecs.PARAMETERS.get(name):
+            given = [options.get(parameters, ""), "log-level=error" if name == "libx265" else ""]
+            if look.hdr:
+                given.append(codecs.hdr(name, look.hdr))
+            if any(given):
+                options[parameters] = ":".join(filter(None, given))
+        if look.hdr and name not in codecs.PARAMETERS:
+            self.changes.append(f"HDR10 side data: {written} holds none")
+        stream: Any = container.add_stream(name, rate=rate, options=options)
+        self.stream, context = stream, stream.codec_context
+        context.width, context.height = size
+        context.pix_fmt = pix_fmt
+        context.time_base = 1 / rate if self._times is not None else source.time_base
+        if source.sample_aspect_ratio:
+            context.sample_aspect_ratio = source.sample_aspect_ratio
+        for tag in ("color_range", "color_primaries", "color_trc", "colorspace", "field_order"):
+            setattr(context, tag, getattr(source.codec_context, tag))
+        if pix_fmt.startswith("gray") or (look.pix_fmt.startswith("yuvj") and not pix_fmt.startswith("yuvj")):
+            context.color_range = ColorRange.JPEG  # gray has all values unless it says otherwise
+        if name in codecs.QSCALE:
+            context.qscale, context.global_quality = True, codecs.QSCALE[name]
+        if written == "hevc" and muxer in ("mp4", "mov"):
+            context.codec_tag = "hev1" if _tag(source) == "hev1" else "hvc1"
+        context.flags |= Flags.frame_duration
+        context.thread_type = "AUTO"
+        stream.time_base = source.time_base
+        stream.disposition = source.disposition
+        if muxer == "mpegts":
+            stream.id = source.id
+        if look.matrix:
+            stream.set_display_matrix(look.matrix)
+
+    def encode(self, frame: VideoFrame | None) -> list[Packet[Any]]:
+        """The packets that are ready once this frame is in the encoder; None: the last ones."""
+        if frame is not None:
+            frame.pict_type = 0  # else the encoder repeats the source's choice of key frames
+            if self._times is not None:
+                assert frame.pts is not None and frame.time_base is not None
+                self._times.append((frame.pts, frame.duration))
+                self._time_base = frame.time_base
+                frame.pts, frame.time_base = self.frames, self.stream.codec_context.time_base
+            self.frames += 1
+        packets: list[Packet[Any]] = self.stream.encode(frame)
+        if self._times is not None:
+            for packet in packets:
+                packet.time_base = self._time_base
+                packet.pts, packet.duration = self._times.popleft()
+                packet.dts = packet.pts
+        return packets
+
+
 class VideoWriter:
     """Writes a reader's video again: frames are encoded, packets of its other streams copied.
 
@@ -168,10 +280,12 @@ class VideoWriter:
     removes the temporary file. Raises VideoError, which names the file.
     """
 
-    def __init__(self, path: Path, reader: VideoReader, encoding: Encoding, rotation: int) -> None:
+    def __init__(
+        self, path: Path, reader: VideoReader, encoding: Encoding, rotation: int = 0, *, keep_location: bool = False
+    ) -> None:
         self.path, self.temporary = path, temporary_path(path)
-        self.frames = 0
         self.left_out: list[str] = []
+        self._keep_location = keep_location
         self._container: OutputContainer | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -182,48 +296,24 @@ class VideoWriter:
         except OSError as error:
             raise VideoError(f"{path}: cannot be written: {error.strerror}") from error
         try:
-            self._container = av.open(f"file:{self.temporary}", "w", format=MUXERS[path.suffix.lower()])
-            self._open_streams(reader, encoding, rotation)
+            self._open(reader, encoding)
         except BaseException as error:
             self.abort()
             if isinstance(error, (av.error.FFmpegError, ValueError, OSError)):
                 raise VideoError(f"{path}: cannot be written: {_reason(error)}") from error
             raise
 
-    def _open_streams(self, reader: VideoReader, encoding: Encoding, rotation: int) -> None:
-        container, source = self._container, reader.stream
-        assert container is not None
-        name = encoding.encoder or ENCODER_BY_FORMAT.get(container.format.name, DEFAULT_ENCODER)
-        options = {"crf": str(encoding.crf)}
-        if name in ("libx264", "libx265"):
-            options["preset"] = encoding.preset
-        if name == "libx265":
-            options["x265-params"] = "log-level=error"
-        if container.format.name == "avi" and name == "libx264":
-            options["bf"] = "0"  # without presentation times frames cannot be reordered
-        rate = source.average_rate or source.guessed_rate or Fraction(25)
-        stream: Any = container.add_stream(name, rate=rate, options=options)
-        context = stream.codec_context
-        context.width, context.height = source.width, source.height
-        source_format = source.codec_context.pix_fmt or "yuv420p"
-        self.pix_fmt = encodable_format(source_format, name, odd=bool(source.width % 2 or source.height % 2))
-        if self.pix_fmt != source_format:
-            self.left_out.append(f"pixel format {source_format}: written as {self.pix_fmt}")
-        context.pix_fmt = self.pix_fmt
-        context.time_base = source.time_base
-        if source.sample_aspect_ratio:
-            context.sample_aspect_ratio = source.sample_aspect_ratio
-        for tag in ("color_range", "color_primaries", "color_trc", "colorspace"):
-            setattr(context, tag, getattr(source.codec_context, tag))
-        if self.pix_fmt.startswith("gray"):
-            context.color_range = ColorRange.JPEG  # gray has all values unless it says otherwise
-        context.thread_type = "AUTO"
-        stream.time_base = source.time_base
-        stream.metadata.update(source.metadata)
-        stream.disposition = source.disposition
-        if rotation:
-            stream.set_display_rotation(rotation)
-        self._video = stream
+    def _open(self, reader: VideoReader, encoding: Encoding) -> None:
+        muxer = MUXERS[self.path.suffix.lower()]
+        container_tags = self._kept(tags.kept(reader.container.metadata, keep_location=self._keep_location), "the file")
+        options = self._muxer_options(muxer, reader, container_tags)
+        container = av.open(f"file:{self.temporary}", "w", format=muxer, container_options=options)
+        self._container = container
+        self._video = _VideoEncoder(container, reader.stream, reader.look(reader.stream), encoding, muxer)
+        self.left_out += self._video.changes
+        self._video.stream.metadata.update(
+            self._kept(tags.kept_of_video(reader.stream.metadata, keep_location=self._keep_location), "the video")
+        )
         self._streams: dict[int, Any] = {}
         for copied in reader.copied:
             try:
@@ -236,20 +326,48 @@ class VideoWriter:
                     ) from error
                 self.left_out.append(f"{_describe(copied)}: not copied into {container.format.name}")
                 continue
-            twin.metadata.update(copied.metadata)
+            found = tags.kept(copied.metadata, keep_location=self._keep_location)
+            twin.metadata.update(self._kept(found, _describe(copied)))
             twin.disposition = copied.disposition
+            if muxer == "mpegts":
+                twin.id = copied.id
             self._streams[copied.index] = twin
-        container.metadata.update(reader.container.metadata)
+        container.metadata.update(container_tags)
         container.set_chapters(reader.container.chapters())
+
+    def _kept(self, found: tuple[dict[str, str], list[str]], where: str) -> dict[str, str]:
+        """The tags that are kept; the others are named."""
+        kept, private = found
+        if private:
+            self.left_out.append(f"tags of {where} that tell a place or a device: {', '.join(sorted(private))}")
+        return kept
+
+    def _muxer_options(self, muxer: str, reader: VideoReader, container_tags: dict[str, str]) -> dict[str, str]:
+        if muxer in ("mp4", "mov", "3gp", "3g2"):
+            # Late starts are kept in this unit, by default milliseconds: too coarse for 1/30000 s.
+            scales = [stream.time_base.denominator for stream in reader.container.streams if stream.time_base]
+            unit = math.lcm(*scales)
+            options = {"movie_timescale": str(unit if unit <= MOST_TIMESCALE else max(scales))}
+            return options | ({"movflags": "+use_metadata_tags"} if tags.needs_free_tags(container_tags) else {})
+        if muxer == "mpegts":
+            return {"mpegts_m2ts_mode": "1" if self.path.suffix.lower() in (".mts", ".m2ts") else "0"}
+        return {"preload": "0"} if muxer == "vob" else {}  # or everything is a second late
+
+    @property
+    def pix_fmt(self) -> str:
+        """The planar pixel format in which frames are redacted and given to `write`."""
+        return self._video.work_format
+
+    @property
+    def frames(self) -> int:
+        return self._video.frames
 
     def write(self, item: VideoFrame | Packet[Any]) -> None:
         """Write the next frame or packet, in the order in which the reader gave them."""
         assert self._container is not None
         try:
             if isinstance(item, VideoFrame):
-                item.pict_type = 0  # else the encoder repeats the source's choice of key frames
                 self._container.mux(self._video.encode(item))
-                self.frames += 1
             elif item.stream_index in self._streams:
                 item.stream = self._streams[item.stream_index]
                 self._container.mux_one(item)
@@ -303,28 +421,82 @@ def check_encoder(name: str) -> None:
         raise UsageError(f"--encoder {name}: FFmpeg has no video encoder of this name")
 
 
-def encodable_format(source: str, encoder: str, *, odd: bool = False) -> str:
-    """The source's pixel format where the encoder and `planes` take it, else the one that loses least.
+def choose_encoder(codec: str, pix_fmt: str, muxer: str, encoding: Encoding, *, odd: bool = False) -> tuple[str, str]:
+    """The encoder and its pixel format for a source's, in this container: the source's codec if it loses little.
 
-    `odd`: the frame has an odd side, which the encoders take without subsampled chroma only.
+    Losing little is keeping colour, chroma and alpha, and 10 bits at least of what is deeper. `odd`: the frame has an
+    odd side. Raises VideoError when nothing can be written.
     """
-    formats = [fmt.name for fmt in av.Codec(encoder, "w").video_formats or [] if is_planar(fmt.name)] or ["yuv420p"]
-    if odd and "vp9" not in encoder:
+    found = []
+    own = codecs.ENCODERS.get(codec, ())
+    for order, name in enumerate(codecs.encoders_for(codec, encoding.encoder)):
+        try:
+            encoder = av.Codec(name, "w")
+        except (av.error.FFmpegError, ValueError):
+            continue
+        if not holds(muxer, encoder.canonical_name):
+            continue
+        written = encodable_format(pix_fmt, name, odd=odd)
+        loss = _loss(pix_fmt, written)
+        small = loss[1:4] == (0, 0, 0) and (loss[0] == 0 or _depth(written) >= 10)
+        found.append((not small, name not in own, () if small else loss, order, name, written))
+    if not found:
+        raise VideoError(f"{encoding.encoder or codec} cannot be written into {muxer}: choose another --encoder")
+    return min(found)[-2:]
+
+
+def encodable_format(source: str, encoder: str, *, odd: bool = False) -> str:
+    """The source's pixel format where the encoder takes it, else the one that loses least.
+
+    `odd`: the frame has an odd side, which some encoders take without subsampled chroma only.
+    """
+    formats = [fmt.name for fmt in av.Codec(encoder, "w").video_formats or []]
+    formats = [name for name in formats if _usable(name)] or [source]
+    if odd and (encoder in EVEN_ONLY or encoder.endswith(codecs.HARDWARE)):
         formats = [name for name in formats if _chroma(name) == (64, 64)] or formats
-    if source in formats:
-        return source
-    depth, chroma = _depth(source), _chroma(source)
+    return source if source in formats else min(formats, key=lambda name: (_loss(source, name), not is_planar(name)))
 
-    def loss(name: str) -> tuple[int, int, int]:
-        lost = [max(0, mine - its) for mine, its in zip(chroma, _chroma(name), strict=True)]
-        return max(0, depth - _depth(name)), sum(lost), abs(_depth(name) - depth) + sum(_chroma(name))
 
-    gray = source.startswith(("gray", "ya", "mono"))
-    return min((name for name in formats if gray or not name.startswith("gray")), key=loss)
+def planar_format(name: str) -> str:
+    """The format that a frame is redacted in: this one if it is planar, else the planar one that loses least."""
+    return name if is_planar(name) else min(PLANAR, key=lambda other: _loss(name, other))
+
+
+def _loss(source: str, other: str) -> tuple[int, int, int, int, int]:
+    """What a change of pixel format costs: bits, chroma, alpha, another kind of colour, and needless size."""
+    mine, its = av.VideoFormat(source), av.VideoFormat(other)
+    is_gray, is_rgb = _is_gray(source), mine.is_rgb or mine.has_palette
+    depth, chroma = _depth(source), (1, 1) if is_gray else _chroma(source)
+    lost = [max(0, one - two) for one, two in zip(chroma, _chroma(other), strict=True)]
+    colour = not is_gray and (_is_gray(other) or is_rgb != (its.is_rgb or its.has_palette))
+    size = abs(_depth(other) - depth) + sum(_chroma(other)) * (not _is_gray(other)) + _has_alpha(other)
+    return (
+        max(0, depth - _depth(other)),
+        sum(lost) + 64 * (not is_gray and _is_gray(other)),
+        int(_has_alpha(source) and not _has_alpha(other)),
+        int(colour),
+        size,
+    )
+
+
+def _usable(name: str) -> bool:
+    """Whether frames can be turned into this format from a planar one: no hardware's, float's or mosaic's."""
+    pixel_format = av.VideoFormat(name)
+    odd = pixel_format.is_bayer or pixel_format.has_palette or "f16" in name or "f32" in name or "msb" in name
+    return bool(pixel_format.components) and _depth(name) >= 8 and not odd
+
+
+def _has_alpha(name: str) -> bool:
+    pixel_format = av.VideoFormat(name)
+    return pixel_format.has_palette or any(component.is_alpha for component in pixel_format.components)
+
+
+def _is_gray(name: str) -> bool:
+    return name.startswith(("gray", "ya8", "ya16", "mono"))
 
 
 def _depth(name: str) -> int:
-    return max(component.bits for component in av.VideoFormat(name).components)
+    return 8 if av.VideoFormat(name).has_palette else max(one.bits for one in av.VideoFormat(name).components)
 
 
 def _chroma(name: str) -> tuple[int, int]:
@@ -342,6 +514,11 @@ def is_planar(format_name: str) -> bool:
     return len(set(planes)) == len(planes) and all(8 <= depth <= 16 for depth in depths) and not odd
 
 
+# Those that FFV1 and FFVHuff take, which is nearly every one that there is.
+PLANAR = sorted({one.name for name in ("ffv1", "ffvhuff") for one in av.Codec(name, "w").video_formats or []})
+PLANAR = [name for name in PLANAR if is_planar(name) and "f16" not in name and "f32" not in name]
+
+
 def from_bgr(pixels: NDArray[np.uint8], like: VideoFrame) -> VideoFrame:
     """A picture `(H, W, 3) uint8 BGR` in another frame's pixel format, matrix and range."""
     picture = VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "bgr24")
@@ -350,9 +527,71 @@ def from_bgr(pixels: NDArray[np.uint8], like: VideoFrame) -> VideoFrame:
     )
 
 
+def in_format(frame: VideoFrame, pix_fmt: str) -> VideoFrame:
+    """A frame in another pixel format, in its own range, with its timestamp; the frame itself where it has it."""
+    if frame.format.name == pix_fmt:
+        return frame
+    full = ColorRange.JPEG if frame.color_range == ColorRange.JPEG or "yuvj" in frame.format.name else None
+    again = frame.reformat(format=pix_fmt, dst_color_range=full, threads=1)
+    again.pts, again.time_base = frame.pts, frame.time_base
+    return again
+
+
+def _opened(path: Path) -> InputContainer:
+    # A file may name others, on the network too (playlists do): only this one is read.
+    return av.open(f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+
+
+def _decoder(stream: Any) -> Any:
+    """What decodes a stream: FFmpeg's own decoders of VP8 and VP9 drop alpha, libvpx' keep it."""
+    name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.codec.canonical_name)
+    if name and stream.metadata.get("alpha_mode") == "1":
+        return av.CodecContext.create(name, "r")
+    stream.thread_type = "AUTO"
+    return stream.codec_context
+
+
+def _look(frame: VideoFrame) -> Look:
+    side_data: Any = frame.side_data  # iterates over its values, whatever its type says
+    data = {one.type: bytes(one) for one in side_data}
+    display, light = data.get(SideDataType.MASTERING_DISPLAY_METADATA), data.get(SideDataType.CONTENT_LIGHT_LEVEL)
+    values: tuple[float, ...] | None = None
+    if display:
+        # AVMasteringDisplayMetadata: 10 AVRationals (int numerator, int denominator), then what of it is set.
+        numbers = struct.unpack_from("=22i", display)
+        if numbers[20] and numbers[21] and all(numbers[1:20:2]):
+            values = tuple(numbers[index] / numbers[index + 1] for index in range(0, 20, 2))
+    matrix = data.get(SideDataType.DISPLAYMATRIX)
+    level = struct.unpack_from("=2I", light) if light else None
+    return Look(
+        frame.format.name,
+        float(frame.pts * frame.time_base) if frame.pts is not None and frame.time_base else 0.0,
+        struct.unpack_from("=9i", matrix) if matrix else None,
+        frame.interlaced_frame,
+        Hdr(values, level) if values or level else None,
+    )
+
+
 def _describe(stream: Any) -> str:
     codec = stream.codec_context.name if stream.codec_context is not None else "unknown"
     return f"stream {stream.index} ({stream.type}, {codec})"
+
+
+def _tag(stream: Any) -> str:
+    try:
+        return str(stream.codec_context.codec_tag)
+    except UnicodeDecodeError:
+        return ""
+
+
+def _standard_rate(rate: Fraction, encoder: str) -> Fraction:
+    """The rate that an encoder for fixed rates is told; the frames' own times are kept beside it."""
+    if encoder in ("mpeg1video", "mpeg2video"):
+        standard = [Fraction(1000 * n, 1001) for n in (24, 30, 60)] + [Fraction(n) for n in (24, 25, 30, 50, 60)]
+        return min(standard, key=lambda one: abs(one - rate))
+    if encoder == "dvvideo":
+        return Fraction(25) if abs(rate - 25) < abs(rate - Fraction(30000, 1001)) else Fraction(30000, 1001)
+    return rate.limit_denominator(1001)
 
 
 def _reason(error: BaseException) -> str:
