@@ -85,7 +85,7 @@ def quality(encoder: str, encoding: Encoding, pixels_per_second: float) -> dict[
             {"b": str(round(pixels_per_second * 4) + 1_000_000)} if encoder == "libvpx" else {"row-mt": "1"}
         )
     if encoder in ("libsvtav1", "libaom-av1"):
-        return {"crf": crf} | ({"preset": str(12 - speed)} if encoder == "libsvtav1" else {"cpu-used": "6"})
+        return {"crf": crf} | ({"preset": str(11 - speed)} if encoder == "libsvtav1" else {"cpu-used": "6"})
     if encoder.endswith("_nvenc"):
         return {"rc": "vbr", "cq": crf, "b": "0", "preset": f"p{min(7, 1 + speed)}"}
     return {"level": "3", "slicecrc": "1"} if encoder == "ffv1" else {}

@@ -14,7 +14,7 @@ from driver.planes import check_redacted, quarter_turns, redact_frame, stored_bo
 from driver.scenes import thumbnail
 from driver.sidecar import FrameLine, SidecarFace
 from driver.tracks import Box, Found, Moment
-from driver.video import VideoFrame
+from driver.video import VideoFrame, in_format
 from function import wire
 from function.redact import Region, regions
 
@@ -81,9 +81,7 @@ def cover(
 
 def encodable(frame: VideoFrame, pix_fmt: str) -> VideoFrame:
     """A frame in the encoder's pixel format."""
-    native = frame.reformat(format=pix_fmt, threads=1)
-    native.pts, native.time_base = frame.pts, frame.time_base
-    return native
+    return in_format(frame, pix_fmt)
 
 
 def fill(searched: Searched, boxes: list[Box], options: wire.Options) -> None:

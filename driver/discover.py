@@ -101,7 +101,7 @@ def find_videos(
             continue
         try:
             with VideoReader(path) as reader:
-                frames, video, audio = reader.expected_frames, reader.codecs("video"), reader.codecs("audio")
+                frames, codecs, audio = reader.expected_frames, reader.codecs("video"), reader.codecs("audio")
         except VideoError as error:
             # A Mac leaves a file `._NAME` beside each on foreign disks, which holds no video.
             if named or (path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith("._")):
@@ -109,7 +109,7 @@ def find_videos(
             else:
                 found.others.append(path)
             continue
-        target = outdir / place.with_name(output_name(path, [codec] if codec else video, audio))
+        target = outdir / place.with_name(output_name(path, [codec] if codec else codecs, audio))
         if other := targets.get(str(target).casefold()):
             raise UsageError(f"{path} and {other} would both be written to {target}: run them into two output folders")
         sources.add(path.resolve())

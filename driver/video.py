@@ -46,6 +46,7 @@ MOST_TIMESCALE = 100_000_000
 # Encoders that take odd sides without subsampled chroma only.
 EVEN_ONLY = frozenset({"libx264", "libx265", "libsvtav1", "libaom-av1"})
 BOTTOM_FIRST = (3, 5)  # AV_FIELD_BB and AV_FIELD_BT
+os.environ.setdefault("SVT_LOG", "1")  # else SVT-AV1 writes its settings to stderr; 1: errors only
 __all__ = ["ColorRange", "Encoding", "Packet", "VideoFrame", "VideoReader", "VideoWriter", "from_bgr"]
 
 
