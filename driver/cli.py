@@ -12,18 +12,15 @@ import click
 from pydantic import ValidationError
 
 from driver import commands
+from driver.codecs import DEFAULT_PRESET, PRESETS, Encoding
 from driver.commands import Talk
 from driver.config import find_function_yaml, read_config
 from driver.connect import Endpoint
 from driver.evaluation import command as evaluation
-from driver.options import FILES, FUNCTION, LOCAL, LOGGING, LOOK_AROUND, PADDING, REDACTION, THRESHOLD
+from driver.options import FILES, FUNCTION, KEEP_LOCATION, LOCAL, LOGGING, LOOK_AROUND, PADDING, REDACTION, THRESHOLD
 from driver.pipeline import Plan
 from driver.render import Change
-from driver.video import Encoding
 from function import wire
-
-# Those of x264 and x265, fastest first.
-PRESETS = "ultrafast superfast veryfast faster fast medium slow slower veryslow placebo".split()  # noqa: SIM905
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -64,18 +61,21 @@ def main() -> None:
     metavar="N",
     help="Videos at a time.  [default: as many as keep the function busy, up to 4]",
 )
-@click.option("--encoder", metavar="NAME", help="FFmpeg's video encoder.  [default: libx264; for WebM libvpx-vp9]")
+@click.option("--encoder", metavar="NAME", help="FFmpeg's video encoder.  [default: one of the source's codec]")
 @click.option(
     "--crf",
     type=click.IntRange(0, 63),
-    default=18,
-    show_default=True,
     metavar="N",
-    help="Constant quality of the encoder: lower is better and larger.",
+    help="Constant quality of the encoder: lower is better and larger.  [default: the encoder's in the README]",
 )
 @click.option(
-    "--preset", type=click.Choice(PRESETS), default="veryfast", show_default=True, help="Preset of libx264 and libx265."
+    "--preset",
+    type=click.Choice(PRESETS),
+    default=DEFAULT_PRESET,
+    show_default=True,
+    help="Speed of the encoder against the size of the file.",
 )
+@KEEP_LOCATION
 @FUNCTION
 @LOGGING
 def run(
@@ -88,8 +88,9 @@ def run(
     sidecar: bool,
     jobs: int | None,
     encoder: str | None,
-    crf: int,
+    crf: int | None,
     preset: str,
+    keep_location: bool,
     **shared: Any,
 ) -> None:
     """Redact videos: files, and every video in directories and below.
@@ -97,7 +98,7 @@ def run(
     Each is written under its own name below OUTDIR, with its own timestamps and its audio as it was. What exists
     there already is skipped, so that an interrupted run goes on where it was.
     """
-    encoding = Encoding(encoder, crf, preset)
+    encoding = Encoding(encoder, crf, preset, keep_location)
     plan = Plan(_options(shared), encoding, returned == "frames", batch_size, look_around, sidecar)
     talk, endpoint = _talk(shared), _endpoint(shared)
     sys.exit(
@@ -153,6 +154,7 @@ def image(inputs: tuple[Path, ...], outdir: Path, overwrite: bool, **shared: Any
 @click.option("--encoder", metavar="NAME", help="Another encoder.  [default: the sidecar's]")
 @click.option("--crf", type=click.IntRange(0, 63), metavar="N", help="Another quality.  [default: the sidecar's]")
 @click.option("--preset", type=click.Choice(PRESETS), help="Another preset.  [default: the sidecar's]")
+@KEEP_LOCATION
 @LOGGING
 def render(
     video: Path,
@@ -164,13 +166,14 @@ def render(
     encoder: str | None,
     crf: int | None,
     preset: str | None,
+    keep_location: bool,
     **shared: Any,
 ) -> None:
     """Write VIDEO, a source, again from its SIDECAR, which may have been edited. No function is needed.
 
     Without an edit the result equals that of the run. A sidecar of another video is refused.
     """
-    change, talk = Change(style, padding, encoder, crf, preset), _talk(shared)
+    change, talk = Change(style, padding, encoder, crf, preset, keep_location), _talk(shared)
     sys.exit(
         commands.execute(
             lambda console: commands.render_video(console, talk, video, sidecar, out, change, overwrite=overwrite),

@@ -38,6 +38,7 @@ INTERLACED = frozenset({"libx264", "mpeg2video", "mpeg4", "prores_ks", "dnxhd", 
 HARDWARE = ("_nvenc", "_qsv", "_vaapi", "_videotoolbox", "_amf", "_v4l2m2m")
 
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo")
+DEFAULT_PRESET = "veryfast"
 # Constant quality where --crf does not say; measured figures are in the README.
 CRF = {"libx264": 18, "libx264rgb": 18, "libx265": 18, "libvpx": 8, "libvpx-vp9": 20, "libsvtav1": 20, "libaom-av1": 20}
 NVENC_CRF = 19
@@ -52,11 +53,15 @@ PARAMETERS = {"libx264": "x264-params", "libx265": "x265-params", "libsvtav1": "
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How video streams are written again. `encoder` None: the source's codec; `crf` None: what the encoder's is."""
+    """How a video is written again. `encoder` None: the source's codec; `crf` None: what the encoder's is.
+
+    `keep_location` keeps the tags that tell a place or a device.
+    """
 
     encoder: str | None = None
     crf: int | None = None
-    preset: str = "veryfast"
+    preset: str = DEFAULT_PRESET
+    keep_location: bool = False
 
 
 @dataclass(frozen=True, slots=True)

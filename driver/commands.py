@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -84,9 +85,10 @@ async def run_videos(
 ) -> int:
     """Redact videos."""
     start = time.monotonic()
+    codec = None
     if plan.encoding.encoder:
-        check_encoder(plan.encoding.encoder)
-    found = await _in_thread(find_videos, inputs, outdir)
+        codec = check_encoder(plan.encoding.encoder)
+    found = await _in_thread(partial(find_videos, codec=codec), inputs, outdir)
     _name_others(found.others)
     if not found.videos and not found.broken:
         raise UsageError(f"no video in {', '.join(map(str, inputs))}")

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from driver.errors import UsageError, VideoError
 from driver.files import TEMPORARY_SUFFIX
-from driver.formats import output_name
 from driver.video import VideoReader
 
 # A file below a directory that has one of these suffixes and cannot be read is a failure, not merely some other file.
@@ -90,9 +89,8 @@ def find_videos(
 ) -> Found:
     """Open every file of the inputs and sort it; `stop` ends the search early.
 
-    `codec` is what the videos are written in, None: their own.
-
-    Raises UsageError for inputs or places that cannot be used.
+    `codec` is what the videos are written in, None: their own. Raises UsageError for inputs or places that cannot be
+    used.
     """
     check_places(inputs, outdir)
     found, sources, targets = Found(), set[Path](), dict[str, Path]()
@@ -101,7 +99,7 @@ def find_videos(
             continue
         try:
             with VideoReader(path) as reader:
-                frames, codecs, audio = reader.expected_frames, reader.codecs("video"), reader.codecs("audio")
+                frames, name = reader.expected_frames, reader.output_name(codec)
         except VideoError as error:
             # A Mac leaves a file `._NAME` beside each on foreign disks, which holds no video.
             if named or (path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith("._")):
@@ -109,7 +107,7 @@ def find_videos(
             else:
                 found.others.append(path)
             continue
-        target = outdir / place.with_name(output_name(path, [codec] if codec else codecs, audio))
+        target = outdir / place.with_name(name)
         if other := targets.get(str(target).casefold()):
             raise UsageError(f"{path} and {other} would both be written to {target}: run them into two output folders")
         sources.add(path.resolve())

@@ -66,7 +66,7 @@ FALLBACK_SUFFIX = ".mkv"
 FROM_ZERO = {"mpegts", "vob", "flv", "asf", "mxf", "avi"}
 
 
-def output_name(source: Path, video: Sequence[str], audio: Sequence[str] = ()) -> str:
+def output_name(source: Path, video: Sequence[str] = (), audio: Sequence[str] = ()) -> str:
     """The output's file name: the source's own where its container takes these codecs, else with Matroska's suffix.
 
     `video` are the codecs that are to be written, or the source's; where those cannot be, H.264 takes their place.

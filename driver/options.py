@@ -58,6 +58,8 @@ REDACTION = _stacked(
                  help="How a face is made unreadable."),
     PADDING,
 )
+KEEP_LOCATION = click.option(
+    "--keep-location", is_flag=True, help="Keep the tags that tell where a video was filmed and with which device.")
 LOCAL = _stacked(
     click.option("--workers", type=click.IntRange(1), metavar="N",
                  help="Workers of the function on this machine.  [default: function.yaml's numWorkers]"),

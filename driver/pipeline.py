@@ -185,11 +185,8 @@ class VideoJob:
             first = await self._read(batches, read_thread)
             if first is None or not first.frames:
                 raise VideoError(f"{self.result.source}: its video stream holds no frame")
-            rotation = first.frames[0].rotation
             writer = await _opened(
-                loop.run_in_executor(
-                    write_thread, VideoWriter, self.result.target, reader, self._plan.encoding, rotation
-                )
+                loop.run_in_executor(write_thread, VideoWriter, self.result.target, reader, self._plan.encoding)
             )
             sidecar = None
             try:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from driver.codecs import DEFAULT_PRESET
 from driver.cover import encodable, stored_regions
 from driver.errors import SidecarError, UsageError
-from driver.formats import MUXERS, output_name
+from driver.formats import MUXERS
 from driver.pipeline import Result
 from driver.planes import quarter_turns, redact_frame
 from driver.sidecar import FrameLine, Header, SidecarReader, SidecarWriter, identify, sidecar_path
@@ -30,16 +31,18 @@ class Change:
     encoder: str | None = None
     crf: int | None = None
     preset: str | None = None
+    keep_location: bool = False
 
     def of(self, header: Header) -> Header:
         """The header of the new output's sidecar."""
-        changed = {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
+        names = ("style", "padding", "encoder", "crf", "preset")
+        changed = {name: value for name in names if (value := getattr(self, name)) is not None}
         return header.model_copy(update={"settings": header.settings.model_copy(update=changed)})
 
 
 def output_path(video: Path, out: Path) -> Path:
     """Where `-o OUT` has the video written: OUT itself, or in it under the video's name. Raises UsageError."""
-    target = out / output_name(video) if out.is_dir() else out
+    target = out / _own_name(video) if out.is_dir() else out
     if target.exists() and target.samefile(video):
         raise UsageError(f"{target} is the source: choose another name for the output")
     if target.suffix.lower() not in MUXERS:
@@ -69,7 +72,9 @@ def render(
             raise SidecarError(f"{sidecar}: belongs to another video ({told.header.video.name}) than {video}")
         header = change.of(told.header).model_copy(update={"output": target.name})
         settings = header.settings
-        encoding = Encoding(settings.encoder, *_given(settings.crf, settings.preset))
+        encoding = Encoding(
+            settings.encoder, settings.crf, settings.preset or DEFAULT_PRESET, keep_location=change.keep_location
+        )
         lines, writer, copy = iter(told), None, None
         early: list[Packet[Any]] = []
         for item in reader:
@@ -82,7 +87,7 @@ def render(
                     writer.write(item)
                 continue
             if writer is None:
-                writer = stack.enter_context(VideoWriter(target, reader, encoding, item.rotation))
+                writer = stack.enter_context(VideoWriter(target, reader, encoding))
                 copy = SidecarWriter(sidecar_path(target), header)
                 stack.callback(copy.abort)
                 for packet in early:
@@ -110,9 +115,9 @@ def render(
     return result
 
 
-def _given(crf: int | None, preset: str | None) -> tuple[int, str]:
-    default = Encoding()
-    return default.crf if crf is None else crf, default.preset if preset is None else preset
+def _own_name(video: Path) -> str:
+    with VideoReader(video) as reader:
+        return reader.output_name()
 
 
 def _line_of(frame: VideoFrame, lines: Iterator[FrameLine], number: int, sidecar: Path) -> FrameLine:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 # Places, as phones, cameras and drones write them, and what identifies the device that was there.
 PRIVATE = re.compile(
-    r"location|gps|geo|latitude|longitude|(^|[._-])xyz|loci|"
+    r"location|gps|geo|latitude|longitude|(^|[._©-])xyz|loci|"
     r"(^|[._-])(make|model|manufacturer|lens|serial|firmware|device|camera|imei|owner|artist_id)|"
     r"serial_?number|com\.apple\.quicktime\.(software|author|live-photo|content\.identifier)|"
     r"com\.android\.(version|manufacturer|model|capture)|xmp|exif|makernote|samsung|gopro|dji",

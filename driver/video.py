@@ -34,7 +34,7 @@ from driver import codecs, tags
 from driver.codecs import Encoding, Hdr
 from driver.errors import UsageError, VideoError
 from driver.files import fsync_folder, temporary_path
-from driver.formats import FROM_ZERO, MUXERS, holds
+from driver.formats import FROM_ZERO, MUXERS, holds, output_name
 
 # Formats that open as video but are none: still images, subtitles, listings, text drawn as on a terminal.
 NOT_VIDEO = frozenset({"image2", "tty", "concat", "hls", "dash", "sdp", "rtsp", "lavfi", "srt", "ass", "webvtt", "gif"})
@@ -97,10 +97,10 @@ class VideoReader:
                 return stream
         raise VideoError(f"{self.path}: no video stream")
 
-    def codecs(self, kind: str) -> list[str]:
-        """The codecs of the streams of a kind that are written: `video` or `audio`."""
-        streams = [self.stream] if kind == "video" else [one for one in self.copied if one.type == kind]
-        return [one.codec_context.codec.canonical_name for one in streams if one.codec_context is not None]
+    def output_name(self, codec: str | None = None) -> str:
+        """What an output is called that is written in this codec, None: in the source's own."""
+        audio = [one.codec_context.codec.canonical_name for one in self.copied if one.type == "audio"]
+        return output_name(self.path, [codec or self.stream.codec_context.codec.canonical_name], audio)
 
     def look(self, stream: Any) -> Look:
         """The first frame of a video stream, read from the beginning in a look of its own."""
@@ -207,7 +207,7 @@ class _VideoEncoder:
         self.frames, self.changes = 0, list[str]()
         if written != codec and not encoding.encoder:
             self.changes.append(f"codec {codec}: written as {written}")
-        if any(_loss(look.pix_fmt, pix_fmt)[:4]):
+        if any(_loss(look.pix_fmt, pix_fmt)) and name != "prores_ks":  # 4444 decodes to 12 bits, whatever it holds
             self.changes.append(f"pixel format {look.pix_fmt}: written as {pix_fmt}")
         rate = source.average_rate or source.guessed_rate or Fraction(25)
         self._times: deque[tuple[int, int]] | None = None
@@ -281,12 +281,10 @@ class VideoWriter:
     removes the temporary file. Raises VideoError, which names the file.
     """
 
-    def __init__(
-        self, path: Path, reader: VideoReader, encoding: Encoding, rotation: int = 0, *, keep_location: bool = False
-    ) -> None:
+    def __init__(self, path: Path, reader: VideoReader, encoding: Encoding) -> None:
         self.path, self.temporary = path, temporary_path(path)
         self.left_out: list[str] = []
-        self._keep_location = keep_location
+        self._keep_location = encoding.keep_location
         self._container: OutputContainer | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -412,14 +410,24 @@ class VideoWriter:
         self.abort()
 
 
-def check_encoder(name: str) -> None:
-    """Raises UsageError unless FFmpeg has a video encoder of this name."""
+def check_encoder(name: str) -> str:
+    """The codec that an encoder writes. Raises UsageError unless it is there and, in hardware, can be used here."""
     try:
-        found = av.Codec(name, "w").type == "video"
+        encoder = av.Codec(name, "w")
     except (av.error.FFmpegError, ValueError):
-        found = False
-    if not found:
+        encoder = None
+    if encoder is None or encoder.type != "video":
         raise UsageError(f"--encoder {name}: FFmpeg has no video encoder of this name")
+    if name.endswith(codecs.HARDWARE):
+        context: Any = av.CodecContext.create(name, "w")
+        context.width, context.height, context.pix_fmt, context.time_base = 256, 256, "yuv420p", Fraction(1, 25)
+        try:
+            context.open()
+        except (av.error.FFmpegError, ValueError) as error:
+            raise UsageError(
+                f"--encoder {name}: there is no such encoder on this machine, or its driver is missing: leave it away"
+            ) from error
+    return encoder.canonical_name
 
 
 def choose_encoder(codec: str, pix_fmt: str, muxer: str, encoding: Encoding, *, odd: bool = False) -> tuple[str, str]:
@@ -455,7 +463,7 @@ def encodable_format(source: str, encoder: str, *, odd: bool = False) -> str:
     formats = [name for name in formats if _usable(name)] or [source]
     if odd and (encoder in EVEN_ONLY or encoder.endswith(codecs.HARDWARE)):
         formats = [name for name in formats if _chroma(name) == (64, 64)] or formats
-    return source if source in formats else min(formats, key=lambda name: (_loss(source, name), not is_planar(name)))
+    return min(formats, key=lambda name: (_loss(source, name), not is_planar(name), name != source))
 
 
 def planar_format(name: str) -> str:

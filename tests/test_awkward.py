@@ -33,16 +33,9 @@ REASONS = {
     "no_timestamps.h264": "timestamp.*--tolerate-damage",
 }
 NOT_YET = {
-    **dict.fromkeys(("hdr10.mkv", "hdr10.mp4"), "HEVC becomes H.264 without HDR10's side data"),
-    **dict.fromkeys(("hevc.mp4", "av1.mp4", "prores.mov"), "becomes H.264"),
-    **dict.fromkeys(("interlaced_tff.mpg", "interlaced_bff.ts", "interlaced_h264.mp4"), "becomes progressive"),
-    **dict.fromkeys(("mpeg4.avi", "mjpeg.avi"), "becomes H.264, which has no timestamps in AVI"),
-    **dict.fromkeys(("ffv1_444.mkv", "ffv1_gray.mkv", "ffv1_12bit.mkv", "ffv1_16bit.mkv"), "becomes H.264"),
-    **dict.fromkeys(("alpha.webm", "alpha.mov", "alpha.mkv"), "alpha is left out"),
-    **dict.fromkeys(("rgb_h264.mkv", "rgb_ffv1.mkv", "rgb_10bit.mkv"), "colours of RGB change"),
+    **dict.fromkeys(("alpha.webm", "alpha.mkv"), "alpha is left out"),
     "attachment.mkv": "attachments are left out",
     **dict.fromkeys(("cover_art.mp4", "cover_art.mkv", "second_video.mkv", "second_video.mp4"), "only one is written"),
-    "location.mp4": "the place is kept",
     **dict.fromkeys(("cut_after_header.mp4", "cut.ts", "flipped.mp4", "flipped.mkv"), "names no option"),
     **dict.fromkeys(("lost_packets.ts", "no_timestamps.h264"), "names no option"),
     **dict.fromkeys(("cut.mkv", "no_index.avi"), "passes for whole"),

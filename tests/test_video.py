@@ -10,22 +10,30 @@ import av
 import numpy as np
 import pytest
 
-from driver.errors import VideoError
+from driver import tags
+from driver.errors import UsageError, VideoError
 from driver.files import temporary_path
 from driver.formats import output_name
-from driver.video import Encoding, VideoFrame, VideoReader, VideoWriter, encodable_format
+from driver.video import (
+    Encoding,
+    VideoFrame,
+    VideoReader,
+    VideoWriter,
+    check_encoder,
+    choose_encoder,
+    encodable_format,
+    in_format,
+)
 from examples.sample_clip import Image, pan, write_clip
 from tests import media
 
 
-def copy(source: Path, target: Path) -> list[str]:
+def copy(source: Path, target: Path, encoder: str | None = None) -> list[str]:
     """Write a video again; what was left out or changed."""
-    with VideoReader(source) as reader, VideoWriter(target, reader, Encoding(crf=0), rotation=0) as writer:
+    with VideoReader(source) as reader, VideoWriter(target, reader, Encoding(encoder, crf=0)) as writer:
         for item in reader:
             if isinstance(item, VideoFrame):
-                pts, time_base = item.pts, item.time_base
-                item = item.reformat(format=writer.pix_fmt)
-                item.pts, item.time_base = pts, time_base
+                item = in_format(item, writer.pix_fmt)
             writer.write(item)
         writer.finish()
         return reader.left_out + writer.left_out
@@ -107,9 +115,11 @@ def test_names(face: Image, tmp_path: Path, name: str, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("size", [(161, 120), (160, 121), (35, 33)])
 def test_odd_sizes_keep_their_size_and_say_what_changed(face: Image, tmp_path: Path, size: tuple[int, int]) -> None:
-    clip = write_clip(tmp_path / "odd.mkv", pan(face, size, 5), video_codec="ffv1", audio_codec=None)
-    assert copy(clip, tmp_path / "out" / "odd.mkv") == ["pixel format yuv420p: written as yuv444p"]
-    assert media.frames(tmp_path / "out" / "odd.mkv")[0].shape == (size[1], size[0], 3)
+    clip = write_clip(tmp_path / "odd.mkv", pan(face, size, 5), video_codec="mpeg4", audio_codec=None)
+    target = tmp_path / "out" / "odd.mkv"
+    assert copy(clip, target) == []
+    assert copy(clip, target, "libx264") == ["pixel format yuv420p: written as yuv444p"]
+    assert media.frames(target)[0].shape == (size[1], size[0], 3)
 
 
 @pytest.mark.parametrize(
@@ -139,8 +149,50 @@ def test_gray_keeps_its_brightness(face: Image, tmp_path: Path) -> None:
         assert np.abs(before.astype(int) - after).mean() < 1
 
 
-def test_flash_video_becomes_matroska() -> None:
-    assert output_name(Path("a.flv")) == "a.flv.mkv" and output_name(Path("a.MP4")) == "a.MP4"
+@pytest.mark.parametrize(
+    ("source", "video", "audio", "written"),
+    [
+        ("a.MP4", "hevc", "aac", "a.MP4"),
+        ("a.flv", "flv1", "mp3", "a.flv"),
+        ("a.flv", "vp6f", "mp3", "a.flv"),  # H.264 takes VP6's place
+        ("a.flv", "h264", "pcm_s16le", "a.flv.mkv"),
+        ("a.ogv", "theora", "vorbis", "a.ogv.mkv"),
+        ("a.webm", "h264", "opus", "a.webm.mkv"),
+    ],
+)
+def test_container_is_kept_where_it_holds_what_is_written(source: str, video: str, audio: str, written: str) -> None:
+    assert output_name(Path(source), [video], [audio]) == written
+
+
+@pytest.mark.parametrize(
+    ("codec", "pix_fmt", "muxer", "written"),
+    [
+        ("hevc", "yuv420p10le", "mp4", ("libx265", "yuv420p10le")),
+        ("vp9", "yuv420p10le", "webm", ("libsvtav1", "yuv420p10le")),  # its encoder here has 8 bits
+        ("prores", "yuva444p12le", "mov", ("prores_ks", "yuva444p10le")),  # what it decodes to, not what it holds
+        ("h264", "gbrp", "matroska", ("libx264rgb", "bgr0")),
+        ("theora", "yuv420p", "matroska", ("libx264", "yuv420p")),
+        ("theora", "yuv420p", "webm", ("libvpx-vp9", "yuv420p")),
+        ("vc1", "yuv420p", "mp4", ("libx264", "yuv420p")),
+    ],
+)
+def test_encoder_is_of_the_sources_codec_unless_it_loses(
+    codec: str, pix_fmt: str, muxer: str, written: tuple[str, str]
+) -> None:
+    assert choose_encoder(codec, pix_fmt, muxer, Encoding()) == written
+
+
+def test_hardware_encoder_that_is_not_there_is_one_line() -> None:
+    with pytest.raises(UsageError, match="--encoder h264_v4l2m2m: there is no such encoder on this machine"):
+        check_encoder("h264_v4l2m2m")
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_tags_of_places_and_devices(keep: bool) -> None:
+    private = {"location": "+48+011/", "com.apple.quicktime.make": "X", "©xyz": "+48+011/", "GPS-Altitude": "3"}
+    shared = {"title": "a title", "creation_time": "2020-01-01", "remodelling": "no model"}
+    kept, dropped = tags.kept(private | shared | {"encoder": "Lavf"}, keep_location=keep)
+    assert kept == (private | shared if keep else shared) and set(dropped) == (set() if keep else set(private))
 
 
 def test_several_tracks_languages_chapters_and_title(face: Image, tmp_path: Path) -> None:
@@ -181,6 +233,6 @@ def test_audio_that_cannot_be_kept_fails_the_video(face: Image, tmp_path: Path) 
 def test_process_survives_what_it_cannot_write(face: Image, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", pan(face, (160, 120), 3))
     target = tmp_path / "out.mp4"
-    with VideoReader(clip) as reader, VideoWriter(target, reader, Encoding(encoder="libx264"), rotation=0) as writer:
+    with VideoReader(clip) as reader, VideoWriter(target, reader, Encoding(encoder="libx264")) as writer:
         writer.write(next(item for item in reader if isinstance(item, VideoFrame)))
     assert not target.exists() and not temporary_path(target).exists()
