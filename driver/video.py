@@ -473,18 +473,22 @@ def planar_format(name: str) -> str:
 
 def _loss(source: str, other: str) -> tuple[int, int, int, int, int]:
     """What a change of pixel format costs: bits, chroma, alpha, another kind of colour, and needless size."""
-    mine, its = av.VideoFormat(source), av.VideoFormat(other)
-    is_gray, is_rgb = _is_gray(source), mine.is_rgb or mine.has_palette
-    depth, chroma = _depth(source), (1, 1) if is_gray else _chroma(source)
-    lost = [max(0, one - two) for one, two in zip(chroma, _chroma(other), strict=True)]
-    colour = not is_gray and (_is_gray(other) or is_rgb != (its.is_rgb or its.has_palette))
-    size = abs(_depth(other) - depth) + sum(_chroma(other)) * (not _is_gray(other)) + _has_alpha(other)
+    colours = [
+        "gray"
+        if _is_gray(name)
+        else "rgb"
+        if av.VideoFormat(name).is_rgb or av.VideoFormat(name).has_palette
+        else "yuv"
+        for name in (source, other)
+    ]
+    fewer = [one - two for one, two in zip(_chroma(source), _chroma(other), strict=True)]
+    bits, alpha = _depth(source) - _depth(other), _has_alpha(source) - _has_alpha(other)
     return (
-        max(0, depth - _depth(other)),
-        sum(lost) + 64 * (not is_gray and _is_gray(other)),
-        int(_has_alpha(source) and not _has_alpha(other)),
-        int(colour),
-        size,
+        max(0, bits),
+        sum(max(0, one) for one in fewer),
+        max(0, alpha),
+        int(colours[0] != colours[1] and colours[0] != "gray"),
+        abs(bits) + sum(map(abs, fewer)) + abs(alpha),
     )
 
 
@@ -511,7 +515,7 @@ def _depth(name: str) -> int:
 def _chroma(name: str) -> tuple[int, int]:
     """The size of the chroma planes of a picture of 64x64."""
     pixel_format = av.VideoFormat(name)
-    return pixel_format.chroma_width(64), pixel_format.chroma_height(64)
+    return (0, 0) if _is_gray(name) else (pixel_format.chroma_width(64), pixel_format.chroma_height(64))
 
 
 def is_planar(format_name: str) -> bool:
