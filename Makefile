@@ -56,6 +56,10 @@ sample/astronaut.mp4: .venv/sample.done examples/sample_clip.py
 	$(INSTALL) --editable '.[sample]'
 	@touch $@
 
+.venv/evaluate.done: .venv/run.done
+	$(INSTALL) --editable '.[evaluate]'
+	@touch $@
+
 .venv/dev.done: .venv/run.done
 	$(INSTALL) --editable '.[dev,gpu]'
 	# retinaface-pytorch pins packages of 2021; comparing with it takes the albumentations that it pins.

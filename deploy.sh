@@ -6,7 +6,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 python=$root/.venv/bin/python
 
 namespace=nuclio project=faceblur registry='' replicas=1 service_type=ClusterIP
-platform=kube name=faceblur cpu='' dry_run=''
+platform=kube name=faceblur cpu='' dry_run='' gate='' min_recall=''
 
 usage() {
     cat <<'HELP'
@@ -24,6 +24,9 @@ the `faceblur run` line to use. Needs nuctl and docker here, and kubectl where t
   --service-type TYPE   ClusterIP or NodePort                          [default: ClusterIP]
   --cpu                 the small model for clusters without GPUs
   --platform NAME       Nuclio's platform: kube or local               [default: kube]
+  --gate DATASET        labelled faces (see `faceblur evaluate --help`): the function is deployed as NAME-gate
+                        first, and its image as NAME only when it finds enough of them
+  --min-recall X        what is enough: the share of the faces of 16 and more pixels, 0 to 1
   --dry-run             print what would be run and deployed, and change nothing
   -h, --help            this text
 HELP
@@ -47,7 +50,8 @@ in_project() { (cd "$root" && "$python" -m "$@"); }
 
 while (($#)); do
     case $1 in
-    --namespace | --project | --name | --registry | --replicas | --service-type | --platform)
+    --namespace | --project | --name | --registry | --replicas | --service-type | --platform | \
+        --gate | --min-recall)
         (($# > 1)) && [[ -n $2 && $2 != --* ]] || wrong_call "$1 needs a value"
         case $1 in
         --namespace) namespace=$2 ;;
@@ -57,6 +61,8 @@ while (($#)); do
         --replicas) replicas=$2 ;;
         --service-type) service_type=$2 ;;
         --platform) platform=$2 ;;
+        --gate) gate=$2 ;;
+        --min-recall) min_recall=$2 ;;
         esac
         shift 2
         ;;
@@ -70,26 +76,47 @@ done
 [[ $service_type == ClusterIP || $service_type == NodePort ]] || wrong_call "--service-type is ClusterIP or NodePort"
 [[ $platform == kube || $platform == local ]] || wrong_call "--platform is kube or local"
 [[ $name =~ ^[a-z]([a-z0-9-]*[a-z0-9])?$ ]] || wrong_call "--name $name: small letters, digits and hyphens"
+[[ ${gate:+given} == "${min_recall:+given}" ]] || wrong_call "--gate and --min-recall go together"
+[[ -z $min_recall || $min_recall =~ ^(0(\.[0-9]+)?|1(\.0+)?)$ ]] || wrong_call "--min-recall $min_recall: from 0 to 1"
+[[ -z $gate || -e $gate ]] || wrong_call "--gate $gate: no such file or directory"
+[[ -z $gate || $gate == /* ]] || gate=$PWD/$gate
 [[ $registry != http*://* ]] || wrong_call "--registry $registry: without http:// or https://"
 
 nuctl_get=(nuctl --platform "$platform" --namespace "$namespace" get)
+nuctl_delete=(nuctl --platform "$platform" --namespace "$namespace" delete function)
 nuctl_create=(nuctl --platform "$platform" --namespace "$namespace" create project "$project")
-forward=(kubectl --namespace "$namespace" port-forward "svc/nuclio-$name" :8080)
-if [[ $platform == kube ]]; then
-    logs="kubectl --namespace $namespace logs --tail 100 --selector nuclio.io/function-name=$name"
-    pods="kubectl --namespace $namespace describe pods --selector nuclio.io/function-name=$name"
-else
-    logs="docker logs --tail 100 nuclio-$namespace-$name"
-    pods="docker ps --all --filter name=nuclio-$namespace-$name"
-fi
+# Which function the commands and hints below are about: the candidate of --gate, or the function itself.
+turn_to() {
+    function=$1
+    forward=(kubectl --namespace "$namespace" port-forward "svc/nuclio-$function" :8080)
+    if [[ $platform == kube ]]; then
+        logs="kubectl --namespace $namespace logs --tail 100 --selector nuclio.io/function-name=$function"
+        pods="kubectl --namespace $namespace describe pods --selector nuclio.io/function-name=$function"
+    else
+        logs="docker logs --tail 100 nuclio-$namespace-$function"
+        pods="docker ps --all --filter name=nuclio-$namespace-$function"
+    fi
+}
 
 work=$(mktemp -d)
-forward_pid=''
+forward_pid='' candidate=''
+end_forward() {
+    if [[ -z $forward_pid ]]; then return 0; fi
+    kill "$forward_pid" 2>/dev/null || true
+    wait "$forward_pid" 2>/dev/null || true
+    forward_pid=''
+}
+delete_candidate() {
+    if [[ -z $candidate ]]; then return 0; fi
+    "${nuctl_delete[@]}" "$candidate" >"$work/out" 2>&1 || {
+        cat "$work/out" >&2
+        echo "warning: $candidate could not be deleted, and may hold a GPU:  ${nuctl_delete[*]} $candidate" >&2
+    }
+    candidate=''
+}
 clean_up() {
-    if [[ -n $forward_pid ]]; then
-        kill "$forward_pid" 2>/dev/null || true
-        wait "$forward_pid" 2>/dev/null || true
-    fi
+    end_forward
+    delete_candidate
     rm -rf "$work"
 }
 trap clean_up EXIT
@@ -105,17 +132,41 @@ if [[ ! -x $python ]]; then
 fi
 cp -R "$root/function" "$stage/function"
 find "$stage" -name __pycache__ -prune -exec rm -rf {} +
-in_project driver.deploy render "$name" ${cpu:+"$cpu"} <"$root/function.yaml" >"$stage/function.yaml" ||
-    fail "function.yaml could not be prepared" "git diff function.yaml shows what was changed in it."
 
-deploy=(nuctl --platform "$platform" --namespace "$namespace" deploy "$name"
-    --project-name "$project" --path "$stage" --file "$stage/function.yaml"
-    --min-replicas "$replicas" --max-replicas "$replicas" --http-trigger-service-type "$service_type")
-if [[ -n $registry ]]; then deploy+=(--registry "$registry"); fi
+# render NAME: the function.yaml to deploy under this name.
+render() {
+    in_project driver.deploy render "$1" ${cpu:+"$cpu"} <"$root/function.yaml" >"$stage/function.yaml" ||
+        fail "function.yaml could not be prepared" "git diff function.yaml shows what was changed in it."
+}
+
+# deploy_command REPLICAS OPTION...: sets `deploy` for the function at hand; the options say from what.
+deploy_command() {
+    deploy=(nuctl --platform "$platform" --namespace "$namespace" deploy "$function"
+        --project-name "$project" "${@:2}" --file "$stage/function.yaml"
+        --min-replicas "$1" --max-replicas "$1" --http-trigger-service-type "$service_type")
+}
+from_source=(--path "$stage")
+if [[ -n $registry ]]; then from_source+=(--registry "$registry"); fi
+if [[ -n $gate ]]; then
+    # An own tag: under the usual `latest` the next candidate would become what a restarted pod of the function pulls.
+    candidate_image=$name:$(date -u +%Y%m%d-%H%M%S)
+    evaluate=("$python" -m driver evaluate "$gate" --min-recall "$min_recall" --function)
+fi
 
 if [[ -n $dry_run ]]; then
     echo "# commands"
     printf '%q ' "${nuctl_create[@]}" && echo "  # when the project is missing"
+    if [[ -n $gate ]]; then
+        turn_to "$name-gate"
+        deploy_command 1 "${from_source[@]}" --image "$candidate_image"
+        printf '%q ' "${deploy[@]}" && echo
+        printf '%q ' "${evaluate[@]}" && echo "URL-OF-$function"
+        printf '%q ' "${nuctl_delete[@]}" "$function" && echo
+        from_source=(--run-image "IMAGE-OF-$function")
+    fi
+    turn_to "$name"
+    render "$name"
+    deploy_command "$replicas" "${from_source[@]}"
     printf '%q ' "${deploy[@]}" && echo
     printf '%q ' "${nuctl_get[@]}" && printf 'function %q -o json\n' "$name"
     printf '%q ' "${forward[@]}" && echo "  # when the function has no external address"
@@ -124,6 +175,13 @@ if [[ -n $dry_run ]]; then
     echo "# function.yaml"
     cat "$stage/function.yaml"
     exit 0
+fi
+
+# Before the build, which takes a while: the labels must be there and whole.
+if [[ -n $gate ]]; then
+    "$python" -c 'import pycocotools' 2>/dev/null || make --silent -C "$root" .venv/evaluate.done >&2 ||
+        fail "could not install what --gate needs" "See the lines above:  make .venv/evaluate.done"
+    in_project driver.evaluation.datasets "$gate" || exit
 fi
 
 command -v nuctl >/dev/null ||
@@ -147,42 +205,72 @@ if ! "${nuctl_get[@]}" project "$project" >"$work/out" 2>&1 || ! grep -qwF -- "$
     fi
 fi
 
-echo "Deploying $name: the first build takes a while"
-"${deploy[@]}" || fail "the deployment of $name failed" \
-    "If the image was not built or pushed, the lines above say why; is docker running, is --registry right?" \
-    "If the function did not start:  $logs" \
-    "If its pod waits for a node or an image:  $pods" \
-    "No node with a GPU?  ./deploy.sh --cpu"
+# deploy_function REPLICAS OPTION...: deploys the function at hand and waits until it is ready.
+deploy_function() {
+    deploy_command "$@"
+    "${deploy[@]}" || fail "the deployment of $function failed" \
+        "If the image was not built or pushed, the lines above say why; is docker running, is --registry right?" \
+        "If the function did not start:  $logs" \
+        "If its pod waits for a node or an image:  $pods" \
+        "No node with a GPU?  ./deploy.sh --cpu"
+}
 
-"${nuctl_get[@]}" function "$name" -o json >"$work/out" || fail "nuctl cannot describe $name" \
-    "Try again:  ${nuctl_get[*]} function $name"
-found=$(in_project driver.deploy address <"$work/out") || fail "$name has no address to use" \
-    "See its state:  ${nuctl_get[*]} function $name -o wide" "See its log:  $logs"
-read -r way url port <<<"$found"
-if [[ $platform == local && $way == forward ]]; then way=direct url=http://127.0.0.1:$port; fi
+# reach: sets `url` and `port` of the function at hand, and `test_url`, at which it answers from here.
+reach() {
+    "${nuctl_get[@]}" function "$function" -o json >"$work/out" || fail "nuctl cannot describe $function" \
+        "Try again:  ${nuctl_get[*]} function $function"
+    found=$(in_project driver.deploy address <"$work/out") || fail "$function has no address to use" \
+        "See its state:  ${nuctl_get[*]} function $function -o wide" "See its log:  $logs"
+    read -r way url port <<<"$found"
+    if [[ $platform == local && $way == forward ]]; then way=direct url=http://127.0.0.1:$port; fi
 
-test_url=$url
-if [[ $way == forward ]]; then
-    command -v kubectl >/dev/null || fail "$name is deployed at $url, inside the cluster only, and could not be checked" \
-        "kubectl is not on the PATH. Install it, or deploy with --service-type NodePort, and run this again."
-    # Without a local port kubectl takes a free one, which it names in its output.
-    : >"$work/forward"  # the loop below may read it before the job has opened it
-    "${forward[@]}" >"$work/forward" 2>&1 &
-    forward_pid=$!
-    local_port=''
-    for ((tries = 0; tries < 150; tries++)); do
-        local_port=$(sed -n 's/^Forwarding from 127\.0\.0\.1:\([0-9]*\) .*/\1/p' "$work/forward")
-        if [[ -n $local_port ]] || ! kill -0 "$forward_pid" 2>/dev/null; then break; fi
-        sleep 0.2
-    done
-    if [[ -z $local_port ]]; then
-        cat "$work/forward" >&2
-        fail "$name is deployed at $url, but kubectl could not forward a port to it" \
-            "Try it yourself:  kubectl --namespace $namespace port-forward svc/nuclio-$name 8080:8080" \
-            "May you use pods/portforward?  kubectl --namespace $namespace auth can-i create pods/portforward"
+    test_url=$url
+    if [[ $way == forward ]]; then
+        command -v kubectl >/dev/null ||
+            fail "$function is deployed at $url, inside the cluster only, and could not be checked" \
+            "kubectl is not on the PATH. Install it, or deploy with --service-type NodePort, and run this again."
+        # Without a local port kubectl takes a free one, which it names in its output.
+        : >"$work/forward"  # the loop below may read it before the job has opened it
+        "${forward[@]}" >"$work/forward" 2>&1 &
+        forward_pid=$!
+        local_port=''
+        for ((tries = 0; tries < 150; tries++)); do
+            local_port=$(sed -n 's/^Forwarding from 127\.0\.0\.1:\([0-9]*\) .*/\1/p' "$work/forward")
+            if [[ -n $local_port ]] || ! kill -0 "$forward_pid" 2>/dev/null; then break; fi
+            sleep 0.2
+        done
+        if [[ -z $local_port ]]; then
+            cat "$work/forward" >&2
+            fail "$function is deployed at $url, but kubectl could not forward a port to it" \
+                "Try it yourself:  kubectl --namespace $namespace port-forward svc/nuclio-$function 8080:8080" \
+                "May you use pods/portforward?  kubectl --namespace $namespace auth can-i create pods/portforward"
+        fi
+        test_url=http://127.0.0.1:$local_port
     fi
-    test_url=http://127.0.0.1:$local_port
+}
+
+if [[ -n $gate ]]; then
+    turn_to "$name-gate"
+    echo "Deploying the candidate $function: the first build takes a while"
+    render "$function"
+    candidate=$function
+    deploy_function 1 "${from_source[@]}" --image "$candidate_image"
+    reach
+    image=$(in_project driver.deploy image <"$work/out") || fail "nuctl does not tell the image of $function"
+    echo "Evaluating $function on $gate"
+    (cd "$root" && "${evaluate[@]}" "$test_url") ||
+        fail "$function did not pass: $name was not deployed, what ran before still runs" "Its image is $image."
+    end_forward
+    delete_candidate  # before the function itself, which may need its GPU
+    # The same image. With --path or --image nuctl would build another one.
+    from_source=(--run-image "$image")
 fi
+
+turn_to "$name"
+render "$name"
+if [[ -z $gate ]]; then echo "Deploying $name: the first build takes a while"; else echo "Deploying $name"; fi
+deploy_function "$replicas" "${from_source[@]}"
+reach
 
 echo "Checking $name with one real face"
 in_project driver.smoke "$test_url" || fail "$name is deployed at $url but failed the check" \

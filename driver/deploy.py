@@ -1,6 +1,6 @@
-"""What deploy.sh needs of Python: the function.yaml to deploy, and the address in nuctl's answer.
+"""What deploy.sh needs of Python: the function.yaml to deploy, and the address and the image in nuctl's answer.
 
-`python -m driver.deploy render NAME [--cpu] < function.yaml` and `python -m driver.deploy address < nuctl's JSON`.
+`python -m driver.deploy render NAME [--cpu] < function.yaml`, `python -m driver.deploy address|image < nuctl's JSON`.
 """
 
 from __future__ import annotations
@@ -60,14 +60,11 @@ def address(answer: str) -> tuple[str, str, int]:
     The way is `direct` for a URL that this machine can call, `forward` for one inside the cluster; the port is 0 when
     no node has one. Raises UsageError when the function is not ready or has no address.
     """
+    status = _described(answer)["status"]
     try:
-        # Log lines may stand around the object, and older releases print a list of one.
-        start = re.search(r"^[\s\[]*(?={)", answer, re.MULTILINE)
-        config, _ = json.JSONDecoder().raw_decode(answer, start.end() if start else 0)
-        status = config["status"]
         state, port = status.get("state", ""), int(status.get("httpPort") or 0)
         external, internal = status.get("externalInvocationUrls") or [], status.get("internalInvocationUrls") or []
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise UsageError("nuctl's answer holds no function with a status") from error
     if state != "ready":
         raise UsageError(f"the function's state is {state!r}, not 'ready'")
@@ -79,6 +76,28 @@ def address(answer: str) -> tuple[str, str, int]:
     raise UsageError("the function is ready but has no invocation URL")
 
 
+def image(answer: str) -> str:
+    """The image that runs, of the function that `nuctl get function NAME -o json` described. Raises UsageError."""
+    config = _described(answer)
+    # The status has it with its registry; older releases only put that into the spec.
+    found = config["status"].get("containerImage") or config.get("spec", {}).get("image")
+    if not found:
+        raise UsageError("nuctl's answer holds no image")
+    return str(found)
+
+
+def _described(answer: str) -> dict[str, Any]:
+    try:
+        # Log lines may stand around the object, and older releases print a list of one.
+        start = re.search(r"^[\s\[]*(?={)", answer, re.MULTILINE)
+        config, _ = json.JSONDecoder().raw_decode(answer, start.end() if start else 0)
+        if not isinstance(config["status"], dict):
+            raise TypeError("no status")
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError("nuctl's answer holds no function with a status") from error
+    return dict(config)
+
+
 def main(arguments: list[str]) -> int:
     try:
         match arguments:
@@ -86,6 +105,8 @@ def main(arguments: list[str]) -> int:
                 print(render(sys.stdin.read(), name, cpu=bool(rest)), end="")
             case ["address"]:
                 print(*address(sys.stdin.read()))
+            case ["image"]:
+                print(image(sys.stdin.read()))
             case _:
                 print((__doc__ or "").splitlines()[2], file=sys.stderr)
                 return 2

@@ -34,7 +34,24 @@ from function.settings import Settings
 from function.weights import SOURCES
 
 ROOT = Path(__file__).parent.parent
-TOOLS = ["bash", "cat", "cp", "dirname", "env", "find", "grep", "make", "mkdir", "mktemp", "rm", "sed", "sleep", "sort"]
+TOOLS = [
+    "bash",
+    "cat",
+    "cp",
+    "date",
+    "dirname",
+    "env",
+    "find",
+    "grep",
+    "make",
+    "mkdir",
+    "mktemp",
+    "rm",
+    "sed",
+    "sleep",
+    "sort",
+]
+IMAGE = "registry.example.com/videos/faceblur:1"
 SERVED_INSIDE = ["nuclio-faceblur.nuclio.svc.cluster.local:8080"]
 
 NUCTL = """\
@@ -49,8 +66,11 @@ case "$*" in
 "create project "*) [ -z "$CREATE_SAYS" ] || { echo "$CREATE_SAYS" >&2; exit 1; } ;;
 "deploy "*)
     [ -z "$DEPLOY_FAILS" ] || { echo "Failed to deploy: ImagePullBackOff" >&2; exit 1; }
-    while [ "$1" != --path ]; do shift; done
-    cp -R "$2" "$RECORD/stage" ;;
+    name=$2
+    while [ "$1" != --file ]; do shift; done
+    rm -rf "$RECORD/$name"
+    cp -R "$(dirname "$2")" "$RECORD/$name" ;;
+"delete function "*) [ -z "$DELETE_FAILS" ] || { echo "forbidden" >&2; exit 1; } ;;
 "get function "*) cat "$RECORD/function.json" ;;
 esac
 """
@@ -93,6 +113,7 @@ class Sandbox:
         """What `nuctl get function` prints; without an external address the function is inside the cluster only."""
         status = {"state": state, "httpPort": port, "internalInvocationUrls": SERVED_INSIDE}
         status["externalInvocationUrls"] = external or []
+        status["containerImage"] = IMAGE
         (self.record / "function.json").write_text(json.dumps({"metadata": {"name": "faceblur"}, "status": status}))
 
     def run(self, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -163,15 +184,15 @@ def test_a_deployment_creates_the_project_stages_what_is_needed_and_checks_a_fac
         f"{shared} get project",
         f"{shared} get project faceblur",
         f"{shared} create project faceblur",
-        f"{shared} deploy faceblur --project-name faceblur --path {stage[1]} --file {stage[1]}/function.yaml"
-        " --min-replicas 3 --max-replicas 3 --http-trigger-service-type NodePort"
-        " --registry registry.example.com/videos",
+        f"{shared} deploy faceblur --project-name faceblur --path {stage[1]} --registry registry.example.com/videos"
+        f" --file {stage[1]}/function.yaml --min-replicas 3 --max-replicas 3 --http-trigger-service-type NodePort",
         f"{shared} get function faceblur -o json",
     ]
     assert sandbox.calls("kubectl") == []
-    staged = {str(path.relative_to(sandbox.record / "stage")) for path in (sandbox.record / "stage").rglob("*.*")}
+    stage_folder = sandbox.record / "faceblur"
+    staged = {str(path.relative_to(stage_folder)) for path in stage_folder.rglob("*.*")}
     assert staged == {"function.yaml"} | {f"function/{path.name}" for path in (ROOT / "function").glob("*.py")}
-    deployed = yaml.safe_load((sandbox.record / "stage/function.yaml").read_text())
+    deployed = yaml.safe_load((stage_folder / "function.yaml").read_text())
     assert deployed == yaml.safe_load((ROOT / "function.yaml").read_text())
     assert "came back blurred" in done.stdout
     assert f"faceblur run --function {function} VIDEOS" in done.stdout
@@ -201,7 +222,7 @@ def test_a_function_inside_the_cluster_is_checked_through_a_forwarded_port(sandb
     assert sandbox.calls("kubectl") == ["--namespace tools port-forward svc/nuclio-blur2 :8080"]
     assert f"--function http://{SERVED_INSIDE[0]} VIDEOS" in done.stdout
     assert "kubectl --namespace tools port-forward svc/nuclio-blur2 8080:8080" in done.stdout
-    assert yaml.safe_load((sandbox.record / "stage/function.yaml").read_text())["metadata"]["name"] == "blur2"
+    assert yaml.safe_load((sandbox.record / "blur2/function.yaml").read_text())["metadata"]["name"] == "blur2"
     assert_forward_is_over(sandbox)
 
 
@@ -283,6 +304,10 @@ def test_a_missing_tool_is_named(sandbox: Sandbox) -> None:
         ["--registry"],
         ["--namespace", "--cpu"],
         ["--no-such-option"],
+        ["--gate", "/"],
+        ["--min-recall", "0.9"],
+        ["--gate", "/", "--min-recall", "1.5"],
+        ["--gate", "/no/such/place", "--min-recall", "0.5"],
     ],
 )
 def test_a_wrong_call_does_nothing(sandbox: Sandbox, options: list[str]) -> None:
@@ -367,6 +392,92 @@ def assert_forward_is_over(sandbox: Sandbox) -> None:
             return
         time.sleep(0.1)
     raise AssertionError("kubectl port-forward still runs")
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    """The picture of the smoke check, with its face and one that is not there: a recall of 0.5."""
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    shutil.copy(smoke.PICTURE, folder / "a.jpg")
+    (folder / "x_bbx_gt.txt").write_text("a.jpg\n2\n114 57 95 120 0 0 0 0 0 0\n0 200 30 30 0 0 0 0 0 0\n")
+    return folder
+
+
+def test_a_candidate_that_passes_is_deployed_by_its_image(sandbox: Sandbox, function: str, labels: Path) -> None:
+    options = ("--registry", "r.example.com/v", "--replicas", "2", "--gate", str(labels), "--min-recall", "0.5")
+    done = sandbox.run(*options, LOCAL_PORT=local_port(function), PROJECT_EXISTS="yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    calls = [call.removeprefix("--platform kube --namespace nuclio ") for call in sandbox.calls("nuctl")]
+    first, last = (call for call in calls if call.startswith("deploy "))
+    assert [call.split(" --")[0] for call in calls] == [
+        "get project",
+        "get project faceblur",
+        "deploy faceblur-gate",
+        "get function faceblur-gate -o json",
+        "delete function faceblur-gate",
+        "deploy faceblur",
+        "get function faceblur -o json",
+    ]
+    assert re.search(r" --path \S+ --registry r\.example\.com/v --image faceblur:\d{8}-\d{6} --file ", first)
+    assert "--min-replicas 1 --max-replicas 1" in first and "--min-replicas 2 --max-replicas 2" in last
+    # nuctl would build another image with any of these.
+    assert f" --run-image {IMAGE} --file " in last
+    assert not re.search(r" --(path|image|registry) ", last)
+    # What is deployed differs from what was measured by its name alone.
+    candidate, deployed = (
+        yaml.safe_load((sandbox.record / name / "function.yaml").read_text()) for name in ("faceblur-gate", "faceblur")
+    )
+    assert candidate["metadata"].pop("name") == "faceblur-gate" and deployed["metadata"].pop("name") == "faceblur"
+    assert candidate == deployed
+    assert [call.split()[3] for call in sandbox.calls("kubectl")] == ["svc/nuclio-faceblur-gate", "svc/nuclio-faceblur"]
+    assert "labels: 1 images, 0 videos, 2 faces, 0 ignored" in done.stdout
+    assert "came back blurred" in done.stdout
+    assert list(sandbox.temporary.iterdir()) == []
+
+
+def test_a_candidate_that_fails_is_deleted_and_nothing_else_is_touched(
+    sandbox: Sandbox, function: str, labels: Path
+) -> None:
+    sandbox.answer(external=[host(function)])
+    options = ("--gate", str(labels), "--min-recall", "0.51")
+    done = sandbox.run(*options)
+    assert done.returncode == 1
+    assert "recall 0.5000 of faces of 16 and more pixels is below --min-recall 0.51" in done.stderr
+    assert "faceblur was not deployed, what ran before still runs" in done.stderr
+    calls = sandbox.calls("nuctl")
+    assert calls[-1].endswith("delete function faceblur-gate")
+    assert not [call for call in calls if " deploy faceblur " in call]
+    done = sandbox.run(*options, DEPLOY_FAILS="yes", DELETE_FAILS="yes")
+    assert done.returncode == 1 and "the deployment of faceblur-gate failed" in done.stderr
+    assert "warning: faceblur-gate could not be deleted" in done.stderr
+    assert sandbox.calls("nuctl")[-1].endswith("delete function faceblur-gate")
+    assert list(sandbox.temporary.iterdir()) == []
+
+
+def test_broken_labels_end_it_before_anything_is_built(sandbox: Sandbox, labels: Path) -> None:
+    (labels / "a.jpg").unlink()
+    done = sandbox.run("--gate", str(labels), "--min-recall", "0.5")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {labels / 'x_bbx_gt.txt'}: 1 of its 1 images are not in")
+    assert sandbox.calls("nuctl") == []
+
+
+def test_a_dry_run_shows_the_candidate_too(sandbox: Sandbox, labels: Path) -> None:
+    done = sandbox.run("--dry-run", "--gate", str(labels), "--min-recall", "0.5")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "deploy faceblur-gate" in done.stdout and "--run-image IMAGE-OF-faceblur-gate" in done.stdout
+    assert f"evaluate {labels} --min-recall 0.5 --function URL-OF-faceblur-gate" in done.stdout
+    assert sandbox.calls("nuctl") == []
+
+
+def test_the_image_is_read_from_the_status_or_the_spec() -> None:
+    status = {"containerImage": "r/a:1"}
+    assert deploy.image(json.dumps({"spec": {"image": "a:1"}, "status": status})) == "r/a:1"
+    assert deploy.image(json.dumps([{"spec": {"image": "r/a:2"}, "status": {}}])) == "r/a:2"
+    for text in ("", "{}", json.dumps({"status": {}}), json.dumps({"status": {"containerImage": ""}, "spec": {}})):
+        with pytest.raises(UsageError):
+            deploy.image(text)
 
 
 @pytest.mark.parametrize(

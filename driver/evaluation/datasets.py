@@ -1,7 +1,11 @@
-"""Labelled datasets: which images and videos there are, and the faces that people see in them."""
+"""Labelled datasets: which images and videos there are, and the faces that people see in them.
+
+`python -m driver.evaluation.datasets DATASET…` says how much there is, or what is wrong with it: exit codes 0 and 2.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,3 +137,17 @@ def _video(source: Path) -> LabelledVideo:
         found = " and ".join(sorted(path.name for path in videos)) or "no video"
         raise UsageError(f"{source}: labels one video of the same name beside it, but there is {found}")
     return LabelledVideo(videos[0], read_mot(source), source)
+
+
+def main(arguments: Sequence[str]) -> int:
+    try:
+        counts = find_dataset([Path(one) for one in arguments]).counts()
+        print("labels: " + ", ".join(f"{number} {what}" for what, number in counts.items()))
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
