@@ -117,9 +117,10 @@ def run(
 @FUNCTION
 @LOGGING
 def image(inputs: tuple[Path, ...], outdir: Path, overwrite: bool, **shared: Any) -> None:
-    """Redact still images: JPEG, PNG and WebP files, and those in directories and below.
+    """Redact still images: JPEG, PNG, WebP, GIF and TIFF files, animated ones too, and those in directories and below.
 
-    Written upright in their own format with their colour profile; all other metadata, such as the place, is dropped.
+    Written upright in their own format and depth with their colour profile; all other metadata, such as the place, is
+    dropped.
     """
     talk, endpoint, options = _talk(shared), _endpoint(shared), _options(shared)
     sys.exit(

@@ -1,41 +1,46 @@
-"""Still images through the function: redacted regions are taken over, everything else stays the source's pixels.
+"""Still images through the function: it tells where faces are, and they are covered on the image's own pixels.
 
-Written upright in their own format with their colour profile. All other metadata is dropped: it may tell the place.
+Animations are treated as videos are: a face that is missed in some frames is covered from those around.
 """
 
 from __future__ import annotations
 
 import asyncio
-import io
+import math
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from numpy.typing import NDArray
 
 from driver.client import FunctionClient
 from driver.discover import check_places, walk
-from driver.errors import DriverError, InvalidReply, UsageError, VideoError
+from driver.errors import DriverError, UsageError, VideoError
 from driver.files import write_whole
-from driver.pipeline import Result
+from driver.pipeline import BATCH_BYTES, LOW_THRESHOLD, Result
 from driver.run import Outcome, failed
+from driver.scenes import is_cut, thumbnail
+from driver.still_files import measure, read_still
+from driver.stills import Still
+from driver.tracks import Box, Found, Tracker
 from function import wire
-from function.redact import regions, transfer, was_redacted
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
-FORMATS = ("JPEG", "PNG", "WEBP")
-# Modes that survive as they are, by the one that redaction works in.
-WORKING_MODES = {"RGB": "RGB", "L": "RGB", "RGBA": "RGBA", "LA": "RGBA", "P": "RGBA", "1": "RGB"}
-SAVE_OPTIONS: dict[str, dict[str, Any]] = {
-    "JPEG": {"quality": 95, "subsampling": 0},
-    "PNG": {},
-    "WEBP": {"quality": 95},
-}
+SUFFIXES = frozenset(
+    {".apng", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"}
+    | {".avif", ".bmp", ".heic", ".heif", ".jp2", ".jxl"}  # not supported: named, not passed over
+)
+JPEG_QUALITY = 95
+LOOK_AROUND = 0.4  # seconds, in animations
+# A larger picture is searched in a smaller copy: no function takes more by default.
+MOST_PIXELS = wire.Limits().max_megapixels * 1e6
+# What a file may take as decoded pixels, and from where on files are read one at a time.
+MOST_BYTES, LARGE_BYTES = 1 << 30, 64 << 20
+View = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +83,18 @@ async def redact_images(
     options: wire.Options,
 ) -> None:
     """Redact pictures, as many at a time as the client sends requests; `outcomes` tells what became of each."""
-    slots = asyncio.Semaphore(client.pressure.limit)
+    slots, large = asyncio.Semaphore(client.pressure.limit), asyncio.Lock()
 
     async def one(picture: Picture) -> None:
         async with slots:
             try:
-                result = await _redact(picture, client, options)
-                outcomes[picture.source] = Outcome(picture.source, "done", "", result)
+                size = await asyncio.to_thread(measure, picture.source)
+                if size > MOST_BYTES:
+                    raise VideoError(f"{picture.source}: {size >> 20} MiB of pixels, of at most {MOST_BYTES >> 20}")
+                async with large if size > LARGE_BYTES else nullcontext():
+                    result = await _redact(picture, client, options)
+                left_out = "; ".join(f"left out: {one}" for one in result.left_out)
+                outcomes[picture.source] = Outcome(picture.source, "done", left_out, result)
             except DriverError as error:
                 outcomes[picture.source] = failed(picture.source, str(error))
             except Exception as error:
@@ -98,58 +108,84 @@ async def redact_images(
 
 async def _redact(picture: Picture, client: FunctionClient, options: wire.Options) -> Result:
     start = time.perf_counter()
-    image, profile, file_format = await asyncio.to_thread(_load, picture.source)
-    pixels = np.array(image.convert("RGB"))[..., ::-1].copy()
-    sent = await asyncio.to_thread(wire.encode_image, pixels, "png", 100)
-    answer = await client.send([sent], options, return_frames=True)
-    assert answer.frames is not None
-    faces = [face for face in answer.faces[0] if face.score >= options.threshold]
-    redacted = wire.decode_image(answer.frames[0])
-    covered = regions((face.box for face in faces), options.padding)
-    if not was_redacted(pixels, redacted, covered, options.style):
-        raise InvalidReply("a face came back from the function without being redacted")
-    for region in covered:
-        rows, columns = region.window(image.width, image.height)
-        transfer(redacted[rows, columns], pixels, region, rows, columns)
-    content = await asyncio.to_thread(_encode, pixels, image, profile, file_format)
+    result = Result(picture.source, picture.target)
+    still = await asyncio.to_thread(read_still, picture.source)
+    boxes = await _find(still, client, options, result)
+    content = await asyncio.to_thread(_covered, still, boxes, options)
     try:
         await asyncio.to_thread(write_whole, picture.target, content)
     except OSError as error:
         raise VideoError(f"{picture.target}: cannot be written: {error.strerror}") from error
-    seconds = time.perf_counter() - start
-    return Result(
-        *(picture.source, picture.target),
-        frames=1,
-        faces=len(faces),
-        seconds=seconds,
-        model=answer.model,
-        device=answer.device,
-    )
+    result.frames, result.left_out = len(still.pages), still.left_out
+    result.seconds = time.perf_counter() - start
+    return result
 
 
-def _load(path: Path) -> tuple[Image.Image, bytes | None, str]:
-    """The upright image as RGB or RGBA, its ICC profile and its format. Raises VideoError."""
-    try:
-        with Image.open(path, formats=FORMATS) as image:
-            if getattr(image, "is_animated", False):
-                raise VideoError(f"{path}: an animation; convert it to a video first")
-            if image.mode not in WORKING_MODES:
-                raise VideoError(f"{path}: pixels of the kind {image.mode} cannot be written as they are; convert it")
-            profile, file_format = image.info.get("icc_profile"), "JPEG" if image.format == "MPO" else image.format
-            upright = ImageOps.exif_transpose(image)
-            mode = WORKING_MODES[image.mode]
-            if image.mode == "P" and "transparency" not in image.info:
-                mode = "RGB"
-            return upright.convert(mode), profile, str(file_format)
-    except (OSError, SyntaxError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a JPEG, PNG or WebP image"
-        raise VideoError(f"{path}: {reason}") from error
+def _covered(still: Still, boxes: list[list[list[Box]]], options: wire.Options) -> bytes:
+    for page, found in zip(still.pages, boxes, strict=True):
+        page.cover(found, padding=options.padding, style=options.style)
+    return still.encode(still.pages)
 
 
-def _encode(pixels: wire.Frame, image: Image.Image, profile: bytes | None, file_format: str) -> bytes:
-    result = Image.fromarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
-    if image.mode == "RGBA":
-        result.putalpha(image.getchannel("A"))
-    buffer = io.BytesIO()
-    result.save(buffer, file_format, icc_profile=profile, **SAVE_OPTIONS[file_format])
-    return buffer.getvalue()
+async def _find(still: Still, client: FunctionClient, options: wire.Options, result: Result) -> list[list[list[Box]]]:
+    """The boxes to cover: for every page a list for each of its views."""
+    asked = options.model_copy(update={"report_threshold": LOW_THRESHOLD}) if still.animated else options
+    found: list[list[list[Found]]] = []
+    thumbnails = []
+    for first, last in _batches(still):
+        views = await asyncio.to_thread(lambda: [page.views() for page in still.pages[first:last]])  # noqa: B023
+        thumbnails += [thumbnail(page[0]) for page in views]
+        flat = [view for page in views for view in page]
+        images = [await asyncio.to_thread(_encode, view) for view in flat]
+        answer = await client.send([image for image, _ in images], asked, return_frames=False)
+        result.model, result.device = answer.model, answer.device
+        faces = iter(
+            [Found(_scaled(face.box, scale), face.score) for face in faces]
+            for faces, (_, scale) in zip(answer.faces, images, strict=True)
+        )
+        found += [[next(faces) for _ in page] for page in views]
+    sure = [[[one.box for one in view if one.score >= options.threshold] for view in page] for page in found]
+    result.faces = sum(len(view) for page in sure for view in page)
+    if still.animated:
+        tracker: Tracker[list[list[Box]]] = Tracker(
+            threshold=options.threshold, look_around=LOOK_AROUND, most_frames=len(found)
+        )
+        seconds, before = 0.0, None
+        for index, page in enumerate(still.pages):
+            cut, before = is_cut(before, thumbnails[index]), thumbnails[index]
+            moments = list(tracker.push(sure[index], seconds, found[index][0], cut=cut))
+            if index == len(found) - 1:
+                moments += tracker.flush()
+            for moment in moments:
+                moment.item[0] += moment.filled
+                result.filled += len(moment.filled)
+            seconds += max(page.seconds, 0.01)
+    return sure
+
+
+def _batches(still: Still) -> Iterator[tuple[int, int]]:
+    """Which pages go into one request, by their decoded size."""
+    first, size = 0, 0
+    for index, page in enumerate(still.pages):
+        size += page.colours.nbytes
+        if size >= BATCH_BYTES or 2 * (index + 1 - first) >= wire.MAX_FRAMES // 2:  # each has up to two views
+            yield first, index + 1
+            first, size = index + 1, 0
+    if first < len(still.pages):
+        yield first, len(still.pages)
+
+
+def _encode(view: View) -> tuple[bytes, tuple[float, float]]:
+    """A view as it is sent, and by how much its boxes grow in width and height on their way back."""
+    height, width = view.shape[:2]
+    share = math.sqrt(MOST_PIXELS / (width * height))
+    if share >= 1:
+        return wire.encode_image(view, "jpeg", JPEG_QUALITY), (1.0, 1.0)
+    size_wh = max(1, math.floor(width * share)), max(1, math.floor(height * share))
+    small: View = cv2.resize(view, size_wh, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    return wire.encode_image(small, "jpeg", JPEG_QUALITY), (width / size_wh[0], height / size_wh[1])
+
+
+def _scaled(box: Box, scale: tuple[float, float]) -> Box:
+    x1, y1, x2, y2 = box
+    return x1 * scale[0], y1 * scale[1], x2 * scale[0], y2 * scale[1]
