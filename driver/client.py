@@ -8,11 +8,8 @@ large is halved; 503 lowers the number of requests under way. An answer is used 
 from __future__ import annotations
 
 import asyncio
-import io
-import json
 import logging
 import math
-import ssl
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,13 +17,14 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-import aiohttp
 import tenacity
 from pydantic import ValidationError
 
-from driver.errors import InvalidReply, RequestRejected, RequestTooLarge, Unavailable, UsageError
-from driver.exchange import Answer, check_reply, encode_request
-from driver.pressure import Pressure
+from driver.errors import InvalidReply, RequestRejected, RequestTooLarge, Unavailable
+from driver.exchange import Answer, Sent, check_reply, encode_request
+from driver.pressure import Pressure, Ticket
+from driver.roundtrips import RoundTrips, Trip, told_seconds
+from driver.transport import Reset, Transport, TryAgain, check_status
 from function import wire
 
 log = logging.getLogger("faceblur.client")
@@ -35,16 +33,6 @@ PROBE_SECONDS = 10.0
 INVALID_REPLIES = 10
 # A platform that refuses a large body may reset the connection before the client has read why.
 RESETS_BEFORE_HALVING = 3
-HINTS = {401: "; give credentials with --header 'Authorization: …'", 403: "; see --header", 404: "; is the URL right?"}
-RETRIED_STATUS = frozenset({408, 429, 500, 502, 503, 504})
-
-
-class _TryAgain(Unavailable):
-    """No answer this time."""
-
-
-class _Reset(_TryAgain):
-    """The connection broke while the request was under way."""
 
 
 @dataclass(slots=True)
@@ -57,12 +45,20 @@ class _Endpoint:
 
 @dataclass(slots=True)
 class Statistics:
-    """Counted over the client's life."""
+    """Counted over the client's life; the times are seconds, summed over requests."""
 
     requests: int = 0
     retries: int = 0
     refusals: int = 0
     halvings: int = 0
+    network: float = 0.0
+    queue: float = 0.0
+    computing: float = 0.0
+
+    def count(self, trip: Trip) -> None:
+        self.network += trip.network
+        self.queue += trip.queue
+        self.computing += trip.computing
 
     def trouble(self) -> str:
         """What did not go smoothly, in one line; empty when everything did."""
@@ -82,8 +78,9 @@ class FunctionClient:
     ...     info = await client.probe()
     ...     answer = await client.send([jpeg_bytes], wire.Options(), return_frames=True)
 
-    `headers` go with every request; `ca_file` holds the authorities to trust instead of the system's; `timeout` bounds
-    one request and `give_up_after` all tries of one batch, in seconds.
+    `concurrency` bounds the requests under way; with `most_concurrency` it is only where they begin, and the number
+    finds itself up to that. `headers` go with every request; `ca_file` holds the authorities to trust instead of the
+    system's; `timeout` bounds one request and `give_up_after` all tries of one batch, in seconds.
     """
 
     def __init__(
@@ -91,31 +88,28 @@ class FunctionClient:
         urls: Sequence[str],
         *,
         concurrency: int,
+        most_concurrency: int | None = None,
         headers: Mapping[str, str] | None = None,
         ca_file: str | None = None,
         timeout: float = 120.0,
         give_up_after: float = 300.0,
     ) -> None:
         self._endpoints = [_Endpoint(url) for url in urls]
-        self._headers = dict(headers or {})
-        self._ssl = _trust(ca_file)
-        self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=min(10.0, timeout))
-        self._give_up_after = give_up_after
-        self._too_large: float = math.inf  # bytes of base64 that the platform is known to refuse
-        self.pressure = Pressure(concurrency)
+        self._transport = Transport(headers, ca_file)
+        self._timeout, self._give_up_after = timeout, give_up_after
+        self._too_large: float = math.inf  # bytes of images that the platform is known to refuse
+        self._round_trips = RoundTrips()
+        self.pressure = Pressure(concurrency, most_concurrency)
         self.statistics = Statistics()
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(ssl=self._ssl, limit=0)
-        self._session = aiohttp.ClientSession(
-            connector=connector, headers=self._headers, timeout=self._timeout, auto_decompress=True
-        )
+        await self._transport.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._session.close()
+        await self._transport.__aexit__(kind, error, trace)
 
     async def probe(self) -> wire.Info:
         """Ask every URL what is loaded. Raises FunctionError within seconds when one is no faceblur function."""
@@ -128,17 +122,16 @@ class FunctionClient:
 
     async def _probe(self, endpoint: _Endpoint) -> wire.Info:
         async for attempt in tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception_type(_TryAgain),
+            retry=tenacity.retry_if_exception_type(TryAgain),
             stop=tenacity.stop_after_delay(PROBE_SECONDS / 2),
             wait=tenacity.wait_random_exponential(multiplier=0.25, max=2),
             reraise=True,
         ):
             with attempt:
-                timeout = aiohttp.ClientTimeout(total=PROBE_SECONDS / 2)
-                status, content = await self._exchange(endpoint, "GET", None, timeout)
-                _check_status(endpoint.url, status, content)
+                response = await self._transport.exchange(endpoint.url, "GET", None, PROBE_SECONDS / 2)
+                check_status(endpoint.url, response.status, response.content)
                 try:
-                    return wire.Info.model_validate_json(content)
+                    return wire.Info.model_validate_json(response.content)
                 except ValidationError as error:
                     raise RequestRejected(f"{endpoint.url} answers, but is no faceblur function") from error
         raise AssertionError("tenacity returns or raises")
@@ -148,27 +141,23 @@ class FunctionClient:
 
         Raises Unavailable, RequestRejected, RequestTooLarge or InvalidReply when there is no good answer in the end.
         """
-        texts = [wire.encode_base64(image) for image in images]
-        return await self._send(texts, options, return_frames)
-
-    async def _send(self, texts: Sequence[str], options: wire.Options, return_frames: bool) -> Answer:
-        size = sum(map(len, texts))
-        if size < self._too_large or len(texts) == 1:
+        size = sum(map(len, images))
+        if size < self._too_large or len(images) == 1:
             try:
-                return await self._retry(texts, options, return_frames)
+                return await self._retry(images, options, return_frames)
             except RequestTooLarge:
-                if len(texts) == 1:
+                if len(images) == 1:
                     raise
                 self._too_large = min(size, self._too_large)
-                log.info("a body of %d bytes is too large for the platform: sent in halves", size)
-            except _Reset:
-                if len(texts) == 1:
+                log.info("%d bytes of images are too large for the platform: sent in halves", size)
+            except Reset:
+                if len(images) == 1:
                     raise
                 log.info("the connection broke %d times: the batch is sent in halves", RESETS_BEFORE_HALVING)
         self.statistics.halvings += 1
-        middle = len(texts) // 2
-        first = await self._send(texts[:middle], options, return_frames)
-        second = await self._send(texts[middle:], options, return_frames)
+        middle = len(images) // 2
+        first = await self.send(images[:middle], options, return_frames=return_frames)
+        second = await self.send(images[middle:], options, return_frames=return_frames)
         return Answer(
             model=first.model,
             device=first.device,
@@ -177,23 +166,23 @@ class FunctionClient:
             timings_ms=dict(Counter(first.timings_ms) + Counter(second.timings_ms)),
         )
 
-    async def _retry(self, texts: Sequence[str], options: wire.Options, return_frames: bool) -> Answer:
+    async def _retry(self, images: Sequence[bytes], options: wire.Options, return_frames: bool) -> Answer:
         failures: Counter[type[BaseException]] = Counter()
 
         def may_pass_again(error: BaseException) -> bool:
             failures[type(error)] += 1
             if isinstance(error, InvalidReply):
                 again = failures[InvalidReply] < INVALID_REPLIES
-            elif isinstance(error, _Reset) and len(texts) > 1:
-                again = failures[_Reset] < RESETS_BEFORE_HALVING
+            elif isinstance(error, Reset) and len(images) > 1:
+                again = failures[Reset] < RESETS_BEFORE_HALVING
             else:
-                again = isinstance(error, _TryAgain)
+                again = isinstance(error, TryAgain)
             if again:
                 self.statistics.retries += 1
                 log.info("%s", error)
             return again
 
-        body = await asyncio.to_thread(encode_request, texts, options, return_frames=return_frames)
+        sent = await asyncio.to_thread(encode_request, images, options, return_frames=return_frames)
         start, waited = time.monotonic(), 0.0
 
         def patience_is_over(state: tenacity.RetryCallState) -> bool:
@@ -210,40 +199,40 @@ class FunctionClient:
             ):
                 with attempt:
                     asked = time.monotonic()
-                    async with self.pressure.slot():
+                    async with self.pressure.slot() as ticket:
                         waited += time.monotonic() - asked
-                        return await self._once(body, texts, return_frames)
-        except _TryAgain as error:
-            if isinstance(error, _Reset) and len(texts) > 1:
+                        return await self._once(sent, ticket, return_frames)
+        except TryAgain as error:
+            if isinstance(error, Reset) and len(images) > 1:
                 raise
             raise Unavailable(f"{error}; gave up after {time.monotonic() - start:.0f} s") from error
         raise AssertionError("tenacity returns or raises")
 
-    async def _once(self, body: bytes, texts: Sequence[str], return_frames: bool) -> Answer:
+    async def _once(self, sent: Sent, ticket: Ticket, return_frames: bool) -> Answer:
         endpoint = self._pick()
         endpoint.active += 1
-        start = time.perf_counter()
         try:
-            status, content = await self._exchange(endpoint, "POST", body, self._timeout)
-            if status == 503:
+            response = await self._transport.exchange(endpoint.url, "POST", sent.body, self._timeout)
+            if response.status == 503:
                 self.statistics.refusals += 1
-                self.pressure.lower()
-            _check_status(endpoint.url, status, content)
+                self.pressure.refused()
+            check_status(endpoint.url, response.status, response.content)
             answer = await asyncio.to_thread(
                 check_reply,
-                *(content, texts),
+                *(response.content, sent),
                 return_frames=return_frames,
                 require_digests=endpoint.digests,
             )
-        except _TryAgain:
+        except TryAgain:
             endpoint.resting_until = time.monotonic() + 1
             raise
         finally:
             endpoint.active -= 1
             self.statistics.requests += 1
-        self.pressure.raise_()
-        seconds = time.perf_counter() - start
-        answer.timings_ms["queue"] = max(0.0, seconds * 1000 - sum(answer.timings_ms.values()))
+        self.pressure.answered(ticket, response.seconds, told_seconds(answer.timings_ms.values()))
+        trip = self._round_trips.split(response, answer.timings_ms.values(), ticket.among)
+        self.statistics.count(trip)
+        answer.timings_ms.update(queue=trip.queue * 1000, network=trip.network * 1000)
         return answer
 
     def _pick(self) -> _Endpoint:
@@ -253,58 +242,3 @@ class FunctionClient:
         self._endpoints.remove(chosen)
         self._endpoints.append(chosen)
         return chosen
-
-    async def _exchange(
-        self, endpoint: _Endpoint, method: str, body: bytes | None, limits: aiohttp.ClientTimeout
-    ) -> tuple[int, bytes]:
-        """One HTTP request: status and body. The one place where aiohttp's exceptions become ours."""
-        headers = {"Content-Type": "application/json"} if body is not None else {}
-        url = endpoint.url
-        try:
-            async with self._session.request(
-                method,
-                url,
-                data=io.BytesIO(body) if body else None,
-                headers=headers,
-                timeout=limits,
-                allow_redirects=False,
-            ) as response:
-                return response.status, await response.read()
-        except aiohttp.ClientConnectorCertificateError as error:
-            raise RequestRejected(f"{url}: its certificate is not trusted ({error}); see --ca-file") from error
-        except aiohttp.ClientConnectorError as error:
-            raise _TryAgain(f"{url}: cannot connect: {error.os_error.strerror or error}") from error
-        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, UnicodeError) as error:
-            raise RequestRejected(f"{url} is no HTTP address") from error
-        except TimeoutError as error:
-            raise _TryAgain(f"{url}: no answer within {limits.total:g} s") from error
-        except (aiohttp.ClientError, ConnectionError) as error:
-            raise _Reset(f"{url}: the connection broke: {error or type(error).__name__}") from error
-
-
-def _trust(ca_file: str | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise UsageError(f"--ca-file {ca_file}: {error.strerror or error}") from error
-
-
-def _check_status(url: str, status: int, content: bytes) -> None:
-    """Sort an HTTP status into success, try again, too large, and refused for good."""
-    if status == 200:
-        return
-    message = _message(content)
-    if status == 413 or (status == 400 and b"Error when parsing request" in content[:200]):
-        raise RequestTooLarge(f"{url}: the body is too large for the platform, even with a single frame")
-    if status in RETRIED_STATUS:
-        raise _TryAgain(f"{url}: HTTP {status} {message}".rstrip())
-    raise RequestRejected(f"{url}: HTTP {status} {message}".rstrip() + HINTS.get(status, ""))
-
-
-def _message(content: bytes) -> str:
-    """What an error body says, in one short line."""
-    try:
-        return str(json.loads(content)["error"]["message"])[:200]
-    except (ValueError, KeyError, TypeError):
-        lines = content[:400].decode(errors="replace").split("\n")
-        return lines[0][:200]

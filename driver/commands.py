@@ -95,7 +95,7 @@ async def run_videos(
     for path in await asyncio.to_thread(remove_stale, outdir):
         log.info("removed %s, left by a run that was killed", path)
     run = Run(found, overwrite=overwrite)
-    with _reported(run.outcomes, talk, start):
+    with _reported(run.outcomes, talk, start, run.ending):
         if run.waiting:
             totals = [video.frames for video in run.waiting]
             frames = sum(filter(None, totals)) if all(totals) else None
@@ -216,11 +216,11 @@ def _name_others(others: Sequence[Path]) -> None:
 
 
 @contextmanager
-def _reported(outcomes: dict[Path, Outcome], talk: Talk, start: float) -> Iterator[None]:
-    """Prints the summary, also when the run is interrupted; but not when no function could be had."""
+def _reported(outcomes: dict[Path, Outcome], talk: Talk, start: float, ending: Sequence[str] = ()) -> Iterator[None]:
+    """Prints the summary, `ending` too, also when the run is interrupted; but not when no function could be had."""
     try:
         yield
     finally:
         if talk.verbosity >= 0 and not isinstance(sys.exception(), DriverError):
             width = None if sys.stdout.isatty() else 160
-            print_summary(Console(width=width), list(outcomes.values()), time.monotonic() - start)
+            print_summary(Console(width=width), list(outcomes.values()), time.monotonic() - start, ending)

@@ -12,8 +12,10 @@ from driver.errors import UsageError
 from driver.local import LocalFunction
 from function import wire
 
-# Requests under way at each given URL: function.yaml's two workers, and as many that wait or travel.
-CONCURRENCY_PER_URL = 4
+# Requests under way at each given URL to begin with: function.yaml's two workers, and as many that wait or travel.
+START_PER_URL = 4
+# No more than these, whatever the function can take: this bounds the memory.
+MOST_CONCURRENCY = 128
 # At the embedded function every worker has one request and one waits.
 SPARE_LOCAL_REQUESTS = 1
 
@@ -47,15 +49,18 @@ async def connect(endpoint: Endpoint) -> AsyncIterator[tuple[FunctionClient, wir
             async with _client(endpoint, (function.url,), concurrency) as client:
                 yield client, await client.probe()
         return
-    concurrency = endpoint.concurrency or CONCURRENCY_PER_URL * len(endpoint.urls)
-    async with _client(endpoint, endpoint.urls, concurrency) as client:
+    concurrency = endpoint.concurrency or min(START_PER_URL * len(endpoint.urls), MOST_CONCURRENCY)
+    async with _client(
+        endpoint, endpoint.urls, concurrency, None if endpoint.concurrency else MOST_CONCURRENCY
+    ) as client:
         yield client, await client.probe()
 
 
-def _client(endpoint: Endpoint, urls: tuple[str, ...], concurrency: int) -> FunctionClient:
+def _client(endpoint: Endpoint, urls: tuple[str, ...], concurrency: int, most: int | None = None) -> FunctionClient:
     return FunctionClient(
         urls,
         concurrency=concurrency,
+        most_concurrency=most,
         headers=endpoint.headers,
         ca_file=endpoint.ca_file,
         timeout=endpoint.timeout,

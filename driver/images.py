@@ -83,7 +83,7 @@ async def redact_images(
     options: wire.Options,
 ) -> None:
     """Redact pictures, as many at a time as the client sends requests; `outcomes` tells what became of each."""
-    slots, large = asyncio.Semaphore(client.pressure.limit), asyncio.Lock()
+    slots, large = client.pressure.slots, asyncio.Lock()
 
     async def one(picture: Picture) -> None:
         async with slots:

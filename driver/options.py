@@ -79,7 +79,8 @@ FUNCTION = _stacked(
     click.option("--give-up-after", type=click.FloatRange(0), default=300.0, show_default=True, metavar="SECONDS",
                  help="Time after which a batch without a good answer fails its file."),
     click.option("--concurrency", type=click.IntRange(1), metavar="N",
-                 help="Batches in flight; bounds the memory.  [default: 4 for each address; here: the workers plus 1]"),
+                 help="Most batches in flight; bounds the memory.  "
+                      "[default: finds itself, at most 128; here the workers plus 1]"),
     LOCAL,
 )
 LOGGING = _stacked(

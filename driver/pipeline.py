@@ -136,7 +136,7 @@ class _Output:
 
 
 class VideoJob:
-    """Redacts one video. `slots` bounds the batches in memory; `codecs` are the threads for JPEG and planes.
+    """Redacts one video. The client's slots bound the batches in memory; `codecs` are the threads for JPEG and planes.
 
     `function` is what the sidecar tells of the function.
     """
@@ -149,13 +149,13 @@ class VideoJob:
         plan: Plan,
         client: FunctionClient,
         function: FunctionUsed,
-        slots: asyncio.Semaphore,
         codecs: Executor,
         listener: Listener,
     ) -> None:
         self.result = Result(source, target)
         self._function = function
-        self._plan, self._client, self._slots, self._codecs, self._listener = plan, client, slots, codecs, listener
+        self._plan, self._client, self._slots, self._codecs = plan, client, client.pressure.slots, codecs
+        self._listener = listener
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._held = 0
@@ -356,7 +356,8 @@ class VideoJob:
     def _count(self, answer: Answer) -> None:
         self.result.model, self.result.device = answer.model, answer.device
         for stage, milliseconds in answer.timings_ms.items():
-            self.result.stage_seconds[f"function: {stage}"] += milliseconds / 1000
+            name = stage if stage == "network" else f"function: {stage}"
+            self.result.stage_seconds[name] += milliseconds / 1000
 
     def _timed(self, stage: str, work: Any, *arguments: Any) -> Any:
         start = time.perf_counter()

@@ -21,8 +21,6 @@ from driver.sidecar import FunctionUsed
 from function import wire
 
 log = logging.getLogger("faceblur")
-# Beyond the batches in flight, one is read and one is written.
-SPARE_SLOTS = 2
 MAX_AUTOMATIC_JOBS = 4
 IDLE_SHARE = 0.25  # of the requests that might be under way: from here on one more video is started
 LOOK_SECONDS = 2.0
@@ -47,11 +45,15 @@ def failed(source: Path, reason: str, result: Result | None = None) -> Outcome:
 
 
 class Run:
-    """The videos of a run and what became of them: `outcomes` tells of every file, at any moment."""
+    """The videos of a run and what became of them: `outcomes` tells of every file, at any moment.
+
+    `ending` tells, once it is over, how the run went as a whole.
+    """
 
     def __init__(self, found: Found, *, overwrite: bool) -> None:
         self.outcomes = {path: failed(path, reason) for path, reason in found.broken}
         self.waiting: list[Video] = []
+        self.ending: list[str] = []
         for video in found.videos:
             if video.target.is_file() and not overwrite:
                 self.outcomes[video.source] = Outcome(
@@ -71,7 +73,6 @@ class Run:
         A video that fails leaves the others alone. On cancellation the running videos stop and leave nothing behind.
         """
         function = FunctionUsed(model=info.model, weights_sha256=info.weights_sha256, device=info.device)
-        slots = asyncio.Semaphore(client.pressure.limit + SPARE_SLOTS)
         pace = _Pace(client.pressure, jobs)
         running: set[asyncio.Task[None]] = set()
         with ThreadPoolExecutor(len(os.sched_getaffinity(0)), "codec") as codecs:
@@ -84,7 +85,6 @@ class Run:
                             plan=plan,
                             client=client,
                             function=function,
-                            slots=slots,
                             codecs=codecs,
                             listener=display,
                         )
@@ -98,6 +98,7 @@ class Run:
                 for task in running:
                     task.cancel()
                 await asyncio.gather(*running, return_exceptions=True)
+                self.ending.append(client.pressure.told())
 
     async def _one(self, video: Video, job: VideoJob, display: Display) -> None:
         source = video.source

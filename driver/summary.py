@@ -1,4 +1,4 @@
-"""The end of a run: one table of the files, one of where the time went, and a last line."""
+"""The end of a run: one table of the files, one of where the time went, and the last lines."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ COLOURS = {"done": "green", "skipped": "cyan", "failed": "red", "not done": "yel
 STAGES = (
     "decode",
     "JPEG",
+    "network",
     "function: queue",
     "function: decode",
     "function: detect",
@@ -27,8 +28,8 @@ STAGES = (
 )
 
 
-def print_summary(console: Console, outcomes: Sequence[Outcome], seconds: float) -> None:
-    """Print the tables to the console."""
+def print_summary(console: Console, outcomes: Sequence[Outcome], seconds: float, ending: Sequence[str] = ()) -> None:
+    """Print the tables to the console, how many files ended how, and the lines of `ending`."""
     results = [outcome.result for outcome in outcomes if outcome.result is not None]
     table = Table(title=None, show_edge=False, pad_edge=False)
     table.add_column("file", overflow="fold")
@@ -59,15 +60,16 @@ def print_summary(console: Console, outcomes: Sequence[Outcome], seconds: float)
         console.print()
         console.print(stages)
     console.print()
-    console.print(last_line(outcomes, seconds), highlight=False, soft_wrap=True)
+    for line in (counts(outcomes, seconds), *ending):
+        console.print(escape(line), highlight=False, soft_wrap=True)
 
 
-def last_line(outcomes: Sequence[Outcome], seconds: float) -> str:
+def counts(outcomes: Sequence[Outcome], seconds: float) -> str:
     """How many files ended how, at what speed, on which device."""
     results = [outcome.result for outcome in outcomes if outcome.result is not None]
     states = Counter(outcome.state for outcome in outcomes)
-    counts = ", ".join(f"{states[state]} {state}" for state in COLOURS if states[state])
-    line = f"{len(outcomes)} file{'s' if len(outcomes) != 1 else ''}: {counts or 'nothing to do'}"
+    ends = ", ".join(f"{states[state]} {state}" for state in COLOURS if states[state])
+    line = f"{len(outcomes)} file{'s' if len(outcomes) != 1 else ''}: {ends or 'nothing to do'}"
     if results:
         frames, faces = sum(result.frames for result in results), sum(result.faces for result in results)
         line += f"; {frames} frames, {faces} faces in {duration(seconds)} ({frames / seconds:.1f} fps)"

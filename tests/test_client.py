@@ -17,9 +17,8 @@ from aiohttp import web
 
 from driver.client import FunctionClient
 from driver.errors import FunctionError, InvalidReply, RequestRejected, RequestTooLarge, Unavailable
-from driver.exchange import Answer, check_reply
+from driver.exchange import Answer, Sent, check_reply, encode_request
 from driver.local import LocalFunction
-from driver.pressure import Pressure
 from examples.sample_clip import Image
 from function import wire
 from tests.hostile import FAULTS, HostileProxy, Server, scripted
@@ -163,6 +162,10 @@ def right(images: list[bytes], **changes: Any) -> dict[str, Any]:
     return echo({"frames": [base64.b64encode(one).decode() for one in images]}) | changes
 
 
+def sent(images: list[bytes]) -> Sent:
+    return encode_request(images, OPTIONS, return_frames=True)
+
+
 WRONG = {
     "version": {"version": 2},
     "no version": {"version": None},
@@ -187,24 +190,22 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_replies_are_never_accepted(name: str) -> None:
     images = [image(10), image(20)]
-    texts = [base64.b64encode(one).decode() for one in images]
     content = web.json_response(right(images, **WRONG[name])).body
     with pytest.raises(InvalidReply):
-        check_reply(bytes(content), texts, return_frames=True, require_digests=name == "no digests")  # type: ignore[arg-type]
+        check_reply(bytes(content), sent(images), return_frames=True, require_digests=name == "no digests")  # type: ignore[arg-type]
 
 
 def test_reply_without_digests_passes_where_none_were_announced() -> None:
     images = [image(10)]
     content = web.json_response(right(images, digests=None)).body
-    texts = [base64.b64encode(one).decode() for one in images]
-    answer = check_reply(bytes(content), texts, return_frames=True, require_digests=False)  # type: ignore[arg-type]
+    answer = check_reply(bytes(content), sent(images), return_frames=True, require_digests=False)  # type: ignore[arg-type]
     assert answer.frames == images
 
 
 def test_frames_when_only_faces_were_asked_for_are_refused() -> None:
     with pytest.raises(InvalidReply):
         content = web.json_response(right([image(10)])).body
-        check_reply(bytes(content), [""], return_frames=False, require_digests=False)  # type: ignore[arg-type]
+        check_reply(bytes(content), sent([image(10)]), return_frames=False, require_digests=False)  # type: ignore[arg-type]
 
 
 def test_function_that_is_always_wrong_fails_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,19 +246,6 @@ def test_two_hundred_batches_through_a_hostile_proxy(
     for index, answer in enumerate(found):
         assert answer.faces == expected[index % 40].faces
         assert answer.frames == expected[index % 40].frames
-
-
-def test_pressure_falls_on_refusals_and_rises_again() -> None:
-    pressure = Pressure(8)
-    pressure.lower()
-    pressure.lower()
-    assert int(pressure.allowed) == 2
-    for _ in range(60):
-        pressure.raise_()
-    assert pressure.allowed == 8
-    for _ in range(10):
-        pressure.lower()
-    assert pressure.allowed == 1
 
 
 def test_never_more_requests_than_concurrency() -> None:
