@@ -22,8 +22,8 @@ LATE = 1.5
 START_STEP = 2
 # When the limit fell to this share of where it stood, round trips must be shorter: else nothing waited in a queue.
 JUDGED_AT = 0.75
-# So that a wrong idea of the shortest round trip does not last, the limit is lowered so far for one round in this many.
-MOST_ROUNDS_TO_PROBE = 32
+# So that a wrong idea of the shortest round trip does not last, the limit is lowered so far for a round now and then.
+FIRST_ROUNDS_TO_PROBE, MOST_ROUNDS_TO_PROBE = 4, 32
 # Rounds without a rise after the function refused a request: it may refuse at once when all its workers are busy.
 ROUNDS_AFTER_REFUSAL = 5
 
@@ -96,7 +96,7 @@ class Pressure:
         self._shortest_wait = math.inf
         self._round = _Round()
         self._before: _Before | None = None
-        self._probe_in = self._probe_every = 4
+        self._probe_in = self._probe_every = FIRST_ROUNDS_TO_PROBE
         self._used_seconds, self._since, self._looked = 0.0, time.monotonic(), time.monotonic()
 
     def told(self) -> str:
@@ -152,22 +152,28 @@ class Pressure:
 
     def _judge(self, finished: _Round) -> None:
         """Set the limit for the next round, which begins with the requests that are sent from now on."""
-        queue, trip, wait, full = finished.means()
+        queue, trip, wait, full = finished.told()
         self._round = _Round()
         self._hold = max(0, self._hold - 1)
         self._probe_in -= 1
         self._shortest_wait = min(self._shortest_wait, wait)
+        least = max(1.0, 3 * math.log10(self.limit))  # VegasLimit's alpha; its beta is twice that
         if (before := self._before) and self.limit <= JUDGED_AT * before.limit:
             self._before = None
-            hardly_shorter = trip > before.trip * (1 + self.limit / before.limit) / 2
-            if hardly_shorter:  # what looked like a queue is how long the way is now, such as with larger frames
+            if trip > before.trip * (1 + self.limit / before.limit) / 2:
+                # Hardly shorter: what looked like a queue is how long the way is now, such as with larger frames.
                 self._shortest_wait = wait
-            if hardly_shorter or before.restored:
+                self._probe_in = self._probe_every = FIRST_ROUNDS_TO_PROBE
                 self._set(before.limit)
                 return
-        least = max(1.0, 3 * math.log10(self.limit))  # VegasLimit's alpha; its beta is twice that
+            if before.probing:
+                if queue < least:  # shorter, though no queue was to be seen: the way is shorter than it seemed
+                    self._shortest_wait *= JUDGED_AT
+                    self._probe_in = self._probe_every = FIRST_ROUNDS_TO_PROBE
+                self._set(before.limit)
+                return
         if queue > 2 * least:
-            self._before = self._before or _Before(self.limit, trip, restored=False)
+            self._before = self._before or _Before(self.limit, trip, probing=False)
             self._set(self.limit - (queue - least))
         elif queue < least:
             self._before = None
@@ -175,7 +181,7 @@ class Pressure:
                 self._set(self.limit + max(1.0, self.limit / 10))
         elif self._probe_in <= 0 and self.limit >= 2:
             self._probe_in = self._probe_every = min(MOST_ROUNDS_TO_PROBE, 2 * self._probe_every)
-            self._before = _Before(self.limit, trip, restored=True)
+            self._before = _Before(self.limit, trip, probing=True)
             self._set(math.floor(JUDGED_AT * self.limit))
 
     def _set(self, limit: float) -> None:
@@ -205,30 +211,30 @@ class _Before:
 
     limit: float
     trip: float
-    restored: bool
+    probing: bool
 
 
 @dataclass(slots=True)
 class _Round:
-    """The answers to requests that were sent since the limit last changed; sums."""
+    """The answers to requests that were sent since the limit last changed: sums, and the round trip of the latest."""
 
     answers: int = 0
     queue: float = 0.0
-    seconds: float = 0.0
+    trip: float = 0.0
     wait: float = 0.0
     full: int = 0
 
     def add(self, among: float, seconds: float, wait: float, shortest_wait: float, full: bool) -> None:
         self.answers += 1
         self.queue += among * max(0.0, wait - shortest_wait) / seconds
-        self.seconds += seconds
+        self.trip = seconds if self.answers == 1 else 0.8 * self.trip + 0.2 * seconds
         self.wait += wait
         self.full += full
 
-    def means(self) -> tuple[float, float, float, bool]:
-        """Requests that waited in a queue, the round trip, its part that was no computing, and: mostly at the limit?"""
+    def told(self) -> tuple[float, float, float, bool]:
+        """Requests that waited in a queue, the latest round trip, the time that was no computing, mostly at the limit."""
         count = self.answers
-        return self.queue / count, self.seconds / count, self.wait / count, 2 * self.full > count
+        return self.queue / count, self.trip, self.wait / count, 2 * self.full > count
 
 
 def slots_for(limit: int) -> int:

@@ -76,53 +76,37 @@ def test_function_that_refuses_at_once_is_hardly_asked_too_much() -> None:
     assert server.refused < 30
 
 
+def settled(pressure: Pressure, *, workers: int, way: float, computing: float = 0.1) -> float:
+    """Where the limit is after 150 round trips to so many workers, as queueing has it: nothing is slept here."""
+
+    async def main() -> float:
+        for _ in range(150):
+            tickets = []
+            for among in range(1, int(pressure.limit) + 1):
+                await pressure.requests.acquire()
+                tickets.append(Ticket(among, pressure._epoch))
+            for ticket in tickets:
+                seconds = max(way + computing, ticket.among * computing / workers)
+                pressure.answered(ticket, seconds, computing)
+            for _ in tickets:
+                pressure.requests.release()
+        return pressure.limit
+
+    return asyncio.run(main())
+
+
 def test_rising_latency_lowers_the_limit() -> None:
-    """Half of the workers go away in the middle of the run: fewer batches are in flight afterwards."""
-    server = Workers(16, 0.05)
-
-    async def main() -> tuple[float, list[float]]:
-        async with server, FunctionClient([server.url], concurrency=4, most_concurrency=128) as client:
-            after: list[float] = []
-
-            async def one() -> None:
-                async with client.pressure.slots:
-                    await client.send([image(9)], OPTIONS, return_frames=True)
-                    after.append(client.pressure.limit)
-
-            await asyncio.gather(*(one() for _ in range(150)))
-            before = client.pressure.limit
-            server._free = asyncio.Semaphore(2)
-            after.clear()
-            await asyncio.gather(*(one() for _ in range(150)))
-            return before, after
-
-    before, after = asyncio.run(main())
-    assert before > 12 and min(after) < before / 2, (before, after)
+    pressure = Pressure(4, 128)
+    before = settled(pressure, workers=16, way=0.01)
+    assert before >= 16
+    assert settled(pressure, workers=2, way=0.01) < before / 2
 
 
 def test_longer_way_raises_the_limit() -> None:
     """Larger frames take longer to travel: what looks like a queue at first is understood, and no worker idles."""
     pressure = Pressure(4, 128)
-    workers, computing = 8, 0.1
-
-    async def main() -> tuple[float, float]:
-        found = []
-        for way in (0.01, 0.3):
-            for _ in range(150):
-                tickets = []
-                for among in range(1, int(pressure.limit) + 1):
-                    await pressure.requests.acquire()
-                    tickets.append(Ticket(among, pressure._epoch))
-                for ticket in tickets:
-                    queued = max(0.0, ticket.among * computing / workers - way - computing)
-                    pressure.answered(ticket, way + computing + queued, computing)
-                for _ in tickets:
-                    pressure.requests.release()
-            found.append(pressure.limit)
-        return found[0], found[1]
-
-    near, far = asyncio.run(main())
-    assert near >= workers and far >= 0.8 * workers * (0.3 + computing) / computing, (near, far)
+    assert settled(pressure, workers=8, way=0.01) >= 8
+    assert settled(pressure, workers=8, way=0.3) >= 0.8 * 8 * (0.3 + 0.1) / 0.1
 
 
 def test_given_concurrency_stays_and_comes_back_after_refusals() -> None:
