@@ -232,7 +232,7 @@ class _Round:
         self.full += full
 
     def told(self) -> tuple[float, float, float, bool]:
-        """Requests that waited in a queue, the latest round trip, the time that was no computing, mostly at the limit."""
+        """Requests that waited in a queue, the latest round trip, time without computing, mostly at the limit."""
         count = self.answers
         return self.queue / count, self.trip, self.wait / count, 2 * self.full > count
 
