@@ -81,14 +81,13 @@ def settled(pressure: Pressure, *, workers: int, way: float, computing: float = 
 
     async def main() -> float:
         for _ in range(150):
-            tickets = []
-            for among in range(1, int(pressure.limit) + 1):
+            under_way = int(pressure.limit)
+            for _ in range(under_way):
                 await pressure.requests.acquire()
-                tickets.append(Ticket(among, pressure._epoch))
-            for ticket in tickets:
-                seconds = max(way + computing, ticket.among * computing / workers)
-                pressure.answered(ticket, seconds, computing)
-            for _ in tickets:
+            seconds, epoch = max(way + computing, under_way * computing / workers), pressure._epoch
+            for _ in range(under_way):
+                pressure.answered(Ticket(under_way, epoch), seconds, computing)
+            for _ in range(under_way):
                 pressure.requests.release()
         return pressure.limit
 
