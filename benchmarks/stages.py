@@ -12,7 +12,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from function import wire
-from function.detect import COARSE_SIZE, Frame, fit
+from function.detect import COARSE_SIZE, LARGE_FRAME, Frame, fit, small_copy
 from function.main import Service, _cover, _listed
 from function.retinaface_torch import RetinaFaceTorch, _faces
 
@@ -45,8 +45,11 @@ def _round(service: Service, body: bytes, batch: int) -> dict[str, float]:
         found = _by_parts(detector, frames, threshold, timed)
     else:
         found = timed("network", lambda: detector.detect(frames, threshold=threshold))
-    if max(frames[0].shape[:2]) >= 2 * COARSE_SIZE:
-        timed("2nd look", lambda: detector.detect([fit(frame, COARSE_SIZE) for frame in frames], threshold=threshold))
+    if max(frames[0].shape[:2]) >= LARGE_FRAME:
+        timed(
+            "2nd look",
+            lambda: detector.detect([small_copy(frame, COARSE_SIZE) for frame in frames], threshold=threshold),
+        )
     faces = [_listed(one) for one in found]
     for frame, its in zip(frames, faces, strict=True):
         timed("redact", lambda frame=frame, its=its: _cover(frame, its, request))

@@ -23,7 +23,9 @@ CPU_BUILD = {
             {"kind": "ENV", "value": "PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 FACEBLUR_CACHE=/opt/faceblur"},
             {
                 "kind": "RUN",
-                "value": "python -m pip install numpy==2.4.6 onnxruntime==1.31.1 opencv-python-headless==5.0.0.93 "
+                "value": "python -m pip install numpy==2.4.6 opencv-python-headless==5.0.0.93 "
+                "\"onnxruntime-openvino==1.24.1 ; platform_machine == 'x86_64'\" "
+                "\"onnxruntime==1.31.1 ; platform_machine != 'x86_64'\" "
                 "pillow==13.0.0 pydantic==2.14.3 && useradd --uid 1000 --create-home faceblur",
             },
         ],

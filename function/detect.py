@@ -24,8 +24,10 @@ ANCHORS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))
 CENTRE_VARIANCE, SIZE_VARIANCE = 0.1, 0.2
 NMS_IOU = 0.4
 # A face far larger than the largest anchor is found in parts or not at all: above about 700 px the boxes of
-# `astronaut` shrink. A second look at a small copy, whose longer side is COARSE_SIZE, finds those over LARGE_FACE px.
-COARSE_SIZE = 480
+# `astronaut` shrink. In frames of LARGE_FRAME px and more a second look at a small copy, whose longer side is
+# COARSE_SIZE, finds those over LARGE_FACE px: as many as with 480 px, for half the time.
+LARGE_FRAME = 960
+COARSE_SIZE = 320
 LARGE_FACE = 300
 
 
@@ -101,6 +103,14 @@ def fit(frame: Frame, long_side: int, interpolation: int = cv2.INTER_AREA) -> Fr
     return cv2.resize(frame, size_wh, interpolation=interpolation)  # type: ignore[return-value]
 
 
+def small_copy(frame: Frame, long_side: int) -> Frame:
+    """The same for a small part of the size, in a fraction of the time: halved, which is fast, until little is left."""
+    while max(frame.shape[:2]) >= 2 * long_side and min(frame.shape[:2]) > 1:
+        half_wh = (frame.shape[1] // 2, frame.shape[0] // 2)
+        frame = cv2.resize(frame, half_wh, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    return fit(frame, long_side, cv2.INTER_LINEAR)
+
+
 def group_by_size(images: Sequence[Frame]) -> dict[tuple[int, int], list[int]]:
     """The indices of the images of each size (width, height)."""
     groups: dict[tuple[int, int], list[int]] = defaultdict(list)
@@ -146,8 +156,8 @@ def non_maximum_suppression(faces: Faces, size_wh: tuple[int, int], priority: Fl
 def detect_all_sizes(detector: Detector, frames: Sequence[Frame], *, threshold: float) -> list[Faces]:
     """Detect in each frame, and once more in a small copy of the large ones for faces that fill the picture."""
     found = detector.detect(frames, threshold=threshold)
-    large = [index for index, frame in enumerate(frames) if max(frame.shape[:2]) >= 2 * COARSE_SIZE]
-    copies = [fit(frames[index], COARSE_SIZE) for index in large]
+    large = [index for index, frame in enumerate(frames) if max(frame.shape[:2]) >= LARGE_FRAME]
+    copies = [small_copy(frames[index], COARSE_SIZE) for index in large]
     for index, copy, coarse in zip(large, copies, detector.detect(copies, threshold=threshold), strict=True):
         height, width = frames[index].shape[:2]
         scale = np.array([width / copy.shape[1], height / copy.shape[0]], np.float32)
