@@ -17,7 +17,18 @@ from driver.commands import Talk
 from driver.config import find_function_yaml, read_config
 from driver.connect import Endpoint
 from driver.evaluation import command as evaluation
-from driver.options import FILES, FUNCTION, KEEP_LOCATION, LOCAL, LOGGING, LOOK_AROUND, PADDING, REDACTION, THRESHOLD
+from driver.options import (
+    FILES,
+    FUNCTION,
+    KEEP_LOCATION,
+    LOCAL,
+    LOGGING,
+    LOOK_AROUND,
+    PADDING,
+    REDACTION,
+    THRESHOLD,
+    TOLERATE_DAMAGE,
+)
 from driver.pipeline import Plan
 from driver.render import Change
 from function import wire
@@ -76,6 +87,7 @@ def main() -> None:
     help="Speed of the encoder against the size of the file.",
 )
 @KEEP_LOCATION
+@TOLERATE_DAMAGE
 @FUNCTION
 @LOGGING
 def run(
@@ -91,6 +103,7 @@ def run(
     crf: int | None,
     preset: str,
     keep_location: bool,
+    tolerate_damage: bool,
     **shared: Any,
 ) -> None:
     """Redact videos: files, and every video in directories and below.
@@ -99,7 +112,7 @@ def run(
     there already is skipped, so that an interrupted run goes on where it was.
     """
     encoding = Encoding(encoder, crf, preset, keep_location)
-    plan = Plan(_options(shared), encoding, returned == "frames", batch_size, look_around, sidecar)
+    plan = Plan(_options(shared), encoding, returned == "frames", batch_size, look_around, sidecar, tolerate_damage)
     talk, endpoint = _talk(shared), _endpoint(shared)
     sys.exit(
         commands.execute(
@@ -156,6 +169,7 @@ def image(inputs: tuple[Path, ...], outdir: Path, overwrite: bool, **shared: Any
 @click.option("--crf", type=click.IntRange(0, 63), metavar="N", help="Another quality.  [default: the sidecar's]")
 @click.option("--preset", type=click.Choice(PRESETS), help="Another preset.  [default: the sidecar's]")
 @KEEP_LOCATION
+@TOLERATE_DAMAGE
 @LOGGING
 def render(
     video: Path,
@@ -168,13 +182,14 @@ def render(
     crf: int | None,
     preset: str | None,
     keep_location: bool,
+    tolerate_damage: bool,
     **shared: Any,
 ) -> None:
     """Write VIDEO, a source, again from its SIDECAR, which may have been edited. No function is needed.
 
     Without an edit the result equals that of the run. A sidecar of another video is refused.
     """
-    change, talk = Change(style, padding, encoder, crf, preset, keep_location), _talk(shared)
+    change, talk = Change(style, padding, encoder, crf, preset, keep_location, tolerate_damage), _talk(shared)
     sys.exit(
         commands.execute(
             lambda console: commands.render_video(console, talk, video, sidecar, out, change, overwrite=overwrite),

@@ -177,7 +177,7 @@ async def _rendered(video: Path, sidecar: Path, target: Path, change: Change, di
         raise
     except DriverError as error:
         return failed(video, str(error))
-    return Outcome(video, "done", "; ".join(f"left out: {one}" for one in result.left_out), result)
+    return Outcome(video, "done", result.notes(), result)
 
 
 async def _in_thread(

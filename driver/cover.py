@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from driver.planes import check_redacted, quarter_turns, redact_frame, stored_bo
 from driver.scenes import thumbnail
 from driver.sidecar import FrameLine, SidecarFace
 from driver.tracks import Box, Found, Moment
-from driver.video import VideoFrame, in_format
+from driver.video import Picture, VideoFrame, in_format
 from function import wire
 from function.redact import Region, regions
 
@@ -31,12 +31,16 @@ class Prepared:
 
 @dataclass(slots=True)
 class Searched:
-    """A frame in the encoder's pixel format whose sure faces are covered; where its faces are, as a viewer sees it."""
+    """A picture in the encoder's format whose sure faces are covered; where its faces are, as a viewer sees it."""
 
-    frame: VideoFrame
+    picture: Picture
     turns: int
     found: list[Found]
     thumbnail: NDArray[np.int16]
+
+    @property
+    def frame(self) -> VideoFrame:
+        return self.picture.frame
 
     @property
     def seconds(self) -> float:
@@ -50,7 +54,7 @@ def prepare(frame: VideoFrame) -> Prepared:
 
 
 def cover(
-    frame: VideoFrame,
+    picture: Picture,
     prepared: Prepared,
     faces: list[wire.Face],
     image: bytes | None,
@@ -59,15 +63,16 @@ def cover(
     pix_fmt: str,
     source: Path,
 ) -> Searched:
-    """The frame in `pix_fmt` with its sure faces covered, on its own planes. It keeps its timestamp.
+    """The picture in `pix_fmt` with its sure faces covered, on its own planes. It keeps its timestamp.
 
     `image` is what the function made of it, where it was asked for that. It is held against the frame and goes no
     further: so the result is the same to the bit whatever the function sends back, and `render` can repeat it. Raises
     InvalidReply when it cannot be used or shows a face that was not redacted.
     """
-    native = encodable(frame, pix_fmt)
+    native = in_format(picture.frame, pix_fmt)
     found = [Found(face.box, face.score) for face in faces]
-    searched = Searched(native, quarter_turns(frame), found, prepared.thumbnail)
+    turns = quarter_turns(picture.frame)
+    searched = Searched(replace(picture, frame=native), turns, found, prepared.thumbnail)
     covered = _regions(searched, [one.box for one in found if one.score >= options.threshold], options.padding)
     if image is not None and covered:
         try:
@@ -77,11 +82,6 @@ def cover(
         check_redacted(native, np.rot90(redacted, -searched.turns), covered, options.style)
     redact_frame(native, covered, options.style)
     return searched
-
-
-def encodable(frame: VideoFrame, pix_fmt: str) -> VideoFrame:
-    """A frame in the encoder's pixel format."""
-    return in_format(frame, pix_fmt)
 
 
 def fill(searched: Searched, boxes: list[Box], options: wire.Options) -> None:
@@ -102,7 +102,9 @@ def tell(moment: Moment[Searched], number: int, threshold: float) -> FrameLine:
     for track in sorted(moment.missed):
         box = moment.covers[track]
         faces.append(SidecarFace(box=box, score=scores.get(box), track=track, state="covered"))
-    return FrameLine(frame=number, pts=moment.item.frame.pts, faces=faces)
+    picture = moment.item.picture
+    assert picture.frame.pts is not None
+    return FrameLine(frame=number, pts=picture.frame.pts, faces=faces, stream=picture.stream, damage=picture.damage)
 
 
 def stored_regions(frame: VideoFrame, turns: int, boxes: Iterable[Box], padding: float) -> list[Region]:

@@ -60,6 +60,8 @@ REDACTION = _stacked(
 )
 KEEP_LOCATION = click.option(
     "--keep-location", is_flag=True, help="Keep the tags that tell where a video was filmed and with which device.")
+TOLERATE_DAMAGE = click.option(
+    "--tolerate-damage", is_flag=True, help="Write what can be read of a damaged video, and tell what cannot.")
 LOCAL = _stacked(
     click.option("--workers", type=click.IntRange(1), metavar="N",
                  help="Workers of the function on this machine.  [default: function.yaml's numWorkers]"),

@@ -18,6 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from driver.client import FunctionClient
 from driver.cover import Searched, cover, fill, prepare, tell
 from driver.errors import VideoError
@@ -26,7 +29,7 @@ from driver.planes import quarter_turns
 from driver.scenes import is_cut
 from driver.sidecar import FunctionUsed, Header, SettingsUsed, SidecarWriter, identify, sidecar_path
 from driver.tracks import Moment, Tracker
-from driver.video import Encoding, Packet, VideoFrame, VideoReader, VideoWriter
+from driver.video import Encoding, Packet, Picture, VideoFrame, VideoReader, VideoWriter
 from function import wire
 
 # A batch ends early at this many bytes of decoded frames: 10 frames of 1080p, 2 of 4K.
@@ -35,8 +38,10 @@ BATCH_BYTES = 32 << 20
 WINDOW_BYTES = 256 << 20
 # Faces from this score on, below the threshold, continue a track that a sure one started.
 LOW_THRESHOLD = 0.1
+# How far apart the video streams of a file may lie at one place of it: a sparse one's window waits no longer.
+INTERLEAVED_SECONDS = 1.0
 Opened = TypeVar("Opened", VideoReader, VideoWriter)
-Item: TypeAlias = "VideoFrame | Packet[Any]"
+Item: TypeAlias = "Picture | Packet[Any]"
 
 
 class Listener(Protocol):
@@ -59,6 +64,7 @@ class Plan:
     batch_size: int = 16
     look_around: float = 0.4
     sidecar: bool = True
+    tolerate_damage: bool = False
 
     def settings(self) -> SettingsUsed:
         """What the sidecar tells of them."""
@@ -91,7 +97,13 @@ class Result:
     model: str = ""
     device: str = ""
     left_out: list[str] = field(default_factory=list)
+    damage: list[str] = field(default_factory=list)
     stage_seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    def notes(self) -> str:
+        """What was left out or could not be read, in one line."""
+        left_out = [f"left out: {one}" for one in self.left_out]
+        return "; ".join([*left_out, *(f"damage: {one}" for one in self.damage)])
 
 
 @dataclass(slots=True)
@@ -99,18 +111,31 @@ class _Batch:
     """Frames and the packets between them, in the source's order."""
 
     items: list[Item] = field(default_factory=list)
-    frames: list[VideoFrame] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class _Answered:
-    """A batch that the function has answered for; in `items` None stands where a frame was.
+    """A batch that the function has answered for; in `items` None stands where a frame of the main stream was.
 
     The frames themselves are only in `frames`: what is written comes out of the look-ahead window, or not at all.
     """
 
     items: list[Packet[Any] | None]
     frames: list[Searched]
+
+
+@dataclass(slots=True)
+class _Window:
+    """The look-ahead window of one video stream, and where it has come to."""
+
+    tracker: Tracker[Searched]
+    seconds: float = 0.0
+    before: NDArray[np.int16] | None = None
+
+    def push(self, one: Searched) -> Iterator[Moment[Searched]]:
+        cut, self.before, self.seconds = is_cut(self.before, one.thumbnail), one.thumbnail, one.seconds
+        return self.tracker.push(one, one.seconds, one.found, cut=cut)
 
 
 @dataclass(slots=True)
@@ -125,8 +150,8 @@ class _Output:
             self.writer.write(item)
             return
         if self.sidecar is not None:
-            self.sidecar.write(tell(item, self.writer.frames, threshold))
-        self.writer.write(item.item.frame)
+            self.sidecar.write(tell(item, self.writer.frames[item.item.picture.stream], threshold))
+        self.writer.write(item.item.picture)
 
     def finish(self) -> None:
         # A sidecar without its video is written again by the next run; the other way round it would stay missing.
@@ -178,29 +203,37 @@ class VideoJob:
 
     async def _stream(self, read_thread: Executor, write_thread: Executor) -> None:
         loop = asyncio.get_running_loop()
-        reader = await _opened(loop.run_in_executor(read_thread, VideoReader, self.result.source))
+        opening = partial(VideoReader, self.result.source, tolerate=self._plan.tolerate_damage)
+        reader = await _opened(loop.run_in_executor(read_thread, opening))
         try:
-            self.result.left_out += reader.left_out
             batches = self._batches(reader)
             first = await self._read(batches, read_thread)
-            if first is None or not first.frames:
+            if first is None or not first.pictures:
                 raise VideoError(f"{self.result.source}: its video stream holds no frame")
+            covers = await self._covers(reader, read_thread)
+            self.result.left_out += reader.left_out
+            pictures = [cover.picture for cover in covers]
             writer = await _opened(
-                loop.run_in_executor(write_thread, VideoWriter, self.result.target, reader, self._plan.encoding)
+                loop.run_in_executor(
+                    write_thread, VideoWriter, self.result.target, reader, self._plan.encoding, pictures
+                )
             )
             sidecar = None
             try:
                 self.result.left_out += writer.left_out
                 if self._plan.sidecar:
-                    header = self._header(reader, first.frames[0])
+                    header = self._header(reader, first.pictures)
                     sidecar = SidecarWriter(sidecar_path(self.result.target), header)
-                output = _Output(writer, sidecar)
+                    for one in covers:
+                        sidecar.write(tell(Moment(one, 0.0, 0), 0, self._plan.options.threshold))
+                output, main = _Output(writer, sidecar), reader.stream.index
                 pending: asyncio.Queue[asyncio.Task[_Answered] | None] = asyncio.Queue()
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(self._produce(group, first, batches, read_thread, writer.pix_fmt, pending))
-                    group.create_task(self._consume(output, write_thread, pending))
-                if writer.frames != self.result.frames:
-                    raise VideoError(f"{self.result.source}: {writer.frames} of {self.result.frames} frames written")
+                    group.create_task(self._produce(group, first, batches, read_thread, writer.pix_fmts, main, pending))
+                    group.create_task(self._consume(output, write_thread, main, pending))
+                if (written := sum(writer.frames.values())) != self.result.frames:
+                    raise VideoError(f"{self.result.source}: {written} of {self.result.frames} frames written")
+                self.result.damage = reader.damage
                 await loop.run_in_executor(write_thread, self._timed, "write", output.finish)
             finally:
                 self._stop.set()
@@ -211,7 +244,8 @@ class VideoJob:
             self._stop.set()
             await asyncio.shield(loop.run_in_executor(read_thread, reader.close))
 
-    def _header(self, reader: VideoReader, first: VideoFrame) -> Header:
+    def _header(self, reader: VideoReader, pictures: list[Picture]) -> Header:
+        first = next((one for one in pictures if one.stream == reader.stream.index), pictures[0]).frame
         turned = quarter_turns(first) % 2
         return Header(
             video=identify(reader.path, reader.duration),
@@ -234,13 +268,13 @@ class VideoJob:
             if self._stop.is_set():
                 return
             batch.items.append(item)
-            if isinstance(item, VideoFrame):
-                batch.frames.append(item)
-                size += sum(plane.buffer_size for plane in item.planes)
+            if isinstance(item, Picture):
+                batch.pictures.append(item)
+                size += sum(plane.buffer_size for plane in item.frame.planes)
             else:
                 size += item.size
-            begun = begun or bool(batch.frames)  # the writer waits for a frame, however much sound goes before it
-            if len(batch.frames) >= self._plan.batch_size or (size >= BATCH_BYTES and begun):
+            begun = begun or bool(batch.pictures)  # the writer waits for a frame, however much sound goes before it
+            if len(batch.pictures) >= self._plan.batch_size or (size >= BATCH_BYTES and begun):
                 yield batch
                 batch, size = _Batch(), 0
         if batch.items:
@@ -252,36 +286,39 @@ class VideoJob:
         batch: _Batch | None,
         batches: Iterator[_Batch],
         read_thread: Executor,
-        pix_fmt: str,
+        pix_fmts: dict[int, str],
+        main: int,
         pending: asyncio.Queue[asyncio.Task[_Answered] | None],
     ) -> None:
         while batch is not None:
-            self.result.frames += len(batch.frames)
-            pending.put_nowait(group.create_task(self._redact(batch, pix_fmt)))
+            self.result.frames += len(batch.pictures)
+            pending.put_nowait(group.create_task(self._redact(batch, pix_fmts, main)))
             batch = await self._read(batches, read_thread)
         pending.put_nowait(None)
 
     async def _consume(
-        self, output: _Output, write_thread: Executor, pending: asyncio.Queue[asyncio.Task[_Answered] | None]
+        self, output: _Output, write_thread: Executor, main: int, pending: asyncio.Queue[asyncio.Task[_Answered] | None]
     ) -> None:
-        """Take batches in order through the look-ahead window to the writer."""
+        """Take batches in order through the look-ahead windows, one a video stream, to the writer."""
         loop = asyncio.get_running_loop()
-        tracker: Tracker[Searched] | None = None
+        windows: dict[int, _Window] = {}
         waiting: deque[Packet[Any] | None] = deque()
-        before = None
         while (task := await pending.get()) is not None:
             batch = await task
+            # Packets follow the main stream's frames. The muxer puts the other streams' frames among them.
             waiting.extend(batch.items)
             ready: list[Moment[Searched]] = []
             for one in batch.frames:
-                tracker = tracker or self._tracker(one.frame)
-                cut, before = is_cut(before, one.thumbnail), one.thumbnail
-                ready += tracker.push(one, one.seconds, one.found, cut=cut)
-            await self._write_ready(output, write_thread, waiting, ready)
+                window = windows.setdefault(one.picture.stream, _Window(self._tracker(one.frame)))
+                ready += window.push(one)
+            if main in windows:
+                for window in windows.values():
+                    ready += window.tracker.complete(windows[main].seconds - INTERLEAVED_SECONDS)
+            await self._write_ready(output, write_thread, main, waiting, ready)
             self._held -= 1
             self._slots.release()
-        if tracker is not None:
-            await self._write_ready(output, write_thread, waiting, list(tracker.flush()))
+        for window in windows.values():
+            await self._write_ready(output, write_thread, main, waiting, list(window.tracker.flush()))
         rest = [packet for packet in waiting if packet is not None]
         if len(rest) != len(waiting):
             raise VideoError(f"{self.result.source}: a frame was lost on its way: a defect of faceblur")
@@ -299,6 +336,7 @@ class VideoJob:
         self,
         output: _Output,
         write_thread: Executor,
+        main: int,
         waiting: deque[Packet[Any] | None],
         ready: list[Moment[Searched]],
     ) -> None:
@@ -315,7 +353,7 @@ class VideoJob:
         self.result.filled += sum(len(moment.missed) for moment in gaps)
         items: list[Packet[Any] | Moment[Searched]] = []
         for moment in ready:
-            while (packet := waiting.popleft()) is not None:
+            while moment.item.picture.stream == main and (packet := waiting.popleft()) is not None:
                 items.append(packet)
             items.append(moment)
         await loop.run_in_executor(write_thread, self._timed, "write", self._write, output, items)
@@ -326,13 +364,28 @@ class VideoJob:
                 return
             output.write(item, self._plan.options.threshold)
 
-    async def _redact(self, batch: _Batch, pix_fmt: str) -> _Answered:
+    async def _covers(self, reader: VideoReader, read_thread: Executor) -> list[Searched]:
+        """The video's still pictures with their faces covered: they are written before anything else."""
+        pictures = await asyncio.get_running_loop().run_in_executor(read_thread, reader.cover_pictures)
+        covers: list[Searched] = []
+        for start in range(0, len(pictures), self._plan.batch_size):
+            some = pictures[start : start + self._plan.batch_size]
+            covers += await self._search(some, {picture.stream: picture.frame.format.name for picture in some})
+        return covers
+
+    async def _redact(self, batch: _Batch, pix_fmts: dict[int, str], main: int) -> _Answered:
         """Have the batch's faces found and covered: when this returns, the sure ones are."""
-        if not batch.frames:
-            return _Answered(_without_frames(batch), [])
+        items = [None if isinstance(item, Picture) else item for item in batch.items if _is_of(main, item)]
+        faces = self.result.faces
+        searched = await self._search(batch.pictures, pix_fmts) if batch.pictures else []
+        self._listener.advanced(self.result.source, len(searched), self.result.faces - faces)
+        return _Answered(items, searched)
+
+    async def _search(self, pictures: list[Picture], pix_fmts: dict[int, str]) -> list[Searched]:
+        """Pictures, at most a batch of them, with their sure faces covered."""
         loop = asyncio.get_running_loop()
         prepared = await asyncio.gather(
-            *(loop.run_in_executor(self._codecs, self._timed, "JPEG", prepare, frame) for frame in batch.frames)
+            *(loop.run_in_executor(self._codecs, self._timed, "JPEG", prepare, one.frame) for one in pictures)
         )
         options = self._plan.options
         if self._plan.look_around:
@@ -340,18 +393,15 @@ class VideoJob:
         images = [one.image for one in prepared]
         answer = await self._client.send(images, options, return_frames=self._plan.return_frames)
         self._count(answer)
-        cover_one = partial(cover, options=options, pix_fmt=pix_fmt, source=self.result.source)
         redacted: Sequence[bytes | None] = [None] * len(images) if answer.frames is None else answer.frames
-        searched = await asyncio.gather(
-            *(
-                loop.run_in_executor(self._codecs, self._timed, "cover", cover_one, *one)
-                for one in zip(batch.frames, prepared, answer.faces, redacted, strict=True)
-            )
+        covers = [
+            partial(cover, *one, options=options, pix_fmt=pix_fmts[one[0].stream], source=self.result.source)
+            for one in zip(pictures, prepared, answer.faces, redacted, strict=True)
+        ]
+        self.result.faces += sum(face.score >= options.threshold for faces in answer.faces for face in faces)
+        return list(
+            await asyncio.gather(*(loop.run_in_executor(self._codecs, self._timed, "cover", one) for one in covers))
         )
-        faces = sum(face.score >= options.threshold for faces in answer.faces for face in faces)
-        self.result.faces += faces
-        self._listener.advanced(self.result.source, len(batch.frames), faces)
-        return _Answered(_without_frames(batch), list(searched))
 
     def _count(self, answer: Answer) -> None:
         self.result.model, self.result.device = answer.model, answer.device
@@ -377,8 +427,9 @@ async def _opened(opening: asyncio.Future[Opened]) -> Opened:
         raise
 
 
-def _without_frames(batch: _Batch) -> list[Packet[Any] | None]:
-    return [None if isinstance(item, VideoFrame) else item for item in batch.items]
+def _is_of(main: int, item: Item) -> bool:
+    """Whether an item is a packet or of the main video stream."""
+    return not isinstance(item, Picture) or item.stream == main
 
 
 def first_failure(group: BaseExceptionGroup[BaseException]) -> BaseException:

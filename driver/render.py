@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict, deque
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from driver.codecs import DEFAULT_PRESET
-from driver.cover import encodable, stored_regions
+from driver.cover import stored_regions
 from driver.errors import SidecarError, UsageError
 from driver.formats import MUXERS
 from driver.pipeline import Result
 from driver.planes import quarter_turns, redact_frame
-from driver.sidecar import FrameLine, Header, SidecarReader, SidecarWriter, identify, sidecar_path
-from driver.video import Encoding, Packet, VideoFrame, VideoReader, VideoWriter
+from driver.sidecar import FrameLine, Header, SettingsUsed, SidecarReader, SidecarWriter, identify, sidecar_path
+from driver.video import Encoding, Packet, Picture, VideoReader, VideoWriter, in_format
 
 REPORT_EVERY = 16  # frames
 
@@ -32,6 +32,7 @@ class Change:
     crf: int | None = None
     preset: str | None = None
     keep_location: bool = False
+    tolerate_damage: bool = False
 
     def of(self, header: Header) -> Header:
         """The header of the new output's sidecar."""
@@ -67,7 +68,7 @@ def render(
     result, start = Result(video, target), time.perf_counter()
     with ExitStack() as stack:
         told = stack.enter_context(SidecarReader(sidecar))
-        reader = stack.enter_context(VideoReader(video))
+        reader = stack.enter_context(VideoReader(video, tolerate=change.tolerate_damage))
         if not identify(video, reader.duration).is_of(told.header.video):
             raise SidecarError(f"{sidecar}: belongs to another video ({told.header.video.name}) than {video}")
         header = change.of(told.header).model_copy(update={"output": target.name})
@@ -75,41 +76,35 @@ def render(
         encoding = Encoding(
             settings.encoder, settings.crf, settings.preset or DEFAULT_PRESET, keep_location=change.keep_location
         )
-        lines, writer, copy = iter(told), None, None
-        early: list[Packet[Any]] = []
+        lines = _Lines(told)
+        covers = reader.cover_pictures()
+        for cover in covers:
+            _redact(cover, lines.of(cover, 0), settings, cover.frame.format.name)
+        writer = stack.enter_context(VideoWriter(target, reader, encoding, covers))
+        copy = SidecarWriter(sidecar_path(target), header)
+        stack.callback(copy.abort)
+        for cover in covers:
+            copy.write(lines.taken[cover.stream])
         for item in reader:
             if stop.is_set():
                 return result
-            if not isinstance(item, VideoFrame):
-                if writer is None:
-                    early.append(item)
-                else:
-                    writer.write(item)
+            if isinstance(item, Packet):
+                writer.write(item)
                 continue
-            if writer is None:
-                writer = stack.enter_context(VideoWriter(target, reader, encoding))
-                copy = SidecarWriter(sidecar_path(target), header)
-                stack.callback(copy.abort)
-                for packet in early:
-                    writer.write(packet)
-            assert copy is not None
-            line = _line_of(item, lines, result.frames, sidecar)
-            frame = encodable(item, writer.pix_fmt)
-            boxes = [face.box for face in line.faces]
-            redact_frame(frame, stored_regions(frame, quarter_turns(item), boxes, settings.padding), settings.style)
+            line = lines.of(item, writer.frames[item.stream])
+            _redact(item, line, settings, writer.pix_fmts[item.stream])
             copy.write(line)
-            writer.write(frame)
+            writer.write(item)
             result.frames += 1
             result.faces += sum(face.state == "detected" for face in line.faces)
             result.filled += sum(face.state == "covered" for face in line.faces)
             if result.frames % REPORT_EVERY == 0:
                 advanced(REPORT_EVERY, len(line.faces))
-        if next(lines, None) is not None:
+        if lines.left():
             raise SidecarError(f"{sidecar}: tells of more frames than the {result.frames} of {video}")
-        assert writer is not None and copy is not None  # the reader raises when it holds no frame
         copy.finish()
         writer.finish()
-        result.left_out = [*reader.left_out, *writer.left_out]
+        result.left_out, result.damage = [*reader.left_out, *writer.left_out], reader.damage
     result.model, result.device = header.function.model, "no function: from the sidecar"
     result.seconds = time.perf_counter() - start
     return result
@@ -120,10 +115,35 @@ def _own_name(video: Path) -> str:
         return reader.output_name()
 
 
-def _line_of(frame: VideoFrame, lines: Iterator[FrameLine], number: int, sidecar: Path) -> FrameLine:
-    line = next(lines, None)
-    if line is None:
-        raise SidecarError(f"{sidecar}: tells of {number} frames, the video has more: they would stay clear")
-    if line.pts != frame.pts:
-        raise SidecarError(f"{sidecar}: frame {number} is at {line.pts}, in the video at {frame.pts}")
-    return line
+def _redact(picture: Picture, line: FrameLine, settings: SettingsUsed, pix_fmt: str) -> None:
+    """Cover a picture's faces, in the format that it is written in."""
+    turns = quarter_turns(picture.frame)
+    picture.frame = in_format(picture.frame, pix_fmt)
+    boxes = [face.box for face in line.faces]
+    redact_frame(picture.frame, stored_regions(picture.frame, turns, boxes, settings.padding), settings.style)
+
+
+class _Lines:
+    """A sidecar's lines by stream: those of several video streams stand in no order among each other."""
+
+    def __init__(self, sidecar: SidecarReader) -> None:
+        self._path, self._lines = sidecar.path, iter(sidecar)
+        self._early: dict[int, deque[FrameLine]] = defaultdict(deque)
+        self.taken: dict[int, FrameLine] = {}
+
+    def of(self, picture: Picture, number: int) -> FrameLine:
+        """The line of a picture. Raises SidecarError when there is none, or one of another time."""
+        early = self._early[picture.stream]
+        while not early:
+            line = next(self._lines, None)
+            if line is None:
+                raise SidecarError(f"{self._path}: tells of {number} frames, the video has more: they would stay clear")
+            self._early[line.stream].append(line)
+        line = self.taken[picture.stream] = early.popleft()
+        if line.pts != picture.frame.pts:
+            raise SidecarError(f"{self._path}: frame {number} is at {line.pts}, in the video at {picture.frame.pts}")
+        return line
+
+    def left(self) -> bool:
+        """Whether there are lines that no picture asked for."""
+        return next(self._lines, None) is not None or any(self._early.values())

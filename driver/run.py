@@ -105,8 +105,7 @@ class Run:
         display.started(source, video.frames)
         try:
             result = await job.run()
-            left_out = "; ".join(f"left out: {one}" for one in result.left_out)
-            self.outcomes[source] = Outcome(source, "done", left_out, result)
+            self.outcomes[source] = Outcome(source, "done", result.notes(), result)
         except DriverError as error:
             self.outcomes[source] = failed(source, str(error))
         except Exception as error:

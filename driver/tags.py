@@ -13,6 +13,8 @@ PRIVATE = re.compile(
     r"com\.android\.(version|manufacturer|model|capture)|xmp|exif|makernote|samsung|gopro|dji",
     re.IGNORECASE,
 )
+# Data streams that tell no place: cues, programme guides, menus of DVDs. Others may be of a drone's GPS.
+HARMLESS_DATA = frozenset({"scte_35", "epg", "dvd_nav_packet"})
 # What is true of the source's file or its coded video only: the muxer and the encoder write their own.
 OF_THE_FILE = re.compile(r"(major_brand|minor_version|compatible_brands|encoder|software)", re.IGNORECASE)
 OF_THE_VIDEO = re.compile(r"(duration|encoder|bps|number_of_\w+|_statistics_\w+)(-\w+)?", re.IGNORECASE)

@@ -120,14 +120,15 @@ class Tracker(Generic[T]):
             self._tracks.append(track)
             moment.covers[track.number] = one.box
             self._look_back(track, moment)
-        return self._complete(seconds)
+        return self.complete(seconds)
 
     def flush(self) -> Iterator[Moment[T]]:
         """Give the frames that are still in the window."""
         while self._window:
             yield self._window.popleft()
 
-    def _complete(self, seconds: float) -> Iterator[Moment[T]]:
+    def complete(self, seconds: float) -> Iterator[Moment[T]]:
+        """Give the frames whose window is complete now that no frame before `seconds` will come."""
         while self._window and (
             seconds - self._window[0].seconds >= self._look_around or len(self._window) > self._most_frames
         ):

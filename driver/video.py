@@ -11,12 +11,12 @@ import math
 import os
 import struct
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import av
 import av.error
@@ -30,7 +30,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
-from driver import codecs, tags
+from driver import codecs, tags, whole
 from driver.codecs import Encoding, Hdr
 from driver.errors import UsageError, VideoError
 from driver.files import fsync_folder, temporary_path
@@ -42,12 +42,14 @@ NOT_VIDEO = frozenset({"image2", "tty", "concat", "hls", "dash", "sdp", "rtsp", 
 CUT_SHORT_SECONDS = 1.0
 # A second look at a file, for its videos' first frames, ends here whatever is found.
 LOOK_PACKETS = 5000
+MOST_FAILURES = 100  # places in a row that cannot be read: the rest is given up
+MOST_NOTES = 20  # damaged places that are told one by one
 MOST_TIMESCALE = 100_000_000
 # Encoders that take odd sides without subsampled chroma only.
 EVEN_ONLY = frozenset({"libx264", "libx265", "libsvtav1", "libaom-av1"})
 BOTTOM_FIRST = (3, 5)  # AV_FIELD_BB and AV_FIELD_BT
 os.environ.setdefault("SVT_LOG", "1")  # else SVT-AV1 writes its settings to stderr; 1: errors only
-__all__ = ["ColorRange", "Encoding", "Packet", "VideoFrame", "VideoReader", "VideoWriter", "from_bgr"]
+__all__ = ["ColorRange", "Encoding", "Packet", "Picture", "VideoFrame", "VideoReader", "VideoWriter", "from_bgr"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +63,27 @@ class Look:
     hdr: Hdr | None = None
 
 
-class VideoReader:
-    """Iterates a video: decoded frames of its main video stream, and packets of the streams to copy, as they come.
+@dataclass(slots=True)
+class Picture:
+    """A decoded frame: the source's video stream that it is of, and what could not be read just before it."""
 
-    A context manager. Raises VideoError, which names the file, on opening and while iterating.
+    stream: int
+    frame: VideoFrame
+    damage: str | None = None
+
+
+class VideoReader:
+    """Iterates a video: the frames of its video streams, and the packets of the streams to copy, as they come.
+
+    `stream` is the main video stream, `videos` are all by their index; `covers` are those that are one still picture.
+    With `tolerate` what is damaged is passed over and told in `damage`. A context manager. Raises VideoError, which
+    names the file, on opening and while iterating.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, tolerate: bool = False) -> None:
         self.path = path
+        self.damage: list[str] = []
+        self._tolerate, self._unseen, self._end, self._noted = tolerate, "", 0.0, 0
         try:
             if path.stat().st_size == 0:
                 raise VideoError(f"{path}: the file is empty")
@@ -76,33 +91,62 @@ class VideoReader:
         except (av.error.FFmpegError, OSError) as error:
             raise VideoError(f"{path}: not a video that can be read: {_reason(error)}") from error
         try:
-            self.stream = self._main_stream()
+            self._sort_streams()
         except VideoError:
             self.container.close()
             raise
-        self.decoder = _decoder(self.stream)
-        # Data streams and further videos are not copied: they may show faces, or say where. They are named instead.
-        self.copied = [stream for stream in self.container.streams if stream.type in ("audio", "subtitle")]
-        kept = {self.stream.index} | {stream.index for stream in self.copied}
-        self.left_out = [_describe(stream) for stream in self.container.streams if stream.index not in kept]
 
-    def _main_stream(self) -> Any:
+    def _sort_streams(self) -> None:
         name = self.container.format.name
         if name.endswith("_pipe") or NOT_VIDEO & set(name.split(",")):
             raise VideoError(f"{self.path}: not a video ({self.container.format.long_name})")
-        for stream in self.container.streams.video:
-            if not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails):
-                if stream.codec_context is None or not stream.width or not stream.height:
-                    raise VideoError(f"{self.path}: its video stream cannot be decoded")
-                return stream
-        raise VideoError(f"{self.path}: no video stream")
+        self.videos: dict[int, Any] = {}
+        self.covers: dict[int, Any] = {}
+        self.copied: list[Any] = []
+        self.left_out: list[str] = []
+        for stream in cast(Any, self.container.streams):
+            if stream.type in ("audio", "subtitle", "data", "attachment"):
+                self.copied.append(stream)
+            elif stream.type != "video":
+                self.left_out.append(_describe(stream))
+            elif stream.disposition & Disposition.attached_pic:
+                self.covers[stream.index] = stream
+            elif stream.codec_context is not None and stream.width and stream.height:
+                self.videos[stream.index] = stream
+            elif self.videos:
+                self.left_out.append(f"{_describe(stream)}, which cannot be decoded")
+            else:
+                raise VideoError(f"{self.path}: its video stream cannot be decoded")
+        if not self.videos:
+            raise VideoError(f"{self.path}: no video stream")
+        self.stream = next(iter(self.videos.values()))
 
     def output_name(self, codec: str | None = None) -> str:
         """What an output is called that is written in this codec, None: in the source's own."""
+        video = [codec or one.codec_context.codec.canonical_name for one in self.videos.values()]
         audio = [one.codec_context.codec.canonical_name for one in self.copied if one.type == "audio"]
-        return output_name(self.path, [codec or self.stream.codec_context.codec.canonical_name], audio)
+        return output_name(self.path, video, audio)
 
     def look(self, stream: Any) -> Look:
+        """What the first frame of a video stream tells."""
+        frame = self._first_frame(stream)
+        return _look(frame) if frame is not None else Look(stream.codec_context.pix_fmt or "yuv420p", 0.0)
+
+    def cover_pictures(self) -> list[Picture]:
+        """The still pictures of the file, in the format that they are redacted in."""
+        found = []
+        for index, stream in list(self.covers.items()):
+            frame = self._first_frame(stream) if stream.codec_context is not None else None
+            if frame is None or stream.disposition & Disposition.timed_thumbnails:
+                del self.covers[index]
+                self.left_out.append(f"{_describe(stream)}, a still picture")
+                continue
+            _, pix_fmt = _still_encoder(stream, frame.format.name)
+            frame.pts, frame.time_base = frame.pts or 0, frame.time_base or Fraction(1, 25)
+            found.append(Picture(index, in_format(frame, planar_format(pix_fmt))))
+        return found
+
+    def _first_frame(self, stream: Any) -> VideoFrame | None:
         """The first frame of a video stream, read from the beginning in a look of its own."""
         try:
             with _opened(self.path) as container:
@@ -110,18 +154,22 @@ class VideoReader:
                 decoder = _decoder(twin)
                 for count, packet in enumerate(container.demux(twin)):
                     for frame in decoder.decode(packet):
-                        return _look(frame)
+                        return cast(VideoFrame, frame)
                     if count > LOOK_PACKETS:
                         break
         except (av.error.FFmpegError, OSError):
             # Reading it for good comes to the same place, and says what is wrong.
-            pass
-        return Look(stream.codec_context.pix_fmt or "yuv420p", 0.0)
+            return None
+        return None
 
     @property
     def expected_frames(self) -> int | None:
         """How many frames the header lets expect, for progress; None where it holds nothing to go by."""
-        stream, rate = self.stream, self.stream.average_rate
+        counts = [self._expected(stream) for stream in self.videos.values()]
+        return sum(filter(None, counts)) if all(counts) else None
+
+    def _expected(self, stream: Any) -> int | None:
+        rate = stream.average_rate
         if stream.frames:
             return int(stream.frames)
         if rate and stream.duration:
@@ -133,56 +181,97 @@ class VideoReader:
         """The length of the file in seconds, as its header tells it."""
         return self.container.duration / av.time_base if self.container.duration else None
 
-    def __iter__(self) -> Iterator[VideoFrame | Packet[Any]]:
-        video, seen, end = self.stream, 0, 0.0
-        # AVI holds no presentation times: the frames, in the order of display, have the packets' times in theirs.
-        untimed: list[int] | None = [] if self.container.format.name == "avi" else None
-        try:
-            # Every stream is read, copied or not: the header's length is that of the longest.
-            packets: Iterator[Any] = self.container.demux()
-            for packet in packets:
-                if packet.size and packet.pts is not None:
-                    end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-                if packet.stream is not video:
-                    if packet.size and packet.stream in self.copied:
-                        yield packet
-                    continue
-                seen += bool(packet.size)
-                if packet.is_corrupt:
-                    raise VideoError(f"{self.path}: damaged at {_time(packet.pts, packet.time_base)}")
-                if untimed is not None and packet.size:
-                    heapq.heappush(untimed, packet.dts)
-                for frame in self.decoder.decode(packet):
-                    if untimed:
-                        frame.pts = heapq.heappop(untimed)
-                    yield self._checked(frame)
-        except (av.error.FFmpegError, OSError) as error:
-            raise VideoError(f"{self.path}: damaged near frame {seen}: {_reason(error)}") from error
-        if seen == 0:
+    def __iter__(self) -> Iterator[Picture | Packet[Any]]:
+        decoders = {index: _decoder(stream) for index, stream in self.videos.items()}
+        copied = {stream.index for stream in self.copied}
+        seen = dict.fromkeys(decoders, 0)
+        timers = {index: _Timer(stream, self.container.format.name) for index, stream in self.videos.items()}
+        # Every stream is read, copied or not: the header's length is that of the longest.
+        for packet in self._packets():
+            index = packet.stream.index  # an empty packet has no stream_index of its own
+            if packet.size and packet.pts is not None:
+                self._end = max(self._end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+            if packet.is_corrupt:
+                self._hurt("damaged", packet.pts, packet.time_base)
+            if index in copied and packet.size:
+                yield packet
+            if index not in decoders:
+                continue
+            seen[index] += bool(packet.size)
+            timers[index].saw(packet)
+            try:
+                frames = decoders[index].decode(packet)
+            except (av.error.FFmpegError, OSError) as error:
+                self._hurt(f"damaged ({_reason(error)})", packet.pts, packet.time_base)
+                continue
+            for frame in frames:
+                if self._is_usable(frame, timers[index], self.videos[index]):
+                    yield Picture(index, frame, self._unseen or None)
+                    self._unseen = ""
+        if seen[self.stream.index] == 0:
             raise VideoError(f"{self.path}: its video stream holds no frame")
-        self._check_whole(seen, end)
+        self._check_whole(seen)
 
-    def _check_whole(self, frames: int, end: float) -> None:
-        """Raises VideoError when fewer frames, or less time, came than the header promises."""
-        video, container = self.stream, self.container
-        if "mp4" in container.format.name.split(","):
-            if frames < video.frames:
-                raise VideoError(f"{self.path}: cut short: {frames} of the {video.frames} frames of its header")
-            return
-        # Others count empty frames, or none; AVI's and Matroska's headers tell the end, counted from zero even where
-        # the first frame comes later.
-        promised = container.duration / av.time_base if container.duration else 0.0
-        if end < promised - CUT_SHORT_SECONDS:
-            raise VideoError(f"{self.path}: cut short: it ends at {end:.1f} s of the {promised:.1f} s of its header")
+    def _packets(self) -> Iterator[Any]:
+        """Every packet of the file, and an empty one for each stream at its end; damaged places are passed over."""
+        failures = 0
+        while True:
+            try:
+                for packet in self.container.demux():
+                    yield packet
+                    failures = 0
+                return
+            except (av.error.FFmpegError, OSError) as error:
+                self._hurt(f"damaged ({_reason(error)})", None, None)
+                failures += 1
+                if failures > MOST_FAILURES:
+                    for stream in self.videos.values():
+                        end: Any = Packet()
+                        end.stream = stream
+                        yield end
+                    return
 
-    def _checked(self, frame: VideoFrame) -> VideoFrame:
+    def _is_usable(self, frame: VideoFrame, timer: _Timer, stream: Any) -> bool:
+        timer.time(frame)
         if frame.is_corrupt:
-            raise VideoError(f"{self.path}: damaged at {_time(frame.pts, frame.time_base)}")
+            self._hurt("damaged", frame.pts, frame.time_base)
         if frame.pts is None:
-            raise VideoError(f"{self.path}: a frame has no timestamp")
-        if (frame.width, frame.height) != (self.stream.width, self.stream.height):
-            raise VideoError(f"{self.path}: the picture's size changes at {_time(frame.pts, frame.time_base)}")
-        return frame
+            self._hurt("a frame has no timestamp", None, None)
+            timer.guess(frame)
+        if (frame.width, frame.height) != (stream.width, stream.height):
+            self._hurt("the picture's size changes: left out", frame.pts, frame.time_base)
+            return False
+        timer.last = frame.pts
+        return True
+
+    def _check_whole(self, seen: dict[int, int]) -> None:
+        """Tells when less came than the headers promise."""
+        container = self.container
+        if reason := whole.missing(self.path, container.format.name):
+            self._hurt(f"cut short: {reason}", None, None)
+        elif "mp4" in container.format.name.split(","):
+            for index, stream in self.videos.items():
+                if seen[index] < stream.frames:
+                    self._hurt(f"cut short: {seen[index]} of the {stream.frames} frames of its header", None, None)
+        else:
+            # Others count empty frames, or none; AVI's and Matroska's headers tell the end, counted from zero even
+            # where the first frame comes later.
+            promised = container.duration / av.time_base if container.duration else 0.0
+            if self._end < promised - CUT_SHORT_SECONDS:
+                self._hurt(f"cut short: its header promises {promised:.3f} s", None, None)
+
+    def _hurt(self, what: str, pts: int | None, time_base: Fraction | None) -> None:
+        """Raises VideoError for damage at a time, None: where reading came to; or notes it where that is wanted."""
+        seconds = self._end if pts is None or time_base is None else float(pts * time_base)
+        told = f"{what} at {seconds:.3f} s"
+        if not self._tolerate:
+            raise VideoError(f"{self.path}: {told}; --tolerate-damage writes what can be read")
+        self._unseen = self._unseen or told
+        self._noted += 1
+        if self._noted <= MOST_NOTES:
+            self.damage.append(told)
+        else:
+            self.damage[MOST_NOTES:] = [f"{self._noted - MOST_NOTES} more such places"]
 
     def close(self) -> None:
         self.container.close()
@@ -194,6 +283,30 @@ class VideoReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class _Timer:
+    """Gives frames their times where the container holds none."""
+
+    def __init__(self, stream: Any, container: str) -> None:
+        # AVI holds no presentation times: the frames, in the order of display, have the packets' times in theirs.
+        self._packets: list[int] | None = [] if container == "avi" else None
+        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        self._time_base = stream.time_base
+        self._step = max(1, round(1 / rate / stream.time_base))
+        self.last: int | None = None
+
+    def saw(self, packet: Any) -> None:
+        if self._packets is not None and packet.size and packet.dts is not None:
+            heapq.heappush(self._packets, packet.dts)
+
+    def time(self, frame: VideoFrame) -> None:
+        if self._packets:
+            frame.pts = heapq.heappop(self._packets)
+
+    def guess(self, frame: VideoFrame) -> None:
+        """A time one frame's length after the last one."""
+        frame.pts, frame.time_base = 0 if self.last is None else self.last + self._step, self._time_base
 
 
 class _VideoEncoder:
@@ -277,14 +390,16 @@ class _VideoEncoder:
 class VideoWriter:
     """Writes a reader's video again: frames are encoded, packets of its other streams copied.
 
-    Call `finish` when everything is written: only then does the file get its final name. Leaving the context without it
-    removes the temporary file. Raises VideoError, which names the file.
+    `covers` are its still pictures, redacted. Call `finish` when everything is written: only then does the file get its
+    final name. Leaving the context without it removes the temporary file. Raises VideoError, which names the file.
     """
 
-    def __init__(self, path: Path, reader: VideoReader, encoding: Encoding) -> None:
+    def __init__(self, path: Path, reader: VideoReader, encoding: Encoding, covers: Sequence[Picture] = ()) -> None:
         self.path, self.temporary = path, temporary_path(path)
         self.left_out: list[str] = []
         self._keep_location = encoding.keep_location
+        self._videos: dict[int, _VideoEncoder] = {}
+        self._copies: dict[int, Any] = {}
         self._container: OutputContainer | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -295,44 +410,92 @@ class VideoWriter:
         except OSError as error:
             raise VideoError(f"{path}: cannot be written: {error.strerror}") from error
         try:
-            self._open(reader, encoding)
+            self._open(reader, encoding, {cover.stream: cover.frame for cover in covers})
         except BaseException as error:
             self.abort()
             if isinstance(error, (av.error.FFmpegError, ValueError, OSError)):
                 raise VideoError(f"{path}: cannot be written: {_reason(error)}") from error
             raise
 
-    def _open(self, reader: VideoReader, encoding: Encoding) -> None:
-        muxer = MUXERS[self.path.suffix.lower()]
-        container_tags = self._kept(tags.kept(reader.container.metadata, keep_location=self._keep_location), "the file")
+    def _open(self, reader: VideoReader, encoding: Encoding, covers: dict[int, VideoFrame]) -> None:
+        muxer, source = MUXERS[self.path.suffix.lower()], reader.container
+        container_tags = self._kept(tags.kept(source.metadata, keep_location=self._keep_location), "the file")
         options = self._muxer_options(muxer, reader, container_tags)
         container = av.open(f"file:{self.temporary}", "w", format=muxer, container_options=options)
         self._container = container
-        self._video = _VideoEncoder(container, reader.stream, reader.look(reader.stream), encoding, muxer)
-        self.left_out += self._video.changes
-        self._video.stream.metadata.update(
-            self._kept(tags.kept_of_video(reader.stream.metadata, keep_location=self._keep_location), "the video")
-        )
-        self._streams: dict[int, Any] = {}
-        for copied in reader.copied:
-            try:
-                twin = container.add_stream_from_template(copied, opaque=True)
-            except (ValueError, av.error.FFmpegError) as error:
-                if copied.type == "audio":
-                    raise VideoError(
-                        f"{self.path}: {_describe(copied)} cannot be copied into {container.format.name}: "
-                        "convert the audio of the source first"
-                    ) from error
-                self.left_out.append(f"{_describe(copied)}: not copied into {container.format.name}")
-                continue
-            found = tags.kept(copied.metadata, keep_location=self._keep_location)
-            twin.metadata.update(self._kept(found, _describe(copied)))
-            twin.disposition = copied.disposition
-            if muxer == "mpegts":
-                twin.id = copied.id
-            self._streams[copied.index] = twin
+        stills: list[Packet[Any]] = []
+        for stream in source.streams:
+            if stream.index in reader.videos:
+                video = _VideoEncoder(container, stream, reader.look(stream), encoding, muxer)
+                self._videos[stream.index] = video
+                self.left_out += video.changes
+                found = tags.kept_of_video(stream.metadata, keep_location=self._keep_location)
+                video.stream.metadata.update(self._kept(found, _describe(stream)))
+            elif stream.index in covers:
+                stills += self._add_still(stream, covers[stream.index], muxer)
+            elif stream in reader.copied:
+                self._add_copy(stream, muxer, bool(source.chapters()))
         container.metadata.update(container_tags)
-        container.set_chapters(reader.container.chapters())
+        container.set_chapters(source.chapters())
+        container.mux(stills)
+
+    def _add_copy(self, source: Any, muxer: str, has_chapters: bool) -> None:
+        """A stream whose packets are copied, or a note that it is not."""
+        container = self._container
+        assert container is not None
+        if source.type == "attachment":
+            if muxer == "matroska":
+                container.add_attachment(source.name or "attachment", source.mimetype or "", source.data)
+            else:
+                self.left_out.append(f"{_describe(source)}: not copied into {muxer}")
+            return
+        if source.type == "data" and not self._keep_location and source.name not in tags.HARMLESS_DATA:
+            # Timecodes and chapters are tags that the muxer makes such a stream of again.
+            if "timecode" not in source.metadata and not (has_chapters and source.name == "bin_data"):
+                self.left_out.append(f"{_describe(source)}, which may tell a place: --keep-location copies it")
+            return
+        try:
+            twin: Any = container.add_stream_from_template(source, opaque=True)
+        except (ValueError, av.error.FFmpegError) as error:
+            if source.type == "audio":
+                raise VideoError(
+                    f"{self.path}: {_describe(source)} cannot be copied into {muxer}: "
+                    "convert the audio of the source first"
+                ) from error
+            self.left_out.append(f"{_describe(source)}: not copied into {muxer}")
+            return
+        twin.metadata.update(
+            self._kept(tags.kept(source.metadata, keep_location=self._keep_location), _describe(source))
+        )
+        twin.disposition = source.disposition
+        if muxer == "mpegts":
+            twin.id = source.id
+        self._copies[source.index] = twin
+
+    def _add_still(self, source: Any, frame: VideoFrame, muxer: str) -> list[Packet[Any]]:
+        """A still picture, as an attachment or as a stream whose packet is to be written first."""
+        container = self._container
+        assert container is not None
+        if muxer not in ("mp4", "mov", "matroska"):
+            self.left_out.append(f"{_describe(source)}, a still picture: {muxer} holds none")
+            return []
+        name, pix_fmt = _still_encoder(source, frame.format.name)
+        stream: Any = container.add_stream(name, rate=25) if muxer != "matroska" else None
+        context: Any = av.CodecContext.create(name, "w") if stream is None else stream.codec_context
+        context.width, context.height, context.pix_fmt = frame.width, frame.height, pix_fmt
+        context.time_base, context.color_range = Fraction(1, 25), frame.color_range
+        if name == "mjpeg":
+            context.color_range = ColorRange.JPEG
+            context.qscale, context.global_quality = True, codecs.QSCALE[name]
+        frame.pts, frame.time_base, frame.pict_type = 0, Fraction(1, 25), 0
+        if stream is not None:
+            stream.disposition = source.disposition
+            return [*stream.encode(frame), *stream.encode(None)]
+        picture = b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])
+        suffix, mimetype = (".jpg", "image/jpeg") if name == "mjpeg" else (".png", "image/png")
+        given = Path(source.metadata.get("filename") or "cover")
+        container.add_attachment(given.name if given.suffix else given.name + suffix, mimetype, picture)
+        return []
 
     def _kept(self, found: tuple[dict[str, str], list[str]], where: str) -> dict[str, str]:
         """The tags that are kept; the others are named."""
@@ -347,28 +510,31 @@ class VideoWriter:
             scales = [stream.time_base.denominator for stream in reader.container.streams if stream.time_base]
             unit = math.lcm(*scales)
             options = {"movie_timescale": str(unit if unit <= MOST_TIMESCALE else max(scales))}
-            return options | ({"movflags": "+use_metadata_tags"} if tags.needs_free_tags(container_tags) else {})
+            # FFmpeg writes free tags in a way that has no place for covers.
+            free = tags.needs_free_tags(container_tags) and not reader.covers
+            return options | ({"movflags": "+use_metadata_tags"} if free else {})
         if muxer == "mpegts":
             return {"mpegts_m2ts_mode": "1" if self.path.suffix.lower() in (".mts", ".m2ts") else "0"}
         return {"preload": "0"} if muxer == "vob" else {}  # or everything is a second late
 
     @property
-    def pix_fmt(self) -> str:
-        """The planar pixel format in which frames are redacted and given to `write`."""
-        return self._video.work_format
+    def pix_fmts(self) -> dict[int, str]:
+        """The planar pixel format in which each video stream's frames are redacted and given to `write`."""
+        return {index: video.work_format for index, video in self._videos.items()}
 
     @property
-    def frames(self) -> int:
-        return self._video.frames
+    def frames(self) -> dict[int, int]:
+        """How many frames of each video stream are written."""
+        return {index: video.frames for index, video in self._videos.items()}
 
-    def write(self, item: VideoFrame | Packet[Any]) -> None:
-        """Write the next frame or packet, in the order in which the reader gave them."""
+    def write(self, item: Picture | Packet[Any]) -> None:
+        """Write the next frame or packet; each stream's in the order in which the reader gave them."""
         assert self._container is not None
         try:
-            if isinstance(item, VideoFrame):
-                self._container.mux(self._video.encode(item))
-            elif item.stream_index in self._streams:
-                item.stream = self._streams[item.stream_index]
+            if isinstance(item, Picture):
+                self._container.mux(self._videos[item.stream].encode(item.frame))
+            elif item.stream_index in self._copies:
+                item.stream = self._copies[item.stream_index]
                 self._container.mux_one(item)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise VideoError(f"{self.path}: cannot be written: {_reason(error)}") from error
@@ -377,7 +543,8 @@ class VideoWriter:
         """Write what is still in the encoder, flush to the disk and give the file its final name."""
         assert self._container is not None
         try:
-            self._container.mux(self._video.encode(None))
+            for video in self._videos.values():
+                self._container.mux(video.encode(None))
             self._container.close()
             self._container = None
             os.fsync(self._lock.fileno())
@@ -408,6 +575,12 @@ class VideoWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.abort()
+
+
+def _still_encoder(source: Any, pix_fmt: str) -> tuple[str, str]:
+    """The encoder of a still picture and its pixel format: PNG for all that is no JPEG."""
+    name = "mjpeg" if source.codec_context.codec.canonical_name == "mjpeg" else "png"
+    return name, encodable_format(pix_fmt, name)
 
 
 def check_encoder(name: str) -> str:
@@ -586,8 +759,8 @@ def _look(frame: VideoFrame) -> Look:
 
 
 def _describe(stream: Any) -> str:
-    codec = stream.codec_context.name if stream.codec_context is not None else "unknown"
-    return f"stream {stream.index} ({stream.type}, {codec})"
+    codec = stream.codec_context.name if stream.codec_context is not None else getattr(stream, "name", None)
+    return f"stream {stream.index} ({stream.type}, {codec or 'unknown'})"
 
 
 def _tag(stream: Any) -> str:

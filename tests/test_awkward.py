@@ -32,14 +32,7 @@ REASONS = {
     "no_index.avi": "index.*--tolerate-damage",
     "no_timestamps.h264": "timestamp.*--tolerate-damage",
 }
-NOT_YET = {
-    **dict.fromkeys(("alpha.webm", "alpha.mkv"), "alpha is left out"),
-    "attachment.mkv": "attachments are left out",
-    **dict.fromkeys(("cover_art.mp4", "cover_art.mkv", "second_video.mkv", "second_video.mp4"), "only one is written"),
-    **dict.fromkeys(("cut_after_header.mp4", "cut.ts", "flipped.mp4", "flipped.mkv"), "names no option"),
-    **dict.fromkeys(("lost_packets.ts", "no_timestamps.h264"), "names no option"),
-    **dict.fromkeys(("cut.mkv", "no_index.avi"), "passes for whole"),
-}
+NOT_YET: dict[str, str] = {}
 DROPPED_TAGS = re.compile(r"location|make|model|xyz", re.IGNORECASE)
 LOSSLESS = ("ffv1",)
 

@@ -19,7 +19,7 @@ from driver.pipeline import Plan, first_failure
 from driver.planes import quarter_turns
 from driver.scenes import is_cut
 from driver.tracks import Found
-from driver.video import VideoFrame, VideoReader
+from driver.video import Picture, VideoReader
 from function import wire
 
 # Faces from this score on count for the AP: RetinaFace's own evaluation on WIDER FACE lists them from here on.
@@ -141,13 +141,14 @@ class _Reading:
         before = None
         with VideoReader(self._path) as reader:
             for item in reader:
-                if not isinstance(item, VideoFrame):
+                if not isinstance(item, Picture) or item.stream != reader.stream.index:
                     continue
-                stored_wh = (item.width, item.height)
-                self.frame_wh = stored_wh[::-1] if quarter_turns(item) % 2 else stored_wh
-                self.frame_bytes = sum(plane.buffer_size for plane in item.planes)
-                prepared = prepare(item)
-                seconds = float(item.pts * item.time_base)  # type: ignore[operator]
+                frame = item.frame
+                stored_wh = (frame.width, frame.height)
+                self.frame_wh = stored_wh[::-1] if quarter_turns(frame) % 2 else stored_wh
+                self.frame_bytes = sum(plane.buffer_size for plane in frame.planes)
+                prepared = prepare(frame)
+                seconds = float(frame.pts * frame.time_base)  # type: ignore[operator]
                 cut, before = is_cut(before, prepared.thumbnail), prepared.thumbnail
                 batch.append((prepared.image, _Shot(seconds, cut)))
                 if len(batch) == BATCH_SIZE:
