@@ -17,7 +17,7 @@ PRIVATE = re.compile(
 HARMLESS_DATA = frozenset({"scte_35", "epg", "dvd_nav_packet"})
 # What is true of the source's file or its coded video only: the muxer and the encoder write their own.
 OF_THE_FILE = re.compile(r"(major_brand|minor_version|compatible_brands|encoder|software)", re.IGNORECASE)
-OF_THE_VIDEO = re.compile(r"(duration|encoder|bps|number_of_\w+|_statistics_\w+)(-\w+)?", re.IGNORECASE)
+OF_THE_VIDEO = re.compile(r"(alpha_mode|duration|encoder|bps|number_of_\w+|_statistics_\w+)(-\w+)?", re.IGNORECASE)
 # The tags that MP4 has a place of its own for; a file with others gets FFmpeg's list of free tags instead.
 MP4_TAGS = frozenset(
     {"title", "artist", "album_artist", "author", "composer", "album", "date", "comment", "genre", "copyright", "track"}

@@ -43,10 +43,10 @@ CUT_SHORT_SECONDS = 1.0
 # A second look at a file, for its videos' first frames, ends here whatever is found.
 LOOK_PACKETS = 5000
 MOST_FAILURES = 100  # places in a row that cannot be read: the rest is given up
-MOST_NOTES = 20  # damaged places that are told one by one
 MOST_TIMESCALE = 100_000_000
 # Encoders that take odd sides without subsampled chroma only.
 EVEN_ONLY = frozenset({"libx264", "libx265", "libsvtav1", "libaom-av1"})
+ALPHA_BESIDE = ("libvpx", "libvpx-vp9")  # theirs goes beside the frames, and the muxer says so itself
 BOTTOM_FIRST = (3, 5)  # AV_FIELD_BB and AV_FIELD_BT
 os.environ.setdefault("SVT_LOG", "1")  # else SVT-AV1 writes its settings to stderr; 1: errors only
 __all__ = ["ColorRange", "Encoding", "Packet", "Picture", "VideoFrame", "VideoReader", "VideoWriter", "from_bgr"]
@@ -82,8 +82,8 @@ class VideoReader:
 
     def __init__(self, path: Path, *, tolerate: bool = False) -> None:
         self.path = path
-        self.damage: list[str] = []
-        self._tolerate, self._unseen, self._end, self._noted = tolerate, "", 0.0, 0
+        self._tolerate, self._unseen, self._end = tolerate, "", 0.0
+        self._places: dict[str, tuple[str, float, int]] = {}
         try:
             if path.stat().st_size == 0:
                 raise VideoError(f"{path}: the file is empty")
@@ -192,7 +192,7 @@ class VideoReader:
             if packet.size and packet.pts is not None:
                 self._end = max(self._end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
             if packet.is_corrupt:
-                self._hurt("damaged", packet.pts, packet.time_base)
+                self._hurt("damaged", "", packet.pts, packet.time_base)
             if index in copied and packet.size:
                 yield packet
             if index not in decoders:
@@ -202,7 +202,7 @@ class VideoReader:
             try:
                 frames = decoders[index].decode(packet)
             except (av.error.FFmpegError, OSError) as error:
-                self._hurt(f"damaged ({_reason(error)})", packet.pts, packet.time_base)
+                self._hurt("damaged", _reason(error), packet.pts, packet.time_base)
                 continue
             for frame in frames:
                 if self._is_usable(frame, timers[index], self.videos[index]):
@@ -222,7 +222,7 @@ class VideoReader:
                     failures = 0
                 return
             except (av.error.FFmpegError, OSError) as error:
-                self._hurt(f"damaged ({_reason(error)})", None, None)
+                self._hurt("damaged", _reason(error))
                 failures += 1
                 if failures > MOST_FAILURES:
                     for stream in self.videos.values():
@@ -234,12 +234,12 @@ class VideoReader:
     def _is_usable(self, frame: VideoFrame, timer: _Timer, stream: Any) -> bool:
         timer.time(frame)
         if frame.is_corrupt:
-            self._hurt("damaged", frame.pts, frame.time_base)
+            self._hurt("damaged", "", frame.pts, frame.time_base)
         if frame.pts is None:
-            self._hurt("a frame has no timestamp", None, None)
+            self._hurt("a frame has no timestamp")
             timer.guess(frame)
         if (frame.width, frame.height) != (stream.width, stream.height):
-            self._hurt("the picture's size changes: left out", frame.pts, frame.time_base)
+            self._hurt("the picture's size changes", "such frames are left out", frame.pts, frame.time_base)
             return False
         timer.last = frame.pts
         return True
@@ -248,30 +248,35 @@ class VideoReader:
         """Tells when less came than the headers promise."""
         container = self.container
         if reason := whole.missing(self.path, container.format.name):
-            self._hurt(f"cut short: {reason}", None, None)
+            self._hurt("cut short", reason)
         elif "mp4" in container.format.name.split(","):
             for index, stream in self.videos.items():
                 if seen[index] < stream.frames:
-                    self._hurt(f"cut short: {seen[index]} of the {stream.frames} frames of its header", None, None)
+                    self._hurt("cut short", f"{seen[index]} of the {stream.frames} frames of its header")
         else:
             # Others count empty frames, or none; AVI's and Matroska's headers tell the end, counted from zero even
             # where the first frame comes later.
             promised = container.duration / av.time_base if container.duration else 0.0
             if self._end < promised - CUT_SHORT_SECONDS:
-                self._hurt(f"cut short: its header promises {promised:.3f} s", None, None)
+                self._hurt("cut short", f"its header promises {promised:.3f} s")
 
-    def _hurt(self, what: str, pts: int | None, time_base: Fraction | None) -> None:
+    def _hurt(self, what: str, why: str = "", pts: int | None = None, time_base: Fraction | None = None) -> None:
         """Raises VideoError for damage at a time, None: where reading came to; or notes it where that is wanted."""
         seconds = self._end if pts is None or time_base is None else float(pts * time_base)
-        told = f"{what} at {seconds:.3f} s"
+        told = f"{what} at {seconds:.3f} s" + (f": {why}" if why else "")
         if not self._tolerate:
             raise VideoError(f"{self.path}: {told}; --tolerate-damage writes what can be read")
         self._unseen = self._unseen or told
-        self._noted += 1
-        if self._noted <= MOST_NOTES:
-            self.damage.append(told)
-        else:
-            self.damage[MOST_NOTES:] = [f"{self._noted - MOST_NOTES} more such places"]
+        first, _, count = self._places.get(what, (told, 0.0, 0))
+        self._places[what] = (first, seconds, count + 1)
+
+    @property
+    def damage(self) -> list[str]:
+        """What could not be read so far, each kind of damage once."""
+        return [
+            first if count == 1 else f"{first}, and {count - 1} times more until {seconds:.3f} s"
+            for first, seconds, count in self._places.values()
+        ]
 
     def close(self) -> None:
         self.container.close()
@@ -316,7 +321,7 @@ class _VideoEncoder:
         codec, size = source.codec_context.codec.canonical_name, (source.width, source.height)
         name, pix_fmt = choose_encoder(codec, look.pix_fmt, muxer, encoding, odd=any(side % 2 for side in size))
         written = av.Codec(name, "w").canonical_name
-        self.work_format = planar_format(pix_fmt)
+        self.name, self.work_format = name, planar_format(pix_fmt)
         self.frames, self.changes = 0, list[str]()
         if written != codec and not encoding.encoder:
             self.changes.append(f"codec {codec}: written as {written}")
@@ -431,6 +436,8 @@ class VideoWriter:
                 self.left_out += video.changes
                 found = tags.kept_of_video(stream.metadata, keep_location=self._keep_location)
                 video.stream.metadata.update(self._kept(found, _describe(stream)))
+                if muxer in ("matroska", "webm") and _has_alpha(video.work_format) and video.name not in ALPHA_BESIDE:
+                    video.stream.metadata["alpha_mode"] = "1"
             elif stream.index in covers:
                 stills += self._add_still(stream, covers[stream.index], muxer)
             elif stream in reader.copied:
@@ -731,7 +738,7 @@ def _opened(path: Path) -> InputContainer:
 def _decoder(stream: Any) -> Any:
     """What decodes a stream: FFmpeg's own decoders of VP8 and VP9 drop alpha, libvpx' keep it."""
     name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.codec.canonical_name)
-    if name and stream.metadata.get("alpha_mode") == "1":
+    if name and any(tag.lower() == "alpha_mode" and value == "1" for tag, value in stream.metadata.items()):
         return av.CodecContext.create(name, "r")
     stream.thread_type = "AUTO"
     return stream.codec_context

@@ -68,7 +68,8 @@ def _stream(told: Facts, moments: list[Facts]) -> Stream:
     frames = [one for one in moments if one["type"] == "frame"]
     packets = [one for one in moments if one["type"] == "packet"]
     kind = told["codec_type"]
-    facts = {tag: told.get("tags", {}).get(tag) for tag in STREAM_TAGS}
+    tags = {name.lower(): value for name, value in told.get("tags", {}).items()}  # Matroska's are in any case
+    facts = {tag: tags.get(tag) for tag in STREAM_TAGS}
     facts["disposition"] = sorted(name for name, value in told.get("disposition", {}).items() if value)
     shown, hashes = packets, [one["data_hash"] for one in packets]
     if kind == "video":
