@@ -19,7 +19,7 @@ from rich.console import Console
 
 from driver.config import FunctionConfig
 from driver.connect import Endpoint, connect
-from driver.discover import find_videos
+from driver.discover import Found, find_videos
 from driver.errors import DriverError, UsageError
 from driver.files import remove_stale
 from driver.images import find_images, redact_images
@@ -89,7 +89,7 @@ async def run_videos(
     if plan.encoding.encoder:
         codec = check_encoder(plan.encoding.encoder)
     found = await _in_thread(partial(find_videos, codec=codec), inputs, outdir)
-    _name_others(found.others)
+    _name(found)
     if not found.videos and not found.broken:
         raise UsageError(f"no video in {', '.join(map(str, inputs))}")
     for path in await asyncio.to_thread(remove_stale, outdir):
@@ -113,25 +113,18 @@ async def run_images(
 ) -> int:
     """Redact still images."""
     start = time.monotonic()
-    pictures, broken, others = await _in_thread(find_images, inputs, outdir)
-    _name_others(others)
-    if not pictures and not broken:
+    found = await _in_thread(find_images, inputs, outdir)
+    _name(found)
+    if not found.videos and not found.broken:
         raise UsageError(f"no image in {', '.join(map(str, inputs))}")
-    outcomes = {path: failed(path, reason) for path, reason in broken}
-    outcomes |= {picture.source: Outcome(picture.source, "not done") for picture in pictures}
-    waiting = []
-    for picture in pictures:
-        if picture.target.is_file() and not overwrite:
-            outcomes[picture.source] = Outcome(
-                picture.source, "skipped", f"{picture.target} exists; --overwrite writes it again"
-            )
-        else:
-            waiting.append(picture)
-    with _reported(outcomes, talk, start):
-        if waiting:
+    for path in await asyncio.to_thread(remove_stale, outdir):
+        log.info("removed %s, left by a run that was killed", path)
+    run = Run(found, overwrite=overwrite)
+    with _reported(run.outcomes, talk, start):
+        if run.waiting:
             async with connect(endpoint) as (client, _):
-                await redact_images(waiting, outcomes, client, options)
-    return exit_code(list(outcomes.values()))
+                await redact_images(run.waiting, run.outcomes, client, options)
+    return exit_code(list(run.outcomes.values()))
 
 
 async def render_video(
@@ -209,10 +202,13 @@ def _display(console: Console, talk: Talk, videos: int, frames: int | None) -> A
     return Lines(videos, frames)
 
 
-def _name_others(others: Sequence[Path]) -> None:
-    if others:
+def _name(found: Found) -> None:
+    """Tell of files that are left alone, and of outputs that could not have their source's name."""
+    if others := found.others:
         names = ", ".join(path.name for path in others[:NAMES_SHOWN]) + (", …" if len(others) > NAMES_SHOWN else "")
         log.warning("%d other file%s left alone: %s", len(others), "s" if len(others) > 1 else "", names)
+    for video in found.moved:
+        log.warning("%s is written to %s: another input has its name", video.source, video.target)
 
 
 @contextmanager

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import unicodedata
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from driver.errors import UsageError, VideoError
-from driver.files import TEMPORARY_SUFFIX
+from driver.files import TEMPORARY_SUFFIX, fitting_name
 from driver.video import VideoReader
 
 # A file below a directory that has one of these suffixes and cannot be read is a failure, not merely some other file.
@@ -21,7 +24,7 @@ VIDEO_SUFFIXES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """One video to redact, and how many frames its header lets expect."""
+    """One video or picture to redact, and how many frames its header lets expect."""
 
     source: Path
     target: Path
@@ -30,11 +33,26 @@ class Video:
 
 @dataclass(slots=True)
 class Found:
-    """What the inputs hold; `broken` pairs a file with the reason why it cannot be read."""
+    """What the inputs hold.
+
+    `broken` pairs a file with the reason why it cannot be read, `same` a path with the one by which its file is
+    written; `moved` are those that could not keep their name.
+    """
 
     videos: list[Video] = field(default_factory=list)
     broken: list[tuple[Path, str]] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
+    same: list[tuple[Path, Path]] = field(default_factory=list)
+    moved: list[Video] = field(default_factory=list)
+
+    def settle(self, places: Places) -> None:
+        """Take over what the places told. Raises UsageError for an output that would be written over an input."""
+        for video in self.videos:
+            if places.is_source(video.target):
+                raise UsageError(f"{video.target} is an input and would be an output: choose another output folder")
+        sources = {video.source for video in self.videos}
+        self.same = [(path, first) for path, first in places.same if first in sources]
+        self.moved = [video for video in self.videos if video.source in places.moved]
 
 
 def walk(
@@ -45,32 +63,116 @@ def walk(
 ) -> Iterator[tuple[Path, Path, bool]]:
     """Every file of the inputs, as path, place below the output folder, and whether it was named in the call.
 
-    Directories are walked in sorted order; links to directories are followed, each directory once. What cannot be read
-    is added to `broken`: folders, and names with one of these suffixes that are no files. `stop` ends the walk. Raises
-    UsageError.
+    Directories are walked in sorted order; links are followed, each directory once, and links to files come last: a
+    file goes by its own name where it has one. What cannot be read is added to `broken`: folders, and names with one of
+    these suffixes that are no files. `stop` ends the walk. Raises UsageError.
     """
 
     def unreadable(error: OSError) -> None:
         broken.append((Path(error.filename), f"cannot be read: {error.strerror}"))
 
+    links: list[tuple[Path, Path, bool]] = []
     for given in inputs:
         if given.is_file():
-            yield given, Path(given.name), True
+            if given.is_symlink():
+                links.append((given, Path(given.name), True))
+            else:
+                yield given, Path(given.name), True
             continue
         if not given.is_dir():
             raise UsageError(f"{given}: no such file or directory")
-        seen: set[str] = set()
-        for folder, folders, names in os.walk(given, onerror=unreadable, followlinks=True):
-            seen.add(os.path.realpath(folder))
-            folders[:] = sorted(name for name in folders if os.path.realpath(os.path.join(folder, name)) not in seen)
-            for name in sorted(names):
+        for folder, names in _folders(given, unreadable):
+            for name in names:
                 if stop is not None and stop.is_set():
                     return
                 path = Path(folder, name)
                 if path.is_file() and not name.endswith(TEMPORARY_SUFFIX):
-                    yield path, path.relative_to(given), False
+                    if path.is_symlink():
+                        links.append((path, path.relative_to(given), False))
+                    else:
+                        yield path, path.relative_to(given), False
                 elif path.suffix.lower() in suffixes:
                     broken.append((path, "a link to nowhere, or no regular file"))
+    yield from links
+
+
+def _folders(top: Path, onerror: Callable[[OSError], None]) -> Iterator[tuple[str, list[str]]]:
+    """Every folder below `top` once, with the names in it; by its own place, and only else by a link to it."""
+    seen: set[str] = set()
+    starts = deque([str(top)])
+    while starts:
+        for folder, folders, names in os.walk(starts.popleft(), onerror=onerror):
+            real = os.path.realpath(folder)
+            if real in seen:
+                folders.clear()
+                continue
+            seen.add(real)
+            linked = {name for name in folders if os.path.islink(os.path.join(folder, name))}
+            starts += (os.path.join(folder, name) for name in sorted(linked))
+            folders[:] = sorted(set(folders) - linked)
+            yield folder, sorted(names)
+
+
+class Places:
+    """Gives every source a place of its own below the output folder, the same one each time.
+
+    Where several sources have one name there, the later ones get a number. `moved` tells which; `same` pairs a path
+    with the one by which its file was already found.
+    """
+
+    def __init__(self, outdir: Path) -> None:
+        self.moved: dict[Path, Path] = {}
+        self.same: list[tuple[Path, Path]] = []
+        self._outdir = outdir
+        self._sources: dict[Path, Path] = {}
+        self._taken: set[Path] = set()
+        self._folded: set[str] = set()
+        self._tells_case: bool | None = None
+
+    def is_new(self, path: Path) -> bool:
+        """Whether this file was not found before, by another name."""
+        first = self._sources.setdefault(path.resolve(), path)
+        if first is path:
+            return True
+        if str(first) != str(path):
+            self.same.append((path, first))
+        return False
+
+    def is_source(self, path: Path) -> bool:
+        return path.resolve() in self._sources
+
+    def take(self, source: Path, place: Path) -> Path:
+        """The place below the output folder, `place` itself where it is free. Raises UsageError."""
+        chosen, number = place, 1
+        while self._is_taken(chosen):
+            number += 1
+            chosen = place.with_name(fitting_name(place.stem, f" ({number}){place.suffix}"))
+        if number > 1:
+            self.moved[source] = self._outdir / chosen
+        self._taken.add(chosen)
+        self._folded.add(_folded(chosen))
+        return chosen
+
+    def _is_taken(self, place: Path) -> bool:
+        if place in self._taken:
+            return True
+        return _folded(place) in self._folded and not self._keeps_apart()
+
+    def _keeps_apart(self) -> bool:
+        """Whether the output's file system tells names apart that differ in case, or in how accents are encoded."""
+        if self._tells_case is None:
+            try:
+                self._outdir.mkdir(parents=True, exist_ok=True)
+                with TemporaryDirectory(dir=self._outdir, prefix=".faceblur-") as folder:
+                    Path(folder, "caf\u00e9").touch()
+                    self._tells_case = not any(Path(folder, name).exists() for name in ("CAF\u00c9", "cafe\u0301"))
+            except OSError as error:
+                raise UsageError(f"{self._outdir}: cannot be written: {error.strerror}") from error
+        return self._tells_case
+
+
+def _folded(place: Path) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", str(place)).casefold())
 
 
 def check_places(inputs: Sequence[Path], outdir: Path) -> None:
@@ -93,10 +195,12 @@ def find_videos(
     used.
     """
     check_places(inputs, outdir)
-    found, sources, targets = Found(), set[Path](), dict[str, Path]()
+    found, places = Found(), Places(outdir)
     for path, place, named in walk(inputs, VIDEO_SUFFIXES, found.broken, stop):
-        if path.resolve() in sources:
+        if not places.is_new(path):
             continue
+        # Taken whether it can be read or not: what can be read today has its place tomorrow.
+        place = places.take(path, place)
         try:
             with VideoReader(path) as reader:
                 frames, name = reader.expected_frames, reader.output_name(codec)
@@ -107,13 +211,8 @@ def find_videos(
             else:
                 found.others.append(path)
             continue
-        target = outdir / place.with_name(name)
-        if other := targets.get(str(target).casefold()):
-            raise UsageError(f"{path} and {other} would both be written to {target}: run them into two output folders")
-        sources.add(path.resolve())
-        targets[str(target).casefold()] = path
-        found.videos.append(Video(path, target, frames))
-    for video in found.videos:
-        if video.target.resolve() in sources:
-            raise UsageError(f"{video.target} is an input and would be an output: choose another output folder")
+        if suffix := name.removeprefix(path.name):
+            place = places.take(path, place.with_name(fitting_name(place.name, suffix)))
+        found.videos.append(Video(path, outdir / place, frames))
+    found.settle(places)
     return found

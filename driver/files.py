@@ -8,6 +8,18 @@ import os
 from pathlib import Path
 
 TEMPORARY_SUFFIX = ".faceblur-part"
+LONGEST_NAME = 255  # bytes, of the usual file systems
+
+
+def fitting_name(name: str, suffix: str) -> str:
+    """A file name with a suffix more; where that is too long, the name's end gives way to a digest of it."""
+    if len(os.fsencode(name + suffix)) <= LONGEST_NAME:
+        return name + suffix
+    whole = os.fsencode(name)
+    digest = f"~{hashlib.sha256(whole).hexdigest()[:16]}"
+    room = LONGEST_NAME - len(os.fsencode(digest + suffix))
+    # Not in the middle of a character.
+    return whole[:room].decode("utf-8", "ignore") + digest + suffix
 
 
 def temporary_path(path: Path) -> Path:
@@ -44,14 +56,16 @@ def fsync_folder(folder: Path) -> None:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that it has either all of its content or does not exist. Raises OSError."""
     temporary = temporary_path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with temporary.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # or a run beside this one removes it as stale
+        try:
+            file.truncate(0)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
-        fsync_folder(path.parent)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+            os.replace(temporary, path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+    fsync_folder(path.parent)

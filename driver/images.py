@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -19,15 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driver.client import FunctionClient
-from driver.discover import check_places, walk
-from driver.errors import DriverError, UsageError, VideoError
+from driver.discover import Found, Places, Video, check_places, walk
+from driver.errors import DriverError, VideoError
 from driver.files import write_whole
 from driver.pipeline import BATCH_BYTES, LOW_THRESHOLD, Result
 from driver.run import Outcome, failed
-from driver.scenes import is_cut, thumbnail
 from driver.still_files import measure, read_still
 from driver.stills import Still
-from driver.tracks import Box, Found, Tracker
+from driver.tracks import Box, Tracker
+from driver.tracks import Found as Face
 from function import wire
 
 SUFFIXES = frozenset(
@@ -43,41 +42,24 @@ MOST_BYTES, LARGE_BYTES = 1 << 30, 64 << 20
 View = NDArray[np.uint8]
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One still image to redact."""
+def find_images(inputs: Sequence[Path], outdir: Path, stop: threading.Event | None = None) -> Found:
+    """The images of the inputs, by their names; a named file is taken for an image. `stop` ends the search.
 
-    source: Path
-    target: Path
-
-
-def find_images(
-    inputs: Sequence[Path], outdir: Path, stop: threading.Event | None = None
-) -> tuple[list[Picture], list[tuple[Path, str]], list[Path]]:
-    """The images of the inputs, what cannot be read and why, and the other files; a named file is taken for an image.
-
-    `stop` ends the search. Raises UsageError.
+    Raises UsageError.
     """
     check_places(inputs, outdir)
-    pictures, others = list[Picture](), list[Path]()
-    places: dict[str, Path] = {}
-    broken: list[tuple[Path, str]] = []
-    for path, place, named in walk(inputs, SUFFIXES, broken, stop):
+    found, places = Found(), Places(outdir)
+    for path, place, named in walk(inputs, SUFFIXES, found.broken, stop):
         if not named and path.suffix.lower() not in SUFFIXES:
-            others.append(path)
-            continue
-        target = outdir / place
-        if other := places.get(str(target).casefold()):
-            raise UsageError(f"{path} and {other} would both be written to {target}: run them into two output folders")
-        if target.exists() and target.resolve() == path.resolve():
-            raise UsageError(f"{path} would be written over itself: choose another output folder")
-        places[str(target).casefold()] = path
-        pictures.append(Picture(path, target))
-    return pictures, broken, others
+            found.others.append(path)
+        elif places.is_new(path):
+            found.videos.append(Video(path, outdir / places.take(path, place), 1))
+    found.settle(places)
+    return found
 
 
 async def redact_images(
-    pictures: Iterable[Picture],
+    pictures: Iterable[Video],
     outcomes: dict[Path, Outcome],
     client: FunctionClient,
     options: wire.Options,
@@ -85,7 +67,7 @@ async def redact_images(
     """Redact pictures, as many at a time as the client sends requests; `outcomes` tells what became of each."""
     slots, large = client.pressure.slots, asyncio.Lock()
 
-    async def one(picture: Picture) -> None:
+    async def one(picture: Video) -> None:
         async with slots:
             try:
                 size = await asyncio.to_thread(measure, picture.source)
@@ -106,7 +88,7 @@ async def redact_images(
             group.create_task(one(picture))
 
 
-async def _redact(picture: Picture, client: FunctionClient, options: wire.Options) -> Result:
+async def _redact(picture: Video, client: FunctionClient, options: wire.Options) -> Result:
     start = time.perf_counter()
     result = Result(picture.source, picture.target)
     still = await asyncio.to_thread(read_still, picture.source)
@@ -130,17 +112,15 @@ def _covered(still: Still, boxes: list[list[list[Box]]], options: wire.Options) 
 async def _find(still: Still, client: FunctionClient, options: wire.Options, result: Result) -> list[list[list[Box]]]:
     """The boxes to cover: for every page a list for each of its views."""
     asked = options.model_copy(update={"report_threshold": LOW_THRESHOLD}) if still.animated else options
-    found: list[list[list[Found]]] = []
-    thumbnails = []
+    found: list[list[list[Face]]] = []
     for first, last in _batches(still):
         views = await asyncio.to_thread(lambda: [page.views() for page in still.pages[first:last]])  # noqa: B023
-        thumbnails += [thumbnail(page[0]) for page in views]
         flat = [view for page in views for view in page]
         images = [await asyncio.to_thread(_encode, view) for view in flat]
         answer = await client.send([image for image, _ in images], asked, return_frames=False)
         result.model, result.device = answer.model, answer.device
         faces = iter(
-            [Found(_scaled(face.box, scale), face.score) for face in faces]
+            [Face(_scaled(face.box, scale), face.score) for face in faces]
             for faces, (_, scale) in zip(answer.faces, images, strict=True)
         )
         found += [[next(faces) for _ in page] for page in views]
@@ -150,10 +130,9 @@ async def _find(still: Still, client: FunctionClient, options: wire.Options, res
         tracker: Tracker[list[list[Box]]] = Tracker(
             threshold=options.threshold, look_around=LOOK_AROUND, most_frames=len(found)
         )
-        seconds, before = 0.0, None
+        seconds = 0.0
         for index, page in enumerate(still.pages):
-            cut, before = is_cut(before, thumbnails[index]), thumbnails[index]
-            moments = list(tracker.push(sure[index], seconds, found[index][0], cut=cut))
+            moments = list(tracker.push(sure[index], seconds, found[index][0]))
             if index == len(found) - 1:
                 moments += tracker.flush()
             for moment in moments:

@@ -27,7 +27,7 @@ from driver.errors import VideoError
 from driver.exchange import Answer
 from driver.planes import quarter_turns
 from driver.scenes import is_cut
-from driver.sidecar import FunctionUsed, Header, SettingsUsed, SidecarWriter, identify, sidecar_path
+from driver.sidecar import FunctionUsed, Header, SettingsUsed, SidecarWriter, identify, sidecar_path, told_name
 from driver.tracks import Moment, Tracker
 from driver.video import Encoding, Packet, Picture, VideoFrame, VideoReader, VideoWriter
 from function import wire
@@ -249,7 +249,7 @@ class VideoJob:
         turned = quarter_turns(first) % 2
         return Header(
             video=identify(reader.path, reader.duration),
-            output=self.result.target.name,
+            output=told_name(self.result.target),
             function=self._function,
             settings=self._plan.settings(),
             frame_wh=(first.height, first.width) if turned else (first.width, first.height),

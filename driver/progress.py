@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
@@ -63,7 +64,7 @@ class Bars:
 
     def started(self, source: Path, frames: int | None) -> None:
         name = source.name if len(source.name) <= 28 else f"{source.name[:13]}…{source.name[-14:]}"
-        self._tasks[source] = self._progress.add_task(name.replace("[", r"\["), total=frames, faces=0)
+        self._tasks[source] = self._progress.add_task(escape(shown(name)), total=frames, faces=0)
 
     def advanced(self, source: Path, frames: int, faces: int) -> None:
         for task in (self._tasks[source], self._total):
@@ -141,6 +142,18 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def shown(text: str) -> str:
+    """A text for one line of a terminal: what is in a file's name but not printable is escaped."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+class TextFormatter(logging.Formatter):
+    """The message on one line."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return shown(record.message)
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line: time, level, logger, message, and what the event brings along."""
 
@@ -168,6 +181,7 @@ def set_up_logging(console: Console, *, verbosity: int, as_json: bool) -> None:
         handler.setFormatter(JsonFormatter())
     else:
         handler = _ConsoleHandler(console)
+        handler.setFormatter(TextFormatter())
     root = logging.getLogger("faceblur")
     root.handlers[:] = [handler]
     root.propagate = False

@@ -16,7 +16,16 @@ from driver.errors import SidecarError, UsageError
 from driver.formats import MUXERS
 from driver.pipeline import Result
 from driver.planes import quarter_turns, redact_frame
-from driver.sidecar import FrameLine, Header, SettingsUsed, SidecarReader, SidecarWriter, identify, sidecar_path
+from driver.sidecar import (
+    FrameLine,
+    Header,
+    SettingsUsed,
+    SidecarReader,
+    SidecarWriter,
+    identify,
+    sidecar_path,
+    told_name,
+)
 from driver.video import Encoding, Packet, Picture, VideoReader, VideoWriter, in_format
 
 REPORT_EVERY = 16  # frames
@@ -71,7 +80,7 @@ def render(
         reader = stack.enter_context(VideoReader(video, tolerate=change.tolerate_damage))
         if not identify(video, reader.duration).is_of(told.header.video):
             raise SidecarError(f"{sidecar}: belongs to another video ({told.header.video.name}) than {video}")
-        header = change.of(told.header).model_copy(update={"output": target.name})
+        header = change.of(told.header).model_copy(update={"output": told_name(target)})
         settings = header.settings
         encoding = Encoding(
             settings.encoder, settings.crf, settings.preset or DEFAULT_PRESET, keep_location=change.keep_location

@@ -52,6 +52,8 @@ class Run:
 
     def __init__(self, found: Found, *, overwrite: bool) -> None:
         self.outcomes = {path: failed(path, reason) for path, reason in found.broken}
+        for path, first in found.same:
+            self.outcomes[path] = Outcome(path, "skipped", f"the same file as {first}")
         self.waiting: list[Video] = []
         self.ending: list[str] = []
         for video in found.videos:

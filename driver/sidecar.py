@@ -17,7 +17,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from driver.errors import SidecarError
-from driver.files import fsync_folder, temporary_path
+from driver.files import fitting_name, fsync_folder, temporary_path
 
 SUFFIX = ".faces.jsonl"
 SCHEMA_URL = "https://json-schema.org/draft/2020-12/schema"
@@ -108,7 +108,12 @@ class FrameLine(_Line):
 
 def sidecar_path(output: Path) -> Path:
     """Where the sidecar of an output lies."""
-    return output.with_name(output.name + SUFFIX)
+    return output.with_name(fitting_name(output.name, SUFFIX))
+
+
+def told_name(path: Path) -> str:
+    """A file's name as JSON can hold it: bytes that are no UTF-8 are escaped."""
+    return path.name.encode("utf-8", "backslashreplace").decode()
 
 
 def identify(path: Path, duration: float | None) -> Identity:
@@ -118,7 +123,8 @@ def identify(path: Path, duration: float | None) -> Identity:
         first = hashlib.sha256(file.read(HASHED_BYTES)).hexdigest()
         file.seek(max(0, size - HASHED_BYTES))
         last = hashlib.sha256(file.read(HASHED_BYTES)).hexdigest()
-    return Identity(name=path.name, bytes=size, duration=duration, sha256_first_mib=first, sha256_last_mib=last)
+    name = told_name(path)
+    return Identity(name=name, bytes=size, duration=duration, sha256_first_mib=first, sha256_last_mib=last)
 
 
 class SidecarWriter:

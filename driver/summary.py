@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from driver.progress import duration
+from driver.progress import duration, shown
 from driver.run import Outcome
 
 COLOURS = {"done": "green", "skipped": "cyan", "failed": "red", "not done": "yellow"}
@@ -39,13 +39,13 @@ def print_summary(console: Console, outcomes: Sequence[Outcome], seconds: float,
     for outcome in outcomes:
         state = f"[{COLOURS[outcome.state]}]{outcome.state}[/]"
         if outcome.reason:
-            state += escape(f": {outcome.reason}")
+            state += escape(f": {shown(outcome.reason)}")
         if result := outcome.result:
             fps = result.frames / result.seconds
             row = (str(result.frames), str(result.faces), str(result.filled), f"{result.seconds:.1f}", f"{fps:.1f}")
         else:
             row = ("",) * 5
-        table.add_row(escape(str(outcome.source)), *row, state)
+        table.add_row(escape(shown(str(outcome.source))), *row, state)
     console.print(table)
 
     spent = {stage: sum(result.stage_seconds.get(stage, 0.0) for result in results) for stage in STAGES}

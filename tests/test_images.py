@@ -304,3 +304,13 @@ def test_what_cannot_be_redacted_is_named_and_not_written(face: Image, function_
     assert "1 other file left alone: note.txt" in result.output
     again = invoke("image", source / "good.jpg", "-o", tmp_path / "out", "--function", function_url)
     assert again.exit_code == 0 and "1 skipped" in again.output
+
+
+def test_two_pictures_with_one_name(face: Image, function_url: str, tmp_path: Path) -> None:
+    for name in ("a/photo.png", "b/photo.png"):
+        (tmp_path / name).parent.mkdir()
+        Pillow.fromarray(face[..., ::-1]).resize((128, 128)).save(tmp_path / name)
+    (tmp_path / "b" / "same.png").symlink_to("photo.png")
+    result = invoke("image", tmp_path / "a", tmp_path / "b", "-o", tmp_path / "out", "--function", function_url)
+    assert result.exit_code == 0 and "3 files: 2 done, 1 skipped" in result.output, result.output
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["photo (2).png", "photo.png"]
