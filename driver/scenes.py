@@ -14,6 +14,9 @@ CUT = 40.0
 
 def thumbnail(picture: NDArray[np.uint8]) -> NDArray[np.int16]:
     """What is compared of a picture `(H, W, 3) uint8 BGR`: a small copy as hue, saturation and value."""
+    height, width = picture.shape[:2]
+    if min(width, height) >= 256:  # to average all pixels of a large picture would take five times as long
+        picture = cv2.resize(picture, (width // 4, height // 4), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
     small = cv2.resize(picture, THUMBNAIL_WH, interpolation=cv2.INTER_AREA)
     return cv2.cvtColor(small, cv2.COLOR_BGR2HSV).astype(np.int16)
 

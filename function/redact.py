@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -121,12 +122,18 @@ def redact(plane: Plane, covered: Iterable[Region], style: str, *, fill: float =
         crop = plane[rows, columns]
         if crop.size == 0:
             continue
-        cover = STYLES[style](crop, region, fill).reshape(crop.shape)
         opacity = region.opacity(rows, columns)
-        if crop.ndim == 3:
-            opacity = opacity[:, :, None]
-        mixed = crop + (cover.astype(np.float32) - crop) * opacity
-        crop[...] = np.rint(mixed).astype(crop.dtype)
+        if crop.ndim == 2:
+            crop[...] = _mixed(crop, region, style, opacity, fill)
+            continue
+        for channel in range(crop.shape[2]):  # all together would take numpy several times as long
+            layer = crop[:, :, channel]
+            layer[...] = _mixed(np.ascontiguousarray(layer), region, style, opacity, fill)
+
+
+def _mixed(crop: NDArray[Any], region: Region, style: str, opacity: NDArray[np.float32], fill: float) -> NDArray[Any]:
+    cover = STYLES[style](crop, region, fill)
+    return np.rint(crop + (cover.astype(np.float32) - crop) * opacity).astype(crop.dtype)  # type: ignore[no-any-return]
 
 
 def was_redacted(before: Plane, after: Plane, covered: Iterable[Region], style: str, *, fill: float = 0) -> bool:
