@@ -70,7 +70,7 @@ def main() -> None:
     "--jobs",
     type=click.IntRange(1),
     metavar="N",
-    help="Videos at a time.  [default: as many as keep the function busy, up to 4]",
+    help="Videos at a time.  [default: 2, and as many more as keep the function busy, up to 32]",
 )
 @click.option("--encoder", metavar="NAME", help="FFmpeg's video encoder.  [default: one of the source's codec]")
 @click.option(

@@ -102,7 +102,7 @@ async def run_videos(
             async with connect(endpoint) as (client, info):
                 log.info("function: %s on %s (%s)", info.model, info.device, info.provider)
                 with _display(console, talk, len(run.waiting), frames) as display:
-                    await run.execute(client, info, plan, display, jobs=jobs)
+                    await run.execute(client, info, plan, display, jobs=jobs, local=not endpoint.urls)
                 if trouble := client.statistics.trouble():
                     log.warning("%s", trouble)
     return exit_code(list(run.outcomes.values()))

@@ -21,6 +21,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from driver.bound import Gauge
 from driver.client import FunctionClient
 from driver.cover import Searched, cover, fill, prepare, tell
 from driver.errors import VideoError
@@ -181,6 +182,7 @@ class VideoJob:
         self._function = function
         self._plan, self._client, self._slots, self._codecs = plan, client, client.pressure.slots, codecs
         self._listener = listener
+        self.gauge = Gauge()
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._held = 0
@@ -234,7 +236,7 @@ class VideoJob:
                 if (written := sum(writer.frames.values())) != self.result.frames:
                     raise VideoError(f"{self.result.source}: {written} of {self.result.frames} frames written")
                 self.result.damage = reader.damage
-                await loop.run_in_executor(write_thread, self._timed, "write", output.finish)
+                await self._writing(write_thread, output.finish)
             finally:
                 self._stop.set()
                 await asyncio.shield(loop.run_in_executor(write_thread, writer.abort))
@@ -260,7 +262,8 @@ class VideoJob:
         await self._slots.acquire()
         self._held += 1
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(read_thread, self._timed, "decode", next, batches, None)
+        with self.gauge.at("decode"):
+            return await loop.run_in_executor(read_thread, self._timed, "decode", next, batches, None)
 
     def _batches(self, reader: VideoReader) -> Iterator[_Batch]:
         batch, size, begun = _Batch(), 0, False
@@ -300,11 +303,11 @@ class VideoJob:
         self, output: _Output, write_thread: Executor, main: int, pending: asyncio.Queue[asyncio.Task[_Answered] | None]
     ) -> None:
         """Take batches in order through the look-ahead windows, one a video stream, to the writer."""
-        loop = asyncio.get_running_loop()
         windows: dict[int, _Window] = {}
         waiting: deque[Packet[Any] | None] = deque()
         while (task := await pending.get()) is not None:
             batch = await task
+            self.gauge["ready"] -= 1
             # Packets follow the main stream's frames. The muxer puts the other streams' frames among them.
             waiting.extend(batch.items)
             ready: list[Moment[Searched]] = []
@@ -322,7 +325,7 @@ class VideoJob:
         rest = [packet for packet in waiting if packet is not None]
         if len(rest) != len(waiting):
             raise VideoError(f"{self.result.source}: a frame was lost on its way: a defect of faceblur")
-        await loop.run_in_executor(write_thread, self._timed, "write", self._write, output, rest)
+        await self._writing(write_thread, self._write, output, rest)
 
     def _tracker(self, frame: VideoFrame) -> Tracker[Searched]:
         size = sum(plane.buffer_size for plane in frame.planes)
@@ -356,7 +359,11 @@ class VideoJob:
             while moment.item.picture.stream == main and (packet := waiting.popleft()) is not None:
                 items.append(packet)
             items.append(moment)
-        await loop.run_in_executor(write_thread, self._timed, "write", self._write, output, items)
+        await self._writing(write_thread, self._write, output, items)
+
+    async def _writing(self, write_thread: Executor, work: Any, *arguments: Any) -> None:
+        with self.gauge.at("encode"):
+            await asyncio.get_running_loop().run_in_executor(write_thread, self._timed, "write", work, *arguments)
 
     def _write(self, output: _Output, items: list[Packet[Any] | Moment[Searched]]) -> None:
         for item in items:
@@ -378,20 +385,23 @@ class VideoJob:
         items = [None if isinstance(item, Picture) else item for item in batch.items if _is_of(main, item)]
         faces = self.result.faces
         searched = await self._search(batch.pictures, pix_fmts) if batch.pictures else []
+        self.gauge["ready"] += 1
         self._listener.advanced(self.result.source, len(searched), self.result.faces - faces)
         return _Answered(items, searched)
 
     async def _search(self, pictures: list[Picture], pix_fmts: dict[int, str]) -> list[Searched]:
         """Pictures, at most a batch of them, with their sure faces covered."""
         loop = asyncio.get_running_loop()
-        prepared = await asyncio.gather(
-            *(loop.run_in_executor(self._codecs, self._timed, "JPEG", prepare, one.frame) for one in pictures)
-        )
+        with self.gauge.at("JPEG"):
+            prepared = await asyncio.gather(
+                *(loop.run_in_executor(self._codecs, self._timed, "JPEG", prepare, one.frame) for one in pictures)
+            )
         options = self._plan.options
         if self._plan.look_around:
             options = options.model_copy(update={"report_threshold": LOW_THRESHOLD})
         images = [one.image for one in prepared]
-        answer = await self._client.send(images, options, return_frames=self._plan.return_frames)
+        with self.gauge.at("function"):
+            answer = await self._client.send(images, options, return_frames=self._plan.return_frames)
         self._count(answer)
         redacted: Sequence[bytes | None] = [None] * len(images) if answer.frames is None else answer.frames
         covers = [
@@ -399,9 +409,10 @@ class VideoJob:
             for one in zip(pictures, prepared, answer.faces, redacted, strict=True)
         ]
         self.result.faces += sum(face.score >= options.threshold for faces in answer.faces for face in faces)
-        return list(
-            await asyncio.gather(*(loop.run_in_executor(self._codecs, self._timed, "cover", one) for one in covers))
-        )
+        with self.gauge.at("JPEG"):
+            return list(
+                await asyncio.gather(*(loop.run_in_executor(self._codecs, self._timed, "cover", one) for one in covers))
+            )
 
     def _count(self, answer: Answer) -> None:
         self.result.model, self.result.device = answer.model, answer.device

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from driver.bound import Watch
 from driver.client import FunctionClient
 from driver.discover import Found, Video
 from driver.errors import DriverError
@@ -21,9 +22,11 @@ from driver.sidecar import FunctionUsed
 from function import wire
 
 log = logging.getLogger("faceblur")
-MAX_AUTOMATIC_JOBS = 4
-IDLE_SHARE = 0.25  # of the requests that might be under way: from here on one more video is started
-LOOK_SECONDS = 2.0
+# Two, so that short videos do not wait behind a long one.
+LEAST_AUTOMATIC_JOBS, MOST_AUTOMATIC_JOBS = 2, 32
+IDLE_SHARE = 0.25  # of the requests that might be under way: from here on more videos are started
+BUSY_SHARE = 0.9  # of this machine's cores: from here on none are
+LOOK_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -66,41 +69,42 @@ class Run:
                 self.waiting.append(video)
 
     async def execute(
-        self, client: FunctionClient, info: wire.Info, plan: Plan, display: Display, *, jobs: int | None
+        self, client: FunctionClient, info: wire.Info, plan: Plan, display: Display, *, jobs: int | None, local: bool
     ) -> None:
         """Redact the waiting videos, `jobs` at a time (None: as many as keep the function busy).
 
-        `info` is what the function told of itself.
+        `info` is what the function told of itself, `local` says that it runs on this machine.
 
         A video that fails leaves the others alone. On cancellation the running videos stop and leave nothing behind.
         """
         function = FunctionUsed(model=info.model, weights_sha256=info.weights_sha256, device=info.device)
-        pace = _Pace(client.pressure, jobs)
-        running: set[asyncio.Task[None]] = set()
+        pace = Pace(client.pressure, jobs)
+        running: dict[asyncio.Task[None], VideoJob] = {}
+        order, watch = Order(self.waiting, alone=jobs == 1), Watch(client.pressure, running.values())
         with ThreadPoolExecutor(len(os.sched_getaffinity(0)), "codec") as codecs:
             try:
-                while self.waiting or running:
-                    while self.waiting and len(running) < pace.wanted(len(running)):
-                        video = self.waiting.pop(0)
-                        job = VideoJob(
-                            *(video.source, video.target),
-                            plan=plan,
-                            client=client,
-                            function=function,
-                            codecs=codecs,
-                            listener=display,
-                        )
-                        running.add(asyncio.create_task(self._one(video, job, display)))
-                    done, running = await asyncio.wait(
-                        running, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
-                    )
-                    for task in done:
-                        task.result()
+                async with watch:
+                    while self.waiting or running:
+                        while self.waiting and len(running) < pace.wanted():
+                            video = order.next()
+                            job = VideoJob(
+                                *(video.source, video.target),
+                                plan=plan,
+                                client=client,
+                                function=function,
+                                codecs=codecs,
+                                listener=display,
+                            )
+                            running[asyncio.create_task(self._one(video, job, display))] = job
+                        done, _ = await asyncio.wait(running, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                        for task in done:
+                            order.ended(running.pop(task).result.source)
+                            task.result()
             finally:
                 for task in running:
                     task.cancel()
                 await asyncio.gather(*running, return_exceptions=True)
-                self.ending.append(client.pressure.told())
+                self.ending += [client.pressure.told(), watch.told(client.statistics, local=local)]
 
     async def _one(self, video: Video, job: VideoJob, display: Display) -> None:
         source = video.source
@@ -117,21 +121,48 @@ class Run:
             display.ended(source, self.outcomes[source].state)
 
 
-class _Pace:
-    """How many videos should run: `jobs`, or one more than now while the function could take more requests."""
+class Order:
+    """Which of the waiting videos is next: one of those that run is the longest there was, the others are the shortest.
+
+    So short videos do not wait behind a long one, and no long one is left for the end, when it would run alone.
+    `alone`: no two run at a time.
+    """
+
+    def __init__(self, waiting: list[Video], *, alone: bool) -> None:
+        self._waiting, self._alone = waiting, alone
+        self._long: Path | None = None
+        waiting.sort(key=lambda video: video.frames or 0)
+
+    def next(self) -> Video:
+        if self._alone or self._long is not None:
+            return self._waiting.pop(0)
+        video = self._waiting.pop()
+        self._long = video.source
+        return video
+
+    def ended(self, source: Path) -> None:
+        if source == self._long:
+            self._long = None
+
+
+class Pace:
+    """How many videos should run: `jobs`; or two, and more while the function could take more and this machine too."""
 
     def __init__(self, pressure: Pressure, jobs: int | None) -> None:
-        self._pressure, self._jobs, self._looked = pressure, jobs, 0.0
+        self._pressure, self._jobs = pressure, jobs
+        self._wanted, self._looked, self._used = LEAST_AUTOMATIC_JOBS, time.monotonic(), time.process_time()
 
-    def wanted(self, running: int) -> int:
+    def wanted(self) -> int:
         if self._jobs is not None:
             return self._jobs
         now = time.monotonic()
-        if running and (running == MAX_AUTOMATIC_JOBS or now - self._looked < LOOK_SECONDS):
-            return running
-        self._looked = now
-        idle = self._pressure.idle_share() > IDLE_SHARE
-        return running + 1 if idle or not running else running
+        if (passed := now - self._looked) >= LOOK_SECONDS:
+            used = time.process_time()
+            cores = (used - self._used) / passed
+            self._looked, self._used = now, used
+            if self._pressure.idle_share() > IDLE_SHARE and cores < BUSY_SHARE * len(os.sched_getaffinity(0)):
+                self._wanted = min(MOST_AUTOMATIC_JOBS, self._wanted + max(1, self._wanted // 2))
+        return self._wanted
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:

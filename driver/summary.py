@@ -60,7 +60,7 @@ def print_summary(console: Console, outcomes: Sequence[Outcome], seconds: float,
         console.print()
         console.print(stages)
     console.print()
-    for line in (counts(outcomes, seconds), *ending):
+    for line in filter(None, (counts(outcomes, seconds), *ending)):
         console.print(escape(line), highlight=False, soft_wrap=True)
 
 

@@ -137,6 +137,36 @@ class HostileProxy(Server):
         return web.Response()
 
 
+class SlowProxy(Server):
+    """Forwards to `target` over a line that all share and that carries so many bytes a second."""
+
+    def __init__(self, target: str, *, bytes_a_second: float) -> None:
+        super().__init__(self._forward)
+        self._target, self._rate, self._line = target, bytes_a_second, asyncio.Lock()
+
+    async def _carry(self, size: int) -> None:
+        async with self._line:
+            await asyncio.sleep(size / self._rate)
+
+    async def _forward(self, request: web.Request) -> web.StreamResponse:
+        body = bytearray()
+        while chunk := await request.content.read(1 << 14):
+            await self._carry(len(chunk))
+            body += chunk
+        headers = {"Content-Type": request.headers.get("Content-Type", "")}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(request.method, self._target + request.path, data=bytes(body), headers=headers) as reply,
+        ):
+            content = await reply.read()
+        response = web.StreamResponse(status=reply.status, headers={"Content-Length": str(len(content))})
+        await response.prepare(request)
+        for start in range(0, len(content), 1 << 14):
+            await self._carry(1 << 14)
+            await response.write(content[start : start + (1 << 14)])
+        return response
+
+
 def scripted(*replies: Any, info: dict[str, Any] | None = None) -> Server:
     """A function that gives these answers in turn, then the last for ever: a status, a body, or a callable."""
     remaining = list(replies)
