@@ -199,6 +199,24 @@ def render(
 
 
 @main.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("output", type=click.Path(path_type=Path))
+@click.argument("sidecar", required=False, type=click.Path(path_type=Path))
+@FUNCTION
+@LOGGING
+def audit(source: Path, output: Path, sidecar: Path | None, **shared: Any) -> None:
+    """Check OUTPUT against its SOURCE before it is published; SIDECAR is by default OUTPUT.faces.jsonl.
+
+    Every listed face must be gone, nothing else changed, no frame lost, and a second look must find no face that was
+    never covered. Writes OUTPUT.audit.json and OUTPUT.audit.html. Exit code 1: something is exposed or lost.
+    """
+    talk, endpoint = _talk(shared), _endpoint(shared)
+    sys.exit(
+        commands.execute(lambda console: commands.audit_video(console, talk, source, output, sidecar, endpoint), talk)
+    )
+
+
+@main.command()
 @click.argument("places", nargs=-1, required=True, metavar="DATASET...", type=click.Path(path_type=Path))
 @click.option(
     "--images",

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from rich.console import Console
 
+from driver.audit.command import run_audit
 from driver.config import FunctionConfig
 from driver.connect import Endpoint, connect
 from driver.discover import Found, find_videos
@@ -150,6 +151,14 @@ async def render_video(
                 outcomes[video] = await _rendered(video, sidecar, target, change, display)
                 display.ended(video, outcomes[video].state)
     return exit_code(list(outcomes.values()))
+
+
+async def audit_video(
+    console: Console, talk: Talk, source: Path, output: Path, sidecar: Path | None, endpoint: Endpoint
+) -> int:
+    """Check an output before it is published."""
+    display = _display(console, talk, 2, None)  # two passes
+    return await run_audit(display, source, output, sidecar, endpoint, quiet=talk.verbosity < 0)
 
 
 async def _rendered(video: Path, sidecar: Path, target: Path, change: Change, display: Display) -> Outcome:

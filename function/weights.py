@@ -1,6 +1,7 @@
 """Named model weights: where they come from, their SHA-256, and an atomic download into a cache.
 
-`python -m function.weights NAME` fetches one ahead of time, for an image build or a machine that will have no network.
+`python -m function.weights NAME` fetches one ahead of time, for an image build or a machine that will have no network;
+with `--cached` before the name it only tells, by its exit code, whether that was done.
 """
 
 from __future__ import annotations
@@ -162,9 +163,14 @@ def _download(name: str, source: Source, cached: Path) -> bytes:
 
 
 def main(arguments: list[str]) -> int:
+    only_look = arguments[:1] == ["--cached"]
+    arguments = arguments[only_look:]
     if len(arguments) != 1 or arguments[0] not in SOURCES:
-        print(f"usage: python -m function.weights NAME    with NAME one of: {', '.join(SOURCES)}", file=sys.stderr)
+        names = ", ".join(SOURCES)
+        print(f"usage: python -m function.weights [--cached] NAME    with NAME one of: {names}", file=sys.stderr)
         return 2
+    if only_look:
+        return 0 if (cache_folder() / SOURCES[arguments[0]].filename).is_file() else 1
     try:
         _, sha256 = load_weights(arguments[0])
     except DetectorError as error:

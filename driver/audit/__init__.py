@@ -1,0 +1,1 @@
+"""`faceblur audit`: what a careful person checks of an output before publishing it."""

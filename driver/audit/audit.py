@@ -1,0 +1,228 @@
+"""The audit of one output: which frames belong together, then every check on every pair of them, in order."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from driver.audit.alignment import Alignment
+from driver.audit.check import Checked, check, note_seen
+from driver.audit.listed import Listed
+from driver.audit.looks import Followed, Follower, look
+from driver.audit.moments import Detector, Facts, Moments, Report, Sight
+from driver.audit.order import Misplaced, Order
+from driver.audit.pairs import Place, Unit, aligned, units
+from driver.client import FunctionClient
+from driver.planes import upright
+from driver.sidecar import SettingsUsed
+from function import wire
+
+# From this score on, or the run's threshold if that is higher, a find of the second look is taken for a face: on clips
+# without an uncovered face (560 frames: a street, people, an animation) what was no face scored at most 0.52 from
+# LEAST_HEIGHT on. Weaker finds are candidates, those below CANDIDATE are not told.
+SURE, CANDIDATE = 0.6, 0.3
+# Smaller faces, in pixels of height, are candidates only: it is from here on that benchmarks/leaks.py counts them.
+LEAST_HEIGHT = 16.0
+
+
+class Listener(Protocol):
+    """Told how an audit comes along."""
+
+    def aligned(self) -> None:
+        """A frame of the first pass, in which it is found out which frames belong together; from a thread."""
+
+    def checking(self) -> None:
+        """The second pass begins."""
+
+    def checked(self, faces: int) -> None:
+        """A step of the second pass."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the checks of all frames, taken in order, come to."""
+
+    settings: SettingsUsed
+    tolerance: float
+    moments: Moments = field(default_factory=Moments)
+    regions: int = 0
+    most_kept: float = 0.0
+    seconds: float = 0.0
+    offset: float | None = None
+    psnr_sum: float = 0.0
+    psnr_frames: int = 0
+    psnr_lowest: float | None = None
+    _order: Order = field(default_factory=Order)
+    _follower: Follower = field(default_factory=Follower)
+    _listed: Listed = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._listed = Listed(self.moments, self.settings.threshold)
+
+    def add(self, unit: Unit, checked: Checked | None) -> None:
+        """Take the next step: `checked` is None where it is no pair of frames."""
+        step = unit.step
+        if unit.line is not None:
+            self._listed.push(unit.line, unit.source_seconds)
+            self.seconds = unit.source_seconds
+        if checked is None:
+            if step.kind == "missing":
+                text = "this frame of the source is not in the output"
+                sight = Sight(step.source, unit.source_seconds, 1.0, text)
+                self.moments.add("missing", [sight])
+            else:
+                text = f"the output has a frame more here (its frame {step.output}), which was not compared"
+                sight = Sight(step.source, unit.output_seconds, 1.0, text, output_frame=step.output)
+                self.moments.add("extra", [sight])
+            return
+        self._check_time(unit)
+        self.regions += len(checked.covered)
+        self.most_kept = max(self.most_kept, checked.most_kept)
+        if checked.psnr is not None:
+            self.psnr_sum, self.psnr_frames = self.psnr_sum + checked.psnr, self.psnr_frames + 1
+            self.psnr_lowest = min(checked.psnr, self.psnr_lowest or checked.psnr)
+        self.moments.add("exposed", checked.exposed)
+        self.moments.add("changed", checked.changed)
+        for misplaced in self._order.push(step.source, step.output, *checked.stills):
+            self._misplaced(misplaced)
+        for followed in self._follower.push(checked.stills[0].seconds, checked.seen):
+            self._judge(followed)
+
+    def _check_time(self, unit: Unit) -> None:
+        late = unit.output_seconds - unit.source_seconds
+        if self.offset is None:
+            self.offset = late
+        late -= self.offset
+        if abs(late) > self.tolerance:
+            text = f"shown {abs(late):.3f} s too {'late' if late > 0 else 'early'}"
+            sight = Sight(unit.step.source, unit.source_seconds, abs(late), text, output_frame=unit.step.output)
+            self.moments.add("time", [sight])
+
+    def _misplaced(self, one: Misplaced) -> None:
+        if one.shows is None:
+            text = "the output shows another picture, which is none of those around it"
+        elif one.swapped:
+            text = f"swapped: the output shows frame {one.shows} in its place"
+        else:
+            text = f"not shown: the output shows frame {one.shows} in its place"
+        self.moments.add("order", [Sight(one.source, one.seconds, 1.0, text, output_frame=one.output)])
+
+    def _judge(self, followed: Followed) -> None:
+        legible = followed.legible
+        if legible is None:
+            return
+        score, box = legible.worst.score or 0.0, legible.worst.box
+        height = box[3] - box[1] if box else 0.0
+        if score >= max(SURE, self.settings.threshold) and followed.confirmed and height >= LEAST_HEIGHT:
+            self.moments.close("uncovered", legible)
+        elif score >= CANDIDATE:
+            self.moments.close("candidate", legible)
+
+    def finish(self) -> None:
+        """Judge what was waiting for more frames."""
+        self._listed.flush()
+        for misplaced in self._order.flush():
+            self._misplaced(misplaced)
+        for followed in self._follower.flush():
+            self._judge(followed)
+
+
+async def audit(
+    place: Place,
+    clients: Sequence[FunctionClient],
+    detectors: list[Detector],
+    listener: Listener,
+) -> tuple[Report, Alignment]:
+    """Audit one output; `clients` are the detectors of the second look.
+
+    Raises VideoError, SidecarError or FunctionError; may be cancelled at any time.
+    """
+    loop, stop = asyncio.get_running_loop(), threading.Event()
+    tally = Tally(place.header.settings, place.tolerance)
+    with ThreadPoolExecutor(1, "read") as read_thread, ThreadPoolExecutor(2, "check") as checkers:
+        try:
+            alignment: Alignment = await loop.run_in_executor(read_thread, aligned, place, listener.aligned, stop)
+            listener.checking()
+            walk = units(place, alignment)
+            try:
+                await _check_all(place, walk, tally, clients, read_thread, checkers, listener)
+            finally:
+                await asyncio.shield(loop.run_in_executor(read_thread, walk.close))
+        finally:
+            stop.set()
+    tally.finish()
+    findings, watch = tally.moments.finish()
+    facts = Facts(
+        source_frames=alignment.source_frames,
+        output_frames=alignment.output_frames,
+        size_wh=place.header.frame_wh,
+        seconds=round(tally.seconds, 3),
+        regions=tally.regions,
+        most_kept=round(tally.most_kept, 4),
+        time_offset=round(tally.offset or 0.0, 6),
+        psnr_lowest=None if tally.psnr_lowest is None else round(tally.psnr_lowest, 2),
+        psnr_mean=round(tally.psnr_sum / tally.psnr_frames, 2) if tally.psnr_frames else None,
+    )
+    report = Report(
+        source=str(place.source),
+        output=str(place.output),
+        sidecar=str(place.sidecar),
+        passed=not findings,
+        facts=facts,
+        detectors=detectors,
+        counts=dict(tally.moments.counts),
+        findings=findings,
+        watch=watch,
+    )
+    return report, alignment
+
+
+async def _check_all(
+    place: Place,
+    walk: Generator[Unit],
+    tally: Tally,
+    clients: Sequence[FunctionClient],
+    read_thread: Executor,
+    checkers: Executor,
+    listener: Listener,
+) -> None:
+    """Have as many pairs under way as the detectors take, and tally them in order."""
+    loop = asyncio.get_running_loop()
+    settings = place.header.settings
+    options = wire.Options(threshold=settings.low_threshold)
+
+    async def one(unit: Unit) -> Checked | None:
+        if unit.source is None or unit.output is None:
+            return None
+        source = await loop.run_in_executor(checkers, upright, unit.source)
+        output = await loop.run_in_executor(checkers, upright, unit.output)
+        checked, found = await asyncio.gather(
+            loop.run_in_executor(checkers, check, unit, (source, output), settings.padding),
+            look(clients, [source, output], options),
+        )
+        await loop.run_in_executor(checkers, note_seen, checked, unit, found)
+        return checked
+
+    under_way = max((client.pressure.limit for client in clients), default=2)
+    pending: deque[tuple[Unit, asyncio.Task[Checked | None]]] = deque()
+    try:
+        while True:
+            unit = await loop.run_in_executor(read_thread, next, walk, None)
+            if unit is not None:
+                pending.append((unit, asyncio.create_task(one(unit))))
+            while pending and (unit is None or len(pending) > under_way):
+                done, task = pending.popleft()
+                checked = await task
+                tally.add(done, checked)
+                listener.checked(0 if done.line is None else len(done.line.faces))
+            if unit is None:
+                return
+    finally:
+        for _, task in pending:
+            task.cancel()
+        await asyncio.gather(*(task for _, task in pending), return_exceptions=True)

@@ -1,0 +1,116 @@
+"""The audit as one HTML page that needs no network: the moments, worst first, each with pictures before and after."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from driver.audit.alignment import Alignment
+from driver.audit.moments import FINDINGS, MOST_LISTED, TITLES, WATCH, Moment, Report
+from driver.audit.pairs import BGR, Place, units
+from driver.planes import upright
+from function import wire
+
+# At most this many moments are shown with pictures: a page of about 5 MB. The JSON lists more.
+MOST_SHOWN = 60
+CROP_SIDE, WHOLE_WIDTH, JPEG_QUALITY = 220, 420, 80
+# A crop shows the place and as much again around it.
+AROUND = 0.75
+LINE = (0, 190, 255)  # BGR
+
+
+@dataclass(slots=True)
+class Shown:
+    """A moment with its pictures, as data URIs; None where there is none."""
+
+    moment: Moment
+    pictures: dict[str, str | None] = field(default_factory=dict)
+
+
+def write_page(report: Report, place: Place, alignment: Alignment) -> bytes:
+    """The page. Reads both videos again, up to the last frame that is shown."""
+    chosen = [*report.findings, *report.watch][:MOST_SHOWN]
+    shown = {id(moment): Shown(moment) for moment in chosen}
+    _take_pictures(place, alignment, shown.values())
+    environment = Environment(
+        loader=PackageLoader("driver.audit"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+    def group(kinds: Sequence[str]) -> list[tuple[str, int, list[Shown]]]:
+        return [
+            (TITLES[kind], report.counts.get(kind, 0), [shown[id(one)] for one in chosen if one.kind == kind])
+            for kind in kinds
+        ]
+
+    groups = [("Findings", group(FINDINGS)), ("Worth watching", group(WATCH))]
+    text = environment.get_template("page.html").render(
+        report=report,
+        groups=groups,
+        titles=TITLES,
+        finding_kinds=FINDINGS,
+        most_listed=MOST_LISTED,
+        left_out=sum(report.counts.values()) - len(chosen),
+        names={name: Path(getattr(report, name)).name for name in ("source", "output", "sidecar")},
+    )
+    return text.encode("utf-8", "replace")
+
+
+def _take_pictures(place: Place, alignment: Alignment, shown: Iterable[Shown]) -> None:
+    waiting: dict[tuple[str, int], list[Shown]] = {}
+    for one in shown:
+        moment = one.moment
+        if moment.kind == "extra" and moment.output_frame is not None:
+            waiting.setdefault(("extra", moment.output_frame), []).append(one)
+        else:
+            waiting.setdefault(("source", moment.frame), []).append(one)
+    if not waiting:
+        return
+    for unit in units(place, alignment):
+        key = ("extra", unit.step.output) if unit.step.kind == "extra" else ("source", unit.step.source)
+        for one in waiting.pop(key, []):
+            for name, frame in (("before", unit.source), ("after", unit.output)):
+                picture = None if frame is None else upright(frame)
+                one.pictures[name] = None if picture is None else _whole(picture, one.moment.box)
+                one.pictures[f"{name}_crop"] = None if picture is None else _crop(picture, one.moment.box)
+        if not waiting:
+            return
+
+
+def _whole(picture: BGR, box: Sequence[float] | None) -> str:
+    scale = min(1.0, WHOLE_WIDTH / picture.shape[1])
+    smaller: Any = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    if box is not None:
+        x1, y1, x2, y2 = (round(value * scale) for value in box)
+        cv2.rectangle(smaller, (x1 - 2, y1 - 2), (x2 + 2, y2 + 2), LINE, 2)
+    return _uri(smaller)
+
+
+def _crop(picture: BGR, box: Sequence[float] | None) -> str | None:
+    if box is None:
+        return None
+    x1, y1, x2, y2 = box
+    around = AROUND * max(x2 - x1, y2 - y1)
+    rows = slice(max(0, round(y1 - around)), max(0, round(y2 + around)))
+    columns = slice(max(0, round(x1 - around)), max(0, round(x2 + around)))
+    crop = picture[rows, columns]
+    if crop.size == 0:
+        return None
+    scale = CROP_SIDE / max(crop.shape[:2])
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    enlarged: Any = cv2.resize(crop, None, fx=scale, fy=scale, interpolation=way)
+    return _uri(enlarged)
+
+
+def _uri(picture: BGR) -> str:
+    content = wire.encode_image(picture, "jpeg", JPEG_QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(content).decode("ascii")
