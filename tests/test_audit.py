@@ -22,6 +22,7 @@ from function.redact import redact, regions
 from tests import media
 
 Pictures = list[Image]
+FRAMES = 20
 
 
 def call(*arguments: object) -> Result:
@@ -61,7 +62,7 @@ def frames_of(report: Report, *kinds: str) -> list[tuple[str, int, int]]:
 
 @pytest.fixture(scope="module")
 def source(face: Image, clips: Path) -> Path:
-    return write_clip(clips / "audit" / "pan.mp4", pan(face, (320, 240), 32))
+    return write_clip(clips / "audit" / "pan.mp4", pan(face, (320, 240), FRAMES))
 
 
 @pytest.fixture(scope="module")
@@ -72,14 +73,14 @@ def good(source: Path, clips: Path, function_url: str) -> Path:
 def test_good_output_has_no_finding(source: Path, good: Path, function_url: str) -> None:
     report = audited(source, good, function_url, code=0)
     assert report.passed and report.findings == []
-    assert report.facts.source_frames == report.facts.output_frames == report.facts.regions == 32
+    assert report.facts.source_frames == report.facts.output_frames == report.facts.regions == FRAMES
     assert report.facts.most_kept < 0.05 and report.facts.time_offset == 0
     assert report.detectors[0].model == "retinaface-mobilenet0.25"
 
 
 def test_real_clip_has_no_finding(carphone: Path, function_url: str, tmp_path: Path) -> None:
     short = tmp_path / "in" / "carphone.mp4"
-    write_clip(short, media.frames(carphone)[:40], audio_codec=None)
+    write_clip(short, media.frames(carphone)[:20], audio_codec=None)
     report = audited(short, redacted(short, tmp_path / "out", function_url), function_url, code=0)
     assert report.findings == [] and report.watch == []
 
@@ -105,7 +106,7 @@ def test_region_moved_by_half_a_face(source: Path, good: Path, function_url: str
     clear = media.frames(source)
 
     def moved(frames: Pictures) -> Pictures:
-        for number, (dx, dy) in {5: (0.5, 0), 6: (0.5, 0), 20: (0, -0.5), 25: (-0.5, 0)}.items():
+        for number, (dx, dy) in {5: (0.5, 0), 6: (0.5, 0), 11: (0, -0.5), 16: (-0.5, 0)}.items():
             frames[number] = clear[number].copy()
             x1, y1, x2, y2 = lines[number].faces[0].box
             dx, dy = dx * (x2 - x1), dy * (y2 - y1)
@@ -113,7 +114,7 @@ def test_region_moved_by_half_a_face(source: Path, good: Path, function_url: str
         return frames
 
     report = audited(source, spoilt(good, tmp_path, moved), function_url, code=1)
-    assert sorted(frames_of(report)) == [("exposed", 5, 6), ("exposed", 20, 20), ("exposed", 25, 25)]
+    assert sorted(frames_of(report)) == [("exposed", 5, 6), ("exposed", 11, 11), ("exposed", 16, 16)]
 
 
 def test_sidecar_whose_box_was_moved(source: Path, good: Path, function_url: str, tmp_path: Path) -> None:
@@ -139,10 +140,15 @@ def test_face_that_was_never_covered(source: Path, good: Path, function_url: str
     output = tmp_path / "pan.mp4"
     assert call("render", source, edited, "-o", output).exit_code == 0
     (finding,) = audited(source, output, function_url, code=1).findings
-    assert (finding.kind, finding.first_frame, finding.last_frame, finding.frames) == ("uncovered", 0, 31, 32)
+    assert (finding.kind, finding.first_frame, finding.last_frame, finding.frames) == (
+        "uncovered",
+        0,
+        FRAMES - 1,
+        FRAMES,
+    )
 
 
-@pytest.mark.parametrize(("a", "b"), [(9, 10), (4, 23)])
+@pytest.mark.parametrize(("a", "b"), [(9, 10), (4, 15)])
 def test_swapped_frames(source: Path, good: Path, function_url: str, tmp_path: Path, a: int, b: int) -> None:
     def swapped(frames: Pictures) -> Pictures:
         frames[a], frames[b] = frames[b], frames[a]
@@ -154,11 +160,10 @@ def test_swapped_frames(source: Path, good: Path, function_url: str, tmp_path: P
     assert "swapped" in report.findings[0].text
 
 
-@pytest.mark.parametrize("number", [0, 17, 31])
-@pytest.mark.parametrize("closed", [True, False])
+@pytest.mark.parametrize(("number", "closed"), [(11, True), (11, False), (19, False)])
 def test_dropped_frame(source: Path, good: Path, function_url: str, tmp_path: Path, number: int, closed: bool) -> None:
     """Whether the frames behind it keep their times or come earlier."""
-    stamps = None if closed else [index for index in range(32) if index != number]
+    stamps = None if closed else [index for index in range(FRAMES) if index != number]
     output = spoilt(
         good,
         tmp_path,
@@ -167,15 +172,9 @@ def test_dropped_frame(source: Path, good: Path, function_url: str, tmp_path: Pa
         time_base=None if closed else Fraction(1, 25),
     )
     report = audited(source, output, function_url, code=1)
-    assert frames_of(report, "missing", "extra", "order", "exposed") == [("missing", number, number)]
-    assert report.facts.output_frames == 31
-
-
-def test_frame_shown_twice_and_frame_replaced(source: Path, good: Path, function_url: str, tmp_path: Path) -> None:
-    output = spoilt(good, tmp_path / "twice", lambda frames: [*frames[:9], frames[8], *frames[9:]])
-    assert ("extra", 9, 9) in frames_of(audited(source, output, function_url, code=1))
-    output = spoilt(good, tmp_path / "replaced", lambda frames: [*frames[:9], frames[8], *frames[10:]])
-    assert frames_of(audited(source, output, function_url, code=1)) == [("order", 9, 9)]
+    late = [("time", number + 1, FRAMES - 1)] if closed else []
+    assert frames_of(report) == [("missing", number, number), *late]
+    assert report.facts.output_frames == FRAMES - 1
 
 
 def test_place_that_was_blurred_without_being_listed_is_a_warning(
@@ -194,17 +193,17 @@ def test_place_that_was_blurred_without_being_listed_is_a_warning(
 
 
 def test_rotated_clip(face: Image, function_url: str, tmp_path: Path) -> None:
-    sideways = [picture.swapaxes(0, 1)[::-1].copy() for picture in pan(face, (320, 240), 12)]
+    sideways = [picture.swapaxes(0, 1)[::-1].copy() for picture in pan(face, (320, 240), 8)]
     clip = write_clip(tmp_path / "in" / "phone.mp4", sideways, rotation=-90)
     output = redacted(clip, tmp_path / "out", function_url)
     report = audited(clip, output, function_url, code=0)
-    assert report.facts.size_wh == (320, 240) and report.facts.regions == 12 and report.findings == []
+    assert report.facts.size_wh == (320, 240) and report.facts.regions == 8 and report.findings == []
 
 
 def test_page_needs_no_network_and_escapes_names(source: Path, good: Path, function_url: str, tmp_path: Path) -> None:
     hostile = tmp_path / "<img src=x onerror=alert(1)>&.mp4"
     clear = media.frames(source)
-    write_clip(hostile, [*media.frames(good)[:30], *clear[30:]], audio_codec=None)
+    write_clip(hostile, [*media.frames(good)[:18], *clear[18:]], audio_codec=None)
     shutil.copy(sidecar_path(good), sidecar_path(hostile))
     audited(source, hostile, function_url, code=1)
     page = hostile.with_name(f"{hostile.name}.audit.html").read_text()
@@ -220,9 +219,9 @@ def test_files_that_do_not_belong_together(
 ) -> None:
     output, sidecar, of = good, sidecar_path(good), source
     if wrong == "sidecar":
-        of = write_clip(tmp_path / "other.mp4", pan(face, (320, 240), 32), audio_codec=None)
+        of = write_clip(tmp_path / "other.mp4", pan(face, (320, 240), FRAMES), audio_codec=None)
     elif wrong == "size":
-        output = write_clip(tmp_path / "small.mp4", pan(face, (160, 120), 32))
+        output = write_clip(tmp_path / "small.mp4", pan(face, (160, 120), FRAMES))
     elif wrong == "missing":
         output = tmp_path / "none.mp4"
     elif wrong == "same":

@@ -19,8 +19,9 @@ from driver.audit.legible import Gray
 REVERSED = 0.5
 # A frame shows another one when its error against that is this many times smaller than against its own.
 TIMES_NEARER = 2.0
-# Frames of the source that differ by less, mean square in gray levels, are the same to a viewer.
-LEAST_MOTION = 1.0
+# Frames of the source that differ by less, mean square in gray levels, are the same to a viewer; by less than the second
+# they may differ in noise alone, of which an encoder repeats what it likes.
+LEAST_MOTION, MORE_THAN_NOISE = 1.0, 4.0
 # A frame that differs by this much, mean square in gray levels, and by this many times the usual, shows none of them.
 FOREIGN, TIMES_USUAL = 400.0, 8.0
 # Frames on each side that a frame is compared with.
@@ -87,7 +88,7 @@ class Order:
         weight = both.sum(axis=1)
         weight[weight < LEAST_PIXELS] = np.nan
         motion = (((self._sources - s) ** 2) * both).sum(axis=1) / weight
-        told = motion >= LEAST_MOTION  # False where it is not a number
+        told, sure = motion >= LEAST_MOTION, motion >= MORE_THAN_NOISE  # False where it is not a number
         reversal = ((self._outputs - o) * (self._sources - s) * both).sum(axis=1) / weight / np.maximum(motion, 1e-9)
         mine = (((self._sources - o) ** 2) * both).sum(axis=1) / weight
         theirs = (((self._outputs - s) ** 2) * both).sum(axis=1) / weight
@@ -99,10 +100,10 @@ class Order:
                 pair.swapped = other.swapped = True
                 pair.shows, other.shows = other.source, pair.source
                 pair.best, other.best = float(mine[index]), float(theirs[index])
-        for index in np.flatnonzero(told & (theirs * TIMES_NEARER < [other.best for other in pairs])):
+        for index in np.flatnonzero(sure & (theirs * TIMES_NEARER < [other.best for other in pairs])):
             if not pairs[index].swapped:
                 pairs[index].best, pairs[index].shows = float(theirs[index]), pair.source
-        mine = np.where(told, mine, np.inf)
+        mine = np.where(sure, mine, np.inf)
         nearest = int(np.argmin(mine))
         if not pair.swapped and mine[nearest] * TIMES_NEARER < pair.own:
             pair.best, pair.shows = float(mine[nearest]), pairs[nearest].source
