@@ -70,7 +70,7 @@ LOCAL = _stacked(
 )
 FUNCTION = _stacked(
     click.option("--function", "urls", multiple=True, metavar="URL",
-                 help="Address of a deployed function. May be repeated: requests are spread over all (audit: to each).  "
+                 help="Address of a deployed function. May be repeated: requests are spread over all (audit: each).  "
                       "[default: function.yaml's function on this machine]"),
     click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", callback=_pairs(":", "'Name: value'"),
                  help="HTTP header of every request, such as 'Authorization: …'. May be repeated."),

@@ -19,8 +19,8 @@ from driver.audit.legible import Gray
 REVERSED = 0.5
 # A frame shows another one when its error against that is this many times smaller than against its own.
 TIMES_NEARER = 2.0
-# Frames of the source that differ by less, mean square in gray levels, are the same to a viewer; by less than the second
-# they may differ in noise alone, of which an encoder repeats what it likes.
+# Frames of the source that differ by less, mean square in gray levels, are the same to a viewer; by less than the
+# second they may differ in noise alone, of which an encoder repeats what it likes.
 LEAST_MOTION, MORE_THAN_NOISE = 1.0, 4.0
 # A frame that differs by this much, mean square in gray levels, and by this many times the usual, shows none of them.
 FOREIGN, TIMES_USUAL = 400.0, 8.0
