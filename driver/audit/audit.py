@@ -16,7 +16,7 @@ from driver.audit.listed import Listed
 from driver.audit.looks import Followed, Follower, look
 from driver.audit.moments import Detector, Facts, Moments, Report, Sight
 from driver.audit.order import Misplaced, Order
-from driver.audit.pairs import Place, Unit, aligned, units
+from driver.audit.pairs import Place, Twins, Unit, aligned, units
 from driver.client import FunctionClient
 from driver.planes import upright
 from driver.sidecar import SettingsUsed
@@ -45,23 +45,33 @@ class Listener(Protocol):
 
 @dataclass(slots=True)
 class Tally:
-    """What the checks of all frames, taken in order, come to."""
+    """What the checks of all frames come to. `begin` a video stream, `add` its steps in order, `end` it."""
 
     settings: SettingsUsed
-    tolerance: float
     moments: Moments = field(default_factory=Moments)
+    streams: list[int] = field(default_factory=list)
+    frames: list[int] = field(default_factory=lambda: [0, 0])
     regions: int = 0
     most_kept: float = 0.0
     seconds: float = 0.0
-    offset: float | None = None
+    time_offset: float = 0.0
     psnr_sum: float = 0.0
     psnr_frames: int = 0
     psnr_lowest: float | None = None
+    _tolerance: float = 0.0
+    _offset: float | None = None
+    _last: float = 0.0
     _order: Order = field(default_factory=Order)
     _follower: Follower = field(default_factory=Follower)
     _listed: Listed = field(init=False)
 
-    def __post_init__(self) -> None:
+    def begin(self, twins: Twins, alignment: Alignment) -> None:
+        self.moments.begin(twins.source)
+        self.streams.append(twins.source)
+        self.frames[0] += alignment.source_frames
+        self.frames[1] += alignment.output_frames
+        self._tolerance, self._offset = twins.tolerance, None
+        self._order, self._follower = Order(), Follower()
         self._listed = Listed(self.moments, self.settings.threshold)
 
     def add(self, unit: Unit, checked: Checked | None) -> None:
@@ -69,7 +79,7 @@ class Tally:
         step = unit.step
         if unit.line is not None:
             self._listed.push(unit.line, unit.source_seconds)
-            self.seconds = unit.source_seconds
+            self._last = unit.source_seconds
         if checked is None:
             if step.kind == "missing":
                 text = "this frame of the source is not in the output"
@@ -95,10 +105,11 @@ class Tally:
 
     def _check_time(self, unit: Unit) -> None:
         late = unit.output_seconds - unit.source_seconds
-        if self.offset is None:
-            self.offset = late
-        late -= self.offset
-        if abs(late) > self.tolerance:
+        if self._offset is None:
+            self._offset = late
+            self.time_offset = max(self.time_offset, late, key=abs)
+        late -= self._offset
+        if abs(late) > self._tolerance:
             text = f"shown {abs(late):.3f} s too {'late' if late > 0 else 'early'}"
             sight = Sight(unit.step.source, unit.source_seconds, abs(late), text, output_frame=unit.step.output)
             self.moments.add("time", [sight])
@@ -123,8 +134,9 @@ class Tally:
         elif score >= CANDIDATE:
             self.moments.close("candidate", legible)
 
-    def finish(self) -> None:
+    def end(self) -> None:
         """Judge what was waiting for more frames."""
+        self.seconds += self._last
         self._listed.flush()
         for misplaced in self._order.flush():
             self._misplaced(misplaced)
@@ -137,34 +149,44 @@ async def audit(
     clients: Sequence[FunctionClient],
     detectors: list[Detector],
     listener: Listener,
-) -> tuple[Report, Alignment]:
-    """Audit one output; `clients` are the detectors of the second look.
+) -> tuple[Report, dict[Twins, Alignment]]:
+    """Audit one output; `clients` are the detectors of the second look. The report, and which frames belong together.
 
     Raises VideoError, SidecarError or FunctionError; may be cancelled at any time.
     """
     loop, stop = asyncio.get_running_loop(), threading.Event()
-    tally = Tally(place.header.settings, place.tolerance)
+    tally = Tally(place.header.settings)
+    alignments: dict[Twins, Alignment] = {}
     with ThreadPoolExecutor(1, "read") as read_thread, ThreadPoolExecutor(2, "check") as checkers:
         try:
-            alignment: Alignment = await loop.run_in_executor(read_thread, aligned, place, listener.aligned, stop)
+            for twins in place.twins:
+                alignment = await loop.run_in_executor(read_thread, aligned, place, twins, listener.aligned, stop)
+                alignments[twins] = alignment
             listener.checking()
-            walk = units(place, alignment)
-            try:
-                await _check_all(place, walk, tally, clients, read_thread, checkers, listener)
-            finally:
-                await asyncio.shield(loop.run_in_executor(read_thread, walk.close))
+            for twins, alignment in alignments.items():
+                tally.begin(twins, alignment)
+                walk = units(place, twins, alignment)
+                try:
+                    await _check_all(place, walk, tally, clients, read_thread, checkers, listener)
+                finally:
+                    await asyncio.shield(loop.run_in_executor(read_thread, walk.close))
+                tally.end()
         finally:
             stop.set()
-    tally.finish()
+    for stream in place.surplus:
+        tally.moments.begin(stream)
+        text = f"the output has a video stream more, its stream {stream}, which was not compared"
+        tally.moments.add("extra", [Sight(0, 0.0, 1.0, text)])
     findings, watch = tally.moments.finish()
     facts = Facts(
-        source_frames=alignment.source_frames,
-        output_frames=alignment.output_frames,
+        streams=tally.streams,
+        source_frames=tally.frames[0],
+        output_frames=tally.frames[1],
         size_wh=place.header.frame_wh,
         seconds=round(tally.seconds, 3),
         regions=tally.regions,
         most_kept=round(tally.most_kept, 4),
-        time_offset=round(tally.offset or 0.0, 6),
+        time_offset=round(tally.time_offset, 6),
         psnr_lowest=None if tally.psnr_lowest is None else round(tally.psnr_lowest, 2),
         psnr_mean=round(tally.psnr_sum / tally.psnr_frames, 2) if tally.psnr_frames else None,
     )
@@ -179,7 +201,7 @@ async def audit(
         findings=findings,
         watch=watch,
     )
-    return report, alignment
+    return report, alignments
 
 
 async def _check_all(

@@ -77,10 +77,10 @@ async def _audited(
             log.info("detector: %s on %s (%s)", info.model, info.device, info.provider)
         shown = stack.enter_context(display)
         progress = _Progress(shown, place, asyncio.get_running_loop())
-        report, alignment = await audit(place, clients, detectors, progress)
+        report, alignments = await audit(place, clients, detectors, progress)
         shown.ended(output, "audited")
     try:
-        page = await asyncio.to_thread(write_page, report, place, alignment)
+        page = await asyncio.to_thread(write_page, report, place, alignments)
         await asyncio.to_thread(write_whole, _beside(output, "html"), page)
         content = report.model_dump_json(indent=2, exclude_none=True).encode()
         await asyncio.to_thread(write_whole, _beside(output, "json"), content)

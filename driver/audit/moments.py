@@ -53,7 +53,8 @@ class Moment(BaseModel):
     """What was found from a first to a last frame of the source; times are time codes hh:mm:ss.mmm.
 
     `frame` is where it is worst; `box` is the place there, x1, y1, x2, y2 in pixels of the upright frame. Moments of
-    one kind are sorted by `severity`, the worst first. `frames` counts the frames that are concerned.
+    one kind are sorted by `severity`, the worst first. `frames` counts the frames that are concerned, `stream` is the
+    index of the source's video stream.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -68,6 +69,7 @@ class Moment(BaseModel):
     frames: int
     frame: int
     time: str
+    stream: int = 0
     box: Box | None = None
     score: float | None = None
     kept: float | None = None
@@ -76,8 +78,13 @@ class Moment(BaseModel):
 
 
 class Facts(BaseModel):
-    """What was compared, in numbers. PSNR in dB, of what lies outside the regions."""
+    """What was compared, in numbers. PSNR in dB, of what lies outside the regions.
 
+    `streams` are the source's video streams, `seconds` is how long they are together, `time_offset` the largest by
+    which one of the output begins later.
+    """
+
+    streams: list[int]
     source_frames: int
     output_frames: int
     size_wh: tuple[int, int]
@@ -158,8 +165,12 @@ class Stretch:
 
 @dataclass(slots=True)
 class Moments:
-    """Groups sights, which come in order, into moments; keeps the worst of each kind, in bounded memory."""
+    """Groups sights, which come in order, into moments; keeps the worst of each kind, in bounded memory.
 
+    `stream` is the video stream that they are of: `begin` sets it.
+    """
+
+    stream: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     _open: dict[str, list[Stretch]] = field(default_factory=dict)
     _kept: dict[str, list[tuple[float, int, Moment]]] = field(default_factory=dict)
@@ -183,12 +194,17 @@ class Moments:
             else:
                 still.append(Stretch.of(sight))
 
-    def finish(self) -> tuple[list[Moment], list[Moment]]:
-        """The findings and what to watch, worst first."""
+    def begin(self, stream: int) -> None:
+        """Begin with a video stream: nothing goes on from the last one."""
         for kind, opened in self._open.items():
             for one in opened:
                 self.close(kind, one)
         self._open.clear()
+        self.stream = stream
+
+    def finish(self) -> tuple[list[Moment], list[Moment]]:
+        """The findings and what to watch, worst first."""
+        self.begin(self.stream)
 
         def listed(kinds: Iterable[str]) -> list[Moment]:
             # Of equals the first in the video comes first.
@@ -215,6 +231,7 @@ class Moments:
             frames=one.frames,
             frame=worst.frame,
             time=time_code(worst.seconds),
+            stream=self.stream,
             box=None if worst.box is None else tuple(round(value, 1) for value in worst.box),
             score=_rounded(worst.score),
             kept=_rounded(worst.kept),

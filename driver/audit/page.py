@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from driver.audit.alignment import Alignment
 from driver.audit.moments import FINDINGS, MOST_LISTED, TITLES, WATCH, Moment, Report
-from driver.audit.pairs import BGR, Place, units
+from driver.audit.pairs import BGR, Place, Twins, units
 from driver.planes import upright
 from function import wire
 
@@ -33,11 +33,12 @@ class Shown:
     pictures: dict[str, str | None] = field(default_factory=dict)
 
 
-def write_page(report: Report, place: Place, alignment: Alignment) -> bytes:
+def write_page(report: Report, place: Place, alignments: dict[Twins, Alignment]) -> bytes:
     """The page. Reads both videos again, up to the last frame that is shown."""
     chosen = [*report.findings, *report.watch][:MOST_SHOWN]
     shown = {id(moment): Shown(moment) for moment in chosen}
-    _take_pictures(place, alignment, shown.values())
+    for twins, alignment in alignments.items():
+        _take_pictures(place, twins, alignment, [one for one in shown.values() if one.moment.stream == twins.source])
     environment = Environment(
         loader=PackageLoader("driver.audit"),
         autoescape=True,
@@ -65,18 +66,22 @@ def write_page(report: Report, place: Place, alignment: Alignment) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def _take_pictures(place: Place, alignment: Alignment, shown: Iterable[Shown]) -> None:
-    waiting: dict[tuple[str, int], list[Shown]] = {}
+def _take_pictures(place: Place, twins: Twins, alignment: Alignment, shown: Iterable[Shown]) -> None:
+    waiting: dict[tuple[str, int | None], list[Shown]] = {}
     for one in shown:
         moment = one.moment
-        if moment.kind == "extra" and moment.output_frame is not None:
+        if moment.kind == "extra" and moment.output_frame is None:
+            continue  # a whole stream
+        if moment.kind == "extra":
             waiting.setdefault(("extra", moment.output_frame), []).append(one)
         else:
             waiting.setdefault(("source", moment.frame), []).append(one)
     if not waiting:
         return
-    for unit in units(place, alignment):
-        key = ("extra", unit.step.output) if unit.step.kind == "extra" else ("source", unit.step.source)
+    for unit in units(place, twins, alignment):
+        key: tuple[str, int | None] = (
+            ("extra", unit.step.output) if unit.step.kind == "extra" else ("source", unit.step.source)
+        )
         for one in waiting.pop(key, []):
             for name, frame in (("before", unit.source), ("after", unit.output)):
                 picture = None if frame is None else upright(frame)
