@@ -33,8 +33,11 @@ FIXED_RATE = frozenset(
     {"mpeg1video", "mpeg2video", "mpeg4", "msmpeg4", "msmpeg4v2", "wmv1", "wmv2", "flv", "h263", "h263p", "dvvideo"}
 )
 LOSSLESS = frozenset({"ffv1", "huffyuv", "ffvhuff", "utvideo", "magicyuv", "rawvideo", "png", "qtrle", "v210"})
+LOSSLESS_ONLY_READ = frozenset({"lagarith", "fraps", "zmbv", "flashsv", "flashsv2", "tscc", "bmp", "targa", "yuv4"})
 # Encoders that write fields as fields: the others weave them into frames.
 INTERLACED = frozenset({"libx264", "mpeg2video", "mpeg4", "prores_ks", "dnxhd", "dvvideo"}) | LOSSLESS
+# Codecs that hold the pixels' aspect themselves, where the container's own field for it cannot be had from PyAV.
+HOLD_ASPECT = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "mjpeg", "dvvideo"})
 HARDWARE = ("_nvenc", "_qsv", "_vaapi", "_videotoolbox", "_amf", "_v4l2m2m")
 
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo")
@@ -74,7 +77,10 @@ class Hdr:
 
 def encoders_for(codec: str, chosen: str | None) -> tuple[str, ...]:
     """The encoders to try in order: `chosen` alone, or those of the source's codec and then the fallbacks."""
-    return (chosen,) if chosen else (*ENCODERS.get(codec, ()), *FALLBACKS)
+    if chosen:
+        return (chosen,)
+    lossless = ("ffv1",) if codec in LOSSLESS or codec in LOSSLESS_ONLY_READ else ()
+    return (*ENCODERS.get(codec, ()), *lossless, *FALLBACKS)
 
 
 def quality(encoder: str, encoding: Encoding, pixels_per_second: float) -> dict[str, str]:

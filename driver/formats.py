@@ -28,6 +28,7 @@ MUXERS = {
     ".3g2": "3g2",
     ".flv": "flv",
     ".mxf": "mxf",
+    ".dv": "dv",
     ".wmv": "asf",
     ".asf": "asf",
 }
@@ -40,6 +41,7 @@ HOLDS = {
     "3g2": {"h263", "mpeg4", "h264"},
     "flv": {"h264", "flv1"},
     "mxf": {"mpeg2video", "dnxhd", "prores", "jpeg2000"},
+    "dv": {"dvvideo"},
     "asf": {"wmv1", "wmv2", "msmpeg4v2", "msmpeg4v3", "mpeg4"},
     "avi": {"mpeg1video", "mpeg2video", "mpeg4", "msmpeg4v2", "msmpeg4v3", "h264", "mjpeg", "dvvideo", "wmv1", "wmv2"}
     | {"ffv1", "huffyuv", "ffvhuff", "utvideo", "magicyuv", "rawvideo", "png", "v210", "jpeg2000", "h263", "vp8"},
@@ -59,6 +61,19 @@ HOLDS = {
     }
     | {"h263", "qtrle", "v210", "cfhd", "rawvideo", "av1", "vp9"},
 }
+NOT_IN_MATROSKA = {
+    "dvvideo",
+    "flv1",
+    "msmpeg4v2",
+    "wmv1",
+    "wmv2",
+    "h263",
+    "h263p",
+    "dnxhd",
+    "huffyuv",
+    "ffvhuff",
+    "utvideo",
+} | {"magicyuv", "png", "qtrle", "v210", "cfhd"}
 # The only sound that FLV's muxer takes: others abort the process.
 FLV_AUDIO = {"aac", "mp3", "speex", "nellymoser"}
 FALLBACK_SUFFIX = ".mkv"
@@ -80,4 +95,4 @@ def output_name(source: Path, video: Sequence[str] = (), audio: Sequence[str] = 
 
 def holds(muxer: str, codec: str) -> bool:
     """Whether a container takes a video codec."""
-    return codec in HOLDS[muxer] if muxer in HOLDS else True
+    return codec in HOLDS[muxer] if muxer in HOLDS else codec not in NOT_IN_MATROSKA

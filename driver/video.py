@@ -184,6 +184,7 @@ class VideoReader:
     def __iter__(self) -> Iterator[Picture | Packet[Any]]:
         decoders = {index: _decoder(stream) for index, stream in self.videos.items()}
         copied = {stream.index for stream in self.copied}
+        promised = {index: self._promised(stream) for index, stream in self.videos.items()}
         seen = dict.fromkeys(decoders, 0)
         timers = {index: _Timer(stream, self.container.format.name) for index, stream in self.videos.items()}
         # Every stream is read, copied or not: the header's length is that of the longest.
@@ -210,7 +211,7 @@ class VideoReader:
                     self._unseen = ""
         if seen[self.stream.index] == 0:
             raise VideoError(f"{self.path}: its video stream holds no frame")
-        self._check_whole(seen)
+        self._check_whole(seen, promised)
 
     def _packets(self) -> Iterator[Any]:
         """Every packet of the file, and an empty one for each stream at its end; damaged places are passed over."""
@@ -244,21 +245,26 @@ class VideoReader:
         timer.last = frame.pts
         return True
 
-    def _check_whole(self, seen: dict[int, int]) -> None:
+    def _promised(self, stream: Any) -> int:
+        """How many frames the file must hold: those of MP4's header, those of AVI's index that are not empty."""
+        names = self.container.format.name.split(",")
+        if "avi" in names:
+            return sum(entry.size > 0 for entry in stream.index_entries)
+        return int(stream.frames) if "mp4" in names else 0
+
+    def _check_whole(self, seen: dict[int, int], promised: dict[int, int]) -> None:
         """Tells when less came than the headers promise."""
         container = self.container
-        if reason := whole.missing(self.path, container.format.name):
-            self._hurt("cut short", reason)
-        elif "mp4" in container.format.name.split(","):
-            for index, stream in self.videos.items():
-                if seen[index] < stream.frames:
-                    self._hurt("cut short", f"{seen[index]} of the {stream.frames} frames of its header")
-        else:
-            # Others count empty frames, or none; AVI's and Matroska's headers tell the end, counted from zero even
-            # where the first frame comes later.
-            promised = container.duration / av.time_base if container.duration else 0.0
-            if self._end < promised - CUT_SHORT_SECONDS:
-                self._hurt("cut short", f"its header promises {promised:.3f} s")
+        if fault := whole.fault(self.path, container.format.name):
+            what, _, why = fault.partition(": ")
+            self._hurt(what, why)
+        elif short := [index for index in seen if seen[index] < promised[index]]:
+            self._hurt("cut short", f"{seen[short[0]]} of the {promised[short[0]]} frames that its header tells of")
+        elif "mp4" not in container.format.name.split(","):
+            # AVI's and Matroska's headers tell the end, counted from zero even where the first frame comes later.
+            end = container.duration / av.time_base if container.duration else 0.0
+            if self._end < end - CUT_SHORT_SECONDS:
+                self._hurt("cut short", f"its header promises {end:.3f} s")
 
     def _hurt(self, what: str, why: str = "", pts: int | None = None, time_base: Fraction | None = None) -> None:
         """Raises VideoError for damage at a time, None: where reading came to; or notes it where that is wanted."""
@@ -349,13 +355,16 @@ class _VideoEncoder:
                 options[parameters] = ":".join(filter(None, given))
         if look.hdr and name not in codecs.PARAMETERS:
             self.changes.append(f"HDR10 side data: {written} holds none")
+        aspect = source.sample_aspect_ratio
+        if aspect not in (None, 0, 1) and muxer in ("matroska", "webm", "avi") and written not in codecs.HOLD_ASPECT:
+            self.changes.append(f"pixels of {aspect.numerator}:{aspect.denominator}: {written} in {muxer} holds none")
         stream: Any = container.add_stream(name, rate=rate, options=options)
         self.stream, context = stream, stream.codec_context
         context.width, context.height = size
         context.pix_fmt = pix_fmt
         context.time_base = 1 / rate if self._times is not None else source.time_base
-        if source.sample_aspect_ratio:
-            context.sample_aspect_ratio = source.sample_aspect_ratio
+        if aspect:
+            context.sample_aspect_ratio = aspect
         for tag in ("color_range", "color_primaries", "color_trc", "colorspace", "field_order"):
             setattr(context, tag, getattr(source.codec_context, tag))
         if pix_fmt.startswith("gray") or (look.pix_fmt.startswith("yuvj") and not pix_fmt.startswith("yuvj")):

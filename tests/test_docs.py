@@ -13,6 +13,7 @@ import pytest
 from driver.cli import main
 from function.settings import Settings
 from function.wire import Request
+from tests import awkward
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -86,3 +87,10 @@ def test_make_targets_and_files_that_the_readme_names_exist() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     for name in set(re.findall(r"\]\(([\w./-]+)(?:#[\w-]+)?\)", README)) | set(re.findall(r"`(test_\w+\.py)`", README)):
         assert (ROOT / name).exists() or (ROOT / "tests" / name).exists(), name
+
+
+def test_every_awkward_file() -> None:
+    rows = re.findall(
+        r"^\| `([\w.]+)` \| (.*) \|$", README.split("<details>", 1)[1].split("</details>", 1)[0], re.MULTILINE
+    )
+    assert rows == [(kind.name, kind.what) for kind in (*awkward.HEALTHY, *awkward.BROKEN)]
