@@ -179,7 +179,7 @@ fi
 
 # Before the build, which takes a while: the labels must be there and whole.
 if [[ -n $gate ]]; then
-    "$python" -c 'import pycocotools' 2>/dev/null || make --silent -C "$root" .venv/evaluate.done >&2 ||
+    "$python" -c 'import faster_coco_eval' 2>/dev/null || make --silent -C "$root" .venv/evaluate.done >&2 ||
         fail "could not install what --gate needs" "See the lines above:  make .venv/evaluate.done"
     in_project driver.evaluation.datasets "$gate" || exit
 fi

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from driver.evaluation.scores import BANDS, COUNTED, LEAST_HEIGHT, Sample
 from driver.pipeline import LOW_THRESHOLD, WINDOW_BYTES
 from driver.tracks import Box, Moment, Tracker
 from function.redact import SOFT_EDGE, Region, regions
 
+Ellipses = NDArray[np.float64]
 COVERED_SHARE = 0.9
 # Points a side at which a box is looked at.
 GRID = 32
@@ -68,7 +70,7 @@ def exposure(clip: Clip, *, threshold: float, padding: float, look_around: float
     counts = {height: [0, 0] for height in BANDS}
     shown: list[int] = []
     for number, (frame, covers) in enumerate(_covered(clip, threshold, look_around)):
-        covered = regions(covers, padding)
+        covered = ellipses(regions(covers, padding))
         any_shown = False
         for label in frame.sample.labels:
             if label.ignored:
@@ -115,8 +117,14 @@ def _covered(clip: Clip, threshold: float, look_around: float) -> Iterator[tuple
         yield moment.item, list(moment.covers.values())
 
 
-def covered_share(box: Box, covered: Sequence[Region], frame_wh: tuple[int, int]) -> float:
-    """The share of a box, as far as it lies in the frame, in which the regions are opaque: 0 to 1."""
+def ellipses(covered: Sequence[Region]) -> Ellipses:
+    """The opaque part of regions, `(N, 4)` as centre x, y and radii."""
+    found = [(one.x, one.y, one.radius_x, one.radius_y) for one in covered]
+    return np.array(found, float).reshape(-1, 4) * [1, 1, 1 - SOFT_EDGE, 1 - SOFT_EDGE]
+
+
+def covered_share(box: Box, covered: Ellipses, frame_wh: tuple[int, int]) -> float:
+    """The share of a box, as far as it lies in the frame, that lies under the ellipses: 0 to 1."""
     x1, x2 = np.clip((box[0], box[2]), 0, frame_wh[0])
     y1, y2 = np.clip((box[1], box[3]), 0, frame_wh[1])
     if x1 >= x2 or y1 >= y2:
@@ -124,9 +132,10 @@ def covered_share(box: Box, covered: Sequence[Region], frame_wh: tuple[int, int]
     steps = (np.arange(GRID) + 0.5) / GRID
     x, y = x1 + (x2 - x1) * steps[None, :], y1 + (y2 - y1) * steps[:, None]
     inside = np.zeros((GRID, GRID), bool)
-    for region in covered:
-        radius = ((x - region.x) / max(region.radius_x, 1e-6)) ** 2 + ((y - region.y) / max(region.radius_y, 1e-6)) ** 2
-        inside |= radius <= (1 - SOFT_EDGE) ** 2
+    centre, half = np.array([x1 + x2, y1 + y2]) / 2, np.array([x2 - x1, y2 - y1]) / 2
+    near = (np.abs(covered[:, :2] - centre) < covered[:, 2:] + half).all(axis=1)
+    for middle_x, middle_y, radius_x, radius_y in covered[near]:
+        inside |= ((x - middle_x) / max(radius_x, 1e-6)) ** 2 + ((y - middle_y) / max(radius_y, 1e-6)) ** 2 <= 1
     return float(inside.mean())
 
 

@@ -1,15 +1,14 @@
 """How good detections are: recall, precision and average precision (AP) at IoU 0.5, by the faces' height.
 
-pycocotools pairs detections with labels and integrates the AP, as COCO defines it: the best score first, each face at
-most once, over 101 recalls. What lies in an ignored label counts neither as found nor as false.
+faster-coco-eval pairs detections with labels and integrates the AP, as COCO defines it: the best score first, each face
+at most once, over 101 recalls. Its numbers are pycocotools', in a twelfth of the time: crowds of a thousand take long.
+What lies in an ignored label counts neither as found nor as false.
 """
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,63 +79,58 @@ class Matches:
 
 
 def match(samples: Sequence[Sample]) -> dict[str, Matches]:
-    """Pair detections with labels, by band of heights. Raises UsageError without pycocotools."""
-    evaluation = _evaluate(samples)
-    precision = evaluation.eval["precision"]
-    bands = {}
-    for index, height in enumerate(BANDS):
-        images = [one for one in evaluation.evalImgs if one and one["aRng"] == evaluation.params.areaRng[index]]
-        faces = sum(int((one["gtIgnore"] == 0).sum()) for one in images)
-        counted = [~one["dtIgnore"][0].astype(bool) for one in images]
-        empty = [np.zeros(0)]
-        scores = [np.asarray(one["dtScores"])[keep] for one, keep in zip(images, counted, strict=True)]
-        right = [one["dtMatches"][0][keep] > 0 for one, keep in zip(images, counted, strict=True)]
-        ap = float(precision[0, :, 0, index, 0].mean()) if faces else None
-        bands[height] = Matches(
-            height, faces, ap, np.concatenate(scores or empty), np.concatenate(right or empty).astype(bool)
-        )
-    return bands
-
-
-def require_library() -> tuple[Any, Any]:
-    """COCO and COCOeval of pycocotools. Raises UsageError where it is not installed."""
-    try:
-        from pycocotools.coco import COCO
-        from pycocotools.cocoeval import COCOeval
-    except ImportError as error:
-        raise UsageError(f"evaluate needs pycocotools ({error}): pip install 'faceblur[evaluate]'") from error
-    return COCO, COCOeval
-
-
-def _evaluate(samples: Sequence[Sample]) -> Any:
+    """Pair detections with labels, by band of heights. Raises UsageError without faster-coco-eval."""
     coco, coco_eval = require_library()
-    images = [{"id": number} for number in range(1, len(samples) + 1)]
     labels, finds = list[dict[str, Any]](), list[dict[str, Any]]()
     for number, sample in enumerate(samples, 1):
         for label in sample.labels:
-            # In pycocotools iscrowd alone decides what is ignored; ids count from 1, for 0 means unmatched.
+            # In COCO's evaluation iscrowd is what is ignored; ids count from 1, for 0 means unmatched.
             labels.append(_annotation(number, label.box, id=len(labels) + 1, iscrowd=int(label.ignored)))
         for one in sample.found:
             finds.append(_annotation(number, one.box, id=len(finds) + 1, iscrowd=0, score=one.score))
-    truth, result = coco(), coco()
-    with redirect_stdout(io.StringIO()):
-        for api, annotations in ((truth, labels), (result, finds)):
-            api.dataset = {"images": images, "annotations": annotations, "categories": [{"id": CATEGORY}]}
-            api.createIndex()
-        evaluation = coco_eval(truth, result, "bbox")
-        parameters = evaluation.params
-        parameters.iouThrs = np.array([IOU])
-        parameters.maxDets = [max(1, len(finds))]  # by default no more than 100 in an image
-        # Both ends belong to a range of pycocotools.
-        parameters.areaRng = [[first, math.nextafter(end, 0.0)] for first, end in BANDS.values()]
-        parameters.areaRngLbl = list(BANDS)
-        evaluation.evaluate()
-        evaluation.accumulate()
-    return evaluation
+    shared = {"images": [{"id": number + 1} for number in range(len(samples))], "categories": [{"id": CATEGORY}]}
+    truth, result = (coco(shared | {"annotations": annotations}) for annotations in (labels, finds))
+    most = max((len(sample.found) for sample in samples), default=0)
+    return {height: _match_band(height, coco_eval(truth, result, "bbox", extra_calc=True), most) for height in BANDS}
+
+
+def _match_band(height: str, evaluation: Any, most: int) -> Matches:
+    first, end = BANDS[height]
+    labels, finds = evaluation.cocoGt.anns, evaluation.cocoDt.anns
+    parameters = evaluation.params
+    parameters.iouThrs = np.array([IOU])
+    parameters.maxDets = [max(1, most)]  # in an image; by default no more than 100
+    # Both ends belong to a range of COCO's.
+    parameters.areaRng, parameters.areaRngLbl = [[first, math.nextafter(end, 0.0)]], [height]
+    evaluation.evaluate()
+    evaluation.accumulate()
+    counted = {key for key, one in labels.items() if not one["iscrowd"] and first <= one["area"] < end}
+    pairs: dict[int, int] = {}
+    for pair in evaluation.eval["matched"]:
+        find, label = pair.split("_")
+        pairs[int(find)] = int(label)
+    # A detection of something ignored counts as nothing, and so does a false one of another height.
+    shown = [
+        (one["score"], pairs.get(key) in counted)
+        for key, one in finds.items()
+        if (pairs[key] in counted if key in pairs else first <= one["area"] < end)
+    ]
+    ap = float(evaluation.eval["precision"].mean()) if counted else None
+    scores, right = zip(*shown, strict=True) if shown else ((), ())
+    return Matches(height, len(counted), ap, np.array(scores, float), np.array(right, bool))
+
+
+def require_library() -> tuple[Any, Any]:
+    """COCO and COCOeval of faster-coco-eval. Raises UsageError where it is not installed."""
+    try:
+        from faster_coco_eval import COCO, COCOeval_faster
+    except ImportError as error:
+        raise UsageError(f"evaluate needs faster-coco-eval ({error}): pip install 'faceblur[evaluate]'") from error
+    return COCO, COCOeval_faster
 
 
 def _annotation(image: int, box: Sequence[float], **more: Any) -> dict[str, Any]:
     x1, y1, x2, y2 = box
-    # The field by which pycocotools forms its ranges: here it holds the height.
+    # By the field `area` COCO's evaluation forms its ranges: here it holds the height.
     shape = {"bbox": [x1, y1, x2 - x1, y2 - y1], "area": y2 - y1}
     return {"image_id": image, "category_id": CATEGORY} | shape | more
