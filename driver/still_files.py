@@ -29,6 +29,7 @@ ORIENTATION = 0x0112
 PNG_DEPTH_AT = 24  # in IHDR, the first chunk
 PNG_BEGIN = 33  # its signature and IHDR
 PNG_KEPT = (b"cHRM", b"cICP", b"gAMA", b"iCCP", b"mDCV", b"cLLI", b"sRGB", b"pHYs")
+GRID, FINER = 16, 3  # pixels of JPEG's largest blocks; 3 keeps what the first rounding left
 WEBP_QUALITY = 95  # of lossy ones: their own cannot be told
 # Modes by the one that pages are made of; palettes and bits become colours and gray of the same values.
 MODES = {"1": "L", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA", "RGBX": "RGB", "P": "RGB", "CMYK": "CMYK"}
@@ -40,9 +41,9 @@ def measure(path: Path) -> int:
     content = _content(path)
     if content.startswith(TIFF_BEGINS):
         return measure_tiff(path, content)
-    image = _opened(path, content)
+    image, frames = _opened(path, content)
     width, height = image.size
-    return width * height * (8 if _is_deep(image, content) else 4) * _frames(image)
+    return width * height * (8 if _is_deep(image, content) else 4) * frames
 
 
 def read_still(path: Path) -> Still:
@@ -50,8 +51,8 @@ def read_still(path: Path) -> Still:
     content = _content(path)
     if content.startswith(TIFF_BEGINS):
         return read_tiff(path, content)
-    image = _opened(path, content)
-    deep, moving = _is_deep(image, content), _frames(image) > 1
+    image, frames = _opened(path, content)
+    deep, moving = _is_deep(image, content), frames > 1
     if deep and moving:
         raise VideoError(f"{path}: an animation of 16 bits cannot be written as it is: convert it first")
     if not deep and image.mode not in MODES:
@@ -71,15 +72,13 @@ def _content(path: Path) -> bytes:
         raise VideoError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _opened(path: Path, content: bytes) -> Image.Image:
+def _opened(path: Path, content: bytes) -> tuple[Image.Image, int]:
+    """The image, whose pixels are not decoded yet, and how many frames it has."""
     try:
-        return Image.open(io.BytesIO(content), formats=FORMATS)
+        image = Image.open(io.BytesIO(content), formats=FORMATS)
+        return image, 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
     except Exception as error:  # Pillow raises whatever its parsers do on hostile bytes
         raise VideoError(f"{path}: not a JPEG, PNG, WebP, GIF or TIFF image: convert it to one first") from error
-
-
-def _frames(image: Image.Image) -> int:
-    return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
 
 
 def _is_deep(image: Image.Image, content: bytes) -> bool:
@@ -93,7 +92,7 @@ def _single(image: Image.Image, content: bytes) -> Still:
         left_out.append(f"{image.n_frames - 1} further picture(s) of the MPO")  # type: ignore[attr-defined]
     page = _page(image, orientation)
     if file_format == "JPEG":
-        options = _jpeg_options(image, lies=orientation >= 5)
+        options = _jpeg_options(image, orientation)
     elif file_format == "WEBP":
         options = _webp_options(image, content)
 
@@ -138,6 +137,10 @@ def _animation(image: Image.Image, content: bytes) -> Still:
         page = _page(frame.convert("RGBA"), orientation)
         page.seconds = durations[-1] / 1000
         pages.append(page)
+    # An APNG's default image is no part of the animation.
+    shown = [round(one) for one in durations[bool(options.get("default_image")) :]]
+    if len(pages) > 1:
+        options["duration"] = shown
     if all(page.alpha is not None and page.alpha.min() == 255 for page in pages):
         for page in pages:
             page.alpha = None
@@ -152,14 +155,10 @@ def _animation(image: Image.Image, content: bytes) -> Still:
             options["disposal"] = 1 if pages[0].alpha is None else 2
         else:
             first, *rest = map(_image, pages)
-        first.save(buffer, file_format, save_all=True, append_images=rest, duration=_durations(durations), **options)
+        first.save(buffer, file_format, save_all=True, append_images=rest, **options)
         return _with_chunks(buffer.getvalue(), content) if file_format == "PNG" else buffer.getvalue()
 
     return Still(pages, encode, left_out, animated=True)
-
-
-def _durations(milliseconds: list[float]) -> Any:
-    return [round(one) for one in milliseconds] if len(milliseconds) > 1 else round(milliseconds[0])
 
 
 def _page(image: Image.Image, orientation: int) -> Page:
@@ -180,14 +179,17 @@ def _image(page: Page) -> Image.Image:
     return Image.frombytes(mode, (width, height), planes.tobytes())
 
 
-def _jpeg_options(image: Any, *, lies: bool) -> dict[str, Any]:
+def _jpeg_options(image: Any, orientation: int) -> dict[str, Any]:
     """The source's own quantisation, so that what is not covered stays what it was as nearly as JPEG can."""
+    lies = orientation >= 5
     tables = [np.array(image.quantization[layer[3]]) for layer in image.layer]
     plain = len(tables) == 1 or (len(tables) == 3 and image.info.get("adobe_transform") != 0)
     if not plain:  # channels may change their places: the finest table for all
         tables = [np.minimum.reduce(tables)]
     if lies:
         tables = [table.reshape(8, 8).T.ravel() for table in tables]
+    if orientation != 1 and any(side % GRID for side in image.size):  # turned off its grid: all is rounded anew
+        tables = [np.maximum(1, table // FINER) for table in tables]
     sampling = JpegImagePlugin.get_sampling(image) if plain else 0
     options = {
         "qtables": [table.tolist() for table in tables],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from PIL import Image as Pillow
 from PIL import ImageCms, ImageOps, ImageSequence, PngImagePlugin
 
 from driver.cli import main
+from driver.errors import VideoError
+from driver.still_files import measure, read_still
 from driver.stills import turned
 from examples.sample_clip import Image, astronaut, pan
 from function.detect import Detector
@@ -314,3 +317,59 @@ def test_two_pictures_with_one_name(face: Image, function_url: str, tmp_path: Pa
     result = invoke("image", tmp_path / "a", tmp_path / "b", "-o", tmp_path / "out", "--function", function_url)
     assert result.exit_code == 0 and "3 files: 2 done, 1 skipped" in result.output, result.output
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["photo (2).png", "photo.png"]
+
+
+def test_default_image_of_an_animation_keeps_its_part(face: Image, tmp_path: Path) -> None:
+    """It is shown by what knows no animated PNG, and is redacted as the frames are."""
+    first, *rest = [Pillow.fromarray(one[..., ::-1].copy()) for one in list(pan(face, (64, 48), 48))[:4]]
+    path = tmp_path / "default.png"
+    first.save(path, save_all=True, append_images=rest, default_image=True, duration=[40, 80, 120], loop=0)
+    still = read_still(path)
+    (tmp_path / "again.png").write_bytes(still.encode(still.pages))
+    durations = []
+    with Pillow.open(tmp_path / "again.png") as image:
+        assert image.info["default_image"]
+        for frame in ImageSequence.Iterator(image):
+            frame.load()
+            durations.append(frame.info.get("duration"))
+    assert durations == [None, 40, 80, 120] and len(still.pages) == 4
+
+
+@pytest.mark.parametrize("size", [(512, 400), (511, 397)])
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_jpeg_that_is_turned_loses_next_to_nothing(
+    face: Image, tmp_path: Path, orientation: int, size: tuple[int, int]
+) -> None:
+    """Turned by 90 degrees its blocks of 8x8 pixels may end up between those of the new file."""
+    truth = Pillow.fromarray(face[..., ::-1].copy()).resize(size)
+    exif = Pillow.Exif()
+    exif[0x0112] = orientation
+    truth.save(tmp_path / "in.jpg", quality=85, exif=exif)
+    still = read_still(tmp_path / "in.jpg")
+    before = still.pages[0].colours.astype(float)
+    after = np.array(Pillow.open(io.BytesIO(still.encode(still.pages)))).astype(float)
+    original = turned(np.array(truth), orientation).astype(float)
+
+    def psnr(a: np.ndarray, b: np.ndarray) -> float:
+        return float(20 * np.log10(255) - 10 * np.log10(((a - b) ** 2).mean()))
+
+    assert psnr(before, after) > (42 if orientation != 1 and size[0] % 16 else 50)
+    assert psnr(after, original) > psnr(before, original) - 0.8
+
+
+def test_damaged_bytes_are_never_a_defect(done: tuple[Path, Path, Result], tmp_path: Path) -> None:
+    chance = random.Random(7)
+    sources = [path for path in sorted(done[0].iterdir()) if path.stat().st_size < 300_000]
+    named = 0
+    for number in range(120):
+        content = bytearray(sources[number % len(sources)].read_bytes())
+        for _ in range(chance.choice([1, 5, 20])):
+            content[chance.randrange(min(len(content), chance.choice([64, 400, 10**6])))] = chance.randrange(256)
+        (tmp_path / "spoilt").write_bytes(content)
+        try:
+            if measure(tmp_path / "spoilt") < 1 << 24:
+                read_still(tmp_path / "spoilt")
+        except VideoError as error:
+            assert str(error).startswith(f"{tmp_path / 'spoilt'}: ") and "\n" not in str(error)
+            named += 1
+    assert named > 20
