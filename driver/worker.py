@@ -6,6 +6,7 @@ Started by `driver.local`, with which it exchanges pickled messages over an inhe
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import inspect
 import json
@@ -109,9 +110,12 @@ def main(handler_name: str, descriptor: int, worker_id: int) -> None:
     logger.set_handler("default", sys.stdout, nuclio_sdk.logger.JSONFormatter())
     trigger = nuclio_sdk.event.TriggerInfo("http", "http")
     context = nuclio_sdk.Context(logger, nuclio_sdk.Platform("local"), worker_id, trigger)
+    gc.disable()  # what is loaded here stays
     handler, init_context = load_handler(handler_name)
     if init_context is not None:
         call(init_context, context)
+    gc.freeze()
+    gc.enable()
     send(stream, "ready")
     while True:
         message = receive(stream)
