@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import numpy as np
+from lap import lapjv
 
 Box = tuple[float, float, float, float]
 T = TypeVar("T")
@@ -190,16 +191,10 @@ def match(expected: Sequence[Box], found: Sequence[Box]) -> list[tuple[int, int]
     between = np.linalg.norm((a[..., :2] + a[..., 2:] - b[..., :2] - b[..., 2:]) / 2, axis=-1) / side
     growth = np.sqrt(np.maximum(areas[0] / areas[1], areas[1] / areas[0]))
     possible = (iou >= LEAST_IOU) | ((between <= MOST_DISTANCE) & (growth <= MOST_GROWTH))
-    rows, columns = np.nonzero(possible)
-    if len(set(rows)) == len(rows) and len(set(columns)) == len(columns):  # nothing to choose
-        return [(int(row), int(column)) for row, column in zip(rows, columns, strict=True)]
-    # Imported here, since that takes a third of the start, and most videos never get here.
-    from scipy.optimize import linear_sum_assignment
-
     # Overlap first, nearness second; what is not possible costs more than any possible pair.
     cost = np.where(possible, 2 - iou + np.minimum(between, 9) / 10, 1e3)
-    rows, columns = linear_sum_assignment(cost)
-    return [(int(row), int(column)) for row, column in zip(rows, columns, strict=True) if possible[row, column]]
+    _, columns, _ = lapjv(cost, extend_cost=True)
+    return [(row, int(column)) for row, column in enumerate(columns) if column >= 0 and possible[row, column]]
 
 
 def interpolate(first: Box, last: Box, share: float) -> Box:
