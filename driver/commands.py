@@ -23,6 +23,7 @@ from driver.connect import Endpoint, connect
 from driver.discover import Found, find_videos
 from driver.errors import DriverError, UsageError
 from driver.files import remove_stale
+from driver.guard import Journal
 from driver.images import find_images, redact_images
 from driver.local import LocalFunction
 from driver.pipeline import Plan
@@ -86,16 +87,16 @@ async def run_videos(
 ) -> int:
     """Redact videos."""
     start = time.monotonic()
-    codec = None
+    codec, journal = None, Journal.of_this_run()
     if plan.encoding.encoder:
         codec = check_encoder(plan.encoding.encoder)
-    found = await _in_thread(partial(find_videos, codec=codec), inputs, outdir)
+    found = await _in_thread(partial(find_videos, codec=codec, journal=journal), inputs, outdir)
     _name(found)
     if not found.videos and not found.broken:
         raise UsageError(f"no video in {', '.join(map(str, inputs))}")
     for path in await asyncio.to_thread(remove_stale, outdir):
         log.info("removed %s, left by a run that was killed", path)
-    run = Run(found, overwrite=overwrite)
+    run = Run(found, overwrite=overwrite, journal=journal)
     with _reported(run.outcomes, talk, start, run.ending):
         if run.waiting:
             totals = [video.frames for video in run.waiting]

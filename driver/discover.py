@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 from driver.errors import UsageError, VideoError
 from driver.files import TEMPORARY_SUFFIX, fitting_name
+from driver.guard import Journal
 from driver.video import VideoReader
 
 # A file below a directory that has one of these suffixes and cannot be read is a failure, not merely some other file.
@@ -187,13 +188,19 @@ def check_places(inputs: Sequence[Path], outdir: Path) -> None:
 
 
 def find_videos(
-    inputs: Sequence[Path], outdir: Path, stop: threading.Event | None = None, codec: str | None = None
+    inputs: Sequence[Path],
+    outdir: Path,
+    stop: threading.Event | None = None,
+    *,
+    codec: str | None = None,
+    journal: Journal | None = None,
 ) -> Found:
     """Open every file of the inputs and sort it; `stop` ends the search early.
 
-    `codec` is what the videos are written in, None: their own. Raises UsageError for inputs or places that cannot be
-    used.
+    `codec` is what the videos are written in, None: their own. `journal` tells which files are not to be opened.
+    Raises UsageError for inputs or places that cannot be used.
     """
+    journal = journal or Journal(None)
     check_places(inputs, outdir)
     found, places = Found(), Places(outdir)
     for path, place, named in walk(inputs, VIDEO_SUFFIXES, found.broken, stop):
@@ -201,8 +208,11 @@ def find_videos(
             continue
         # Taken whether it can be read or not: what can be read today has its place tomorrow.
         place = places.take(path, place)
+        if reason := journal.given_up.get(path):
+            found.broken.append((path, reason))
+            continue
         try:
-            with VideoReader(path) as reader:
+            with journal.at_work(path), VideoReader(path) as reader:
                 frames, name = reader.expected_frames, reader.output_name(codec)
         except VideoError as error:
             # A Mac leaves a file `._NAME` beside each on foreign disks, which holds no video.

@@ -15,6 +15,7 @@ from driver.bound import Watch
 from driver.client import FunctionClient
 from driver.discover import Found, Video
 from driver.errors import DriverError
+from driver.guard import Journal
 from driver.pipeline import Plan, Result, VideoJob
 from driver.pressure import Pressure
 from driver.progress import Display
@@ -53,14 +54,19 @@ class Run:
     `ending` tells, once it is over, how the run went as a whole.
     """
 
-    def __init__(self, found: Found, *, overwrite: bool) -> None:
+    def __init__(self, found: Found, *, overwrite: bool, journal: Journal | None = None) -> None:
+        self._journal = journal or Journal(None)
         self.outcomes = {path: failed(path, reason) for path, reason in found.broken}
         for path, first in found.same:
             self.outcomes[path] = Outcome(path, "skipped", f"the same file as {first}")
         self.waiting: list[Video] = []
         self.ending: list[str] = []
         for video in found.videos:
-            if video.target.is_file() and not overwrite:
+            if before := self._journal.ended.get(video.source):
+                self.outcomes[video.source] = before
+            elif reason := self._journal.given_up.get(video.source):
+                self.outcomes[video.source] = failed(video.source, reason)
+            elif video.target.is_file() and not overwrite:
                 self.outcomes[video.source] = Outcome(
                     video.source, "skipped", f"{video.target} exists; --overwrite writes it again"
                 )
@@ -77,6 +83,16 @@ class Run:
 
         A video that fails leaves the others alone. On cancellation the running videos stop and leave nothing behind.
         """
+        if suspects := [video for video in self.waiting if video.source in self._journal.suspects]:
+            rest = [video for video in self.waiting if video not in suspects]
+            self.waiting = suspects
+            await self._execute(client, info, plan, display, jobs=1, local=local)
+            self.waiting = rest
+        await self._execute(client, info, plan, display, jobs=jobs, local=local)
+
+    async def _execute(
+        self, client: FunctionClient, info: wire.Info, plan: Plan, display: Display, *, jobs: int | None, local: bool
+    ) -> None:
         function = FunctionUsed(model=info.model, weights_sha256=info.weights_sha256, device=info.device)
         pace = Pace(client.pressure, jobs)
         running: dict[asyncio.Task[None], VideoJob] = {}
@@ -109,6 +125,7 @@ class Run:
     async def _one(self, video: Video, job: VideoJob, display: Display) -> None:
         source = video.source
         display.started(source, video.frames)
+        self._journal.write("begun", source)
         try:
             result = await job.run()
             self.outcomes[source] = Outcome(source, "done", result.notes(), result)
@@ -119,6 +136,8 @@ class Run:
             self.outcomes[source] = failed(source, f"a defect of faceblur: {type(error).__name__}: {error} (see -vv)")
         finally:
             display.ended(source, self.outcomes[source].state)
+            ended = self.outcomes[source] if self.outcomes[source].state != "not done" else None
+            self._journal.write("ended", source, ended)
 
 
 class Order:

@@ -1,0 +1,128 @@
+"""A codec that dies takes at most its own video down: a run is a child process, started again without that video.
+
+FFmpeg is native code and is fed whatever people have. When the child dies of a crash, its journal tells which files it
+was at work on. A single one is given up; of several each is tried again alone.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+VARIABLE = "FACEBLUR_JOURNAL"  # the journal's path and the parent's process, for the child
+CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
+PR_SET_PDEATHSIG = 1  # of Linux' prctl
+
+
+class Journal:
+    """What a run and those before it that crashed were at work on, and what became of each file.
+
+    `ended` are their outcomes, `given_up` tells why a file is not tried again, `suspects` are to be tried alone.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self.ended: dict[Path, Any] = {}
+        self.given_up: dict[Path, str] = {}
+        self.suspects: set[Path] = set()
+        self._at_work: set[Path] = set()
+        if path is not None and path.exists():
+            with path.open("rb") as file:
+                while entry := _next(file):
+                    self._apply(*entry)
+
+    @classmethod
+    def of_this_run(cls) -> Journal:
+        """The journal that the parent keeps, or one that is not kept."""
+        told = os.environ.get(VARIABLE)
+        return cls(Path(told.partition(":")[2]) if told else None)
+
+    def _apply(self, what: str, source: Path | None, told: Any) -> None:
+        if what == "begun" and source is not None:
+            self._at_work.add(source)
+        elif what == "ended" and source is not None:
+            self._at_work.discard(source)
+            if told is not None:
+                self.ended[source] = told
+        elif what == "crashed":
+            if len(self._at_work) == 1:
+                reason = f"a codec died while it was read or written ({told}): the file may be damaged"
+                self.given_up[self._at_work.pop()] = reason
+            self.suspects = (self.suspects | self._at_work) - set(self.given_up) - set(self.ended)
+            self._at_work.clear()
+
+    def write(self, what: str, source: Path | None, told: Any = None) -> None:
+        if self._path is not None:
+            with self._path.open("ab") as file:
+                pickle.dump((what, source, told), file)
+
+    @contextmanager
+    def at_work(self, source: Path) -> Iterator[None]:
+        """While a file is looked at."""
+        self.write("begun", source)
+        try:
+            yield
+        finally:
+            self.write("ended", source)
+
+    def crashed(self, by: str) -> bool:
+        """Note a crash; whether the run is worth another try."""
+        self.write("crashed", None, by)
+        after = Journal(self._path)
+        return len(after.given_up) > len(self.given_up) or len(after.suspects) > len(self.suspects)
+
+
+def _next(file: Any) -> tuple[str, Path | None, Any] | None:
+    try:
+        return pickle.load(file)  # type: ignore[no-any-return]
+    except (EOFError, pickle.UnpicklingError):  # the last one may have been cut by the crash
+        return None
+
+
+def start(command: Sequence[str]) -> int:
+    """Run a command to its exit code, again and again while codecs crash it on one file after the other."""
+    stopped: list[int] = []
+    child: subprocess.Popen[bytes] | None = None
+
+    def forward(number: int, frame: FrameType | None) -> None:
+        stopped.append(number)
+        if child is not None:
+            child.send_signal(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, forward)
+    with tempfile.TemporaryDirectory(prefix="faceblur-") as folder:
+        path = Path(folder, "journal")
+        while True:
+            before = Journal(path)
+            # In a group of its own a Ctrl-C in the terminal reaches it by `forward` alone, once.
+            environment = os.environ | {VARIABLE: f"{os.getpid()}:{path}"}
+            child = subprocess.Popen(command, env=environment, process_group=0)
+            if stopped:
+                child.send_signal(stopped[0])
+            code = child.wait()
+            if -code in CRASHES and not stopped:
+                name = signal.Signals(-code).name
+                if before.crashed(name):
+                    print(f"a codec died ({name}): the run goes on without its video", file=sys.stderr)
+                    continue
+            return (130 if stopped else 128 - code) if code < 0 else code
+
+
+def die_with_parent() -> None:
+    """In the child: end when the parent is killed, as a single process would."""
+    parent = int(os.environ[VARIABLE].partition(":")[0])
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it was killed before
+            os._exit(1)
