@@ -12,10 +12,11 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import tenacity
 from pydantic import ValidationError
@@ -29,6 +30,8 @@ from function import wire
 
 log = logging.getLogger("faceblur.client")
 PROBE_SECONDS = 10.0
+FEW_BYTES = 32 << 10
+Done = TypeVar("Done")
 # Waiting does not cure an answer that fails a check: a lossy network gets this many tries, then the function is wrong.
 INVALID_REPLIES = 10
 # A platform that refuses a large body may reset the connection before the client has read why.
@@ -182,7 +185,8 @@ class FunctionClient:
                 log.info("%s", error)
             return again
 
-        sent = await asyncio.to_thread(encode_request, images, options, return_frames=return_frames)
+        encode = partial(encode_request, images, options, return_frames=return_frames)
+        sent = await _done(encode, sum(map(len, images)))
         start, waited = time.monotonic(), 0.0
 
         def patience_is_over(state: tenacity.RetryCallState) -> bool:
@@ -217,12 +221,13 @@ class FunctionClient:
                 self.statistics.refusals += 1
                 self.pressure.refused()
             check_status(endpoint.url, response.status, response.content)
-            answer = await asyncio.to_thread(
+            check = partial(
                 check_reply,
                 *(response.content, sent),
                 return_frames=return_frames,
                 require_digests=endpoint.digests,
             )
+            answer = await _done(check, len(response.content))
         except TryAgain:
             endpoint.resting_until = time.monotonic() + 1
             raise
@@ -242,3 +247,8 @@ class FunctionClient:
         self._endpoints.remove(chosen)
         self._endpoints.append(chosen)
         return chosen
+
+
+async def _done(work: Callable[[], Done], size: int) -> Done:
+    """The result of work on so many bytes, in a thread unless they are few: handing them over takes longer."""
+    return work() if size < FEW_BYTES else await asyncio.to_thread(work)

@@ -11,7 +11,7 @@ import asyncio
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -41,6 +41,9 @@ WINDOW_BYTES = 256 << 20
 LOW_THRESHOLD = 0.1
 # How far apart the video streams of a file may lie at one place of it: a sparse one's window waits no longer.
 INTERLEAVED_SECONDS = 1.0
+# Frames of fewer pixels in all go to a thread together: handing each over takes longer than the work.
+SMALL_PIXELS = 1 << 19
+Done = TypeVar("Done")
 Opened = TypeVar("Opened", VideoReader, VideoWriter)
 Item: TypeAlias = "Picture | Packet[Any]"
 
@@ -305,21 +308,31 @@ class VideoJob:
         """Take batches in order through the look-ahead windows, one a video stream, to the writer."""
         windows: dict[int, _Window] = {}
         waiting: deque[Packet[Any] | None] = deque()
-        while (task := await pending.get()) is not None:
+        ready: list[Moment[Searched]] = []
+        taken = 0
+        task = await pending.get()
+        while task is not None:
             batch = await task
+            taken += 1
             self.gauge["ready"] -= 1
             # Packets follow the main stream's frames. The muxer puts the other streams' frames among them.
             waiting.extend(batch.items)
-            ready: list[Moment[Searched]] = []
             for one in batch.frames:
                 window = windows.setdefault(one.picture.stream, _Window(self._tracker(one.frame)))
                 ready += window.push(one)
             if main in windows:
                 for window in windows.values():
                     ready += window.tracker.complete(windows[main].seconds - INTERLEAVED_SECONDS)
-            await self._write_ready(output, write_thread, main, waiting, ready)
-            self._held -= 1
-            self._slots.release()
+            if followed := not pending.empty():
+                task = pending.get_nowait()
+            if not (followed and task is not None and task.done() and _are_small([one.item.frame for one in ready])):
+                await self._write_ready(output, write_thread, main, waiting, ready)
+                self._held -= taken
+                for _ in range(taken):
+                    self._slots.release()
+                ready, taken = [], 0
+                if not followed:
+                    task = await pending.get()
         for window in windows.values():
             await self._write_ready(output, write_thread, main, waiting, list(window.tracker.flush()))
         rest = [packet for packet in waiting if packet is not None]
@@ -344,15 +357,9 @@ class VideoJob:
         ready: list[Moment[Searched]],
     ) -> None:
         """Cover what the window found besides and write these frames, with the packets that stand before them."""
-        loop = asyncio.get_running_loop()
-        options = self._plan.options
         gaps = [moment for moment in ready if moment.missed]
-        await asyncio.gather(
-            *(
-                loop.run_in_executor(self._codecs, self._timed, "cover", fill, moment.item, moment.filled, options)
-                for moment in gaps
-            )
-        )
+        fills = [partial(fill, gap.item, gap.filled, self._plan.options) for gap in gaps]
+        await self._coded("cover", fills, [gap.item.frame for gap in gaps])
         self.result.filled += sum(len(moment.missed) for moment in gaps)
         items: list[Packet[Any] | Moment[Searched]] = []
         for moment in ready:
@@ -391,11 +398,8 @@ class VideoJob:
 
     async def _search(self, pictures: list[Picture], pix_fmts: dict[int, str]) -> list[Searched]:
         """Pictures, at most a batch of them, with their sure faces covered."""
-        loop = asyncio.get_running_loop()
-        with self.gauge.at("JPEG"):
-            prepared = await asyncio.gather(
-                *(loop.run_in_executor(self._codecs, self._timed, "JPEG", prepare, one.frame) for one in pictures)
-            )
+        frames = [picture.frame for picture in pictures]
+        prepared = await self._coded("JPEG", [partial(prepare, frame) for frame in frames], frames)
         options = self._plan.options
         if self._plan.look_around:
             options = options.model_copy(update={"report_threshold": LOW_THRESHOLD})
@@ -409,10 +413,19 @@ class VideoJob:
             for one in zip(pictures, prepared, answer.faces, redacted, strict=True)
         ]
         self.result.faces += sum(face.score >= options.threshold for faces in answer.faces for face in faces)
+        return await self._coded("cover", covers, frames)
+
+    async def _coded(self, stage: str, works: Sequence[Callable[[], Done]], frames: Sequence[VideoFrame]) -> list[Done]:
+        """Have the codec threads do this for these frames."""
+        if not works:
+            return []
+        loop = asyncio.get_running_loop()
+        slices = [works] if _are_small(frames) else [[work] for work in works]
         with self.gauge.at("JPEG"):
-            return list(
-                await asyncio.gather(*(loop.run_in_executor(self._codecs, self._timed, "cover", one) for one in covers))
+            done = await asyncio.gather(
+                *(loop.run_in_executor(self._codecs, self._timed, stage, _each, some) for some in slices)
             )
+        return [one for some in done for one in some]
 
     def _count(self, answer: Answer) -> None:
         self.result.model, self.result.device = answer.model, answer.device
@@ -436,6 +449,14 @@ async def _opened(opening: asyncio.Future[Opened]) -> Opened:
     except asyncio.CancelledError:
         (await opening).__exit__(None, None, None)
         raise
+
+
+def _each(works: Sequence[Callable[[], Done]]) -> list[Done]:
+    return [work() for work in works]
+
+
+def _are_small(frames: Sequence[VideoFrame]) -> bool:
+    return sum(frame.width * frame.height for frame in frames) < SMALL_PIXELS
 
 
 def _is_of(main: int, item: Item) -> bool:
