@@ -25,11 +25,12 @@ from driver.errors import InvalidReply, RequestRejected, RequestTooLarge, Unavai
 from driver.exchange import Answer, Sent, check_reply, encode_request
 from driver.pressure import Pressure, Ticket
 from driver.roundtrips import RoundTrips, Trip, told_seconds
-from driver.transport import Reset, Transport, TryAgain, check_status
+from driver.transport import Reset, Transport, TryAgain, Unreachable, check_status
 from function import wire
 
 log = logging.getLogger("faceblur.client")
-PROBE_SECONDS = 10.0
+# An address that cannot be reached for this long is a wrong one; a function that can be may be busy with other work.
+REACHED_SECONDS = 5.0
 FEW_BYTES = 32 << 10
 Done = TypeVar("Done")
 # Waiting does not cure an answer that fails a check: a lossy network gets this many tries, then the function is wrong.
@@ -115,7 +116,7 @@ class FunctionClient:
         await self._transport.__aexit__(kind, error, trace)
 
     async def probe(self) -> wire.Info:
-        """Ask every URL what is loaded. Raises FunctionError within seconds when one is no faceblur function."""
+        """Ask every URL what is loaded. Raises FunctionError, within seconds when one cannot be reached."""
         infos = await asyncio.gather(*(self._probe(endpoint) for endpoint in self._endpoints))
         if len({(info.model, info.weights_sha256) for info in infos}) > 1:
             log.warning("the functions run different models: %s", ", ".join(sorted({info.model for info in infos})))
@@ -124,19 +125,29 @@ class FunctionClient:
         return infos[0]
 
     async def _probe(self, endpoint: _Endpoint) -> wire.Info:
-        async for attempt in tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception_type(TryAgain),
-            stop=tenacity.stop_after_delay(PROBE_SECONDS / 2),
-            wait=tenacity.wait_random_exponential(multiplier=0.25, max=2),
-            reraise=True,
-        ):
-            with attempt:
-                response = await self._transport.exchange(endpoint.url, "GET", None, PROBE_SECONDS / 2)
-                check_status(endpoint.url, response.status, response.content)
-                try:
-                    return wire.Info.model_validate_json(response.content)
-                except ValidationError as error:
-                    raise RequestRejected(f"{endpoint.url} answers, but is no faceblur function") from error
+        def is_over(state: tenacity.RetryCallState) -> bool:
+            error = state.outcome.exception() if state.outcome else None
+            patience = REACHED_SECONDS if isinstance(error, (Unreachable, Reset)) else self._timeout
+            return (state.seconds_since_start or 0) >= patience
+
+        told = f"{endpoint.url}: no answer yet: its workers may be busy; waiting up to {self._timeout:g} s"
+        notice = asyncio.get_running_loop().call_later(REACHED_SECONDS, log.warning, told)
+        try:
+            async for attempt in tenacity.AsyncRetrying(
+                retry=tenacity.retry_if_exception_type(TryAgain),
+                stop=is_over,
+                wait=tenacity.wait_random_exponential(multiplier=0.25, max=2),
+                reraise=True,
+            ):
+                with attempt:
+                    response = await self._transport.exchange(endpoint.url, "GET", None, self._timeout)
+                    check_status(endpoint.url, response.status, response.content)
+                    try:
+                        return wire.Info.model_validate_json(response.content)
+                    except ValidationError as error:
+                        raise RequestRejected(f"{endpoint.url} answers, but is no faceblur function") from error
+        finally:
+            notice.cancel()
         raise AssertionError("tenacity returns or raises")
 
     async def send(self, images: Sequence[bytes], options: wire.Options, *, return_frames: bool) -> Answer:

@@ -318,8 +318,9 @@ class VideoJob:
             # Packets follow the main stream's frames. The muxer puts the other streams' frames among them.
             waiting.extend(batch.items)
             for one in batch.frames:
-                window = windows.setdefault(one.picture.stream, _Window(self._tracker(one.frame)))
-                ready += window.push(one)
+                if one.picture.stream not in windows:
+                    windows[one.picture.stream] = _Window(self._tracker(one.frame))
+                ready += windows[one.picture.stream].push(one)
             if main in windows:
                 for window in windows.values():
                     ready += window.tracker.complete(windows[main].seconds - INTERLEAVED_SECONDS)

@@ -8,8 +8,8 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from types import SimpleNamespace, TracebackType
+from dataclasses import dataclass
+from types import TracebackType
 from typing import Self
 
 import aiohttp
@@ -19,12 +19,17 @@ from driver.errors import RequestRejected, RequestTooLarge, Unavailable, UsageEr
 # A platform that refuses a large body may reset the connection before the client has read why.
 HINTS = {401: "; give credentials with --header 'Authorization: …'", 403: "; see --header", 404: "; is the URL right?"}
 RETRIED_STATUS = frozenset({408, 429, 500, 502, 503, 504})
+CONNECT_SECONDS = 10.0
 # The kernel takes megabytes that it has not sent yet: with this bound, the end of writing is the end of sending.
 UNSENT_BYTES = 128 << 10
 
 
 class TryAgain(Unavailable):
     """No answer this time."""
+
+
+class Unreachable(TryAgain):
+    """No connection."""
 
 
 class Reset(TryAgain):
@@ -46,10 +51,14 @@ class Response:
         return self.sending + self.waiting + self.receiving
 
 
-@dataclass(slots=True)
-class _Stamps:
-    start: float = field(default_factory=time.perf_counter)
-    sent: float = 0.0
+class _Body(io.BytesIO):
+    """A body that remembers when its last piece was taken to be written."""
+
+    taken = 0.0
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.taken = time.perf_counter()
+        return super().read(size)
 
 
 class Transport:
@@ -59,12 +68,8 @@ class Transport:
         self._headers, self._ssl = dict(headers or {}), _trust(ca_file)
 
     async def __aenter__(self) -> Self:
-        trace = aiohttp.TraceConfig()
-        trace.on_request_chunk_sent.append(_chunk_sent)
         connector = aiohttp.TCPConnector(ssl=self._ssl, limit=0, socket_factory=_socket)
-        self._session = aiohttp.ClientSession(
-            connector=connector, headers=self._headers, auto_decompress=True, trace_configs=[trace]
-        )
+        self._session = aiohttp.ClientSession(connector=connector, headers=self._headers, auto_decompress=True)
         return self
 
     async def __aexit__(
@@ -74,42 +79,37 @@ class Transport:
 
     async def exchange(self, url: str, method: str, body: bytes | None, seconds: float) -> Response:
         """One request within so many seconds. Raises TryAgain, or RequestRejected when trying again is of no use."""
-        stamps = _Stamps()
+        start, data = time.perf_counter(), _Body(body or b"")
         try:
             async with self._session.request(
                 method,
                 url,
-                data=io.BytesIO(body) if body else None,
+                data=data if body else None,
                 headers={"Content-Type": "application/json"} if body is not None else {},
-                timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=min(10.0, seconds)),
+                timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=min(CONNECT_SECONDS, seconds)),
                 allow_redirects=False,
-                trace_request_ctx=stamps,
             ) as response:
                 begun = time.perf_counter()
                 content = await response.read()
-                sent = min(stamps.sent or stamps.start, begun)
+                sent = min(data.taken or start, begun)
                 return Response(
                     *(response.status, content),
-                    sending=sent - stamps.start,
+                    sending=sent - start,
                     waiting=begun - sent,
                     receiving=time.perf_counter() - begun,
                 )
         except aiohttp.ClientConnectorCertificateError as error:
             raise RequestRejected(f"{url}: its certificate is not trusted ({error}); see --ca-file") from error
         except aiohttp.ClientConnectorError as error:
-            raise TryAgain(f"{url}: cannot connect: {error.os_error.strerror or error}") from error
+            raise Unreachable(f"{url}: cannot connect: {error.os_error.strerror or error}") from error
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, UnicodeError) as error:
             raise RequestRejected(f"{url} is no HTTP address") from error
+        except aiohttp.ConnectionTimeoutError as error:
+            raise Unreachable(f"{url}: cannot connect within {min(CONNECT_SECONDS, seconds):g} s") from error
         except TimeoutError as error:
             raise TryAgain(f"{url}: no answer within {seconds:g} s") from error
         except (aiohttp.ClientError, ConnectionError) as error:
             raise Reset(f"{url}: the connection broke: {error or type(error).__name__}") from error
-
-
-async def _chunk_sent(
-    _: aiohttp.ClientSession, context: SimpleNamespace, chunk: aiohttp.TraceRequestChunkSentParams
-) -> None:
-    context.trace_request_ctx.sent = time.perf_counter()
 
 
 def _socket(address: aiohttp.AddrInfoType) -> socket.socket:

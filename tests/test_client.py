@@ -314,6 +314,24 @@ def test_probe_of_a_wrong_address_fails_within_seconds(url: str, message: str) -
     assert time.monotonic() - began < 12
 
 
+def test_probe_waits_for_a_function_that_is_busy(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("driver.client.REACHED_SECONDS", 0.2)
+    calls = 0
+
+    async def busy(request: web.Request) -> web.StreamResponse:
+        nonlocal calls
+        calls += 1
+        await asyncio.sleep(0.4)
+        return (
+            web.Response(status=503) if calls == 1 else web.json_response({"version": 1, "model": "m", "device": "d"})
+        )
+
+    assert use(Server(busy), lambda client: client.probe()).model == "m"
+    assert "its workers may be busy" in caplog.text
+
+
 def test_headers_and_tls(tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
