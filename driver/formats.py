@@ -76,6 +76,8 @@ NOT_IN_MATROSKA = {
 } | {"magicyuv", "png", "qtrle", "v210", "cfhd"}
 # The only sound that FLV's muxer takes: others abort the process.
 FLV_AUDIO = {"aac", "mp3", "speex", "nellymoser"}
+# The only sound whose times AVI keeps when packets are copied: it counts the others by bytes, and FFmpeg with it.
+AVI_AUDIO = {"mp2", "mp3", "flac"}
 FALLBACK_SUFFIX = ".mkv"
 # Containers that cannot hold times below zero, as those of reordered frames at the very beginning would be.
 FROM_ZERO = {"mpegts", "vob", "flv", "asf", "mxf", "avi"}
@@ -90,6 +92,8 @@ def output_name(source: Path, video: Sequence[str] = (), audio: Sequence[str] = 
     fits = muxer is not None and all(holds(muxer, codec if codec in ENCODERS else "h264") for codec in video)
     if muxer == "flv":
         fits = fits and set(audio) <= FLV_AUDIO
+    if muxer == "avi":
+        fits = fits and all(name in AVI_AUDIO or name.startswith("pcm_") for name in audio)
     return source.name if fits else source.name + FALLBACK_SUFFIX
 
 

@@ -167,6 +167,11 @@ HEALTHY = (
         ffmpeg(f"-vf tinterlace=interleave_top,fieldorder=tff -flags +ilme+ildct {X264} -c:a aac", "-r 50 -i {more}"),
     ),
     Kind("mpeg4.avi", "MPEG-4 Part 2, MP3", ffmpeg("-c:v mpeg4 -q:v 3 -pix_fmt yuv420p -c:a libmp3lame")),
+    Kind(
+        "sound.avi",
+        "AC-3 in AVI, which counts it by bytes: becomes Matroska",
+        ffmpeg("-c:v mpeg4 -q:v 3 -pix_fmt yuv420p -c:a ac3"),
+    ),
     Kind("mjpeg.avi", "Motion JPEG, PCM", ffmpeg("-c:v mjpeg -q:v 3 -pix_fmt yuvj422p -c:a pcm_s16le")),
     Kind(
         "prores.mov",

@@ -9,13 +9,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from driver.formats import output_name
 from function.detect import Detector
 from tests import media
 from tests.awkward import BROKEN, HEALTHY, SIZE_WH, Kind, make_all, pictures
@@ -32,6 +31,8 @@ REASONS = {
     "no_index.avi": "index.*--tolerate-damage",
     "no_timestamps.h264": "timestamp.*--tolerate-damage",
 }
+# Their container cannot keep what they hold.
+MOVED = {"sound.avi": ".mkv"}
 NOT_YET: dict[str, str] = {}
 DROPPED_TAGS = re.compile(r"location|make|model|xyz", re.IGNORECASE)
 LOSSLESS = ("ffv1",)
@@ -103,10 +104,12 @@ def test_the_sources_are_what_they_are_called(name: str, facts: Facts, run: Conf
 @pytest.mark.parametrize("kind", marked(HEALTHY))
 def test_nothing_is_lost_and_faces_are_gone(kind: Kind, run: Conformance, boxes: Boxes) -> None:
     source = run.healthy / kind.name
-    target = run.outdir / output_name(source)
+    target = run.outdir / (kind.name + MOVED.get(kind.name, ""))
     assert target.exists(), [line for line in run.errors.splitlines() if kind.name in line]
     with ThreadPoolExecutor(2) as threads:
         before, after = threads.map(probe, (source, target))
+    if kind.name in MOVED:
+        before = replace(before, container=after.container)
     differences = [*changed_file(before, after), *changed_pictures(source, target, before, boxes)]
     assert not differences, "\n".join(differences)
 

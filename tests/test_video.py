@@ -160,6 +160,9 @@ def test_gray_keeps_its_brightness(face: Image, tmp_path: Path) -> None:
         ("a.flv", "vp6f", "mp3", "a.flv"),  # H.264 takes VP6's place
         ("a.flv", "h264", "pcm_s16le", "a.flv.mkv"),
         ("a.ogv", "theora", "vorbis", "a.ogv.mkv"),
+        ("a.avi", "mpeg4", "mp3", "a.avi"),
+        ("a.avi", "mpeg4", "pcm_s24le", "a.avi"),
+        ("a.avi", "mpeg4", "ac3", "a.avi.mkv"),
         ("a.webm", "h264", "opus", "a.webm.mkv"),
     ],
 )
