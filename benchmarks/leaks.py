@@ -166,7 +166,10 @@ def load(folders: Sequence[Path], *, with_crowd: bool) -> list[Photograph]:
     pictures = list(photographs(folders)) if folders else [("astronaut", astronaut())]
     photos = [Photograph(name, picture, label(picture, detector, second)) for name, picture in pictures]
     photos = [one for one in photos if len(one.faces)]
-    return [crowd(photos)] if with_crowd else photos
+    if not with_crowd:
+        return photos
+    picture = crowd(photos)
+    return [Photograph("crowd", picture, label(picture, detector, second))]
 
 
 def make_clip(

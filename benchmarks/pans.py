@@ -22,7 +22,7 @@ Image = NDArray[np.uint8]
 Boxes = NDArray[np.float64]
 Look = Callable[[Image], tuple[Boxes, NDArray[np.float64]]]
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
-LONG_SIDE = 2560
+LONG_SIDE, LARGEST_LOOK = 2560, 4000
 RATE = 25
 # A label is a face on which both models agree, or of which the second is sure; with one model alone, on which looks at
 # different scales agree.
@@ -105,7 +105,7 @@ def label(picture: Image, detector: Detector, second: Look | None) -> Boxes:
     """The faces `(N, 4)` of a photograph, by the union of strong looks."""
     boxes, scores, looks = [np.zeros((0, 4))], [np.zeros(0)], [np.zeros(0)]
     for number, scale in enumerate((0.5, 1.0, 2.0)):
-        if scale > 1 and max(picture.shape[:2]) * scale > LONG_SIDE:
+        if scale > 1 and max(picture.shape[:2]) * scale > LARGEST_LOOK:
             continue
         copy = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else 1)
         (found,) = detector.detect([copy], threshold=PROBABLE)  # type: ignore[list-item]
@@ -134,50 +134,55 @@ def overlaps(box: Boxes, others: Boxes) -> Boxes:
     return np.asarray(inner / np.maximum((box[2:] - box[:2]).prod() + areas - inner, 1e-9))
 
 
-def crowd(photos: Sequence[Photograph], seed: int = 1) -> Photograph:
-    """A crowd of some hundred heads, row behind row, out of the labelled photographs' faces of 40 px and more."""
+def crowd(photos: Sequence[Photograph], seed: int = 1) -> Image:
+    """A crowd of some hundred heads, row behind row, out of the labelled photographs' faces of 40 px and more.
+
+    Heads are tilted, narrowed, dimmed, blurred and partly hidden at random, so that a detector misses some of them.
+    """
     chance = np.random.default_rng(seed)
     heads = [(one.picture, box) for one in photos for box in one.faces if box[3] - box[1] >= 40]
     width, height = CROWD_WH
-    backdrop = cv2.GaussianBlur(cv2.resize(photos[0].picture, CROWD_WH), (0, 0), 25)
-    canvas = (backdrop * 0.6).astype(np.float32)
-    faces: list[list[float]] = []
+    canvas = 0.6 * cv2.GaussianBlur(cv2.resize(photos[0].picture, CROWD_WH), (0, 0), 25).astype(np.float32)
     y = 0.0
     while y < height:
-        # Those in front are larger, as on a stand; within a row sizes vary by a third.
+        # Those in front are larger, as on a stand.
         row = CROWD_HEIGHTS[0] * (CROWD_HEIGHTS[1] / CROWD_HEIGHTS[0]) ** (y / height)
         x = chance.uniform(0, row)
         while x < width:
-            picture, (x1, y1, x2, y2) = heads[chance.integers(len(heads))]
-            face_wh = (x2 - x1, y2 - y1)
-            scale = row * chance.uniform(0.85, 1.15) / face_wh[1]
-            left, top = x1 - 0.45 * face_wh[0], y1 - 0.5 * face_wh[1]
-            size_wh = (round(1.9 * face_wh[0] * scale), round(2.1 * face_wh[1] * scale))
-            tilt = math.radians(chance.normal(0, 7))
-            turn = scale * np.array([[math.cos(tilt), -math.sin(tilt)], [math.sin(tilt), math.cos(tilt)]])
-            centre = np.array([left, top]) + np.array(size_wh) / scale / 2
-            shift = np.array(size_wh) / 2 - turn @ centre
-            matrix = np.hstack([turn, shift[:, None]])
-            small = fit(picture, round(max(picture.shape[:2]) * min(1, 2 * scale)))
-            matrix[:, :2] /= small.shape[1] / picture.shape[1]
-            head = cv2.warpAffine(small, matrix, size_wh, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
-            head = head * chance.uniform(0.6, 1.1)
-            if chance.random() < 0.3:
-                head = cv2.GaussianBlur(head, (0, 0), chance.uniform(0.4, 1.0))
-            at = (int(x), int(y + chance.normal(0, 0.15) * row))
-            _paste(canvas, np.ascontiguousarray(head), at)
-            middle = np.array(at) + np.array(size_wh) / 2 + turn @ (np.array([x1 + x2, y1 + y2]) / 2 - centre)
-            half = np.array(face_wh) * scale / 2
-            faces.append([*(middle - half), *(middle + half)])
-            x += size_wh[0] * chance.uniform(0.75, 1.0)
+            picture, box = heads[chance.integers(len(heads))]
+            head = _head(picture, box, row * chance.uniform(0.85, 1.15), chance)
+            _paste(canvas, head, (int(x), int(y + chance.normal(0, 0.15) * row)))
+            x += head.shape[1] * chance.uniform(0.75, 1.0)
         y += 1.75 * row
-    return Photograph("crowd", np.clip(canvas, 0, 255).astype(np.uint8), np.array(faces))
+    return np.clip(canvas, 0, 255).astype(np.uint8)
+
+
+def _head(picture: Image, box: Boxes, face_height: float, chance: np.random.Generator) -> NDArray[np.float32]:
+    """One head, cut out, with a face of this height."""
+    face_wh = box[2:] - box[:2]
+    scale = face_height / face_wh[1]
+    small = fit(picture, round(max(picture.shape[:2]) * min(1, 2 * scale)))
+    width, height = (round(factor * side * scale) for factor, side in zip((1.9, 2.1), face_wh, strict=True))
+    tilt, narrow = math.radians(chance.normal(0, 12)), chance.uniform(0.7, 1.05)
+    turn = scale * np.array([[math.cos(tilt) * narrow, -math.sin(tilt)], [math.sin(tilt) * narrow, math.cos(tilt)]])
+    middle = np.array([0.5 * width, 0.48 * height])
+    shift = middle - turn @ ((box[:2] + box[2:]) / 2)
+    matrix = np.hstack([turn * picture.shape[1] / small.shape[1], shift[:, None]])
+    head = cv2.warpAffine(small, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+    if chance.random() < 0.25:  # a hand, a mask, the next one's hair over the lower part
+        top = round(float(middle[1] + face_height * chance.uniform(0.05, 0.3)))
+        head[top : top + round(face_height / 2)] = chance.uniform(20, 200, 3)
+    head *= chance.uniform(0.2, 1.1)
+    head += (head.mean() - head) * chance.uniform(0, 0.4)
+    if chance.random() < 0.5:
+        head = cv2.GaussianBlur(head, (0, 0), chance.uniform(0.4, 1.4) * face_height / 32)  # type: ignore[assignment]
+    return head
 
 
 def _paste(canvas: NDArray[np.float32], head: NDArray[np.float32], at: tuple[int, int]) -> None:
     """Lay a head on the canvas, fading at its sides."""
     height, width = head.shape[:2]
-    down, across = np.minimum(np.arange(height), 1e9) / height, np.arange(width) / width
+    down, across = np.arange(height) / height, np.arange(width) / width
     fade = np.clip(np.minimum(across, 1 - across)[None, :] * 8, 0, 1) * np.clip(down[:, None] * 8, 0, 1)
     fade = fade * np.clip((1 - down)[:, None] * 8, 0, 1)
     y1, x1 = max(0, at[1]), max(0, at[0])
