@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from driver.boxes import Box
 from driver.errors import InvalidReply
 from driver.planes import check_redacted, quarter_turns, redact_frame, stored_box, upright
-from driver.scenes import thumbnail
+from driver.scenes import Thumbnail, thumbnail
 from driver.sidecar import FrameLine, SidecarFace
-from driver.tracks import Box, Found, Moment
+from driver.tracks import Found, Moment
 from driver.video import Picture, VideoFrame, in_format
 from function import wire
 from function.redact import Region, regions
@@ -26,7 +26,7 @@ class Prepared:
     """What is sent of a frame, and what scenes are told apart by."""
 
     image: bytes
-    thumbnail: NDArray[np.int16]
+    thumbnail: Thumbnail
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class Searched:
     picture: Picture
     turns: int
     found: list[Found]
-    thumbnail: NDArray[np.int16]
+    thumbnail: Thumbnail
 
     @property
     def frame(self) -> VideoFrame:

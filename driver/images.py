@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from driver.boxes import Box
 from driver.client import FunctionClient
 from driver.discover import Found, Places, Video, check_places, walk
 from driver.errors import DriverError, VideoError
@@ -25,8 +26,8 @@ from driver.pipeline import BATCH_BYTES, LOW_THRESHOLD, Result
 from driver.run import Outcome, failed
 from driver.still_files import measure, read_still
 from driver.stills import Still
-from driver.tracks import Box, Tracker
 from driver.tracks import Found as Face
+from driver.tracks import Tracker
 from function import wire
 
 SUFFIXES = frozenset(

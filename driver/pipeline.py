@@ -18,16 +18,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from driver.bound import Gauge
 from driver.client import FunctionClient
 from driver.cover import Searched, cover, fill, prepare, tell
 from driver.errors import VideoError
 from driver.exchange import Answer
 from driver.planes import quarter_turns
-from driver.scenes import is_cut
+from driver.scenes import Step, Thumbnail, step
 from driver.sidecar import FunctionUsed, Header, SettingsUsed, SidecarWriter, identify, sidecar_path, told_name
 from driver.tracks import Moment, Tracker
 from driver.video import Encoding, Packet, Picture, VideoFrame, VideoReader, VideoWriter
@@ -38,7 +35,7 @@ BATCH_BYTES = 32 << 20
 # The look-ahead window holds at most this many bytes of decoded frames (86 of 1080p), whatever --look-around says.
 WINDOW_BYTES = 256 << 20
 # Faces from this score on, below the threshold, continue a track that a sure one started.
-LOW_THRESHOLD = 0.1
+LOW_THRESHOLD = 0.05
 # How far apart the video streams of a file may lie at one place of it: a sparse one's window waits no longer.
 INTERLEAVED_SECONDS = 1.0
 # Frames of fewer pixels in all go to a thread together: handing each over takes longer than the work.
@@ -135,11 +132,11 @@ class _Window:
 
     tracker: Tracker[Searched]
     seconds: float = 0.0
-    before: NDArray[np.int16] | None = None
+    before: Thumbnail | None = None
 
-    def push(self, one: Searched) -> Iterator[Moment[Searched]]:
-        cut, self.before, self.seconds = is_cut(self.before, one.thumbnail), one.thumbnail, one.seconds
-        return self.tracker.push(one, one.seconds, one.found, cut=cut)
+    def push(self, one: Searched, change: Step) -> Iterator[Moment[Searched]]:
+        self.before, self.seconds = one.thumbnail, one.seconds
+        return self.tracker.push(one, one.seconds, one.found, cut=change.cut, camera=change.camera)
 
 
 @dataclass(slots=True)
@@ -317,10 +314,10 @@ class VideoJob:
             self.gauge["ready"] -= 1
             # Packets follow the main stream's frames. The muxer puts the other streams' frames among them.
             waiting.extend(batch.items)
-            for one in batch.frames:
+            for one, change in zip(batch.frames, await self._steps(windows, batch.frames), strict=True):
                 if one.picture.stream not in windows:
                     windows[one.picture.stream] = _Window(self._tracker(one.frame))
-                ready += windows[one.picture.stream].push(one)
+                ready += windows[one.picture.stream].push(one, change)
             if main in windows:
                 for window in windows.values():
                     ready += window.tracker.complete(windows[main].seconds - INTERLEAVED_SECONDS)
@@ -340,6 +337,16 @@ class VideoJob:
         if len(rest) != len(waiting):
             raise VideoError(f"{self.result.source}: a frame was lost on its way: a defect of faceblur")
         await self._writing(write_thread, self._write, output, rest)
+
+    async def _steps(self, windows: dict[int, _Window], frames: list[Searched]) -> list[Step]:
+        """How each frame follows the one before it in its stream."""
+        before = {stream: window.before for stream, window in windows.items()}
+        pairs = []
+        for one in frames:
+            pairs.append((before.get(one.picture.stream), one.thumbnail))
+            before[one.picture.stream] = one.thumbnail
+        works = [partial(step, *pair) for pair in pairs]
+        return await self._coded("camera", works, [one.frame for one in frames])
 
     def _tracker(self, frame: VideoFrame) -> Tracker[Searched]:
         size = sum(plane.buffer_size for plane in frame.planes)

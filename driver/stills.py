@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from driver.tracks import Box
+from driver.boxes import Box
 from function.redact import Plane, redact, regions
 
 

@@ -23,6 +23,7 @@ STAGES = (
     "function: detect",
     "function: redact",
     "function: encode",
+    "camera",
     "cover",
     "write",
 )

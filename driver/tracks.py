@@ -1,31 +1,27 @@
 """Links faces over time and covers the frames in which the detector missed them, forwards and backwards.
 
-A face that scores at least the threshold starts a track; a weaker one only continues a track. Frames between two finds
-of a track are covered by interpolation, frames before its first and after its last find for `look_around` seconds.
-Nothing is carried over a cut. Frames leave in order, `look_around` seconds late: that is all the memory it takes.
+A face that scores at least the threshold starts a track; a weaker one continues a track. A small face also starts one
+by weak finds alone, once those that follow each other add up to the threshold. Frames between two finds of a track are
+covered by interpolation, frames before its first and after its last find for `look_around` seconds, along the camera's
+motion. Nothing is carried over a cut. Frames leave in order, `look_around` seconds late, which is all the memory taken.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-import numpy as np
-from lap import lapjv
+from driver.boxes import STILL, Box, Camera, centre, hull, interpolate, match, shifted
 
-Box = tuple[float, float, float, float]
 T = TypeVar("T")
 
-# Two boxes may be one face when they overlap by this IoU, or when they are of like size (a factor of 2) and their
-# centres lie no further apart than this share of it: a small fast face may not overlap itself in the next frame.
-LEAST_IOU = 0.1
-MOST_DISTANCE = 1.0
-MOST_GROWTH = 2.0
-# A face that is lost is looked for along its last motion, but no further than its own size.
+# A face that is lost is looked for along its last own motion, but no further than its own size.
 MOST_DRIFT = 1.0
+# Only faces up to this height start a track by weak finds: larger ones score high, and a large false find hides much.
+WEAK_HEIGHT = 64.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +36,15 @@ class Found:
 class Moment(Generic[T]):
     """One frame on its way through the window.
 
-    `item` is whatever belongs to it; `covers` maps a track to the box that is to be covered; `missed` are the tracks of
-    which nothing above the threshold was found in this very frame.
+    `item` is whatever belongs to it; `camera` tells how the picture moved since the frame before; `covers` maps a track
+    to the box that is to be covered; `missed` are the tracks of which nothing above the threshold was found in this
+    very frame.
     """
 
     item: T
     seconds: float
     scene: int
+    camera: Camera = STILL
     covers: dict[int, Box] = field(default_factory=dict)
     missed: set[int] = field(default_factory=set)
     weak: list[Found] = field(default_factory=list)
@@ -59,24 +57,35 @@ class Moment(Generic[T]):
 
 @dataclass(slots=True)
 class _Track:
-    number: int
+    """A face, or what may be one as long as its `evidence`, the sum of its scores, is below the threshold.
+
+    `last` is its last find, at `seconds`; `box` is where the camera has carried it since; `velocity` is its own motion
+    in pixels a second, None before its second find. `first`, at `begun`, is what it began with.
+    """
+
+    first: Box
+    begun: float
+    last: Box
     box: Box
     seconds: float
-    velocity: tuple[float, float] = (0.0, 0.0)
+    evidence: float
+    velocity: complex | None = None
+    number: int = 0
+
+    @classmethod
+    def begin(cls, one: Found, seconds: float) -> _Track:
+        return cls(one.box, seconds, one.box, one.box, seconds, one.score)
 
     def at(self, seconds: float) -> Box:
         """Where the face would be if it went on as it moved last."""
-        width, height = self.box[2] - self.box[0], self.box[3] - self.box[1]
-        gap = seconds - self.seconds
-        dx = max(-MOST_DRIFT * width, min(MOST_DRIFT * width, self.velocity[0] * gap))
-        dy = max(-MOST_DRIFT * height, min(MOST_DRIFT * height, self.velocity[1] * gap))
-        return self.box[0] + dx, self.box[1] + dy, self.box[2] + dx, self.box[3] + dy
+        return shifted(self.box, (self.velocity or 0) * (seconds - self.seconds), MOST_DRIFT)
 
-    def find(self, box: Box, seconds: float) -> None:
-        gap = max(seconds - self.seconds, 1e-6)
-        centres = [((one[0] + one[2]) / 2, (one[1] + one[3]) / 2) for one in (self.box, box)]
-        self.velocity = ((centres[1][0] - centres[0][0]) / gap, (centres[1][1] - centres[0][1]) / gap)
-        self.box, self.seconds = box, seconds
+    def find(self, one: Found, seconds: float) -> None:
+        velocity = (centre(one.box) - centre(self.box)) / max(seconds - self.seconds, 1e-6)
+        self.velocity = velocity if self.velocity is None else (self.velocity + velocity) / 2  # boxes tremble
+        self.last = self.box = one.box
+        self.seconds = seconds
+        self.evidence += one.score
 
 
 class Tracker(Generic[T]):
@@ -91,35 +100,39 @@ class Tracker(Generic[T]):
         self._most_frames = most_frames
         self._window: deque[Moment[T]] = deque()
         self._tracks: list[_Track] = []
+        self._hints: list[_Track] = []
         self._numbers = itertools.count(1)
         self._scene = 0
 
-    def push(self, item: T, seconds: float, found: Iterable[Found], *, cut: bool = False) -> Iterator[Moment[T]]:
+    def push(
+        self, item: T, seconds: float, found: Iterable[Found], *, cut: bool = False, camera: Camera = STILL
+    ) -> Iterator[Moment[T]]:
         """Add the next frame, at `seconds`, with its detections; `cut`: it begins a new scene.
 
         Gives the frames whose window is complete.
         """
         if cut:
             self._scene += 1
-            self._tracks.clear()
-        moment = Moment(item, seconds, self._scene)
+            self._tracks, self._hints = [], []
+        moment = Moment(item, seconds, self._scene, camera)
         self._window.append(moment)
         strong: list[Found] = []
         weak: list[Found] = []
         for one in found:
             (strong if one.score >= self._threshold else weak).append(one)
-        self._tracks = [track for track in self._tracks if seconds - track.seconds <= self._reach]
-        lost, strong_left = self._continue(moment, self._tracks, strong)
+        for tracks in (self._tracks, self._hints):
+            tracks[:] = [track for track in tracks if seconds - track.seconds <= self._reach]
+            for track in tracks:
+                track.box = camera.carry(track.box)
+        lost, strong = self._continue(moment, self._tracks, strong)
         # Only what the sure detections left over may be continued by an unsure one.
         lost, moment.weak = self._continue(moment, lost, weak)
         for track in lost:
             moment.covers[track.number] = hull([track.box, track.at(seconds)])
             moment.missed.add(track.number)
-        for one in strong_left:
-            track = _Track(next(self._numbers), one.box, seconds)
-            self._tracks.append(track)
-            moment.covers[track.number] = one.box
-            self._look_back(track, moment)
+        for one in strong:
+            self._start(_Track.begin(one, seconds), moment, one.score)
+        self._gather(moment)
         return self.complete(seconds)
 
     def flush(self) -> Iterator[Moment[T]]:
@@ -142,73 +155,71 @@ class Tracker(Generic[T]):
         for row, column in pairs:
             track, one = tracks[row], found[column]
             self._fill(track, one.box, moment)
-            track.find(one.box, moment.seconds)
-            moment.covers[track.number] = one.box
-            if one.score < self._threshold:
-                moment.missed.add(track.number)
+            second = track.velocity is None
+            track.find(one, moment.seconds)
+            if second:  # only now its own motion is known
+                self._look_back(track)
+            self._cover(track, moment, one.score)
         rows, columns = {row for row, _ in pairs}, {column for _, column in pairs}
         return (
             [track for index, track in enumerate(tracks) if index not in rows],
             [one for index, one in enumerate(found) if index not in columns],
         )
 
+    def _gather(self, moment: Moment[T]) -> None:
+        """Follow the small weak finds that no track took; what adds up to the threshold is a face."""
+        weak = [one for one in moment.weak if one.box[3] - one.box[1] <= WEAK_HEIGHT]
+        pairs = match([hint.at(moment.seconds) for hint in self._hints], [one.box for one in weak])
+        for row, column in pairs:
+            self._hints[row].find(weak[column], moment.seconds)
+        sure = [hint for hint in self._hints if hint.evidence >= self._threshold]
+        self._hints = [hint for hint in self._hints if hint.evidence < self._threshold]
+        columns = {column for _, column in pairs}
+        self._hints += [_Track.begin(one, moment.seconds) for index, one in enumerate(weak) if index not in columns]
+        for hint in sure:
+            hint.first, hint.begun = hint.last, hint.seconds
+            self._start(hint, moment, 0)
+
+    def _start(self, track: _Track, moment: Moment[T], score: float) -> None:
+        track.number = next(self._numbers)
+        self._tracks.append(track)
+        self._cover(track, moment, score)
+        self._look_back(track)
+
+    def _cover(self, track: _Track, moment: Moment[T], score: float) -> None:
+        moment.covers[track.number] = track.last
+        if score < self._threshold:
+            moment.missed.add(track.number)
+
     def _fill(self, track: _Track, box: Box, now: Moment[T]) -> None:
         """Cover the frames between a track's last find and this one, each by the union with its neighbours' places."""
-        gap = [one for one in self._window if track.seconds < one.seconds < now.seconds]
+        gap = list(itertools.takewhile(lambda one: one.seconds > track.seconds, reversed(self._window)))[:0:-1]
+        if not gap:
+            return
+        later = [*gap[1:], now]
+        # Both finds where the camera carries them in each frame of the gap.
+        forth = itertools.accumulate(gap, lambda at, one: one.camera.carry(at), initial=track.last)
+        back = itertools.accumulate(reversed(later), lambda at, one: one.camera.carry_back(at), initial=box)
         span = now.seconds - track.seconds
-        for index, one in enumerate(gap):
-            before = gap[index - 1].seconds if index else track.seconds
-            after = gap[index + 1].seconds if index + 1 < len(gap) else now.seconds
-            shares = [(seconds - track.seconds) / span for seconds in (before, one.seconds, after)]
-            one.covers[track.number] = hull(interpolate(track.box, box, share) for share in shares)
+        times = [track.seconds, *(one.seconds for one in gap), now.seconds]
+        shares = [(seconds - track.seconds) / span for seconds in times]
+        for index, (one, first, last) in enumerate(zip(gap, [*forth][1:], [*back][:0:-1], strict=True)):
+            one.covers[track.number] = hull(interpolate(first, last, share) for share in shares[index : index + 3])
             one.missed.add(track.number)
 
-    def _look_back(self, track: _Track, now: Moment[T]) -> None:
-        """Cover the frames before a track's first find, along weak detections where there are any."""
-        box = track.box
-        for one in reversed(self._window):
-            if one is now:
+    def _look_back(self, track: _Track) -> None:
+        """Cover the frames before a track's first find, along weak finds and its own motion where these are known."""
+        box = straight = track.first
+        for later, one in itertools.pairwise(reversed(self._window)):
+            if later.seconds > track.begun:
                 continue
-            if one.scene != now.scene or now.seconds - one.seconds > self._reach:
+            ahead = track.begun - one.seconds
+            if one.scene != self._scene or ahead > self._reach:
                 break
-            earlier = match([box], [weak.box for weak in one.weak])
-            if earlier:
-                box = one.weak.pop(earlier[0][1]).box
-            one.covers[track.number] = hull([box, track.box]) if not earlier else box
+            box, straight = later.camera.carry_back(box), later.camera.carry_back(straight)
+            if earlier := match([box], [weak.box for weak in one.weak]):
+                cover = box = one.weak[earlier[0][1]].box
+            else:
+                cover = hull([box, straight, shifted(straight, -(track.velocity or 0) * ahead, MOST_DRIFT)])
+            one.covers[track.number] = cover
             one.missed.add(track.number)
-
-
-def match(expected: Sequence[Box], found: Sequence[Box]) -> list[tuple[int, int]]:
-    """The best one-to-one pairing of boxes that may be the same face, as pairs of indices."""
-    if not expected or not found:
-        return []
-    a, b = np.asarray(expected, float)[:, None], np.asarray(found, float)[None, :]
-    overlap = np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0, None).prod(axis=-1)
-    sizes = [np.maximum((one[..., 2:] - one[..., :2]), 1e-6) for one in (a, b)]
-    areas = [size.prod(axis=-1) for size in sizes]
-    iou = overlap / (areas[0] + areas[1] - overlap)
-    side = np.sqrt(np.minimum(*np.broadcast_arrays(*areas)))
-    between = np.linalg.norm((a[..., :2] + a[..., 2:] - b[..., :2] - b[..., 2:]) / 2, axis=-1) / side
-    growth = np.sqrt(np.maximum(areas[0] / areas[1], areas[1] / areas[0]))
-    possible = (iou >= LEAST_IOU) | ((between <= MOST_DISTANCE) & (growth <= MOST_GROWTH))
-    # Overlap first, nearness second; what is not possible costs more than any possible pair.
-    cost = np.where(possible, 2 - iou + np.minimum(between, 9) / 10, 1e3)
-    _, columns, _ = lapjv(cost, extend_cost=True)
-    return [(row, int(column)) for row, column in enumerate(columns) if column >= 0 and possible[row, column]]
-
-
-def interpolate(first: Box, last: Box, share: float) -> Box:
-    """The box that lies `share` of the way, 0 to 1, from the first to the last."""
-    rest = 1 - share
-    return (
-        rest * first[0] + share * last[0],
-        rest * first[1] + share * last[1],
-        rest * first[2] + share * last[2],
-        rest * first[3] + share * last[3],
-    )
-
-
-def hull(boxes: Iterable[Box]) -> Box:
-    """The smallest box that holds them all."""
-    left, top, right, bottom = zip(*boxes, strict=True)
-    return min(left), min(top), max(right), max(bottom)

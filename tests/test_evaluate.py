@@ -19,6 +19,7 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
+from driver.boxes import Box
 from driver.cli import main
 from driver.connect import Endpoint
 from driver.errors import UsageError
@@ -28,8 +29,9 @@ from driver.evaluation.datasets import find_dataset
 from driver.evaluation.exposure import Clip, ClipFrame, covered_share, ellipses, exposure
 from driver.evaluation.labels import Label, read_coco, read_mot, read_sidecar, read_wider
 from driver.evaluation.scores import Sample, match
+from driver.scenes import Step
 from driver.sidecar import SidecarReader
-from driver.tracks import Box, Found
+from driver.tracks import Found
 from examples.sample_clip import Image, write_clip
 from function import wire
 from function.detect import Detector
@@ -619,7 +621,9 @@ def test_ignored_and_tiny_faces_are_not_counted_as_exposed_and_runs_end_with_a_c
     small, ignored, face = Label((0, 0, 12, 15)), Label((0, 0, 50, 50), ignored=True), Label((60, 0, 90, 40))
     shown = [0, 1, 4, 5, 6, 9]
     frames = [
-        ClipFrame(number / 10, False, Sample([small, ignored, face], [] if number in shown else [Found(face.box, 0.9)]))
+        ClipFrame(
+            number / 10, Step(), Sample([small, ignored, face], [] if number in shown else [Found(face.box, 0.9)])
+        )
         for number in range(10)
     ]
     clip = Clip(Path("x.mp4"), (200, 100), 1000, frames)

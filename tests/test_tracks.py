@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from driver.tracks import Box, Found, Moment, Tracker, hull, interpolate, match
+from driver.boxes import STILL, Box, Camera, hull, interpolate, match
+from driver.tracks import Found, Moment, Tracker
 
 FPS = 25
 
@@ -17,15 +20,26 @@ def moving(index: int, speed: float = 4, size: float = 40) -> Box:
 
 
 def follow(
-    frames: list[list[Found]], *, look_around: float = 0.4, cuts: tuple[int, ...] = (), threshold: float = 0.3
+    frames: list[list[Found]],
+    *,
+    look_around: float = 0.4,
+    cuts: tuple[int, ...] = (),
+    threshold: float = 0.3,
+    cameras: Sequence[Camera] = (),
 ) -> list[Moment[int]]:
     tracker: Tracker[int] = Tracker(threshold=threshold, look_around=look_around)
     moments: list[Moment[int]] = []
     for index, found in enumerate(frames):
-        moments += tracker.push(index, index / FPS, found, cut=index in cuts)
+        camera = cameras[index] if cameras else STILL
+        moments += tracker.push(index, index / FPS, found, cut=index in cuts, camera=camera)
     moments += tracker.flush()
     assert [moment.item for moment in moments] == list(range(len(frames)))
     return moments
+
+
+def carried(cameras: list[Camera], box: Box) -> list[Box]:
+    """Where a thing at rest lies in each frame."""
+    return list(itertools.accumulate(cameras[1:], lambda at, camera: camera.carry(at), initial=box))
 
 
 def holds(cover: Box, box: Box) -> bool:
@@ -48,15 +62,58 @@ def test_before_the_first_and_after_the_last_find() -> None:
     assert covered == [10 <= index < 40 for index in range(60)]
 
 
-def test_weak_finds_continue_a_track_in_both_directions_but_start_none() -> None:
-    def found(index: int) -> list[Found]:
-        weak = [Found(moving(index), 0.9 if index == 15 else 0.12)] if 5 <= index < 25 else []
-        return [*weak, Found((400, 400, 440, 440), 0.12)]
-
-    for index, moment in enumerate(follow([found(index) for index in range(40)])):
+def test_weak_finds_continue_a_track_in_both_directions() -> None:
+    frames = [[Found(moving(index), 0.9 if index == 15 else 0.12)] if 5 <= index < 25 else [] for index in range(40)]
+    for index, moment in enumerate(follow(frames)):
         if 5 <= index < 25:
             assert holds(hull(moment.covers.values()), moving(index))
-        assert all(box[0] < 300 for box in moment.covers.values())
+
+
+def test_small_weak_finds_that_add_up_are_a_face_from_the_first_on() -> None:
+    frames = [[Found(moving(index), 0.08)] if 8 <= index < 13 else [] for index in range(40)]
+    for index, moment in enumerate(follow(frames)):
+        assert bool(moment.covers) == (11 - 10 <= index <= 12 + 10), index  # 4 of them are a face
+        if 8 <= index < 13:
+            assert holds(hull(moment.covers.values()), moving(index)) and moment.filled
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        lambda index: [Found((50, 50, 90, 90), 0.08)] if index in (10, 13, 16) else [],  # too few
+        lambda index: [Found((50 + 90 * index, 50, 90 + 90 * index, 90), 0.2)],  # never twice at one place
+        lambda index: [Found((50, 50, 190, 190), 0.29)],  # large: a real face would score more
+    ],
+)
+def test_weak_finds_alone_start_no_track(found: Callable[[int], list[Found]]) -> None:
+    assert not any(moment.covers for moment in follow([found(index) for index in range(40)]))
+
+
+def test_lost_face_goes_with_the_camera_in_both_directions() -> None:
+    cameras = [Camera(1.01, complex(9, -4) if index % 3 else complex(-14, 6)) for index in range(40)]
+    places = carried(cameras, (400, 300, 440, 350))
+    shown = [[Found(places[index], 0.9)] if index == 20 else [] for index in range(40)]
+    moments = follow(shown, cameras=cameras)
+    assert [bool(moment.covers) for moment in moments] == [10 <= index <= 30 for index in range(40)]
+    for moment, place in zip(moments, places, strict=True):
+        for cover in moment.covers.values():
+            assert cover == pytest.approx(place)  # and no more is hidden than the face
+
+
+def test_gap_under_a_camera_that_jerks() -> None:
+    cameras = [Camera(1, complex(36 if index == 11 else 0, 0)) for index in range(30)]
+    places = carried(cameras, (50, 50, 90, 90))
+    shown = [[Found(place, 0.9)] if not 10 <= index < 18 else [] for index, place in enumerate(places)]
+    for moment, place in zip(follow(shown, cameras=cameras), places, strict=True):
+        assert holds(hull(moment.covers.values()), place)
+    moment = follow(shown)[12]
+    assert not holds(hull(moment.covers.values()), places[12]), "the same without the camera's motion"
+
+
+def test_moving_face_is_covered_where_it_came_from() -> None:
+    frames = [[Found(moving(index), 0.9)] if 20 <= index < 30 else [] for index in range(40)]
+    for index, moment in list(enumerate(follow(frames)))[11:30]:  # its motion is known one frame late
+        assert holds(hull(moment.covers.values()), moving(index)), index
 
 
 def test_nothing_is_carried_over_a_cut() -> None:

@@ -21,7 +21,7 @@ from driver.evaluation.labels import Label
 from driver.evaluation.scores import Sample
 from driver.pipeline import Plan, first_failure
 from driver.planes import quarter_turns
-from driver.scenes import is_cut
+from driver.scenes import Step, Thumbnail, step
 from driver.tracks import Found
 from driver.video import Picture, VideoReader
 from function import wire
@@ -49,10 +49,10 @@ class Detections:
 
 @dataclass(frozen=True, slots=True)
 class _Shot:
-    """What is kept of a frame: when it is shown, and whether a new scene begins."""
+    """What is kept of a frame: when it is shown, and how it follows the one before."""
 
     seconds: float
-    cut: bool
+    step: Step
 
 
 class Detecting:
@@ -110,7 +110,7 @@ class Detecting:
                 await asyncio.shield(loop.run_in_executor(thread, batches.close))
         found = [faces for task in tasks for faces in task.result()]
         frames = [
-            ClipFrame(shot.seconds, shot.cut, Sample(_inside(video.labels.get(number, []), reading.frame_wh), faces))
+            ClipFrame(shot.seconds, shot.step, Sample(_inside(video.labels.get(number, []), reading.frame_wh), faces))
             for number, (shot, faces) in enumerate(zip(shots, found, strict=True))
         ]
         if beyond := [number for number in video.labels if number >= len(frames)]:
@@ -144,7 +144,7 @@ class _Reading:
 
     def batches(self) -> Generator[list[tuple[bytes, _Shot]]]:
         batch: list[tuple[bytes, _Shot]] = []
-        before = None
+        before: Thumbnail | None = None
         with VideoReader(self._path) as reader:
             for item in reader:
                 if not isinstance(item, Picture) or item.stream != reader.stream.index:
@@ -155,8 +155,8 @@ class _Reading:
                 self.frame_bytes = sum(plane.buffer_size for plane in frame.planes)
                 prepared = prepare(frame)
                 seconds = float(frame.pts * frame.time_base)  # type: ignore[operator]
-                cut, before = is_cut(before, prepared.thumbnail), prepared.thumbnail
-                batch.append((prepared.image, _Shot(seconds, cut)))
+                shot, before = _Shot(seconds, step(before, prepared.thumbnail)), prepared.thumbnail
+                batch.append((prepared.image, shot))
                 if len(batch) == BATCH_SIZE:
                     yield batch
                     batch = []

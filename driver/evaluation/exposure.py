@@ -15,9 +15,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from driver.boxes import Box
 from driver.evaluation.scores import BANDS, COUNTED, LEAST_HEIGHT, Sample
 from driver.pipeline import LOW_THRESHOLD, WINDOW_BYTES
-from driver.tracks import Box, Moment, Tracker
+from driver.scenes import Step
+from driver.tracks import Moment, Tracker
 from function.redact import SOFT_EDGE, Region, regions
 
 Ellipses = NDArray[np.float64]
@@ -28,10 +30,10 @@ GRID = 32
 
 @dataclass(frozen=True, slots=True)
 class ClipFrame:
-    """One frame of a video: when it is shown, whether a new scene begins, its labels and finds."""
+    """One frame of a video: when it is shown, its labels and finds, and how it follows the frame before."""
 
     seconds: float
-    cut: bool
+    step: Step
     sample: Sample
 
 
@@ -110,7 +112,7 @@ def _covered(clip: Clip, threshold: float, look_around: float) -> Iterator[tuple
     def through() -> Iterator[Moment[ClipFrame]]:
         for frame in clip.frames:
             found = [one for one in frame.sample.found if one.score >= low]
-            yield from tracker.push(frame, frame.seconds, found, cut=frame.cut)
+            yield from tracker.push(frame, frame.seconds, found, cut=frame.step.cut, camera=frame.step.camera)
         yield from tracker.flush()
 
     for moment in through():

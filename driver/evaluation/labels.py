@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from driver.boxes import Box
 from driver.errors import SidecarError, UsageError
 from driver.sidecar import Identity, SidecarReader
-from driver.tracks import Box
 
 # x, y, w, h, blur, expression, illumination, invalid, occlusion, pose.
 WIDER_COLUMNS, WIDER_INVALID = 10, 7
