@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from driver.audit.legible import Box
 from driver.audit.moments import APART_SECONDS, Sight, Stretch
+from driver.boxes import match
 from driver.client import FunctionClient
-from driver.tracks import match
 from function import wire
 
 # A run's detection scales down to 1920 (the function's DETECT_SIZE): twice the size is up to this long side. A larger

@@ -11,7 +11,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict
 
 from driver.audit.legible import Box
-from driver.tracks import match
+from driver.boxes import match
 
 # Worst first, both.
 FINDINGS = ("exposed", "uncovered", "missing", "extra", "order", "time")
