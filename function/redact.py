@@ -95,6 +95,9 @@ def _cells(crop: Plane, region: Region) -> Plane:
     height, width = crop.shape[:2]
     columns = max(1, math.floor(width / max(region.cell_width, 1)))
     rows = max(1, math.floor(height / max(region.cell_height, 1)))
+    while width >= 16 * columns and height >= 16 * rows:  # by halves it takes a tenth of the time
+        width, height = width // 2, height // 2
+        crop = cv2.resize(crop[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     return cv2.resize(crop, (columns, rows), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
