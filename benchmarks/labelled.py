@@ -36,8 +36,8 @@ def mot(frames: Sequence[Boxes]) -> str:
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
 @click.argument("folders", nargs=-1, type=click.Path(exists=True, path_type=Path))
-@click.option("--conditions", default="plain,blur,dark", show_default=True, metavar="NAME,…")
-@click.option("--size", default="1280x720", show_default=True, metavar="WxH")
+@click.option("--conditions", default="blur,dark", show_default=True, metavar="NAME,…")
+@click.option("--size", default="960x540", show_default=True, metavar="WxH")
 @click.option("--frames", default=50, show_default=True, help="A clip's length; at 25 a second.")
 def main(out: Path, folders: tuple[Path, ...], conditions: str, size: str, frames: int) -> None:
     """Write pictures of crowds, and clips of a camera that moves over one of them, with their labels beside them."""
