@@ -15,7 +15,7 @@ import cv2
 from benchmarks.leaks import load, make_clip
 from benchmarks.pans import CONDITIONS, Boxes, crowd
 
-PICTURE_SEEDS = (1, 2, 3)
+PICTURE_SEEDS = (1, 2)
 
 
 def wider(faces: Boxes) -> str:
@@ -36,9 +36,9 @@ def mot(frames: Sequence[Boxes]) -> str:
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
 @click.argument("folders", nargs=-1, type=click.Path(exists=True, path_type=Path))
-@click.option("--conditions", default="blur,dark", show_default=True, metavar="NAME,…")
+@click.option("--conditions", default="plain", show_default=True, metavar="NAME,…")
 @click.option("--size", default="960x540", show_default=True, metavar="WxH")
-@click.option("--frames", default=50, show_default=True, help="A clip's length; at 25 a second.")
+@click.option("--frames", default=25, show_default=True, help="A clip's length; at 25 a second.")
 def main(out: Path, folders: tuple[Path, ...], conditions: str, size: str, frames: int) -> None:
     """Write pictures of crowds, and clips of a camera that moves over one of them, with their labels beside them."""
     size_wh = (int(size.split("x")[0]), int(size.split("x")[1]))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from rich.console import Console
 from rich.progress import Progress
@@ -22,6 +24,7 @@ from driver.evaluation.scores import BANDS, COUNTED, Matches
 from function import wire
 
 log = logging.getLogger("faceblur")
+T = TypeVar("T")
 THRESHOLDS = [round(0.05 * step, 2) for step in range(1, 20)]
 # Sizes above the largest picture's are left out: it is not scaled down at any of them.
 DETECT_SIZES = [480, 640, 960, 1280, 1600, 1920, 2560, 3840]
@@ -60,10 +63,10 @@ async def evaluate(
         curves.require_library()
     if wanted.sweep == "detect-size" and endpoint.urls:
         raise UsageError("--sweep detect-size restarts the function on this machine: not together with --function")
-    dataset = find_dataset(places, images)
+    dataset = await asyncio.to_thread(find_dataset, places, images)
     info, found = await _detect(console, dataset, endpoint)
-    matches = scores.match(found.samples)
-    point = _point(settings, matches, found, settings.threshold)
+    matches = await _in_thread(scores.match, found.samples)
+    point = await _in_thread(_point, settings, matches, found, settings.threshold)
     recall = point.counted.recall
     if wanted.min_recall is not None and recall is None:
         raise UsageError(f"--min-recall: no face of {COUNTED} pixels is labelled")
@@ -71,7 +74,8 @@ async def evaluate(
     print_point(out, point)
     points: list[Point] = []
     if wanted.sweep == "threshold":
-        points = [_point(replace(settings, threshold=one), matches, found, one) for one in THRESHOLDS]
+        for one in THRESHOLDS:
+            points.append(await _in_thread(_point, replace(settings, threshold=one), matches, found, one))
     elif wanted.sweep == "detect-size":
         points = await _sweep_sizes(console, dataset, settings, endpoint, found.long_side)
     if wanted.sweep:
@@ -108,9 +112,20 @@ async def _detect(console: Console, dataset: Dataset, endpoint: Endpoint) -> tup
             return info, await Detecting(client, lambda number: progress.advance(bar, number)).run(dataset)
 
 
-def _point(settings: Settings, matches: dict[str, Matches], found: Detections, value: float) -> Point:
-    videos = [exposure(clip, **asdict(settings)) for clip in found.clips]
+def _point(
+    settings: Settings, matches: dict[str, Matches], found: Detections, value: float, stop: threading.Event
+) -> Point:
+    videos = [exposure(clip, **asdict(settings), stop=stop) for clip in found.clips]
     return Point(value, [one.at(settings.threshold) for one in matches.values()], videos, found.detect_seconds)
+
+
+async def _in_thread(work: Callable[..., T], *arguments: Any) -> T:
+    """Compute in a thread, which ends soon after this is cancelled: or Ctrl-C would wait for minutes."""
+    stop = threading.Event()
+    try:
+        return await asyncio.to_thread(work, *arguments, stop)
+    finally:
+        stop.set()
 
 
 async def _sweep_sizes(
@@ -121,7 +136,8 @@ async def _sweep_sizes(
         if index and DETECT_SIZES[index - 1] >= long_side:
             break
         _, found = await _detect(console, dataset, replace(endpoint, env=endpoint.env | {"DETECT_SIZE": str(size)}))
-        points.append(_point(settings, scores.match(found.samples), found, size))
+        matches = await _in_thread(scores.match, found.samples)
+        points.append(await _in_thread(_point, settings, matches, found, size))
     return points
 
 

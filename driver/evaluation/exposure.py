@@ -8,6 +8,7 @@ face already lets a strip of it be seen.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,11 +68,18 @@ class Exposure:
     by_height: dict[str, tuple[int, int]]
 
 
-def exposure(clip: Clip, *, threshold: float, padding: float, look_around: float) -> Exposure:
-    """Cover a video's finds as a run with these settings would, and count the labelled faces that stay exposed."""
+def exposure(
+    clip: Clip, *, threshold: float, padding: float, look_around: float, stop: threading.Event | None = None
+) -> Exposure:
+    """Cover a video's finds as a run with these settings would, and count the labelled faces that stay exposed.
+
+    `stop` ends it early.
+    """
     counts = {height: [0, 0] for height in BANDS}
     shown: list[int] = []
     for number, (frame, covers) in enumerate(_covered(clip, threshold, look_around)):
+        if stop is not None and stop.is_set():
+            break
         covered = ellipses(regions(covers, padding))
         any_shown = False
         for label in frame.sample.labels:

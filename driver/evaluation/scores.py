@@ -8,6 +8,7 @@ What lies in an ignored label counts neither as found nor as false.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -78,8 +79,11 @@ class Matches:
         return Score(self.height, self.faces, found, total - found, recall, found / total if total else None, self.ap)
 
 
-def match(samples: Sequence[Sample]) -> dict[str, Matches]:
-    """Pair detections with labels, by band of heights. Raises UsageError without faster-coco-eval."""
+def match(samples: Sequence[Sample], stop: threading.Event | None = None) -> dict[str, Matches]:
+    """Pair detections with labels, by band of heights; `stop` ends it early.
+
+    Raises UsageError without faster-coco-eval.
+    """
     coco, coco_eval = require_library()
     labels, finds = list[dict[str, Any]](), list[dict[str, Any]]()
     for number, sample in enumerate(samples, 1):
@@ -91,7 +95,12 @@ def match(samples: Sequence[Sample]) -> dict[str, Matches]:
     shared = {"images": [{"id": number + 1} for number in range(len(samples))], "categories": [{"id": CATEGORY}]}
     truth, result = (coco(shared | {"annotations": annotations}) for annotations in (labels, finds))
     most = max((len(sample.found) for sample in samples), default=0)
-    return {height: _match_band(height, coco_eval(truth, result, "bbox", extra_calc=True), most) for height in BANDS}
+    bands = {}
+    for height in BANDS:
+        if stop is not None and stop.is_set():
+            break
+        bands[height] = _match_band(height, coco_eval(truth, result, "bbox", extra_calc=True), most)
+    return bands
 
 
 def _match_band(height: str, evaluation: Any, most: int) -> Matches:
