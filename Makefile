@@ -13,7 +13,7 @@ IN ?= sample
 OUT ?= blurred
 ARGS ?=
 BIN := .venv/bin
-APT := $(if $(filter 0,$(shell id -u)),,sudo )apt-get
+APT := $(if $(filter 0,$(shell id -u)),,sudo )env DEBIAN_FRONTEND=noninteractive apt-get
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: blur serve test bench lint clean

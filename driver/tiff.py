@@ -30,10 +30,12 @@ CHANNELS = {PHOTOMETRIC.MINISWHITE: 1, PHOTOMETRIC.MINISBLACK: 1, PHOTOMETRIC.RG
 ALPHA = (EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA)
 SEPARATE = tifffile.PLANARCONFIG.SEPARATE
 ORIENTATION = 274
-# Tags that hold a picture's structure; all others are metadata.
+# Tags that say what colours are meant: transfer function, white point, primaries, reference black and white.
+COLOUR = frozenset({301, 318, 319, 532})
+# Tags that hold a picture's structure; all others but these are metadata.
 STRUCTURE = frozenset(
-    {254, 255, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 282, 283, 284, 296, 317, 320, 322, 323, 324, 325}
-    | {332, 338, 339, 347, 530, 531, 532, 34675}
+    {*range(254, 260), 262, 266, 273, 274, *range(277, 280), *range(282, 285), 296, 297, 317, 320, *range(322, 326)}
+    | {332, 338, 339, 347, 530, 531, 34675}
 )
 
 
@@ -52,7 +54,7 @@ def read_tiff(path: Path, content: bytes) -> Still:
             for leaf in leaves:
                 _check(path, leaf)
             pages, forms = [_page(leaf) for leaf in leaves], [_form(leaf) for leaf in leaves]
-            dropped = {tag.name for leaf in leaves for tag in leaf.tags if tag.code not in STRUCTURE}
+            dropped = {tag.name for leaf in leaves for tag in leaf.tags if tag.code not in STRUCTURE | COLOUR}
             big = file.is_bigtiff
         if not pages:
             raise ValueError("it has no page")
@@ -137,9 +139,12 @@ def _page(leaf: Any) -> Page:
     elif leaf.planarconfig == SEPARATE:
         planes = np.moveaxis(planes, 0, -1)
     if leaf.photometric == PHOTOMETRIC.PALETTE:
-        # Of 16 bits each; a palette of 8 bits stands in the upper ones.
-        planes = np.concatenate([np.moveaxis(leaf.colormap >> 8, 0, -1)[planes[..., 0]], planes[..., 1:]], axis=2)
-        planes = planes.astype(np.uint8)
+        palette, indices, alpha = np.moveaxis(leaf.colormap, 0, -1), planes[..., 0], planes[..., 1:]
+        # Of 16 bits each: 8 bits stand in the upper ones alone, or in both.
+        if not (palette & 255).any() or not (palette % 257).any():
+            planes = np.dstack([(palette >> 8).astype(np.uint8)[indices], alpha])
+        else:
+            planes = np.dstack([palette[indices], alpha.astype(np.uint16) * 257])
     if planes.dtype == bool:
         planes = planes.astype(np.uint8) * 255
     colours = planes.shape[2] - _has_alpha(leaf)
@@ -171,6 +176,9 @@ def _form(leaf: Any) -> dict[str, Any]:
         options["extrasamples"] = [leaf.extrasamples[0]]
     if leaf.iccprofile:
         options["iccprofile"] = leaf.iccprofile
+    options["extratags"] = [
+        (tag.code, tag.dtype, tag.count, tag.value, False) for tag in leaf.tags if tag.code in COLOUR
+    ]
     across, down = leaf.tags.get("XResolution"), leaf.tags.get("YResolution")
     if across is not None and down is not None:
         resolution = (across.value, down.value)

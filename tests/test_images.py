@@ -335,6 +335,18 @@ def test_default_image_of_an_animation_keeps_its_part(face: Image, tmp_path: Pat
     assert durations == [None, 40, 80, 120] and len(still.pages) == 4
 
 
+@pytest.mark.parametrize("factor", [256, 257, 255])
+def test_palette_of_a_tiff_is_read_to_the_bit(factor: int, tmp_path: Path) -> None:
+    """Of 16 bits a colour, where programs put 8 in the upper half, in both, or take all."""
+    palette = np.random.default_rng(2).integers(0, 256, (3, 256)).astype(np.uint16) * factor
+    indices = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    tifffile.imwrite(tmp_path / "palette.tif", indices, photometric="palette", colormap=palette)
+    still = read_still(tmp_path / "palette.tif")
+    (tmp_path / "again.tif").write_bytes(still.encode(still.pages))
+    again = tifffile.imread(tmp_path / "again.tif").astype(np.uint16)
+    assert np.array_equal(again * (factor if factor > 255 else 1), palette[:, indices].transpose(1, 2, 0))
+
+
 @pytest.mark.parametrize("size", [(512, 400), (511, 397)])
 @pytest.mark.parametrize("orientation", [1, 3, 6])
 def test_jpeg_that_is_turned_loses_next_to_nothing(
