@@ -45,6 +45,8 @@ DEFAULT_PRESET = "veryfast"
 # Constant quality where --crf does not say; measured figures are in the README.
 CRF = {"libx264": 18, "libx264rgb": 18, "libx265": 18, "libvpx": 8, "libvpx-vp9": 20, "libsvtav1": 20, "libaom-av1": 20}
 NVENC_CRF = 19
+CRF_RANGE = dict.fromkeys(("libx264", "libx264rgb", "libx265"), (0, 51)) | {"libvpx": (4, 63), "libsvtav1": (1, 63)}
+CRF_RANGE |= dict.fromkeys(("h264_nvenc", "hevc_nvenc", "av1_nvenc"), (1, 51))  # 0 would choose for itself
 # Constant quantiser of the encoders that have no such setting: 2 is about the best that they do.
 QSCALE = {"mjpeg": 2} | dict.fromkeys(FIXED_RATE - {"dvvideo"}, 2)
 PRORES_PROFILES = {"Proxy": "proxy", "LT": "lt", "Standard": "standard", "HQ": "hq", "4444": "4444", "XQ": "4444xq"}
@@ -85,7 +87,9 @@ def encoders_for(codec: str, chosen: str | None) -> tuple[str, ...]:
 
 def quality(encoder: str, encoding: Encoding, pixels_per_second: float) -> dict[str, str]:
     """The encoder's options for constant quality at a preset."""
-    crf = str(CRF.get(encoder, NVENC_CRF) if encoding.crf is None else encoding.crf)
+    least, most = CRF_RANGE.get(encoder, (0, 63))
+    wanted = CRF.get(encoder, NVENC_CRF) if encoding.crf is None else encoding.crf
+    crf = str(max(least, min(most, wanted)))
     speed = PRESETS.index(encoding.preset)
     if encoder in ("libx264", "libx264rgb", "libx265"):
         return {"crf": crf, "preset": encoding.preset}

@@ -30,11 +30,12 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
-from driver import codecs, tags, whole
+from driver import codecs, matroska, tags, whole
 from driver.codecs import Encoding, Hdr
 from driver.errors import UsageError, VideoError
 from driver.files import fsync_folder, temporary_path
 from driver.formats import FROM_ZERO, MUXERS, holds, output_name
+from driver.matroska import Display
 
 # Formats that open as video but are none: still images, subtitles, listings, text drawn as on a terminal.
 NOT_VIDEO = frozenset({"image2", "tty", "concat", "hls", "dash", "sdp", "rtsp", "lavfi", "srt", "ass", "webvtt", "gif"})
@@ -356,8 +357,12 @@ class _VideoEncoder:
         if look.hdr and name not in codecs.PARAMETERS:
             self.changes.append(f"HDR10 side data: {written} holds none")
         aspect = source.sample_aspect_ratio
-        if aspect not in (None, 0, 1) and muxer in ("matroska", "webm", "avi") and written not in codecs.HOLD_ASPECT:
-            self.changes.append(f"pixels of {aspect.numerator}:{aspect.denominator}: {written} in {muxer} holds none")
+        self.display: Display | None = None
+        if aspect and written not in codecs.HOLD_ASPECT:
+            if muxer in ("matroska", "webm"):
+                self.display = Display.of(size, aspect)
+            elif muxer == "avi" and aspect != 1:
+                self.changes.append(f"pixels of {aspect.numerator}:{aspect.denominator}: {written} in AVI holds none")
         stream: Any = container.add_stream(name, rate=rate, options=options)
         self.stream, context = stream, stream.codec_context
         context.width, context.height = size
@@ -445,6 +450,9 @@ class VideoWriter:
                 self.left_out += video.changes
                 found = tags.kept_of_video(stream.metadata, keep_location=self._keep_location)
                 video.stream.metadata.update(self._kept(found, _describe(stream)))
+                if video.display is not None:
+                    named = video.stream.metadata.pop("title", "")
+                    video.stream.metadata["title"] = matroska.longer(named)
                 if muxer in ("matroska", "webm") and _has_alpha(video.work_format) and video.name not in ALPHA_BESIDE:
                     video.stream.metadata["alpha_mode"] = "1"
             elif stream.index in covers:
@@ -563,6 +571,9 @@ class VideoWriter:
                 self._container.mux(video.encode(None))
             self._container.close()
             self._container = None
+            displays = [video.display for video in self._videos.values()]
+            if any(displays):
+                matroska.set_displays(self.temporary, displays)
             os.fsync(self._lock.fileno())
             os.replace(self.temporary, self.path)
             fsync_folder(self.path.parent)

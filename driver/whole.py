@@ -63,7 +63,7 @@ def _boxes(content: mmap.mmap) -> str | None:
     return _ends(at, size)
 
 
-def _element(content: mmap.mmap, at: int) -> tuple[int, int, int | None]:
+def element(content: mmap.mmap | bytes, at: int) -> tuple[int, int, int | None]:
     """An EBML element's identity, where its content begins, and its length; None where that is not told."""
     id_width = 9 - content[at].bit_length()
     width = 9 - content[at + id_width].bit_length()
@@ -78,7 +78,7 @@ def _segment(content: mmap.mmap) -> str | None:
     at, stops = 0, [size]
     try:
         while at < stops[-1]:
-            identity, begin, length = _element(content, at)
+            identity, begin, length = element(content, at)
             if len(stops) == 3 and identity in BELOW_SEGMENT - BELOW_CLUSTER:
                 stops.pop()  # a cluster of unknown length ends where the next element begins
             known = (None, BELOW_SEGMENT, BELOW_CLUSTER)[len(stops) - 1]

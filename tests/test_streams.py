@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -13,11 +14,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from driver import whole
 from driver.cli import main
 from driver.video import Encoding, Picture, VideoReader, VideoWriter, in_format
 from examples.sample_clip import Image, pan, write_clip
 from tests import awkward, media
 from tests.conftest import detail_left
+from tests.probe import probe
 
 
 def run(*arguments: object) -> str:
@@ -133,3 +136,28 @@ def test_no_field_keeps_a_face_that_moves_between_them(
         for was, now in zip(before, after, strict=True):
             place = (slice(max(0, y1) // 2, y2 // 2), slice(max(0, x1), x2))
             assert detail_left(was[place], now[place]) < 0.25
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "aspect", "title"),
+    [
+        ("wide.mkv", "ffv1", Fraction(16, 11), ""),
+        ("wide.webm", "libvpx-vp9", Fraction(4, 3), "a title"),
+        ("square.mkv", "libvpx", Fraction(1), ""),
+    ],
+)
+def test_pixel_aspect_that_only_the_container_holds(
+    face: Image, tmp_path: Path, name: str, codec: str, aspect: Fraction, title: str
+) -> None:
+    width, height = 320, 240
+    plain = write_clip(tmp_path / name, pan(face, (width, height), 4), video_codec=codec, audio_codec=None)
+    options = ["-aspect", str(aspect * width / height).replace("/", ":"), "-metadata:s:v", f"title={title}"]
+    clip, target = tmp_path / "in" / name, tmp_path / "out" / name
+    clip.parent.mkdir()
+    subprocess.run(["ffmpeg", "-v", "error", "-i", plain, "-c", "copy", *options, clip], check=True)
+    told = copy(clip, target)
+    assert told == []
+    before, after = (probe(path).streams["video"][0] for path in (clip, target))
+    assert before.facts == after.facts and before.times == after.times
+    assert after.facts["title"] == (title or None)
+    assert whole.fault(target, "matroska") is None
