@@ -235,7 +235,7 @@ class VideoJob:
                     group.create_task(self._consume(output, write_thread, main, pending))
                 if (written := sum(writer.frames.values())) != self.result.frames:
                     raise VideoError(f"{self.result.source}: {written} of {self.result.frames} frames written")
-                self.result.damage = reader.damage
+                self.result.damage = reader.damage.told()
                 await self._writing(write_thread, output.finish)
             finally:
                 self._stop.set()

@@ -113,7 +113,7 @@ def render(
             raise SidecarError(f"{sidecar}: tells of more frames than the {result.frames} of {video}")
         copy.finish()
         writer.finish()
-        result.left_out, result.damage = [*reader.left_out, *writer.left_out], reader.damage
+        result.left_out, result.damage = [*reader.left_out, *writer.left_out], reader.damage.told()
     result.model, result.device = header.function.model, "no function: from the sidecar"
     result.seconds = time.perf_counter() - start
     return result

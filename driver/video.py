@@ -6,7 +6,6 @@ The output is written under a temporary name beside its final one, flushed to th
 from __future__ import annotations
 
 import fcntl
-import heapq
 import math
 import os
 import struct
@@ -32,10 +31,12 @@ from numpy.typing import NDArray
 
 from driver import codecs, matroska, tags, whole
 from driver.codecs import Encoding, Hdr
+from driver.damage import Damage
 from driver.errors import UsageError, VideoError
 from driver.files import fsync_folder, temporary_path
 from driver.formats import FROM_ZERO, MUXERS, holds, output_name
 from driver.matroska import Display
+from driver.timing import Timer, fixed_rate
 
 # Formats that open as video but are none: still images, subtitles, listings, text drawn as on a terminal.
 NOT_VIDEO = frozenset({"image2", "tty", "concat", "hls", "dash", "sdp", "rtsp", "lavfi", "srt", "ass", "webvtt", "gif"})
@@ -83,8 +84,7 @@ class VideoReader:
 
     def __init__(self, path: Path, *, tolerate: bool = False) -> None:
         self.path = path
-        self._tolerate, self._unseen, self._end = tolerate, "", 0.0
-        self._places: dict[str, tuple[str, float, int]] = {}
+        self.damage = Damage(path, tolerate=tolerate)
         try:
             if path.stat().st_size == 0:
                 raise VideoError(f"{path}: the file is empty")
@@ -183,18 +183,20 @@ class VideoReader:
         return self.container.duration / av.time_base if self.container.duration else None
 
     def __iter__(self) -> Iterator[Picture | Packet[Any]]:
+        name = self.container.format.name
         decoders = {index: _decoder(stream) for index, stream in self.videos.items()}
         copied = {stream.index for stream in self.copied}
         promised = {index: self._promised(stream) for index, stream in self.videos.items()}
         seen = dict.fromkeys(decoders, 0)
-        timers = {index: _Timer(stream, self.container.format.name) for index, stream in self.videos.items()}
+        timers = {index: Timer(name, _rate(stream), stream.time_base) for index, stream in self.videos.items()}
         # Every stream is read, copied or not: the header's length is that of the longest.
         for packet in self._packets():
             index = packet.stream.index  # an empty packet has no stream_index of its own
             if packet.size and packet.pts is not None:
-                self._end = max(self._end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+                end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                self.damage.seconds = max(self.damage.seconds, end)
             if packet.is_corrupt:
-                self._hurt("damaged", "", packet.pts, packet.time_base)
+                self.damage.found("damaged", seconds=_seconds(packet))
             if index in copied and packet.size:
                 yield packet
             if index not in decoders:
@@ -204,12 +206,11 @@ class VideoReader:
             try:
                 frames = decoders[index].decode(packet)
             except (av.error.FFmpegError, OSError) as error:
-                self._hurt("damaged", _reason(error), packet.pts, packet.time_base)
+                self.damage.found("damaged", _reason(error), _seconds(packet))
                 continue
             for frame in frames:
                 if self._is_usable(frame, timers[index], self.videos[index]):
-                    yield Picture(index, frame, self._unseen or None)
-                    self._unseen = ""
+                    yield Picture(index, frame, self.damage.since_last())
         if seen[self.stream.index] == 0:
             raise VideoError(f"{self.path}: its video stream holds no frame")
         self._check_whole(seen, promised)
@@ -224,7 +225,7 @@ class VideoReader:
                     failures = 0
                 return
             except (av.error.FFmpegError, OSError) as error:
-                self._hurt("damaged", _reason(error))
+                self.damage.found("damaged", _reason(error))
                 failures += 1
                 if failures > MOST_FAILURES:
                     for stream in self.videos.values():
@@ -233,15 +234,15 @@ class VideoReader:
                         yield end
                     return
 
-    def _is_usable(self, frame: VideoFrame, timer: _Timer, stream: Any) -> bool:
+    def _is_usable(self, frame: VideoFrame, timer: Timer, stream: Any) -> bool:
         timer.time(frame)
         if frame.is_corrupt:
-            self._hurt("damaged", "", frame.pts, frame.time_base)
+            self.damage.found("damaged", seconds=_seconds(frame))
         if frame.pts is None:
-            self._hurt("a frame has no timestamp")
+            self.damage.found("a frame has no timestamp")
             timer.guess(frame)
         if (frame.width, frame.height) != (stream.width, stream.height):
-            self._hurt("the picture's size changes", "such frames are left out", frame.pts, frame.time_base)
+            self.damage.found("the picture's size changes", "such frames are left out", _seconds(frame))
             return False
         timer.last = frame.pts
         return True
@@ -258,32 +259,16 @@ class VideoReader:
         container = self.container
         if fault := whole.fault(self.path, container.format.name):
             what, _, why = fault.partition(": ")
-            self._hurt(what, why)
+            self.damage.found(what, why)
         elif short := [index for index in seen if seen[index] < promised[index]]:
-            self._hurt("cut short", f"{seen[short[0]]} of the {promised[short[0]]} frames that its header tells of")
+            self.damage.found(
+                "cut short", f"{seen[short[0]]} of the {promised[short[0]]} frames that its header tells of"
+            )
         elif "mp4" not in container.format.name.split(","):
             # AVI's and Matroska's headers tell the end, counted from zero even where the first frame comes later.
             end = container.duration / av.time_base if container.duration else 0.0
-            if self._end < end - CUT_SHORT_SECONDS:
-                self._hurt("cut short", f"its header promises {end:.3f} s")
-
-    def _hurt(self, what: str, why: str = "", pts: int | None = None, time_base: Fraction | None = None) -> None:
-        """Raises VideoError for damage at a time, None: where reading came to; or notes it where that is wanted."""
-        seconds = self._end if pts is None or time_base is None else float(pts * time_base)
-        told = f"{what} at {seconds:.3f} s" + (f": {why}" if why else "")
-        if not self._tolerate:
-            raise VideoError(f"{self.path}: {told}; --tolerate-damage writes what can be read")
-        self._unseen = self._unseen or told
-        first, _, count = self._places.get(what, (told, 0.0, 0))
-        self._places[what] = (first, seconds, count + 1)
-
-    @property
-    def damage(self) -> list[str]:
-        """What could not be read so far, each kind of damage once."""
-        return [
-            first if count == 1 else f"{first}, and {count - 1} times more until {seconds:.3f} s"
-            for first, seconds, count in self._places.values()
-        ]
+            if self.damage.seconds < end - CUT_SHORT_SECONDS:
+                self.damage.found("cut short", f"its header promises {end:.3f} s")
 
     def close(self) -> None:
         self.container.close()
@@ -295,30 +280,6 @@ class VideoReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-class _Timer:
-    """Gives frames their times where the container holds none."""
-
-    def __init__(self, stream: Any, container: str) -> None:
-        # AVI holds no presentation times: the frames, in the order of display, have the packets' times in theirs.
-        self._packets: list[int] | None = [] if container == "avi" else None
-        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-        self._time_base = stream.time_base
-        self._step = max(1, round(1 / rate / stream.time_base))
-        self.last: int | None = None
-
-    def saw(self, packet: Any) -> None:
-        if self._packets is not None and packet.size and packet.dts is not None:
-            heapq.heappush(self._packets, packet.dts)
-
-    def time(self, frame: VideoFrame) -> None:
-        if self._packets:
-            frame.pts = heapq.heappop(self._packets)
-
-    def guess(self, frame: VideoFrame) -> None:
-        """A time one frame's length after the last one."""
-        frame.pts, frame.time_base = 0 if self.last is None else self.last + self._step, self._time_base
 
 
 class _VideoEncoder:
@@ -334,7 +295,7 @@ class _VideoEncoder:
             self.changes.append(f"codec {codec}: written as {written}")
         if any(_loss(look.pix_fmt, pix_fmt)) and name != "prores_ks":  # 4444 decodes to 12 bits, whatever it holds
             self.changes.append(f"pixel format {look.pix_fmt}: written as {pix_fmt}")
-        rate = source.average_rate or source.guessed_rate or Fraction(25)
+        rate = _rate(source)
         self._times: deque[tuple[int, int]] | None = None
         options = codecs.quality(name, encoding, float(rate) * source.width * source.height)
         options |= codecs.profile(name, source.codec_context.profile, pix_fmt)
@@ -344,7 +305,7 @@ class _VideoEncoder:
                 self.changes.append(f"interlaced fields: woven into frames, as {written} has none")
             options |= fields
         if name in codecs.FIXED_RATE:
-            self._times, rate = deque(), _standard_rate(rate, name)
+            self._times, rate = deque(), fixed_rate(rate, name)
         # What is reordered needs times before the first frame's.
         if muxer == "avi" or self._times is not None or (muxer in FROM_ZERO and look.seconds < 4 / rate):
             options["bf"] = "0"
@@ -797,19 +758,14 @@ def _tag(stream: Any) -> str:
         return ""
 
 
-def _standard_rate(rate: Fraction, encoder: str) -> Fraction:
-    """The rate that an encoder for fixed rates is told; the frames' own times are kept beside it."""
-    if encoder in ("mpeg1video", "mpeg2video"):
-        standard = [Fraction(1000 * n, 1001) for n in (24, 30, 60)] + [Fraction(n) for n in (24, 25, 30, 50, 60)]
-        return min(standard, key=lambda one: abs(one - rate))
-    if encoder == "dvvideo":
-        return Fraction(25) if abs(rate - 25) < abs(rate - Fraction(30000, 1001)) else Fraction(30000, 1001)
-    return rate.limit_denominator(1001)
+def _rate(stream: Any) -> Fraction:
+    return Fraction(stream.average_rate or stream.guessed_rate or 25)
 
 
 def _reason(error: BaseException) -> str:
     return str(getattr(error, "strerror", None) or error or type(error).__name__)
 
 
-def _time(pts: int | None, time_base: Fraction | None) -> str:
-    return "an unknown time" if pts is None or time_base is None else f"{float(pts * time_base):.3f} s"
+def _seconds(item: Any) -> float | None:
+    """The time of a packet or frame."""
+    return None if item.pts is None or item.time_base is None else float(item.pts * item.time_base)
