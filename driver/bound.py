@@ -99,12 +99,13 @@ class Watch:
         whole = sum(self.seconds.values())
         if not whole:
             return ""
+        bound = max(self.seconds, key=lambda stage: self.seconds[stage])
         shares = {stage: self.seconds[stage] / whole for stage in ("decode", "JPEG", "encode", "driver")}
         shares |= _function_shares(self.seconds["function"], statistics, whole)
         function = shares["function queue"] + shares["function computing"]
-        bound = max(("decode", "JPEG", "encode", "driver", "network"), key=lambda stage: shares[stage])
-        if function >= shares[bound]:
-            bound = max(("function computing", "function queue"), key=lambda stage: shares[stage])
+        if bound == "function":
+            inside = max(("function computing", "function queue"), key=lambda stage: shares[stage])
+            bound = inside if function >= shares["network"] else "network"
         ordered = sorted(shares.items(), key=lambda item: -item[1])
         listed = ", ".join(f"{stage} {share:.0%}" for stage, share in ordered if share or stage != "driver")
         advice = ADVICE[bound.split()[0]]
