@@ -6,12 +6,14 @@
 #   make serve                   run the function on this machine, port 8080
 #   make test                    run every test
 #   make bench                   how fast the function is here, and which stage bounds it
+#   make bench BENCH=scale       how well the driver uses many workers; BENCH=pipeline: the whole path
 #   make lint                    ruff and mypy
 
 PYTHON ?= python3
 IN ?= sample
 OUT ?= blurred
 ARGS ?=
+BENCH ?= function
 BIN := .venv/bin
 APT := $(if $(filter 0,$(shell id -u)),,sudo )env DEBIAN_FRONTEND=noninteractive apt-get
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -33,7 +35,7 @@ test: .venv/dev.done
 	$(BIN)/python -m pytest $(ARGS)
 
 bench: .venv/dev.done
-	$(BIN)/python -m benchmarks.function $(ARGS)
+	$(BIN)/python -m benchmarks.$(BENCH) $(ARGS)
 
 lint: .venv/dev.done
 	$(BIN)/ruff check .

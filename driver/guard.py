@@ -21,6 +21,8 @@ from typing import Any
 
 VARIABLE = "FACEBLUR_JOURNAL"  # the journal's path and the parent's process, for the child
 CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
+# glibc keeps up to eight heaps a core, which many threads fill with holes: most of what grew over a long video.
+ALLOCATOR = {"MALLOC_ARENA_MAX": "2"}
 PR_SET_PDEATHSIG = 1  # of Linux' prctl
 
 
@@ -106,7 +108,7 @@ def start(command: Sequence[str]) -> int:
         while True:
             before = Journal(path)
             # In a group of its own a Ctrl-C in the terminal reaches it by `forward` alone, once.
-            environment = os.environ | {VARIABLE: f"{os.getpid()}:{path}"}
+            environment = ALLOCATOR | os.environ | {VARIABLE: f"{os.getpid()}:{path}"}
             child = subprocess.Popen(command, env=environment, process_group=0)
             if stopped:
                 child.send_signal(stopped[0])

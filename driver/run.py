@@ -120,7 +120,7 @@ class Run:
                 for task in running:
                     task.cancel()
                 await asyncio.gather(*running, return_exceptions=True)
-                self.ending += [client.pressure.told(), watch.told(client.statistics, local=local)]
+                self.ending[:] = [client.pressure.told(), watch.told(client.statistics, local=local)]
 
     async def _one(self, video: Video, job: VideoJob, display: Display) -> None:
         source = video.source
