@@ -73,8 +73,8 @@ def good(source: Path, clips: Path, function_url: str) -> Path:
 def test_good_output_has_no_finding(source: Path, good: Path, function_url: str) -> None:
     report = audited(source, good, function_url, code=0)
     assert report.passed and report.findings == []
-    assert report.facts.source_frames == report.facts.output_frames == report.facts.regions == FRAMES
-    assert report.facts.most_kept < 0.05 and report.facts.time_offset == 0
+    assert report.facts.source_frames == report.facts.output_frames == FRAMES <= report.facts.regions
+    assert report.facts.most_kept < 0.1 and report.facts.time_offset == 0
     assert report.detectors[0].model == "retinaface-mobilenet0.25"
 
 
@@ -95,8 +95,8 @@ def test_frame_left_clear(source: Path, good: Path, function_url: str, tmp_path:
     clear = media.frames(source)[11]
     output = spoilt(good, tmp_path, lambda frames: [*frames[:11], clear, *frames[12:]])
     report = audited(source, output, function_url, code=1)
-    (finding,) = report.findings
-    assert (finding.kind, finding.first_frame, finding.last_frame) == ("exposed", 11, 11)
+    assert set(frames_of(report)) == {("exposed", 11, 11)}
+    finding = report.findings[0]
     assert finding.time == "00:00:00.440" and finding.kept is not None and finding.kept > 0.8
 
 
@@ -108,9 +108,9 @@ def test_region_moved_by_half_a_face(source: Path, good: Path, function_url: str
     def moved(frames: Pictures) -> Pictures:
         for number, (dx, dy) in {5: (0.5, 0), 6: (0.5, 0), 11: (0, -0.5), 16: (-0.5, 0)}.items():
             frames[number] = clear[number].copy()
-            x1, y1, x2, y2 = lines[number].faces[0].box
+            (x1, y1, x2, y2), *others = [face.box for face in lines[number].faces]
             dx, dy = dx * (x2 - x1), dy * (y2 - y1)
-            redact(frames[number], regions([(x1 + dx, y1 + dy, x2 + dx, y2 + dy)], 0.25), "blur")
+            redact(frames[number], regions([(x1 + dx, y1 + dy, x2 + dx, y2 + dy), *others], 0.25), "blur")
         return frames
 
     report = audited(source, spoilt(good, tmp_path, moved), function_url, code=1)
@@ -197,7 +197,7 @@ def test_rotated_clip(face: Image, function_url: str, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "in" / "phone.mp4", sideways, rotation=-90)
     output = redacted(clip, tmp_path / "out", function_url)
     report = audited(clip, output, function_url, code=0)
-    assert report.facts.size_wh == (320, 240) and report.facts.regions == 8 and report.findings == []
+    assert report.facts.size_wh == (320, 240) and report.facts.regions >= 8 and report.findings == []
 
 
 def test_page_needs_no_network_and_escapes_names(source: Path, good: Path, function_url: str, tmp_path: Path) -> None:

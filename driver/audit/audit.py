@@ -22,10 +22,11 @@ from driver.planes import upright
 from driver.sidecar import SettingsUsed
 from function import wire
 
-# From this score on, or the run's threshold if that is higher, a find of the second look is taken for a face: on clips
-# without an uncovered face (560 frames: a street, people, an animation) what was no face scored at most 0.52 from
-# LEAST_HEIGHT on. Weaker finds are candidates, those below CANDIDATE are not told.
-SURE, CANDIDATE = 0.6, 0.3
+# From this score on, or the run's threshold if that is higher, a look is sure; a place of which two looks are sure, at
+# the two sizes or in two frames, is taken for a face. On clips without an uncovered face (560 frames: a street, people,
+# an animation) what was no face came to 0.8 in one frame of a pattern, and to 0.66 elsewhere. What is less sure is a
+# candidate; below CANDIDATE it is not told.
+SURE, SURE_LOOKS, CANDIDATE = 0.7, 2, 0.3
 # Smaller faces, in pixels of height, are candidates only: it is from here on that benchmarks/leaks.py counts them.
 LEAST_HEIGHT = 16.0
 
@@ -62,8 +63,12 @@ class Tally:
     _offset: float | None = None
     _last: float = 0.0
     _order: Order = field(default_factory=Order)
-    _follower: Follower = field(default_factory=Follower)
+    _follower: Follower = field(init=False)
     _listed: Listed = field(init=False)
+
+    @property
+    def _sure(self) -> float:
+        return max(SURE, self.settings.threshold)
 
     def begin(self, twins: Twins, alignment: Alignment) -> None:
         self.moments.begin(twins.source)
@@ -71,7 +76,7 @@ class Tally:
         self.frames[0] += alignment.source_frames
         self.frames[1] += alignment.output_frames
         self._tolerance, self._offset = twins.tolerance, None
-        self._order, self._follower = Order(), Follower()
+        self._order, self._follower = Order(), Follower(self._sure)
         self._listed = Listed(self.moments, self.settings.threshold)
 
     def add(self, unit: Unit, checked: Checked | None) -> None:
@@ -127,11 +132,11 @@ class Tally:
         legible = followed.legible
         if legible is None:
             return
-        score, box = legible.worst.score or 0.0, legible.worst.box
+        box = legible.worst.box
         height = box[3] - box[1] if box else 0.0
-        if score >= max(SURE, self.settings.threshold) and followed.confirmed and height >= LEAST_HEIGHT:
+        if followed.score >= self._sure and followed.sure >= SURE_LOOKS and height >= LEAST_HEIGHT:
             self.moments.close("uncovered", legible)
-        elif score >= CANDIDATE:
+        elif (legible.worst.score or 0.0) >= CANDIDATE:
             self.moments.close("candidate", legible)
 
     def end(self) -> None:
@@ -224,8 +229,8 @@ async def _check_all(
         source = await loop.run_in_executor(checkers, upright, unit.source)
         output = await loop.run_in_executor(checkers, upright, unit.output)
         checked, found = await asyncio.gather(
-            loop.run_in_executor(checkers, check, unit, (source, output), settings.padding),
-            look(clients, [source, output], options),
+            loop.run_in_executor(checkers, check, unit, (source, output), settings.padding, settings.style),
+            look(clients, source, output, options),
         )
         await loop.run_in_executor(checkers, note_seen, checked, unit, found)
         return checked

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from driver.audit.alignment import Still
-from driver.audit.legible import Box, Gray, changed_places, legibility, untouched
+from driver.audit.legible import LEGIBLE_KEPT, Box, Gray, Legibility, changed_places, legibility, untouched
 from driver.audit.looks import ONE_FACE, Sighting, iou
 from driver.audit.moments import Sight
 from driver.audit.pairs import BGR, Unit, gray, output_still, source_still
 from driver.sidecar import FrameLine
-from function.redact import Region, regions
+from function.redact import Region, redact, regions
 
 # A region is looked at without its soft edge.
 WITHIN = 0.9
+# What is found in the output alone is often a redacted head with what is around it: it must be this clear, as a share.
+MOSTLY = 0.8
 # More changed places than this, or this share of the picture, are told as one.
 MOST_PLACES, MOST_AREA = 6, 0.25
 
@@ -33,7 +37,7 @@ class Checked:
     most_kept: float = 0.0
 
 
-def check(unit: Unit, pictures: tuple[BGR, BGR], padding: float) -> Checked:
+def check(unit: Unit, pictures: tuple[BGR, BGR], padding: float, style: str) -> Checked:
     """Compare a pair of frames, source and output, in the regions of the sidecar, and outside them."""
     assert unit.line is not None
     line, seconds = unit.line, unit.source_seconds
@@ -42,19 +46,30 @@ def check(unit: Unit, pictures: tuple[BGR, BGR], padding: float) -> Checked:
     stills = source_still(source, seconds, covered), output_still(output, unit.output_seconds)
     checked = Checked(stills, (source, output), covered)
     for face in line.faces:
-        left = legibility(source, output, face.box, WITHIN * (0.5 + padding))
+        reach = WITHIN * (0.5 + padding)
+        left = legibility(source, output, face.box, reach)
         if left is None:
             continue
-        if left.legible:
+        if left.legible and not _as_redacted(source, covered, style, face.box, reach, left):
             text = f"{left.kept:.0%} of its detail is left"
             checked.exposed.append(
                 Sight(line.frame, seconds, left.kept, text, face.box, face.score, left.kept, face.track)
             )
         else:
-            checked.most_kept = max(checked.most_kept, left.kept)
+            checked.most_kept = max(checked.most_kept, left.left)
     places, checked.psnr = changed_places(source, output, untouched(covered, source.shape[1::-1]))
     checked.changed = _changed(places, line, seconds, source.size)
     return checked
+
+
+def _as_redacted(
+    source: Gray, covered: Sequence[Region], style: str, box: Sequence[float], reach: float, left: Legibility
+) -> bool:
+    """Whether redaction itself leaves as much: what is out of focus in the source is hardly changed by it."""
+    redacted = source.astype(np.uint8)
+    redact(redacted, covered, style)
+    expected = legibility(source, redacted.astype(np.float32), box, reach)
+    return expected is not None and left.kept < expected.kept + LEGIBLE_KEPT
 
 
 def _changed(places: list[Box], line: FrameLine, seconds: float, pixels: int) -> list[Sight]:
@@ -73,7 +88,8 @@ def note_seen(checked: Checked, unit: Unit, found: Sequence[Sighting]) -> None:
         left = legibility(*checked.pictures, sighting.box)
         sight = None
         known = any(one.box is not None and iou(one.box, sighting.box) >= ONE_FACE / 2 for one in checked.exposed)
-        if left is not None and left.legible and not known:
+        told = left is not None and left.legible and (sighting.in_source or left.kept >= MOSTLY)
+        if left is not None and told and not known:
             where = "partly covered" if _touched(sighting.box, checked.covered) else "not covered"
             text = f"found with score {sighting.score:.2f}, {where}: {left.kept:.0%} of its detail is left"
             sight = Sight(

@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from driver.audit.audit import audit
-from driver.audit.moments import FINDINGS, TITLES, Detector, Moment, Report
+from driver.audit.moments import FINDINGS, Detector, Moment, Report
 from driver.audit.page import write_page
 from driver.audit.pairs import Place, open_place
 from driver.client import FunctionClient
@@ -144,7 +144,7 @@ def print_report(console: Console, report: Report) -> None:
             console.print(f"… and {len(moments) - ROWS_PRINTED} more", highlight=False)
         console.print()
     facts = report.facts
-    found = [f"{count} x {TITLES[kind].lower()}" for kind, count in report.counts.items() if kind in FINDINGS]
+    found = [f"{report.counts[kind]} {kind}" for kind in FINDINGS if kind in report.counts]
     verdict = "nothing exposed was found" if report.passed else "do not publish: " + ", ".join(found)
     watch = sum(count for kind, count in report.counts.items() if kind not in FINDINGS)
     models = ", ".join(one.model for one in report.detectors)

@@ -45,6 +45,11 @@ class Legibility:
     correlation: float
 
     @property
+    def left(self) -> float:
+        """How much is left, 0 to 1: both tell it, and noise raises one of them alone."""
+        return min(self.kept, self.correlation)
+
+    @property
     def legible(self) -> bool:
         return self.kept >= LEGIBLE_KEPT and self.correlation >= LEGIBLE_CORRELATION
 

@@ -34,11 +34,25 @@ BGR = NDArray[np.uint8]
 
 @dataclass(slots=True)
 class Sighting:
-    """A place where faces were found in one frame: the best find's box and score, and how many looks found it."""
+    """A place where faces were found in one frame: the best find's box and score.
+
+    `in_source` are the scores with which the looks found it in the source. There are none where only the output shows
+    one: a redacted head often looks like a face to a detector.
+    """
 
     box: Box
     score: float
-    looks: int = 1
+    in_source: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Find:
+    """What one look found. One that only `confirms` begins no sighting."""
+
+    box: Box
+    score: float
+    in_source: bool
+    confirms: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,31 +90,31 @@ def _cuts(length: int) -> list[tuple[int, int]]:
     return [(start, min(length, start + size)) for start in starts]
 
 
-async def look(clients: Sequence[FunctionClient], pictures: Sequence[BGR], options: wire.Options) -> list[Sighting]:
-    """What all detectors find in pictures of one frame, the source's and the output's. May be cancelled."""
-    views = await asyncio.to_thread(lambda: [view for picture in pictures for view in _views(picture)])
+async def look(clients: Sequence[FunctionClient], source: BGR, output: BGR, options: wire.Options) -> list[Sighting]:
+    """What all detectors find in the two pictures of one frame. May be cancelled."""
+    views = await asyncio.to_thread(lambda: [*_views(source), *_views(output)])
     images = await asyncio.to_thread(lambda: [wire.encode_image(one.image, "jpeg", JPEG_QUALITY) for one in views])
     answers = await asyncio.gather(*(client.send(images, options, return_frames=False) for client in clients))
     finds = []
     for answer in answers:
-        for view, faces in zip(views, answer.faces, strict=True):
+        for index, (view, faces) in enumerate(zip(views, answer.faces, strict=True)):
             for face in faces:
                 large = view.enlarged and face.box[3] - face.box[1] > MOST_ENLARGED
-                finds.append((face.score, view.place(face.box), large))
+                finds.append(_Find(view.place(face.box), face.score, index < len(views) // 2, large))
     return _merged(finds)
 
 
-def _merged(finds: Iterable[tuple[float, Box, bool]]) -> list[Sighting]:
-    """One sighting for finds at one place; those that cannot begin one (the third value) only confirm another."""
+def _merged(finds: Iterable[_Find]) -> list[Sighting]:
+    """One sighting for the finds at one place: the best of the source's, if there is one, tells where it is."""
     sightings: list[Sighting] = []
-    for score, box, confirms in sorted(finds, key=lambda find: (find[2], -find[0])):
+    for find in sorted(finds, key=lambda one: (one.confirms, not one.in_source, -one.score)):
         for one in sightings:
-            if iou(one.box, box) >= ONE_FACE:
-                one.looks += 1
+            if iou(one.box, find.box) >= ONE_FACE:
+                one.in_source += [find.score] * find.in_source
                 break
         else:
-            if not confirms:
-                sightings.append(Sighting(box, score))
+            if not find.confirms:
+                sightings.append(Sighting(find.box, find.score, [find.score] * find.in_source))
     return sightings
 
 
@@ -115,26 +129,27 @@ def iou(a: Box, b: Box) -> float:
 
 @dataclass(slots=True)
 class Followed:
-    """What may be a face, over the frames in which it was seen: in how many, by how many looks at most.
+    """What may be a face, over the frames in which it was seen.
 
-    `legible` are the frames in which the output still shows it, None where there is none.
+    `sure` counts the looks that surely found it in the source. `legible` are the frames in which the output still shows
+    it, None where there is none; `score` is the best with which it was found in the source in one of these.
     """
 
     box: Box
     seconds: float
-    frames: int = 0
-    looks: int = 0
+    sure: int = 0
+    score: float = 0.0
     legible: Stretch | None = None
-
-    @property
-    def confirmed(self) -> bool:
-        return self.frames > 1 or self.looks > 1
 
 
 class Follower:
-    """Follows sightings over time: `push` takes a frame's, and gives those that were not seen any more for a while."""
+    """Follows sightings over time: `push` takes a frame's, and gives those that were not seen any more for a while.
 
-    def __init__(self) -> None:
+    `sure` is the score from which a look is sure.
+    """
+
+    def __init__(self, sure: float) -> None:
+        self._sure = sure
         self._open: list[Followed] = []
 
     def push(self, seconds: float, seen: Sequence[tuple[Sighting, Sight | None]]) -> list[Followed]:
@@ -150,10 +165,13 @@ class Follower:
                 one = Followed(sighting.box, seconds)
                 self._open.append(one)
             one.box, one.seconds = sighting.box, seconds
-            one.frames, one.looks = one.frames + 1, max(one.looks, sighting.looks)
-            if sight is not None and one.legible is None:
+            one.sure += sum(score >= self._sure for score in sighting.in_source)
+            if sight is None:
+                continue
+            one.score = max([one.score, *sighting.in_source])
+            if one.legible is None:
                 one.legible = Stretch.of(sight)
-            elif sight is not None and one.legible is not None:
+            else:
                 one.legible.add(sight)
         return gone
 

@@ -24,8 +24,8 @@ TIMES_NEARER = 2.0
 LEAST_MOTION, MORE_THAN_NOISE = 1.0, 4.0
 # A frame that differs by this much, mean square in gray levels, and by this many times the usual, shows none of them.
 FOREIGN, TIMES_USUAL = 400.0, 8.0
-# Frames on each side that a frame is compared with.
-NEIGHBOURS = 250
+# Frames on each side that a frame is compared with, 4 seconds of them at 25 a second.
+NEIGHBOURS = 100
 
 
 @dataclass(slots=True)

@@ -19,9 +19,9 @@ from function import wire
 
 # At most this many moments are shown with pictures: a page of about 5 MB. The JSON lists more.
 MOST_SHOWN = 60
-CROP_SIDE, WHOLE_WIDTH, JPEG_QUALITY = 220, 420, 80
-# A crop shows the place and as much again around it.
-AROUND = 0.75
+CROP_SIDE, WHOLE_WIDTH, JPEG_QUALITY = 240, 400, 80
+# A crop shows the place, and this share of its size on each side of it.
+AROUND = 0.6
 LINE = (0, 190, 255)  # BGR
 
 
@@ -57,8 +57,7 @@ def write_page(report: Report, place: Place, alignments: dict[Twins, Alignment])
     text = environment.get_template("page.html").render(
         report=report,
         groups=groups,
-        titles=TITLES,
-        finding_kinds=FINDINGS,
+        findings=sum(report.counts.get(kind, 0) for kind in FINDINGS),
         most_listed=MOST_LISTED,
         left_out=sum(report.counts.values()) - len(chosen),
         names={name: Path(getattr(report, name)).name for name in ("source", "output", "sidecar")},
@@ -101,19 +100,18 @@ def _whole(picture: BGR, box: Sequence[float] | None) -> str:
 
 
 def _crop(picture: BGR, box: Sequence[float] | None) -> str | None:
+    """A square around the box, as large as the picture allows."""
     if box is None:
         return None
     x1, y1, x2, y2 = box
-    around = AROUND * max(x2 - x1, y2 - y1)
-    rows = slice(max(0, round(y1 - around)), max(0, round(y2 + around)))
-    columns = slice(max(0, round(x1 - around)), max(0, round(x2 + around)))
-    crop = picture[rows, columns]
-    if crop.size == 0:
-        return None
-    scale = CROP_SIDE / max(crop.shape[:2])
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    enlarged: Any = cv2.resize(crop, None, fx=scale, fy=scale, interpolation=way)
-    return _uri(enlarged)
+    height, width = picture.shape[:2]
+    side = min(height, width, max(8, round((1 + 2 * AROUND) * max(x2 - x1, y2 - y1))))
+    left = max(0, min(width - side, round((x1 + x2 - side) / 2)))
+    top = max(0, min(height - side, round((y1 + y2 - side) / 2)))
+    square = picture[top : top + side, left : left + side]
+    way = cv2.INTER_AREA if side > CROP_SIDE else cv2.INTER_CUBIC
+    scaled: Any = cv2.resize(square, (CROP_SIDE, CROP_SIDE), interpolation=way)
+    return _uri(scaled)
 
 
 def _uri(picture: BGR) -> str:
