@@ -621,9 +621,7 @@ def test_ignored_and_tiny_faces_are_not_counted_as_exposed_and_runs_end_with_a_c
     small, ignored, face = Label((0, 0, 12, 15)), Label((0, 0, 50, 50), ignored=True), Label((60, 0, 90, 40))
     shown = [0, 1, 4, 5, 6, 9]
     frames = [
-        ClipFrame(
-            number / 10, Step(), Sample([small, ignored, face], [] if number in shown else [Found(face.box, 0.9)])
-        )
+        ClipFrame(number / 10, Step(), [small, ignored, face], [] if number in shown else [Found(face.box, 0.9)])
         for number in range(10)
     ]
     clip = Clip(Path("x.mp4"), (200, 100), 1000, frames)

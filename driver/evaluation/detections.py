@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from driver.cover import prepare
 from driver.errors import RequestRejected, RequestTooLarge, UsageError, VideoError
 from driver.evaluation.datasets import Dataset, LabelledImage, LabelledVideo
 from driver.evaluation.exposure import Clip, ClipFrame
-from driver.evaluation.labels import Label
+from driver.evaluation.labels import visible
 from driver.evaluation.scores import Sample
 from driver.pipeline import Plan, first_failure
 from driver.planes import quarter_turns
@@ -44,7 +44,7 @@ class Detections:
     @property
     def samples(self) -> list[Sample]:
         """Those of the images and of every video's frames."""
-        return self.images + [frame.sample for clip in self.clips for frame in clip.frames]
+        return self.images + [sample for clip in self.clips for sample in clip.samples()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Detecting:
             except (wire.WireError, RequestRejected, RequestTooLarge) as error:
                 raise VideoError(f"{image.path}: {error}") from error
         self._saw(*size_wh)
-        return Sample(_inside(image.labels, size_wh), found)
+        return Sample(visible(image.labels, size_wh), found)
 
     async def _video(self, video: LabelledVideo) -> None:
         loop = asyncio.get_running_loop()
@@ -110,7 +110,7 @@ class Detecting:
                 await asyncio.shield(loop.run_in_executor(thread, batches.close))
         found = [faces for task in tasks for faces in task.result()]
         frames = [
-            ClipFrame(shot.seconds, shot.step, Sample(_inside(video.labels.get(number, []), reading.frame_wh), faces))
+            ClipFrame(shot.seconds, shot.step, video.labels.get(number, []), faces)
             for number, (shot, faces) in enumerate(zip(shots, found, strict=True))
         ]
         if beyond := [number for number in video.labels if number >= len(frames)]:
@@ -170,17 +170,6 @@ def _upright_size(content: bytes) -> tuple[int, int]:
     with Image.open(io.BytesIO(content)) as image:
         turned = image.getexif().get(wire.ORIENTATION, 1) >= 5
     return (height, width) if turned else (width, height)
-
-
-def _inside(labels: Sequence[Label], size_wh: tuple[int, int]) -> list[Label]:
-    """The labels as far as they lie in the picture: no detection reaches beyond it. What lies outside is left out."""
-    limits = (*size_wh, *size_wh)
-    boxes = [tuple(min(max(side, 0.0), limit) for side, limit in zip(one.box, limits, strict=True)) for one in labels]
-    return [
-        Label(box, one.ignored)  # type: ignore[arg-type]
-        for box, one in zip(boxes, labels, strict=True)
-        if box[0] < box[2] and box[1] < box[3]
-    ]
 
 
 @asynccontextmanager

@@ -1,9 +1,8 @@
 """Which labelled faces of a video stay exposed: after detection, tracking and everything that the driver would cover.
 
-A face is exposed in a frame when less than COVERED_SHARE of its labelled box, as far as it lies in the frame, is under
-the opaque part of the covered ellipses. Not all of it is asked for: labels are not exact to the pixel, and the corners
-of a box, a fifth of its area, hold no face. Not much less either: a cover that is shifted by more than a tenth of the
-face already lets a strip of it be seen.
+A face is exposed in a frame when less than COVERED_SHARE of it, as far as it lies in the frame, is under the opaque
+part of the covered ellipses. A face is taken for the ellipse in its labelled box, whose corners hold none. Not all of
+it is asked for, since labels are not exact to the pixel: a cover shifted by a tenth of the face leaves about that much.
 """
 
 from __future__ import annotations
@@ -17,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driver.boxes import Box
+from driver.evaluation.labels import Label, visible
 from driver.evaluation.scores import BANDS, COUNTED, LEAST_HEIGHT, Sample
 from driver.pipeline import LOW_THRESHOLD, WINDOW_BYTES
 from driver.scenes import Step
-from driver.tracks import Moment, Tracker
+from driver.tracks import Found, Moment, Tracker
 from function.redact import SOFT_EDGE, Region, regions
 
 Ellipses = NDArray[np.float64]
@@ -31,11 +31,12 @@ GRID = 32
 
 @dataclass(frozen=True, slots=True)
 class ClipFrame:
-    """One frame of a video: when it is shown, its labels and finds, and how it follows the frame before."""
+    """One frame of a video: when it is shown, how it follows the one before, its labels as written, its finds."""
 
     seconds: float
     step: Step
-    sample: Sample
+    labels: Sequence[Label]
+    found: Sequence[Found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,10 @@ class Clip:
     frame_wh: tuple[int, int]
     frame_bytes: int
     frames: list[ClipFrame]
+
+    def samples(self) -> list[Sample]:
+        """Each frame as a picture, for the scores."""
+        return [Sample(visible(frame.labels, self.frame_wh), frame.found) for frame in self.frames]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +87,10 @@ def exposure(
             break
         covered = ellipses(regions(covers, padding))
         any_shown = False
-        for label in frame.sample.labels:
-            if label.ignored:
+        for label in frame.labels:
+            if label.ignored or not (seen := visible([label], clip.frame_wh)):
                 continue
-            height = label.box[3] - label.box[1]
+            height = seen[0].box[3] - seen[0].box[1]
             is_exposed = covered_share(label.box, covered, clip.frame_wh) < COVERED_SHARE
             any_shown |= is_exposed and height >= LEAST_HEIGHT
             for name, (first, end) in BANDS.items():
@@ -119,7 +124,7 @@ def _covered(clip: Clip, threshold: float, look_around: float) -> Iterator[tuple
 
     def through() -> Iterator[Moment[ClipFrame]]:
         for frame in clip.frames:
-            found = [one for one in frame.sample.found if one.score >= low]
+            found = [one for one in frame.found if one.score >= low]
             yield from tracker.push(frame, frame.seconds, found, cut=frame.step.cut, camera=frame.step.camera)
         yield from tracker.flush()
 
@@ -134,19 +139,20 @@ def ellipses(covered: Sequence[Region]) -> Ellipses:
 
 
 def covered_share(box: Box, covered: Ellipses, frame_wh: tuple[int, int]) -> float:
-    """The share of a box, as far as it lies in the frame, that lies under the ellipses: 0 to 1."""
+    """The share of the ellipse in a box, as far as it lies in the frame, that lies under the others: 0 to 1."""
     x1, x2 = np.clip((box[0], box[2]), 0, frame_wh[0])
     y1, y2 = np.clip((box[1], box[3]), 0, frame_wh[1])
-    if x1 >= x2 or y1 >= y2:
-        return 1.0  # nothing of it is in the picture
     steps = (np.arange(GRID) + 0.5) / GRID
     x, y = x1 + (x2 - x1) * steps[None, :], y1 + (y2 - y1) * steps[:, None]
+    middle, half = np.array([box[0] + box[2], box[1] + box[3]]) / 2, np.array([box[2] - box[0], box[3] - box[1]]) / 2
+    face = ((x - middle[0]) / half[0]) ** 2 + ((y - middle[1]) / half[1]) ** 2 <= 1
+    if x1 >= x2 or y1 >= y2 or not face.any():
+        return 1.0  # nothing of it is in the picture
     inside = np.zeros((GRID, GRID), bool)
-    centre, half = np.array([x1 + x2, y1 + y2]) / 2, np.array([x2 - x1, y2 - y1]) / 2
-    near = (np.abs(covered[:, :2] - centre) < covered[:, 2:] + half).all(axis=1)
+    near = (np.abs(covered[:, :2] - middle) < covered[:, 2:] + half).all(axis=1)
     for middle_x, middle_y, radius_x, radius_y in covered[near]:
         inside |= ((x - middle_x) / max(radius_x, 1e-6)) ** 2 + ((y - middle_y) / max(radius_y, 1e-6)) ** 2 <= 1
-    return float(inside.mean())
+    return float(inside[face].mean())
 
 
 def _longest_run(numbers: Sequence[int]) -> tuple[int, int]:

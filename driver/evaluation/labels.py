@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,18 @@ class Label:
 
     box: Box
     ignored: bool = False
+
+
+def visible(labels: Iterable[Label], size_wh: tuple[int, int]) -> list[Label]:
+    """The labels as far as they lie in the picture: no detection reaches beyond it. What lies outside is left out."""
+    width, height = size_wh
+    found = []
+    for one in labels:
+        x1, y1, x2, y2 = one.box
+        box = (max(0.0, x1), max(0.0, y1), min(x2, float(width)), min(y2, float(height)))
+        if box[0] < box[2] and box[1] < box[3]:
+            found.append(Label(box, one.ignored))
+    return found
 
 
 def read_wider(path: Path) -> dict[str, list[Label]]:
