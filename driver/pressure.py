@@ -111,8 +111,8 @@ class Pressure:
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[Ticket]:
         """Wait for leave to send a request, which is under way until the context ends."""
-        await self.requests.acquire()
         self._account()
+        await self.requests.acquire()
         try:
             yield Ticket(self.requests.held, self._epoch)
         finally:
@@ -226,7 +226,7 @@ class _Round:
 
     def add(self, among: float, seconds: float, wait: float, shortest_wait: float, full: bool) -> None:
         self.answers += 1
-        self.queue += among * max(0.0, wait - shortest_wait) / seconds
+        self.queue += among * max(0.0, wait - shortest_wait) / max(seconds, 1e-9)
         self.trip = seconds if self.answers == 1 else 0.8 * self.trip + 0.2 * seconds
         self.wait += wait
         self.full += full
