@@ -1,0 +1,128 @@
+"""What each step costs for one frame: CPU milliseconds, alone, on one thread, the lowest of a few rounds.
+
+    python -m benchmarks.steps [--clip mine.mp4]
+
+CPU time and not the clock's, so that it can be read on a machine that has other work too.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import click
+import cv2
+from rich.console import Console
+from rich.table import Table
+
+from driver.codecs import Encoding
+from driver.cover import stored_regions
+from driver.exchange import check_reply, encode_request
+from driver.planes import check_redacted, quarter_turns, redact_frame, upright
+from driver.scenes import thumbnail
+from driver.video import Picture, VideoReader, VideoWriter
+from examples.sample_clip import astronaut, pan, write_clip
+from function import wire
+from function.detect import COARSE_SIZE, load_detector, small_copy
+from function.main import _cover, _listed
+
+ROUNDS, FRAMES = 3, 24
+
+
+def cpu_milliseconds(work: Callable[[], Any], frames: int) -> tuple[float, Any]:
+    """CPU time of this process for `work`, a frame of `frames`, and what it gave."""
+    best = float("inf")
+    for _ in range(ROUNDS):
+        start = time.process_time()
+        result = work()
+        best = min(best, (time.process_time() - start) * 1000 / frames)
+    return best, result
+
+
+def read(clip: Path) -> list[Picture]:
+    with VideoReader(clip) as reader:
+        return [item for item in reader if isinstance(item, Picture)]
+
+
+def write(clip: Path, target: Path) -> None:
+    with VideoReader(clip) as reader, VideoWriter(target, reader, Encoding()) as writer:
+        for item in reader:
+            writer.write(item)
+        writer.finish()
+
+
+def measure(clip: Path, folder: Path) -> dict[str, float]:
+    """CPU milliseconds a frame of each step, in the order of the way that a frame takes."""
+    cv2.setNumThreads(1)
+    costs: dict[str, float] = {}
+    costs["decode"], pictures = cpu_milliseconds(lambda: read(clip), len(read(clip)))
+    both, _ = cpu_milliseconds(lambda: write(clip, folder / "again.mp4"), len(pictures))
+    frames = [one.frame for one in pictures[:: max(1, len(pictures) // FRAMES)]]
+    options = wire.Options()
+    detector = load_detector("retinaface-mobilenet0.25", threads=1)
+
+    def timed(step: str, work: Callable[[], Any]) -> Any:
+        costs[step], result = cpu_milliseconds(work, len(frames))
+        return result
+
+    colours = timed("to BGR", lambda: [upright(frame) for frame in frames])
+    timed("thumbnail", lambda: [thumbnail(one) for one in colours])
+    images = timed("JPEG to send", lambda: [wire.encode_image(one, "jpeg", 95) for one in colours])
+    sent = timed("base64, JSON: request", lambda: encode_request(images, options, return_frames=True))
+    request = timed("base64, JSON: read it", lambda: wire.parse_request(wire.parse_json(sent.body)))
+    contents = timed("base64, JSON: undo it", lambda: [wire.decode_base64(text) for text in request.frames])
+    decoded = timed("function: JPEG decode", lambda: [wire.decode_image(one) for one in contents])
+    found = timed("function: detect", lambda: detector.detect(decoded, threshold=0.1))
+    copies = timed("function: small copy", lambda: [small_copy(one, COARSE_SIZE) for one in decoded])
+    timed("function: second look", lambda: detector.detect(copies, threshold=0.1))
+    faces = [[face for face in _listed(one) if face.score >= options.threshold] for one in found]
+    timed("function: redact", lambda: [_cover(one, its, options) for one, its in zip(decoded, faces, strict=True)])
+    back = timed("function: JPEG encode", lambda: [wire.encode_image(one, "jpeg", 95) for one in decoded])
+
+    def answer() -> bytes:
+        texts = [wire.encode_base64(one) for one in back]
+        digests = [wire.digest(*one) for one in zip(sent.texts, texts, faces, strict=True)]
+        reply = wire.Reply(version=1, model="", device="", faces=faces, timings_ms={}, frames=texts, digests=digests)
+        return reply.model_dump_json(exclude_none=True).encode()
+
+    content = timed("base64, JSON: answer", answer)
+    checked = timed(
+        "base64, JSON: check it", lambda: check_reply(content, sent, return_frames=True, require_digests=True)
+    )
+    returned = timed("JPEG of the answer", lambda: [wire.decode_image(one) for one in checked.frames])
+    regions = [
+        stored_regions(frame, quarter_turns(frame), [face.box for face in its], options.padding)
+        for frame, its in zip(frames, faces, strict=True)
+    ]
+    clear = list(zip(frames, returned, regions, strict=True))
+    timed("check its faces", lambda: [check_redacted(*one, "blur") for one in clear])
+    timed("cover", lambda: [redact_frame(*one, "blur") for one in zip(frames, regions, strict=True)])
+    costs["encode"] = both - costs["decode"]
+    return costs
+
+
+@click.command(help=__doc__)
+@click.option("--clip", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A video. [Default: made]")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def command(clip: Path | None, as_json: bool) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if clip is None:
+            clip = write_clip(folder / "made.mp4", pan(astronaut(), (608, 1080), 96), rate=Fraction(30))
+        costs = measure(clip, folder)
+    if as_json:
+        click.echo(json.dumps(costs))
+        return
+    table = Table("step", "CPU ms a frame")
+    for step, milliseconds in (costs | {"all": sum(costs.values())}).items():
+        table.add_row(step, f"{milliseconds:.2f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    command()
