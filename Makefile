@@ -5,15 +5,17 @@
 #   make blur IN=dir OUT=dir     blur your own videos
 #   make serve                   run the function on this machine, port 8080
 #   make test                    run every test
-#   make bench                   how fast the function is here, and which stage bounds it
-#   make bench BENCH=scale       how well the driver uses many workers; BENCH=pipeline: the whole path
+#   make bench                   videos here, against deface and a bare transcode, in turn on one clip
+#   make bench BENCH=steps       what each step costs for one frame
+#   make bench BENCH=function    how fast the function is, and which stage bounds it
+#   make bench BENCH=scale       how well the driver uses many workers
 #   make lint                    ruff and mypy
 
 PYTHON ?= python3
 IN ?= sample
 OUT ?= blurred
 ARGS ?=
-BENCH ?= function
+BENCH ?= pipeline
 BIN := .venv/bin
 APT := $(if $(filter 0,$(shell id -u)),,sudo )env DEBIAN_FRONTEND=noninteractive apt-get
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
