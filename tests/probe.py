@@ -25,8 +25,9 @@ Facts = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One stream: its facts, the times of its frames (video) or packets in seconds, one tick, its packets' hashes."""
+    """One stream: its index in the file, its facts, the times of its frames (video) or packets in seconds, one tick, its packets' hashes."""
 
+    index: int
     kind: str
     facts: Facts
     times: list[Fraction]
@@ -90,7 +91,7 @@ def _stream(told: Facts, moments: list[Facts]) -> Stream:
         facts["extradata_hash"] = told.get("extradata_hash")
     tick = Fraction(told["time_base"])
     times = [one["pts"] * tick for one in shown if "pts" in one]
-    return Stream(kind, {k: None if v in UNKNOWN else v for k, v in facts.items()}, times, tick, hashes)
+    return Stream(told["index"], kind, {k: None if v in UNKNOWN else v for k, v in facts.items()}, times, tick, hashes)
 
 
 def decoded(path: Path, index: int, size_wh: tuple[int, int], *, alpha: bool = False) -> list[Image]:

@@ -7,7 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from driver.sidecar import SidecarReader, sidecar_path
 from function.detect import Detector
 from tests import media
 from tests.awkward import BROKEN, HEALTHY, SIZE_WH, Kind, make_all, pictures
@@ -159,6 +161,10 @@ def changed_stream(before: Stream, after: Stream) -> Iterator[str]:
 
 def changed_pictures(source: Path, target: Path, probed: Probed, boxes: Boxes) -> Iterator[str]:
     """Faces that can still be seen in any video stream, and what changed beside them."""
+    covered: dict[tuple[int, int], list[Iterable[float]]] = defaultdict(list)
+    with SidecarReader(sidecar_path(target)) as told:
+        for line in told:
+            covered[line.stream, line.frame] = [face.box for face in line.faces]
     for number, stream in enumerate(probed.streams["video"]):
         width, height = stream.facts["width"], stream.facts["height"]
         size_wh = (height, width) if (stream.facts["rotation"] or 0) % 180 else (width, height)
@@ -172,7 +178,7 @@ def changed_pictures(source: Path, target: Path, probed: Probed, boxes: Boxes) -
             x1, y1, x2, y2 = place.astype(int)
             if (left := detail_left(was[y1:y2, x1:x2], now[y1:y2, x1:x2])) >= 0.25:
                 yield f"video stream {number}: frame {index}: {left:.0%} of a face's detail is left"
-            change = media.outside((was, now), [place], 0.45).mean()
+            change = media.outside((was, now), [place, *covered[stream.index, index]], 0.45).mean()
             if change > (0 if stream.facts["codec_name"] in LOSSLESS else 5):
                 yield f"video stream {number}: frame {index}: {change:.1f} of change beside the face"
         if source.name.startswith("alpha"):
