@@ -25,7 +25,9 @@ Facts = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One stream: its index in the file, its facts, the times of its frames (video) or packets in seconds, one tick, its packets' hashes."""
+    """One stream: its place in the file, its facts, the times of its frames (video) or packets in seconds, one tick,
+    and its packets' hashes.
+    """
 
     index: int
     kind: str
