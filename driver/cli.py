@@ -28,8 +28,9 @@ from driver.options import (
     REDACTION,
     THRESHOLD,
     TOLERATE_DAMAGE,
+    parse_every,
 )
-from driver.pipeline import Plan
+from driver.plan import Plan
 from driver.render import Change
 from function import wire
 
@@ -52,6 +53,15 @@ def main() -> None:
     help="What the function sends back: blurred frames, or boxes that are blurred here.",
 )
 @LOOK_AROUND
+@click.option(
+    "--detect-every",
+    default="auto",
+    show_default=True,
+    callback=parse_every,
+    metavar="N|auto",
+    help="Search every Nth frame where the faces before and after agree, and all frames elsewhere; auto: up to every "
+    "4th; 1: every frame.",
+)
 @click.option(
     "--batch-size",
     type=click.IntRange(1, wire.MAX_FRAMES),
@@ -96,6 +106,7 @@ def run(
     overwrite: bool,
     returned: str,
     look_around: float,
+    detect_every: int | None,
     batch_size: int,
     sidecar: bool,
     jobs: int | None,
@@ -112,7 +123,16 @@ def run(
     there already is skipped, so that an interrupted run goes on where it was.
     """
     encoding = Encoding(encoder, crf, preset, keep_location)
-    plan = Plan(_options(shared), encoding, returned == "frames", batch_size, look_around, sidecar, tolerate_damage)
+    plan = Plan(
+        _options(shared),
+        encoding,
+        return_frames=returned == "frames",
+        batch_size=batch_size,
+        look_around=look_around,
+        sidecar=sidecar,
+        tolerate_damage=tolerate_damage,
+        detect_every=detect_every,
+    )
     talk, endpoint = _talk(shared), _endpoint(shared)
     sys.exit(
         commands.execute(

@@ -26,7 +26,7 @@ from driver.files import remove_stale
 from driver.guard import Journal
 from driver.images import find_images, redact_images
 from driver.local import LocalFunction
-from driver.pipeline import Plan
+from driver.plan import Plan
 from driver.progress import Bars, Display, Lines, set_up_logging
 from driver.render import Change, output_path, render
 from driver.run import Outcome, Run, exit_code, failed

@@ -11,7 +11,7 @@ import numpy as np
 from driver.boxes import Box
 from driver.errors import InvalidReply
 from driver.planes import check_redacted, quarter_turns, redact_frame, stored_box, upright
-from driver.scenes import Thumbnail, thumbnail
+from driver.scenes import Thumbnail
 from driver.sidecar import FrameLine, SidecarFace
 from driver.tracks import Found, Moment
 from driver.video import Picture, VideoFrame, in_format
@@ -19,14 +19,6 @@ from function import wire
 from function.redact import Region, regions
 
 JPEG_QUALITY = 95
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What is sent of a frame, and what scenes are told apart by."""
-
-    image: bytes
-    thumbnail: Thumbnail
 
 
 @dataclass(slots=True)
@@ -47,20 +39,19 @@ class Searched:
         return float(self.frame.pts * self.frame.time_base)  # type: ignore[operator]
 
 
-def prepare(frame: VideoFrame) -> Prepared:
-    """Encode a frame for the function, upright."""
-    picture = upright(frame)
-    return Prepared(wire.encode_image(picture, "jpeg", JPEG_QUALITY), thumbnail(picture))
+def encode_upright(frame: VideoFrame) -> bytes:
+    """What is sent of a frame."""
+    return wire.encode_image(upright(frame), "jpeg", JPEG_QUALITY)
 
 
 def cover(
     picture: Picture,
-    prepared: Prepared,
+    thumbnail: Thumbnail,
     faces: list[wire.Face],
     image: bytes | None,
+    pix_fmt: str,
     *,
     options: wire.Options,
-    pix_fmt: str,
     source: Path,
 ) -> Searched:
     """The picture in `pix_fmt` with its sure faces covered, on its own planes. It keeps its timestamp.
@@ -72,7 +63,7 @@ def cover(
     native = in_format(picture.frame, pix_fmt)
     found = [Found(face.box, face.score) for face in faces]
     turns = quarter_turns(picture.frame)
-    searched = Searched(replace(picture, frame=native), turns, found, prepared.thumbnail)
+    searched = Searched(replace(picture, frame=native), turns, found, thumbnail)
     covered = _regions(searched, [one.box for one in found if one.score >= options.threshold], options.padding)
     if image is not None and covered:
         try:

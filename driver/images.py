@@ -22,7 +22,7 @@ from driver.client import FunctionClient
 from driver.discover import Found, Places, Video, check_places, walk
 from driver.errors import DriverError, VideoError
 from driver.files import write_whole
-from driver.pipeline import BATCH_BYTES, LOW_THRESHOLD, Result
+from driver.plan import BATCH_BYTES, LOW_THRESHOLD, Result
 from driver.run import Outcome, failed
 from driver.still_files import measure, read_still
 from driver.stills import Still
@@ -139,6 +139,7 @@ async def _find(still: Still, client: FunctionClient, options: wire.Options, res
             for moment in moments:
                 moment.item[0] += moment.filled
                 result.filled += len(moment.filled)
+                result.faces += len(moment.filled)
             seconds += max(page.seconds, 0.01)
     return sure
 

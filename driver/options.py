@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+MOST_EVERY = 30  # frames from one search to the next
 F = TypeVar("F", bound=Callable[..., Any])
 Parse = Callable[[click.Context, click.Parameter, tuple[str, ...]], dict[str, str]]
 
@@ -34,6 +35,15 @@ def _pairs(separator: str, example: str) -> Parse:
         return pairs
 
     return parse
+
+
+def parse_every(context: click.Context, parameter: click.Parameter, value: str) -> int | None:
+    """An interval of frames, None for `auto`."""
+    if value == "auto":
+        return None
+    if value.isdecimal() and 1 <= int(value) <= MOST_EVERY:
+        return int(value)
+    raise click.BadParameter(f"{value!r} is neither auto nor a number from 1 to {MOST_EVERY}")
 
 
 # fmt: off

@@ -2,7 +2,7 @@
 
 Memory is bounded by the slots that all videos of a run share, and by each one's look-ahead window: a batch holds a slot
 from before it is read until its frames enter the window, which moves on only as frames are written. No frame is written
-that the function did not answer for.
+that the function did not answer for, or for those on both sides of it (`driver.search`).
 """
 
 from __future__ import annotations
@@ -10,109 +10,34 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
+from driver.batches import Batch, frame_bytes, read_batches
 from driver.bound import Gauge
 from driver.client import FunctionClient
-from driver.cover import Searched, cover, fill, prepare, tell
+from driver.cover import Searched, fill, tell
 from driver.errors import VideoError
 from driver.exchange import Answer
+from driver.plan import Listener, Plan, Result, window_frames
 from driver.planes import quarter_turns
 from driver.scenes import Step, Thumbnail, step
-from driver.sidecar import FunctionUsed, Header, SettingsUsed, SidecarWriter, identify, sidecar_path, told_name
+from driver.search import End, Search
+from driver.sidecar import FunctionUsed, Header, SidecarWriter, identify, sidecar_path, told_name
 from driver.tracks import Moment, Tracker
-from driver.video import Encoding, Packet, Picture, VideoFrame, VideoReader, VideoWriter
-from function import wire
+from driver.video import Packet, Picture, VideoFrame, VideoReader, VideoWriter
 
-# A batch ends early at this many bytes of decoded frames: 10 frames of 1080p, 2 of 4K.
-BATCH_BYTES = 32 << 20
-# The look-ahead window holds at most this many bytes of decoded frames (86 of 1080p), whatever --look-around says.
-WINDOW_BYTES = 256 << 20
-# Faces from this score on, below the threshold, continue a track that a sure one started.
-LOW_THRESHOLD = 0.05
 # How far apart the video streams of a file may lie at one place of it: a sparse one's window waits no longer.
 INTERLEAVED_SECONDS = 1.0
 # Frames of fewer pixels in all go to a thread together: handing each over takes longer than the work.
 SMALL_PIXELS = 1 << 19
 Done = TypeVar("Done")
 Opened = TypeVar("Opened", VideoReader, VideoWriter)
-Item: TypeAlias = "Picture | Packet[Any]"
-
-
-class Listener(Protocol):
-    """Told how a video comes along, from the event loop's thread."""
-
-    def advanced(self, source: Path, frames: int, faces: int) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What every video of a run has in common.
-
-    `return_frames` False asks for boxes only; `look_around` is how long a face stays covered before and after it is
-    found, in seconds; `sidecar` has `<name>.faces.jsonl` written beside each output.
-    """
-
-    options: wire.Options
-    encoding: Encoding
-    return_frames: bool = True
-    batch_size: int = 16
-    look_around: float = 0.4
-    sidecar: bool = True
-    tolerate_damage: bool = False
-
-    def settings(self) -> SettingsUsed:
-        """What the sidecar tells of them."""
-        return SettingsUsed(
-            threshold=self.options.threshold,
-            low_threshold=min(self.options.threshold, LOW_THRESHOLD),
-            padding=self.options.padding,
-            style=self.options.style,
-            look_around=self.look_around,
-            encoder=self.encoding.encoder,
-            crf=self.encoding.crf,
-            preset=self.encoding.preset,
-        )
-
-
-@dataclass(slots=True)
-class Result:
-    """What became of one video.
-
-    `faces` counts the finds above the threshold, `filled` what was covered besides, from the frames around;
-    `stage_seconds` is where the time went, summed over threads and requests.
-    """
-
-    source: Path
-    target: Path
-    frames: int = 0
-    faces: int = 0
-    filled: int = 0
-    seconds: float = 0.0
-    model: str = ""
-    device: str = ""
-    left_out: list[str] = field(default_factory=list)
-    damage: list[str] = field(default_factory=list)
-    stage_seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-
-    def notes(self) -> str:
-        """What was left out or could not be read, in one line."""
-        left_out = [f"left out: {one}" for one in self.left_out]
-        return "; ".join([*left_out, *(f"damage: {one}" for one in self.damage)])
-
-
-@dataclass(slots=True)
-class _Batch:
-    """Frames and the packets between them, in the source's order."""
-
-    items: list[Item] = field(default_factory=list)
-    pictures: list[Picture] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -208,7 +133,7 @@ class VideoJob:
         opening = partial(VideoReader, self.result.source, tolerate=self._plan.tolerate_damage)
         reader = await _opened(loop.run_in_executor(read_thread, opening))
         try:
-            batches = self._batches(reader)
+            batches = self._stopping(read_batches(reader, self._plan))
             first = await self._read(batches, read_thread)
             if first is None or not first.pictures:
                 raise VideoError(f"{self.result.source}: its video stream holds no frame")
@@ -258,44 +183,29 @@ class VideoJob:
             time_base=str(first.time_base),
         )
 
-    async def _read(self, batches: Iterator[_Batch], read_thread: Executor) -> _Batch | None:
+    async def _read(self, batches: Iterator[Batch], read_thread: Executor) -> Batch | None:
         await self._slots.acquire()
         self._held += 1
         loop = asyncio.get_running_loop()
         with self.gauge.at("decode"):
             return await loop.run_in_executor(read_thread, self._timed, "decode", next, batches, None)
 
-    def _batches(self, reader: VideoReader) -> Iterator[_Batch]:
-        batch, size, begun = _Batch(), 0, False
-        for item in reader:
-            if self._stop.is_set():
-                return
-            batch.items.append(item)
-            if isinstance(item, Picture):
-                batch.pictures.append(item)
-                size += sum(plane.buffer_size for plane in item.frame.planes)
-            else:
-                size += item.size
-            begun = begun or bool(batch.pictures)  # the writer waits for a frame, however much sound goes before it
-            if len(batch.pictures) >= self._plan.batch_size or (size >= BATCH_BYTES and begun):
-                yield batch
-                batch, size = _Batch(), 0
-        if batch.items:
-            yield batch
-
     async def _produce(
         self,
         group: asyncio.TaskGroup,
-        batch: _Batch | None,
-        batches: Iterator[_Batch],
+        batch: Batch | None,
+        batches: Iterator[Batch],
         read_thread: Executor,
         pix_fmts: dict[int, str],
         main: int,
         pending: asyncio.Queue[asyncio.Task[_Answered] | None],
     ) -> None:
+        search, before = self._search(pix_fmts), None
         while batch is not None:
             self.result.frames += len(batch.pictures)
-            pending.put_nowait(group.create_task(self._redact(batch, pix_fmts, main)))
+            end: asyncio.Future[End] = asyncio.get_running_loop().create_future()
+            pending.put_nowait(group.create_task(self._redact(search, batch, main, before, end)))
+            before = end if batch.ends else before
             batch = await self._read(batches, read_thread)
         pending.put_nowait(None)
 
@@ -348,12 +258,17 @@ class VideoJob:
         works = [partial(step, *pair) for pair in pairs]
         return await self._coded("camera", works, [one.frame for one in frames])
 
+    def _stopping(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            if self._stop.is_set():
+                return
+            yield batch
+
     def _tracker(self, frame: VideoFrame) -> Tracker[Searched]:
-        size = sum(plane.buffer_size for plane in frame.planes)
         return Tracker(
             threshold=self._plan.options.threshold,
             look_around=self._plan.look_around,
-            most_frames=max(1, WINDOW_BYTES // size),
+            most_frames=window_frames(frame_bytes(frame)),
         )
 
     async def _write_ready(
@@ -368,7 +283,9 @@ class VideoJob:
         gaps = [moment for moment in ready if moment.missed]
         fills = [partial(fill, gap.item, gap.filled, self._plan.options) for gap in gaps]
         await self._coded("cover", fills, [gap.item.frame for gap in gaps])
-        self.result.filled += sum(len(moment.missed) for moment in gaps)
+        filled = sum(len(moment.missed) for moment in gaps)
+        self.result.filled += filled
+        self.result.faces += filled
         items: list[Packet[Any] | Moment[Searched]] = []
         for moment in ready:
             while moment.item.picture.stream == main and (packet := waiting.popleft()) is not None:
@@ -389,39 +306,34 @@ class VideoJob:
     async def _covers(self, reader: VideoReader, read_thread: Executor) -> list[Searched]:
         """The video's still pictures with their faces covered: they are written before anything else."""
         pictures = await asyncio.get_running_loop().run_in_executor(read_thread, reader.cover_pictures)
-        covers: list[Searched] = []
-        for start in range(0, len(pictures), self._plan.batch_size):
-            some = pictures[start : start + self._plan.batch_size]
-            covers += await self._search(some, {picture.stream: picture.frame.format.name for picture in some})
+        pix_fmts = {picture.stream: picture.frame.format.name for picture in pictures}
+        covers = await self._search(pix_fmts).every(pictures)
+        self.result.faces += self._sure(covers)
         return covers
 
-    async def _redact(self, batch: _Batch, pix_fmts: dict[int, str], main: int) -> _Answered:
+    def _search(self, pix_fmts: dict[int, str]) -> Search:
+        return Search(self._plan, pix_fmts=pix_fmts, source=self.result.source, coded=self._coded, sent=self._sent)
+
+    async def _sent(self, images: Sequence[bytes]) -> Answer:
+        with self.gauge.at("function"):
+            answer = await self._client.send(images, self._plan.asked, return_frames=self._plan.return_frames)
+        self._count(answer)
+        return answer
+
+    async def _redact(
+        self, search: Search, batch: Batch, main: int, before: asyncio.Future[End] | None, end: asyncio.Future[End]
+    ) -> _Answered:
         """Have the batch's faces found and covered: when this returns, the sure ones are."""
         items = [None if isinstance(item, Picture) else item for item in batch.items if _is_of(main, item)]
-        faces = self.result.faces
-        searched = await self._search(batch.pictures, pix_fmts) if batch.pictures else []
+        searched = await search.batch(batch.pictures, batch.ends, main, before, end)
+        faces = self._sure(searched)
+        self.result.faces += faces
         self.gauge["ready"] += 1
-        self._listener.advanced(self.result.source, len(searched), self.result.faces - faces)
+        self._listener.advanced(self.result.source, len(searched), faces)
         return _Answered(items, searched)
 
-    async def _search(self, pictures: list[Picture], pix_fmts: dict[int, str]) -> list[Searched]:
-        """Pictures, at most a batch of them, with their sure faces covered."""
-        frames = [picture.frame for picture in pictures]
-        prepared = await self._coded("JPEG", [partial(prepare, frame) for frame in frames], frames)
-        options = self._plan.options
-        if self._plan.look_around:
-            options = options.model_copy(update={"report_threshold": LOW_THRESHOLD})
-        images = [one.image for one in prepared]
-        with self.gauge.at("function"):
-            answer = await self._client.send(images, options, return_frames=self._plan.return_frames)
-        self._count(answer)
-        redacted: Sequence[bytes | None] = [None] * len(images) if answer.frames is None else answer.frames
-        covers = [
-            partial(cover, *one, options=options, pix_fmt=pix_fmts[one[0].stream], source=self.result.source)
-            for one in zip(pictures, prepared, answer.faces, redacted, strict=True)
-        ]
-        self.result.faces += sum(face.score >= options.threshold for faces in answer.faces for face in faces)
-        return await self._coded("cover", covers, frames)
+    def _sure(self, searched: list[Searched]) -> int:
+        return sum(face.score >= self._plan.options.threshold for one in searched for face in one.found)
 
     async def _coded(self, stage: str, works: Sequence[Callable[[], Done]], frames: Sequence[VideoFrame]) -> list[Done]:
         """Have the codec threads do this for these frames."""
@@ -437,6 +349,7 @@ class VideoJob:
 
     def _count(self, answer: Answer) -> None:
         self.result.model, self.result.device = answer.model, answer.device
+        self.result.searched += len(answer.faces)
         for stage, milliseconds in answer.timings_ms.items():
             name = stage if stage == "network" else f"function: {stage}"
             self.result.stage_seconds[name] += milliseconds / 1000
@@ -467,7 +380,7 @@ def _are_small(frames: Sequence[VideoFrame]) -> bool:
     return sum(frame.width * frame.height for frame in frames) < SMALL_PIXELS
 
 
-def _is_of(main: int, item: Item) -> bool:
+def _is_of(main: int, item: Picture | Packet[Any]) -> bool:
     """Whether an item is a packet or of the main video stream."""
     return not isinstance(item, Picture) or item.stream == main
 

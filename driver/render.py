@@ -14,7 +14,7 @@ from driver.codecs import DEFAULT_PRESET
 from driver.cover import stored_regions
 from driver.errors import SidecarError, UsageError
 from driver.formats import MUXERS
-from driver.pipeline import Result
+from driver.plan import Result
 from driver.planes import quarter_turns, redact_frame
 from driver.sidecar import (
     FrameLine,
@@ -105,7 +105,7 @@ def render(
             copy.write(line)
             writer.write(item)
             result.frames += 1
-            result.faces += sum(face.state == "detected" for face in line.faces)
+            result.faces += len(line.faces)
             result.filled += sum(face.state == "covered" for face in line.faces)
             if result.frames % REPORT_EVERY == 0:
                 advanced(REPORT_EVERY, len(line.faces))

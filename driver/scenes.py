@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driver.boxes import STILL, Camera
+from driver.planes import quarter_turns
+from driver.video import VideoFrame, miniature
 
 HUES_WH = (64, 36)
 # The mean change of hue, saturation and value from which frames count as of two scenes. PySceneDetect's ContentDetector
@@ -45,6 +47,16 @@ def thumbnail(picture: NDArray[np.uint8]) -> Thumbnail:
     return Thumbnail(hues.astype(np.int16), small, width / small.shape[1])  # type: ignore[arg-type]
 
 
+def frame_thumbnail(frame: VideoFrame) -> Thumbnail:
+    """The same of a video's frame, upright, without converting all of it first."""
+    share = min(1.0, GREY_SIDE / max(frame.width, frame.height))
+    small = miniature(frame, (max(1, round(frame.width * share)), max(1, round(frame.height * share))))
+    picture = np.ascontiguousarray(np.rot90(small, quarter_turns(frame)))
+    hues = cv2.cvtColor(cv2.resize(picture, HUES_WH, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2HSV)
+    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    return Thumbnail(hues.astype(np.int16), grey, frame.width / small.shape[1])  # type: ignore[arg-type]
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """From one frame to the next: whether a new scene begins, and how the camera moved."""
@@ -59,7 +71,12 @@ def step(before: Thumbnail | None, after: Thumbnail) -> Step:
         return Step()
     if camera := _motion(before, after):
         return Step(camera=camera)
-    return Step(cut=float(np.abs(after.hues - before.hues).mean()) > CUT)
+    return Step(cut=is_change(before, after))
+
+
+def is_change(before: Thumbnail, after: Thumbnail) -> bool:
+    """Whether much changed between two frames: a new scene, or a motion, however fast."""
+    return float(np.abs(after.hues - before.hues).mean()) > CUT
 
 
 def _motion(before: Thumbnail, after: Thumbnail) -> Camera | None:

@@ -16,6 +16,7 @@ COLOURS = {"done": "green", "skipped": "cyan", "failed": "red", "not done": "yel
 # In the order in which a frame goes through them. The function's own decoding and encoding are JPEG too.
 STAGES = (
     "decode",
+    "compare",
     "JPEG",
     "network",
     "function: queue",
@@ -75,4 +76,6 @@ def counts(outcomes: Sequence[Outcome], seconds: float) -> str:
         frames, faces = sum(result.frames for result in results), sum(result.faces for result in results)
         line += f"; {frames} frames, {faces} faces in {duration(seconds)} ({frames / seconds:.1f} fps)"
         line += f" by {results[0].model} on {results[0].device}"
+        if searched := sum(result.searched for result in results):
+            line += f", which searched {searched} frames"
     return line

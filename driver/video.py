@@ -26,7 +26,7 @@ from av.packet import Packet
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange
+from av.video.reformatter import ColorRange, Interpolation
 from numpy.typing import NDArray
 
 from driver import codecs, matroska, tags, whole
@@ -51,7 +51,17 @@ EVEN_ONLY = frozenset({"libx264", "libx265", "libsvtav1", "libaom-av1"})
 ALPHA_BESIDE = ("libvpx", "libvpx-vp9")  # theirs goes beside the frames, and the muxer says so itself
 BOTTOM_FIRST = (3, 5)  # AV_FIELD_BB and AV_FIELD_BT
 os.environ.setdefault("SVT_LOG", "1")  # else SVT-AV1 writes its settings to stderr; 1: errors only
-__all__ = ["ColorRange", "Encoding", "Packet", "Picture", "VideoFrame", "VideoReader", "VideoWriter", "from_bgr"]
+__all__ = [
+    "ColorRange",
+    "Encoding",
+    "Packet",
+    "Picture",
+    "VideoFrame",
+    "VideoReader",
+    "VideoWriter",
+    "from_bgr",
+    "miniature",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -569,6 +579,13 @@ def _still_encoder(source: Any, pix_fmt: str) -> tuple[str, str]:
     """The encoder of a still picture and its pixel format: PNG for all that is no JPEG."""
     name = "mjpeg" if source.codec_context.codec.canonical_name == "mjpeg" else "png"
     return name, encodable_format(pix_fmt, name)
+
+
+def miniature(frame: VideoFrame, size_wh: tuple[int, int]) -> NDArray[np.uint8]:
+    """A small copy of a frame as it is stored, `(h, w, 3) uint8 BGR`."""
+    width, height = size_wh
+    small = frame.reformat(width=width, height=height, format="bgr24", interpolation=Interpolation.AREA, threads=1)
+    return np.asarray(small.to_ndarray(), np.uint8)
 
 
 def check_encoder(name: str) -> str:

@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,12 +23,12 @@ from function.detect import Detector, load_detector
 class ServerThread:
     """An async context manager with a `url`, run in a thread of its own for tests that are not async."""
 
-    def __init__(self, server: LocalFunction) -> None:
+    def __init__(self, server: Any) -> None:
         self.server = server
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
 
-    def __enter__(self) -> LocalFunction:
+    def __enter__(self) -> Any:
         self._thread.start()
         try:
             asyncio.run_coroutine_threadsafe(self.server.__aenter__(), self._loop).result(60)

@@ -50,7 +50,11 @@ def written(path: Path, content: list[dict[str, Any]]) -> Path:
     return path
 
 
-def test_it_tells_the_video_the_settings_and_every_frame(source: Path, output: Path, detector: Detector) -> None:
+def test_it_tells_the_video_the_settings_and_every_frame(
+    source: Path, function_url: str, detector: Detector, tmp_path: Path
+) -> None:
+    run("run", source, "-o", tmp_path, "--function", function_url, "--detect-every", 1)
+    output = tmp_path / source.name
     header, *frames = lines(sidecar_path(output))
     assert header["video"]["bytes"] == source.stat().st_size and header["video"]["name"] == "face.mp4"
     assert header["function"]["model"] == "retinaface-mobilenet0.25" and len(header["function"]["weights_sha256"]) == 64

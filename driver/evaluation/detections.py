@@ -12,16 +12,18 @@ from pathlib import Path
 
 from PIL import Image
 
+from driver.batches import frame_bytes
 from driver.client import FunctionClient
-from driver.cover import prepare
+from driver.cover import encode_upright
 from driver.errors import RequestRejected, RequestTooLarge, UsageError, VideoError
 from driver.evaluation.datasets import Dataset, LabelledImage, LabelledVideo
 from driver.evaluation.exposure import Clip, ClipFrame
 from driver.evaluation.labels import visible
 from driver.evaluation.scores import Sample
-from driver.pipeline import Plan, first_failure
+from driver.pipeline import first_failure
+from driver.plan import Plan
 from driver.planes import quarter_turns
-from driver.scenes import Step, Thumbnail, step
+from driver.scenes import Step, Thumbnail, frame_thumbnail, step
 from driver.tracks import Found
 from driver.video import Picture, VideoReader
 from function import wire
@@ -152,11 +154,11 @@ class _Reading:
                 frame = item.frame
                 stored_wh = (frame.width, frame.height)
                 self.frame_wh = stored_wh[::-1] if quarter_turns(frame) % 2 else stored_wh
-                self.frame_bytes = sum(plane.buffer_size for plane in frame.planes)
-                prepared = prepare(frame)
+                self.frame_bytes = frame_bytes(frame)
+                small = frame_thumbnail(frame)
                 seconds = float(frame.pts * frame.time_base)  # type: ignore[operator]
-                shot, before = _Shot(seconds, step(before, prepared.thumbnail)), prepared.thumbnail
-                batch.append((prepared.image, shot))
+                shot, before = _Shot(seconds, step(before, small)), small
+                batch.append((encode_upright(frame), shot))
                 if len(batch) == BATCH_SIZE:
                     yield batch
                     batch = []

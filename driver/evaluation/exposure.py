@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from driver.boxes import Box
 from driver.evaluation.labels import Label, visible
 from driver.evaluation.scores import BANDS, COUNTED, LEAST_HEIGHT, Sample
-from driver.pipeline import LOW_THRESHOLD, WINDOW_BYTES
+from driver.plan import LOW_THRESHOLD, window_frames
 from driver.scenes import Step
 from driver.tracks import Found, Moment, Tracker
 from function.redact import SOFT_EDGE, Region, regions
@@ -118,7 +118,7 @@ def exposure(
 def _covered(clip: Clip, threshold: float, look_around: float) -> Iterator[tuple[ClipFrame, list[Box]]]:
     """Each frame, in order, with every box that the driver covers in it."""
     tracker: Tracker[ClipFrame] = Tracker(
-        threshold=threshold, look_around=look_around, most_frames=max(1, WINDOW_BYTES // clip.frame_bytes)
+        threshold=threshold, look_around=look_around, most_frames=window_frames(clip.frame_bytes)
     )
     low = min(threshold, LOW_THRESHOLD) if look_around else threshold
 
