@@ -509,7 +509,11 @@ def test_what_is_counted_as_covered_is_what_the_sidecar_of_a_run_lists(
     async def go() -> int:
         async with scripted(lambda body: forgetful(detector, body)) as server:
             command = [sys.executable, "-m", "driver", "run", clip, "-o", tmp_path / "out", "--function", server.url]
-            return (await asyncio.to_thread(subprocess.run, [*command, "--return", "faces", "--quiet"])).returncode
+            return (
+                await asyncio.to_thread(
+                    subprocess.run, [*command, "--return", "faces", "--detect-every", "1", "--quiet"]
+                )
+            ).returncode
 
     assert asyncio.run(go()) == 0
     with SidecarReader(tmp_path / "out" / "clip.mp4.faces.jsonl") as sidecar:
