@@ -43,7 +43,7 @@ NOT_VIDEO = frozenset({"image2", "tty", "concat", "hls", "dash", "sdp", "rtsp", 
 # A file is cut when less came than its header promises; headers are not exact to the packet.
 CUT_SHORT_SECONDS = 1.0
 # A second look at a file, for its videos' first frames, ends here whatever is found.
-LOOK_PACKETS = 5000
+LOOK_PACKETS, LOOK_FRAMES = 5000, 4
 MOST_FAILURES = 100  # places in a row that cannot be read: the rest is given up
 MOST_TIMESCALE = 100_000_000
 # Encoders that take odd sides without subsampled chroma only.
@@ -139,15 +139,15 @@ class VideoReader:
         return output_name(self.path, video, audio)
 
     def look(self, stream: Any) -> Look:
-        """What the first frame of a video stream tells."""
-        frame = self._first_frame(stream)
-        return _look(frame) if frame is not None else Look(stream.codec_context.pix_fmt or "yuv420p", 0.0)
+        """What the first frames of a video stream tell."""
+        frames = self._first_frames(stream, LOOK_FRAMES)
+        return _look(frames) if frames else Look(stream.codec_context.pix_fmt or "yuv420p", 0.0)
 
     def cover_pictures(self) -> list[Picture]:
         """The still pictures of the file, in the format that they are redacted in."""
         found = []
         for index, stream in list(self.covers.items()):
-            frame = self._first_frame(stream) if stream.codec_context is not None else None
+            frame = next(iter(self._first_frames(stream, 1)), None) if stream.codec_context is not None else None
             if frame is None or stream.disposition & Disposition.timed_thumbnails:
                 del self.covers[index]
                 self.left_out.append(f"{_describe(stream)}, a still picture")
@@ -157,21 +157,21 @@ class VideoReader:
             found.append(Picture(index, in_format(frame, planar_format(pix_fmt))))
         return found
 
-    def _first_frame(self, stream: Any) -> VideoFrame | None:
-        """The first frame of a video stream, read from the beginning in a look of its own."""
+    def _first_frames(self, stream: Any, most: int) -> list[VideoFrame]:
+        """The first frames of a video stream, read from the beginning in a look of its own."""
+        found: list[VideoFrame] = []
         try:
             with _opened(self.path) as container:
                 twin: Any = container.streams[stream.index]
                 decoder = _decoder(twin)
                 for count, packet in enumerate(container.demux(twin)):
-                    for frame in decoder.decode(packet):
-                        return cast(VideoFrame, frame)
-                    if count > LOOK_PACKETS:
+                    found += decoder.decode(packet)
+                    if len(found) >= most or count > LOOK_PACKETS:
                         break
         except (av.error.FFmpegError, OSError):
             # Reading it for good comes to the same place, and says what is wrong.
-            return None
-        return None
+            return found
+        return found
 
     @property
     def expected_frames(self) -> int | None:
@@ -197,7 +197,7 @@ class VideoReader:
         decoders = {index: _decoder(stream) for index, stream in self.videos.items()}
         copied = {stream.index for stream in self.copied}
         promised = {index: self._promised(stream) for index, stream in self.videos.items()}
-        seen = dict.fromkeys(decoders, 0)
+        seen, times = dict.fromkeys(decoders, 0), dict[int, int]()
         timers = {index: Timer(name, _rate(stream), stream.time_base) for index, stream in self.videos.items()}
         # Every stream is read, copied or not: the header's length is that of the longest.
         for packet in self._packets():
@@ -207,7 +207,7 @@ class VideoReader:
                 self.damage.seconds = max(self.damage.seconds, end)
             if packet.is_corrupt:
                 self.damage.found("damaged", seconds=_seconds(packet))
-            if index in copied and packet.size:
+            if index in copied and packet.size and self._is_in_time(packet, times):
                 yield packet
             if index not in decoders:
                 continue
@@ -244,12 +244,26 @@ class VideoReader:
                         yield end
                     return
 
+    def _is_in_time(self, packet: Any, times: dict[int, int]) -> bool:
+        """Whether a copied packet comes after the one before it: muxers take no sound that goes back."""
+        if packet.stream.type != "audio":
+            return True
+        last = times.get(packet.stream.index)
+        if packet.dts is None or (last is not None and packet.dts < last):
+            self.damage.found("the sound's time is missing or goes back", "such packets are left out", _seconds(packet))
+            return False
+        times[packet.stream.index] = packet.dts
+        return True
+
     def _is_usable(self, frame: VideoFrame, timer: Timer, stream: Any) -> bool:
         timer.time(frame)
         if frame.is_corrupt:
             self.damage.found("damaged", seconds=_seconds(frame))
         if frame.pts is None:
             self.damage.found("a frame has no timestamp")
+            timer.guess(frame)
+        elif timer.last is not None and frame.pts <= timer.last:
+            self.damage.found("a frame's time goes back", "it is put after the one before it", _seconds(frame))
             timer.guess(frame)
         if (frame.width, frame.height) != (stream.width, stream.height):
             self.damage.found("the picture's size changes", "such frames are left out", _seconds(frame))
@@ -387,7 +401,7 @@ class VideoWriter:
     def __init__(self, path: Path, reader: VideoReader, encoding: Encoding, covers: Sequence[Picture] = ()) -> None:
         self.path, self.temporary = path, temporary_path(path)
         self.left_out: list[str] = []
-        self._keep_location = encoding.keep_location
+        self._keep_location, self._damage = encoding.keep_location, reader.damage
         self._videos: dict[int, _VideoEncoder] = {}
         self._copies: dict[int, Any] = {}
         self._container: OutputContainer | None = None
@@ -529,10 +543,18 @@ class VideoWriter:
             if isinstance(item, Picture):
                 self._container.mux(self._videos[item.stream].encode(item.frame))
             elif item.stream_index in self._copies:
-                item.stream = self._copies[item.stream_index]
-                self._container.mux_one(item)
+                self._copy(item)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise VideoError(f"{self.path}: cannot be written: {_reason(error)}") from error
+
+    def _copy(self, packet: Packet[Any]) -> None:
+        assert self._container is not None
+        seconds, kind = _seconds(packet), packet.stream.type
+        packet.stream = self._copies[packet.stream_index]
+        try:
+            self._container.mux_one(packet)
+        except (av.error.ArgumentError, av.error.InvalidDataError) as error:
+            self._damage.found(f"a packet of {kind} that cannot be copied", _reason(error), seconds)
 
     def finish(self) -> None:
         """Write what is still in the encoder, flush to the disk and give the file its final name."""
@@ -742,7 +764,8 @@ def _decoder(stream: Any) -> Any:
     return stream.codec_context
 
 
-def _look(frame: VideoFrame) -> Look:
+def _look(frames: list[VideoFrame]) -> Look:
+    frame = frames[0]
     side_data: Any = frame.side_data  # iterates over its values, whatever its type says
     data = {one.type: bytes(one) for one in side_data}
     display, light = data.get(SideDataType.MASTERING_DISPLAY_METADATA), data.get(SideDataType.CONTENT_LIGHT_LEVEL)
@@ -758,7 +781,7 @@ def _look(frame: VideoFrame) -> Look:
         frame.format.name,
         float(frame.pts * frame.time_base) if frame.pts is not None and frame.time_base else 0.0,
         struct.unpack_from("=9i", matrix) if matrix else None,
-        frame.interlaced_frame,
+        any(one.interlaced_frame for one in frames),
         Hdr(values, level) if values or level else None,
     )
 

@@ -80,6 +80,18 @@ def test_what_can_be_read_is_written_and_the_rest_is_told(
     assert len(lines) == len(written) and any(" s" in line.get("damage", "") for line in lines)
 
 
+def test_times_that_go_back_are_refused_or_put_in_order(face: Image, function_url: str, tmp_path: Path) -> None:
+    """Two recordings that were joined by their bytes: the second one's clock begins anew."""
+    clip = write_clip(tmp_path / "joined.ts", pan(face, (160, 120), 10))
+    clip.write_bytes(clip.read_bytes() * 2)
+    code, told = run(clip, tmp_path / "out", function_url)
+    assert code == 1 and "--tolerate-damage" in told
+    code, told = run(clip, tmp_path / "out", function_url, "--tolerate-damage")
+    assert code == 0 and "goes back" in told, told
+    times = media.times(tmp_path / "out" / clip.name)
+    assert len(times) == 20 and times == sorted(set(times))
+
+
 @pytest.mark.parametrize("spoil", [awkward.flipped, awkward.cut(0.5)])
 @pytest.mark.parametrize(
     ("suffix", "codec", "audio", "pix_fmt"),
