@@ -15,7 +15,7 @@ from function import wire
 BATCH_BYTES = 32 << 20
 # The look-ahead window holds at most this many bytes of decoded frames (86 of 1080p), whatever --look-around says.
 WINDOW_BYTES = 256 << 20
-# Faces from this score on, below the threshold, continue a track that a sure one started.
+# Faces from this score on, below the threshold, continue a track; small ones that add up to the threshold start one.
 LOW_THRESHOLD = 0.05
 
 

@@ -1,0 +1,138 @@
+"""What the defaults were chosen by: `python -m benchmarks.leak_curves PHOTOS… --crowd -o docs/leaks.png`.
+
+Clips as in `benchmarks.leaks`, but searched once; then each setting is varied in the tracker alone. A face counts as
+exposed when more than a quarter of its box is under no cover: about where half of its detail is left.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import cv2
+import numpy as np
+from matplotlib.figure import Figure
+
+from benchmarks.leaks import CLASSES, Tally, decoded, height_class, in_sight, load, make_clip, outside_mask
+from benchmarks.pans import CONDITIONS, RATE, Boxes, Image
+from driver.boxes import Box
+from driver.plan import LOW_THRESHOLD
+from driver.scenes import Step, step, thumbnail
+from driver.tracks import Found, Tracker
+from function.detect import detect_all_sizes, load_detector
+from function.redact import SOFT_EDGE, regions
+
+UNCOVERED = 0.25
+LEAST_SCORE = 0.03
+DEFAULTS = {"threshold": 0.3, "low threshold": LOW_THRESHOLD, "padding": 0.25, "look-around": 0.4, "every": 1}
+SWEEPS: dict[str, tuple[float, ...]] = {
+    "every": (1, 2, 3, 4),
+    "look-around": (0, 0.2, 0.4, 0.6),
+    "low threshold": (0.03, 0.05, 0.1, 0.3),
+    "threshold": (0.1, 0.2, 0.3, 0.4, 0.5),
+    "padding": (0.1, 0.2, 0.25, 0.3, 0.4),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A clip: for each frame its true faces, its finds down to LEAST_SCORE, and how it follows the one before."""
+
+    size_wh: tuple[int, int]
+    faces: list[Boxes]
+    found: list[list[Found]]
+    steps: list[Step]
+
+
+def search(path: Path, faces: list[Boxes]) -> Searched:
+    detector = load_detector("retinaface-mobilenet0.25")
+    found, steps, before, size_wh = [], [], None, (0, 0)
+    for frame in decoded(path):
+        size_wh = (frame.shape[1], frame.shape[0])
+        (one,) = detect_all_sizes(detector, [frame], threshold=LEAST_SCORE)
+        found.append(
+            [Found(tuple(box), score) for box, score in zip(one.xyxy.tolist(), one.scores.tolist(), strict=True)]
+        )
+        after = thumbnail(frame)
+        steps.append(step(before, after))
+        before = after
+    return Searched(size_wh, faces, found, steps)
+
+
+def covers(clip: Searched, settings: dict[str, float]) -> list[list[Box]]:
+    """The boxes that a run with these settings covers in each frame; `every`: only each such frame is searched."""
+    tracker: Tracker[None] = Tracker(threshold=settings["threshold"], look_around=settings["look-around"])
+    low = min(settings["threshold"], settings["low threshold"] if settings["look-around"] else 1)
+    moments = []
+    for index, (found, change) in enumerate(zip(clip.found, clip.steps, strict=True)):
+        seen = [one for one in found if one.score >= low] if index % settings["every"] == 0 else []
+        moments += tracker.push(None, index / RATE, seen, cut=change.cut, camera=change.camera)
+    return [list(moment.covers.values()) for moment in [*moments, *tracker.flush()]]
+
+
+def covered(boxes: Sequence[Box], size_wh: tuple[int, int], padding: float) -> Image:
+    """1 where a cover is opaque, `(H, W) uint8`."""
+    mask = np.zeros((size_wh[1], size_wh[0]), np.uint8)
+    for one in regions(boxes, padding):
+        middle, radii = (one.x, one.y), ((1 - SOFT_EDGE) * one.radius_x, (1 - SOFT_EDGE) * one.radius_y)
+        whole = [(round(16 * x), round(16 * y)) for x, y in (middle, radii)]  # in 16ths of a pixel
+        cv2.ellipse(mask, *whole, 0, 0, 360, 1, -1, shift=4)
+    return mask  # type: ignore[return-value]
+
+
+def tally(clip: Searched, settings: dict[str, float]) -> Tally:
+    result = Tally()
+    for faces, boxes in zip(clip.faces, covers(clip, settings), strict=True):
+        mask, outside = covered(boxes, clip.size_wh, settings["padding"]), outside_mask(faces, clip.size_wh)
+        exposed: list[bool | None] = [None] * len(faces)
+        for number, box in enumerate(faces):
+            if height_class(box) and in_sight(box, clip.size_wh):
+                x1, y1, x2, y2 = np.maximum(np.rint(box), 0).astype(int)
+                exposed[number] = bool(mask[y1:y2, x1:x2].mean() < 1 - UNCOVERED)
+        result.frame(faces, exposed, int(outside.sum()), int((mask & outside).sum()))
+    return result
+
+
+@click.command()
+@click.argument("folders", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.option("--crowd", "with_crowd", is_flag=True, help="Out of the photographs' heads, make one crowd of hundreds.")
+@click.option("--conditions", default="plain,roll", show_default=True, metavar="NAME,…")
+@click.option("--frames", default=75, show_default=True, help="A clip's length; at 25 a second.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="PNG")
+def main(folders: tuple[Path, ...], with_crowd: bool, conditions: str, frames: int, output: Path) -> None:
+    """Vary each setting around its default; print what stays exposed and draw it."""
+    with tempfile.TemporaryDirectory() as temporary:
+        clip = Path(temporary) / "clip.mp4"
+        clips = []
+        for photo in load(folders, with_crowd=with_crowd):
+            for name in conditions.split(","):
+                clips.append(search(clip, make_clip(clip, photo, CONDITIONS[name], (1280, 720), frames)))
+    draw(clips, output)
+
+
+def draw(clips: Sequence[Searched], output: Path) -> None:
+    figure = Figure(figsize=(15, 3.4), layout="constrained")
+    axes = figure.subplots(1, len(SWEEPS), sharey=True)
+    for (name, values), axis in zip(SWEEPS.items(), axes, strict=True):
+        sums = []
+        for value in values:
+            sums.append(Tally())
+            for one in clips:
+                sums[-1].add(tally(one, DEFAULTS | {name: value}))
+            click.echo(f"{name} {value:g}: " + ", ".join(sums[-1].row()))
+        for kind in CLASSES:
+            axis.plot(values, [100 * one.share(kind) for one in sums], marker="o", label=f"exposed, {kind} px")
+        over = [100 * one.changed_outside / max(1, one.outside) for one in sums]
+        axis.plot(values, over, marker="s", linestyle="--", color="grey", label="covered outside of faces")
+        axis.axvline(DEFAULTS[name], color="black", linewidth=0.5)
+        axis.set(xlabel="searched: each n-th frame" if name == "every" else name, yscale="symlog", ylim=(0, 100))
+    axes[0].set_ylabel("%")
+    axes[0].legend(fontsize="small")
+    figure.savefig(output, dpi=110)
+
+
+if __name__ == "__main__":
+    main()
