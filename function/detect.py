@@ -153,6 +153,15 @@ def non_maximum_suppression(faces: Faces, size_wh: tuple[int, int], priority: Fl
     return Faces(np.clip(faces.xyxy[kept], 0, limits), faces.scores[kept], faces.landmarks[kept])
 
 
+def overlaps(some: Floats, others: Floats) -> Floats:
+    """The IoU `(N, M)` of boxes xyxy `(N, 4)` with others `(M, 4)`."""
+    a, b = some[:, None], others[None]
+    inner = np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0, None).prod(axis=-1)
+    areas = [(boxes[..., 2:] - boxes[..., :2]).prod(axis=-1) for boxes in (a, b)]
+    iou: Floats = inner / np.maximum(areas[0] + areas[1] - inner, 1e-6)
+    return iou
+
+
 def detect_all_sizes(detector: Detector, frames: Sequence[Frame], *, threshold: float) -> list[Faces]:
     """Detect in each frame, and once more in a small copy of the large ones for faces that fill the picture."""
     found = detector.detect(frames, threshold=threshold)
@@ -166,9 +175,11 @@ def detect_all_sizes(detector: Detector, frames: Sequence[Frame], *, threshold: 
         if not whole.any():
             continue
         fine = found[index]
+        # An unsure whole face is as sure as the parts of it that it stands for: else it would hide them.
+        parts = np.where(overlaps(xyxy[whole], fine.xyxy) > NMS_IOU, fine.scores, 0).max(axis=1, initial=0)
         both = Faces(
             np.concatenate([fine.xyxy, xyxy[whole]]),
-            np.concatenate([fine.scores, coarse.scores[whole]]),
+            np.concatenate([fine.scores, np.maximum(coarse.scores[whole], parts)]),
             np.concatenate([fine.landmarks, coarse.landmarks[whole] * scale]),
         )
         # The whole face goes before its parts, however sure the network is of a part.

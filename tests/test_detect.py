@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
@@ -128,3 +131,22 @@ def test_what_cannot_be_loaded_is_named(tmp_path_factory: pytest.TempPathFactory
     ]:
         with pytest.raises(DetectorError, match=message):
             load_detector(**arguments)  # type: ignore[arg-type]
+
+
+def test_an_unsure_whole_face_does_not_hide_its_sure_part() -> None:
+    """The small copy's box goes before the parts found at full size, and keeps the best of their scores."""
+
+    class TwoLooks:
+        def detect(self, frames: Sequence[Any], *, threshold: float) -> list[Faces]:
+            (frame,) = frames
+            scale = frame.shape[1] / 1920
+            box, score = ([100, 100, 900, 1000], 0.9) if scale == 1 else ([100, 100, 900, 1050], 0.12)
+            found = np.array([score], np.float32)
+            keep = found >= threshold
+            boxes = np.array([box], np.float32) * scale
+            return [Faces(boxes[keep], found[keep], np.zeros((1, 5, 2), np.float32)[keep])]
+
+    frame = np.zeros((1080, 1920, 3), np.uint8)
+    for threshold in (0.3, 0.1):
+        (found,) = detect_all_sizes(TwoLooks(), [frame], threshold=threshold)  # type: ignore[arg-type]
+        assert found.scores.tolist() == pytest.approx([0.9])
