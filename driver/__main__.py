@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -22,9 +23,13 @@ def start() -> None:
         elif sys.argv[1:2] == ["run"]:
             code = AGAIN.format(root=str(Path(__file__).parent.parent))
             sys.exit(guard.start([sys.executable, "-P", "-c", code, *sys.argv[1:]]))
-        from driver.cli import main
     except KeyboardInterrupt:
         sys.exit(130)
+    # An exception amid the loading of a package may become another one there.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    from driver.cli import main
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.freeze()
     gc.enable()
     main()

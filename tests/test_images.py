@@ -267,7 +267,7 @@ def test_face_that_is_missed_in_a_frame_is_covered(
     first, *rest = [Pillow.fromarray(frame[..., ::-1].copy()) for frame in frames]
     first.save(tmp_path / "hand.webp", save_all=True, append_images=rest, duration=40, lossless=True)
     result = invoke("image", tmp_path / "hand.webp", "-o", tmp_path / "out", "--function", function_url)
-    assert result.exit_code == 0 and "6 frames, 5 faces" in result.output, result.output
+    assert result.exit_code == 0 and "6 frames, 6 faces" in result.output, result.output
     after = read(tmp_path / "out" / "hand.webp")[3]
     assert detail_left(frames[3][y1:y2, x1:x2], bgr(after)[y1:y2, x1:x2]) < 0.25
 
