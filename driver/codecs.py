@@ -54,6 +54,8 @@ PRORES_PROFILES = {"Proxy": "proxy", "LT": "lt", "Standard": "standard", "HQ": "
 
 # The options that hand parameters to the encoder's own library.
 PARAMETERS = {"libx264": "x264-params", "libx265": "x265-params", "libsvtav1": "svtav1-params"}
+# x264's mbtree for AVX-512 reads memory that nobody wrote: the same frames came out with other bytes now and then.
+ALWAYS = {"libx264": "cpu-independent=1", "libx265": "log-level=error"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -334,7 +334,7 @@ class _VideoEncoder:
         if muxer == "avi" or self._times is not None or (muxer in FROM_ZERO and look.seconds < 4 / rate):
             options["bf"] = "0"
         if parameters := codecs.PARAMETERS.get(name):
-            given = [options.get(parameters, ""), "log-level=error" if name == "libx265" else ""]
+            given = [options.get(parameters, ""), codecs.ALWAYS.get(name, "")]
             if look.hdr:
                 given.append(codecs.hdr(name, look.hdr))
             if any(given):

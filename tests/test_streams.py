@@ -47,7 +47,7 @@ def test_sidecar_tells_of_every_video_stream_and_renders_it(name: str, function_
     kind = next(one for one in awkward.HEALTHY if one.name == name)
     awkward.make_all((kind,), tmp_path / "material", tmp_path / "in")
     source, target, again = (tmp_path / folder / name for folder in ("in", "out", "again"))
-    run("run", source, "-o", target.parent, "--function", function_url, "--crf", 0)
+    run("run", source, "-o", target.parent, "--function", function_url)
     lines = [json.loads(line) for line in Path(f"{target}.faces.jsonl").read_text().splitlines()[1:]]
     streams = {line["stream"]: [] for line in lines}
     for line in lines:
