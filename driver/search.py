@@ -25,7 +25,7 @@ from driver.video import Picture, VideoFrame
 from function import wire
 
 # Every 4th frame at most, and no longer apart than this: a face that crosses a frame of 608 px in that time is smeared
-# over half of it. Chosen by benchmarks/leaks.py.
+# over half of it.
 AUTOMATIC_EVERY = 4
 AUTOMATIC_SECONDS = 0.12
 # A face that moves by more than this share of its size between two searches may have moved in any way between them.
@@ -166,18 +166,24 @@ class Search:
 
 
 def agree(before: Sequence[wire.Face], after: Sequence[wire.Face], threshold: float) -> bool:
-    """Whether every face of either frame is in the other one too, maybe unsure, at about the same place.
+    """Whether every face of either frame is in the other one too, at about the same place.
 
-    What counts is all that may become a track: sure faces, and small ones however unsure.
+    A sure one may be unsure there. A small unsure one has to be sure there: else only finds that follow each other
+    tell whether it is a face (`driver.tracks`), and they must not become fewer.
     """
     return _all_in(before, after, threshold) and _all_in(after, before, threshold)
 
 
 def _all_in(faces: Sequence[wire.Face], others: Sequence[wire.Face], threshold: float) -> bool:
-    count = [face.box for face in faces if face.score >= threshold or face.box[3] - face.box[1] <= WEAK_HEIGHT]
-    candidates = [face.box for face in others]
-    pairs = match(count, candidates)
-    return len(pairs) == len(count) and all(_shift(count[a], candidates[b]) <= MOST_SHIFT for a, b in pairs)
+    sure = [face.box for face in faces if face.score >= threshold]
+    small = [face.box for face in faces if face.score < threshold and face.box[3] - face.box[1] <= WEAK_HEIGHT]
+    sure_others = [face.box for face in others if face.score >= threshold]
+    return _matched(sure, [face.box for face in others]) and _matched(small, sure_others)
+
+
+def _matched(boxes: Sequence[Box], candidates: Sequence[Box]) -> bool:
+    pairs = match(boxes, candidates)
+    return len(pairs) == len(boxes) and all(_shift(boxes[a], candidates[b]) <= MOST_SHIFT for a, b in pairs)
 
 
 def _shift(one: Box, other: Box) -> float:

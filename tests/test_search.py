@@ -150,6 +150,7 @@ BOX = (100.0, 100.0, 140.0, 140.0)
         (faces(BOX), faces((115.0, 100.0, 155.0, 140.0)), False),
         (faces(BOX), [], False),
         ([], faces(BOX), False),
+        (faces(BOX, score=0.2), faces(BOX, score=0.2), False),
         ([], faces(BOX, score=0.2), False),  # small: unsure finds may add up to a face
         ([], faces((100.0, 100.0, 200.0, 200.0), score=0.2), True),
         (faces(BOX), faces(BOX, (200.0, 100.0, 240.0, 140.0)), False),
