@@ -13,7 +13,7 @@ import click
 import cv2
 
 from benchmarks.leaks import load, make_clip
-from benchmarks.pans import CONDITIONS, Boxes, crowd
+from benchmarks.pans import CONDITIONS, Boxes
 
 PICTURE_SEEDS = (1, 2)
 
@@ -42,17 +42,16 @@ def mot(frames: Sequence[Boxes]) -> str:
 def main(out: Path, folders: tuple[Path, ...], conditions: str, size: str, frames: int) -> None:
     """Write pictures of crowds, and clips of a camera that moves over one of them, with their labels beside them."""
     size_wh = (int(size.split("x")[0]), int(size.split("x")[1]))
-    photos = load(folders, with_crowd=False)
+    photos = load(folders, crowds=PICTURE_SEEDS)
     out.mkdir(parents=True, exist_ok=True)
     labels = ""
-    for seed in PICTURE_SEEDS:
-        photo = crowd(photos, seed)
-        cv2.imwrite(str(out / f"crowd-{seed}.jpg"), photo.picture)
-        labels += f"crowd-{seed}.jpg\n{wider(photo.faces)}"
+    for photo in photos:
+        cv2.imwrite(str(out / f"{photo.name}.jpg"), photo.picture)
+        labels += f"{photo.name}.jpg\n{wider(photo.faces)}"
     (out / "crowds_bbx_gt.txt").write_text(labels)
     for name in conditions.split(","):
         clip = out / f"{name}.mp4"
-        (out / f"{name}.gt.txt").write_text(mot(make_clip(clip, crowd(photos), CONDITIONS[name], size_wh, frames)))
+        (out / f"{name}.gt.txt").write_text(mot(make_clip(clip, photos[0], CONDITIONS[name], size_wh, frames)))
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ def main(folders: tuple[Path, ...], with_crowd: bool, conditions: str, frames: i
     with tempfile.TemporaryDirectory() as temporary:
         clip = Path(temporary) / "clip.mp4"
         clips = []
-        for photo in load(folders, with_crowd=with_crowd):
+        for photo in load(folders, crowds=(1,) if with_crowd else ()):
             for name in conditions.split(","):
                 clips.append(search(clip, make_clip(clip, photo, CONDITIONS[name], (1280, 720), frames)))
     draw(clips, output)

@@ -160,16 +160,14 @@ def decoded(path: Path) -> Iterator[Image]:
             yield frame.to_ndarray(format="bgr24")
 
 
-def load(folders: Sequence[Path], *, with_crowd: bool) -> list[Photograph]:
-    """The labelled photographs of these folders, or the astronaut; and the crowd of their heads."""
+def load(folders: Sequence[Path], *, crowds: Sequence[int] = ()) -> list[Photograph]:
+    """The labelled photographs of these folders, or the astronaut; or crowds of their heads, one for each seed."""
     detector, second = load_detector("retinaface-mobilenet0.25", detect_size=1 << 14), centerface()
     pictures = list(photographs(folders)) if folders else [("astronaut", astronaut())]
     photos = [Photograph(name, picture, label(picture, detector, second)) for name, picture in pictures]
     photos = [one for one in photos if len(one.faces)]
-    if not with_crowd:
-        return photos
-    picture = crowd(photos)
-    return [Photograph("crowd", picture, label(picture, detector, second))]
+    pictures = [(f"crowd-{seed}", crowd(photos, seed)) for seed in crowds]
+    return [Photograph(name, picture, label(picture, detector, second)) for name, picture in pictures] or photos
 
 
 def make_clip(
@@ -205,7 +203,7 @@ def main(
 ) -> None:
     """Make clips of photographs with known faces, blur them at default settings, and count what stays legible."""
     size_wh = (int(size.split("x")[0]), int(size.split("x")[1]))
-    photos = load(folders, with_crowd=with_crowd)
+    photos = load(folders, crowds=(1,) if with_crowd else ())
     with tempfile.TemporaryDirectory() as temporary:
         place = keep or Path(temporary)
         truth = {}
