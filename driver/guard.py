@@ -21,8 +21,16 @@ from typing import Any
 
 VARIABLE = "FACEBLUR_JOURNAL"  # the journal's path and the parent's process, for the child
 CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
-# glibc keeps up to eight heaps a core, which many threads fill with holes: most of what grew over a long video.
-ALLOCATOR = {"MALLOC_ARENA_MAX": "2"}
+# glibc keeps up to eight heaps a core, which many threads fill with holes: most of what grew over a long video. And it
+# hands memory back and fetches it anew for each frame, which takes as long as to fill it. The others' threads wait
+# busily, for work that the threads of the run have shared out already.
+SURROUNDINGS = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": "33554432",
+    "MALLOC_TRIM_THRESHOLD_": "268435456",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OPENCV_FOR_THREADS_NUM": "1",
+}
 PR_SET_PDEATHSIG = 1  # of Linux' prctl
 
 
@@ -108,7 +116,7 @@ def start(command: Sequence[str]) -> int:
         while True:
             before = Journal(path)
             # In a group of its own a Ctrl-C in the terminal reaches it by `forward` alone, once.
-            environment = ALLOCATOR | os.environ | {VARIABLE: f"{os.getpid()}:{path}"}
+            environment = SURROUNDINGS | os.environ | {VARIABLE: f"{os.getpid()}:{path}"}
             child = subprocess.Popen(command, env=environment, process_group=0)
             if stopped:
                 child.send_signal(stopped[0])
