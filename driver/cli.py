@@ -1,22 +1,19 @@
-"""`faceblur`: the command line. Exit codes: 0 all done, 1 some files failed, 2 the call was wrong, 130 interrupted."""
+"""`faceblur`: what can be called, and its help. Exit codes: 0 all done, 1 some files failed, 2 the call was wrong, 130
+interrupted. What the calls do is in `driver.calls`, which is loaded only then: so help is there at once.
+"""
 
 from __future__ import annotations
 
-import math
 import sys
-from dataclasses import replace
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
-from pydantic import ValidationError
 
-from driver import commands
-from driver.codecs import DEFAULT_PRESET, PRESETS, Encoding
-from driver.commands import Talk
+from driver.codecs import DEFAULT_PRESET, PRESETS
 from driver.config import find_function_yaml, read_config
-from driver.connect import Endpoint
-from driver.evaluation import command as evaluation
+from driver.errors import UsageError
 from driver.options import (
     FILES,
     FUNCTION,
@@ -24,15 +21,14 @@ from driver.options import (
     LOCAL,
     LOGGING,
     LOOK_AROUND,
+    MOST_FRAMES,
     PADDING,
     REDACTION,
     THRESHOLD,
     TOLERATE_DAMAGE,
     parse_every,
 )
-from driver.plan import Plan
-from driver.render import Change
-from function import wire
+from driver.workers import Worker
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -63,7 +59,7 @@ def main() -> None:
 )
 @click.option(
     "--batch-size",
-    type=click.IntRange(1, wire.MAX_FRAMES),
+    type=click.IntRange(1, MOST_FRAMES),
     default=16,
     show_default=True,
     metavar="N",
@@ -99,49 +95,16 @@ def main() -> None:
 @TOLERATE_DAMAGE
 @FUNCTION
 @LOGGING
-def run(
-    inputs: tuple[Path, ...],
-    outdir: Path,
-    overwrite: bool,
-    returned: str | None,
-    look_around: float,
-    detect_every: int | None,
-    batch_size: int,
-    sidecar: bool,
-    jobs: int | None,
-    encoder: str | None,
-    crf: int | None,
-    preset: str,
-    keep_location: bool,
-    tolerate_damage: bool,
-    **shared: Any,
-) -> None:
+def run(**options: Any) -> None:
     """Redact videos: files, and every video in directories and below.
 
     Each is written under its own name below OUTDIR, with its own timestamps and its audio as it was. What exists
     there already is skipped, so that an interrupted run goes on where it was.
     """
-    encoding = Encoding(encoder, crf, preset, keep_location)
-    plan = Plan(
-        _options(shared),
-        encoding,
-        # The function on this machine is this very code: there is nothing to check.
-        return_frames=(returned or ("frames" if shared["urls"] else "faces")) == "frames",
-        batch_size=batch_size,
-        look_around=look_around,
-        sidecar=sidecar,
-        tolerate_damage=tolerate_damage,
-        detect_every=detect_every,
-    )
-    talk, endpoint = _talk(shared), _endpoint(shared)
-    sys.exit(
-        commands.execute(
-            lambda console: commands.run_videos(
-                console, talk, inputs, outdir, plan, endpoint, overwrite=overwrite, jobs=jobs
-            ),
-            talk,
-        )
-    )
+    _spawn_ahead(options)
+    from driver import calls
+
+    sys.exit(calls.run(**options))
 
 
 @main.command()
@@ -149,18 +112,16 @@ def run(
 @REDACTION
 @FUNCTION
 @LOGGING
-def image(inputs: tuple[Path, ...], outdir: Path, overwrite: bool, **shared: Any) -> None:
+def image(**options: Any) -> None:
     """Redact still images: JPEG, PNG, WebP, GIF and TIFF files, animated ones too, and those in directories and below.
 
     Written upright in their own format and depth with their colour profile; all other metadata, such as the place, is
     dropped.
     """
-    talk, endpoint, options = _talk(shared), _endpoint(shared), _options(shared)
-    sys.exit(
-        commands.execute(
-            lambda _: commands.run_images(talk, inputs, outdir, options, endpoint, overwrite=overwrite), talk
-        )
-    )
+    _spawn_ahead(options)
+    from driver import calls
+
+    sys.exit(calls.image(**options))
 
 
 @main.command()
@@ -191,31 +152,14 @@ def image(inputs: tuple[Path, ...], outdir: Path, overwrite: bool, **shared: Any
 @KEEP_LOCATION
 @TOLERATE_DAMAGE
 @LOGGING
-def render(
-    video: Path,
-    sidecar: Path,
-    out: Path,
-    overwrite: bool,
-    style: str | None,
-    padding: float | None,
-    encoder: str | None,
-    crf: int | None,
-    preset: str | None,
-    keep_location: bool,
-    tolerate_damage: bool,
-    **shared: Any,
-) -> None:
+def render(**options: Any) -> None:
     """Write VIDEO, a source, again from its SIDECAR, which may have been edited. No function is needed.
 
     Without an edit the result equals that of the run. A sidecar of another video is refused.
     """
-    change, talk = Change(style, padding, encoder, crf, preset, keep_location, tolerate_damage), _talk(shared)
-    sys.exit(
-        commands.execute(
-            lambda console: commands.render_video(console, talk, video, sidecar, out, change, overwrite=overwrite),
-            talk,
-        )
-    )
+    from driver import calls
+
+    sys.exit(calls.render(**options))
 
 
 @main.command()
@@ -224,16 +168,15 @@ def render(
 @click.argument("sidecar", required=False, type=click.Path(path_type=Path))
 @FUNCTION
 @LOGGING
-def audit(source: Path, output: Path, sidecar: Path | None, **shared: Any) -> None:
+def audit(**options: Any) -> None:
     """Check OUTPUT against its SOURCE before it is published; SIDECAR is by default OUTPUT.faces.jsonl.
 
     Every listed face must be gone, nothing else changed, no frame lost, and a second look must find no face that was
     never covered. Writes OUTPUT.audit.json and OUTPUT.audit.html. Exit code 1: something is exposed or lost.
     """
-    talk, endpoint = _talk(shared), _endpoint(shared)
-    sys.exit(
-        commands.execute(lambda console: commands.audit_video(console, talk, source, output, sidecar, endpoint), talk)
-    )
+    from driver import calls
+
+    sys.exit(calls.audit(**options))
 
 
 @main.command()
@@ -273,18 +216,7 @@ def audit(source: Path, output: Path, sidecar: Path | None, **shared: Any) -> No
 )
 @FUNCTION
 @LOGGING
-def evaluate(
-    places: tuple[Path, ...],
-    images: Path | None,
-    threshold: float,
-    padding: float,
-    look_around: float,
-    min_recall: float | None,
-    sweep: Literal["threshold", "detect-size"] | None,
-    png: Path | None,
-    json_file: Path | None,
-    **shared: Any,
-) -> None:
+def evaluate(**options: Any) -> None:
     """Measure the detector on labelled faces: recall, precision, AP, and which faces of videos would stay exposed.
 
     DATASET is a file of labels, or a folder that is searched for them:
@@ -297,17 +229,9 @@ def evaluate(
 
     Exit code 1 when --min-recall is not reached, 2 for labels that cannot be used.
     """
-    if png and not sweep:
-        raise click.BadParameter("--png is for --sweep")
-    for name, value in (("--threshold", threshold), ("--padding", padding), ("--look-around", look_around)):
-        _refuse_nan(name, value)
-    _refuse_nan("--min-recall", min_recall)
-    talk, endpoint = _talk(shared), _endpoint(shared)
-    settings = evaluation.Settings(threshold, padding, look_around)
-    wanted = evaluation.Wanted(min_recall, sweep, json_file, png)
-    sys.exit(
-        commands.execute(lambda console: evaluation.evaluate(console, places, images, settings, endpoint, wanted), talk)
-    )
+    from driver import calls
+
+    sys.exit(calls.evaluate(**options))
 
 
 @main.command()
@@ -322,38 +246,24 @@ def evaluate(
 )
 @LOCAL
 @LOGGING
-def serve(host: str, port: int, workers: int | None, env: dict[str, str], **shared: Any) -> None:
+def serve(**options: Any) -> None:
     """Run function.yaml's function on this machine, behind the HTTP trigger that it describes.
 
     A stand-in for one machine, with the model for the CPU; on a cluster Nuclio runs the function.
     """
-    talk = _talk(shared)
-    talk = replace(talk, verbosity=talk.verbosity + 1) if talk.verbosity >= 0 else talk  # the model and its device
+    from driver import calls
 
-    async def command(_: object) -> int:
-        return await commands.serve(read_config(find_function_yaml(), env=env, workers=workers), host, port)
-
-    sys.exit(commands.execute(command, talk))
+    sys.exit(calls.serve(**options))
 
 
-def _options(shared: dict[str, Any]) -> wire.Options:
-    given = {name: shared[name] for name in ("threshold", "style", "padding")}
-    try:
-        return wire.Options(**given)
-    except ValidationError as error:  # NaN is within every range
-        first = error.errors(include_url=False)[0]
-        raise click.BadParameter(f"{first['loc'][0]}: {first['msg'].lower()}") from None
-
-
-def _refuse_nan(name: str, value: float | None) -> None:
-    if value is not None and math.isnan(value):  # it is within every range
-        raise click.BadParameter(f"{name}: a number is needed")
-
-
-def _talk(shared: dict[str, Any]) -> Talk:
-    return Talk(-1 if shared["quiet"] else shared["verbose"], shared["log_json"])
-
-
-def _endpoint(shared: dict[str, Any]) -> Endpoint:
-    names = ("urls", "headers", "ca_file", "timeout", "give_up_after", "concurrency", "workers", "env")
-    return Endpoint(**{name: shared[name] for name in names})
+def _spawn_ahead(options: dict[str, Any]) -> None:
+    """Let the function on this machine, if that is asked for, load its model while this program is being loaded."""
+    options["spawned"] = []
+    if not options["urls"]:
+        with suppress(UsageError):  # the call itself comes to the same place, and says what is wrong
+            config = read_config(find_function_yaml(), env=options["env"], workers=options["workers"])
+            for number in range(config.workers):
+                worker = Worker(config, number)
+                click.get_current_context().call_on_close(worker.kill)
+                worker.spawn()
+                options["spawned"].append(worker)

@@ -17,14 +17,12 @@ from typing import Any, TypeVar
 
 from rich.console import Console
 
-from driver.audit.command import run_audit
 from driver.config import FunctionConfig
 from driver.connect import Endpoint, connect
 from driver.discover import Found, find_videos
 from driver.errors import DriverError, UsageError
 from driver.files import remove_stale
 from driver.guard import Journal
-from driver.images import find_images, redact_images
 from driver.local import LocalFunction
 from driver.plan import Plan
 from driver.progress import Bars, Display, Lines, set_up_logging
@@ -114,6 +112,8 @@ async def run_images(
     talk: Talk, inputs: Sequence[Path], outdir: Path, options: wire.Options, endpoint: Endpoint, *, overwrite: bool
 ) -> int:
     """Redact still images."""
+    from driver.images import find_images, redact_images  # not above: a run of videos would load it for nothing
+
     start = time.monotonic()
     found = await _in_thread(find_images, inputs, outdir)
     _name(found)
@@ -158,6 +158,8 @@ async def audit_video(
     console: Console, talk: Talk, source: Path, output: Path, sidecar: Path | None, endpoint: Endpoint
 ) -> int:
     """Check an output before it is published."""
+    from driver.audit.command import run_audit  # as above
+
     display = _display(console, talk, 2, None)  # two passes
     return await run_audit(display, source, output, sidecar, endpoint, quiet=talk.verbosity < 0)
 

@@ -10,6 +10,7 @@ from driver.client import FunctionClient
 from driver.config import find_function_yaml, read_config
 from driver.errors import UsageError
 from driver.local import LocalFunction
+from driver.workers import Worker
 from function import wire
 
 # Requests under way at each given URL to begin with: function.yaml's two workers, and as many that wait or travel.
@@ -22,7 +23,10 @@ SPARE_LOCAL_REQUESTS = 1
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the function is and how to talk to it. Without `urls` it is started here, with `workers` and `env`."""
+    """Where the function is and how to talk to it. Without `urls` it is started here, with `workers` and `env`.
+
+    Some of its workers may have been `spawned` already.
+    """
 
     urls: tuple[str, ...] = ()
     headers: dict[str, str] = field(default_factory=dict)
@@ -32,6 +36,7 @@ class Endpoint:
     concurrency: int | None = None
     workers: int | None = None
     env: dict[str, str] = field(default_factory=dict)
+    spawned: tuple[Worker, ...] = ()
 
 
 @asynccontextmanager
@@ -44,7 +49,7 @@ async def connect(endpoint: Endpoint) -> AsyncIterator[tuple[FunctionClient, wir
         raise UsageError("--env and --workers are for the function on this machine: not together with --function")
     if not endpoint.urls:
         config = read_config(find_function_yaml(), env=endpoint.env, workers=endpoint.workers)
-        async with LocalFunction(config) as function:
+        async with LocalFunction(config, spawned=endpoint.spawned) as function:
             concurrency = endpoint.concurrency or config.workers + SPARE_LOCAL_REQUESTS
             async with _client(endpoint, (function.url,), concurrency) as client:
                 yield client, await client.probe()

@@ -13,6 +13,7 @@ import base64
 import logging
 import time
 import uuid
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -30,13 +31,16 @@ class LocalFunction:
     """Runs the function behind an HTTP port of this machine while the context is open.
 
     `async with LocalFunction(config) as function:` then use `function.url`. Port 0 takes a free one. Raises UsageError
-    when the function cannot start or the port cannot be had.
+    when the function cannot start or the port cannot be had. Workers `spawned` before for this very `config` are used.
     """
 
-    def __init__(self, config: FunctionConfig, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, config: FunctionConfig, *, host: str = "127.0.0.1", port: int = 0, spawned: Sequence[Worker] = ()
+    ) -> None:
         self.config = config
         self._host, self._port = host, port
-        self._workers = [Worker(config, number) for number in range(config.workers)]
+        ready = {worker.number: worker for worker in spawned if worker.config == config}
+        self._workers = [ready.get(number) or Worker(config, number) for number in range(config.workers)]
         self._free: asyncio.Queue[Worker] = asyncio.Queue()
         self._requests: set[asyncio.Task[Any]] = set()
         self._restarts: set[asyncio.Task[None]] = set()

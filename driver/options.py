@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 MOST_EVERY = 30  # frames from one search to the next
+MOST_FRAMES = 64  # of a request: function.wire's MAX_FRAMES, which takes its time to load
 F = TypeVar("F", bound=Callable[..., Any])
 Parse = Callable[[click.Context, click.Parameter, tuple[str, ...]], dict[str, str]]
 

@@ -8,6 +8,8 @@ that the function did not answer for, or for those on both sides of it (`driver.
 from __future__ import annotations
 
 import asyncio
+import math
+import os
 import threading
 import time
 from collections import deque
@@ -34,7 +36,7 @@ from driver.video import Packet, Picture, VideoFrame, VideoReader, VideoWriter
 
 # How far apart the video streams of a file may lie at one place of it: a sparse one's window waits no longer.
 INTERLEAVED_SECONDS = 1.0
-# Frames of fewer pixels in all go to a thread together: handing each over takes longer than the work.
+# Frames of fewer pixels in all go to one thread.
 SMALL_PIXELS = 1 << 19
 Done = TypeVar("Done")
 Opened = TypeVar("Opened", VideoReader, VideoWriter)
@@ -340,7 +342,9 @@ class VideoJob:
         if not works:
             return []
         loop = asyncio.get_running_loop()
-        slices = [works] if _are_small(frames) else [[work] for work in works]
+        # A slice for each thread: to hand over every frame by itself takes as long as a part of the work.
+        size = len(works) if _are_small(frames) else math.ceil(len(works) / codec_threads())
+        slices = [works[first : first + size] for first in range(0, len(works), size)]
         with self.gauge.at("JPEG"):
             done = await asyncio.gather(
                 *(loop.run_in_executor(self._codecs, self._timed, stage, _each, some) for some in slices)
@@ -361,6 +365,11 @@ class VideoJob:
         finally:
             with self._lock:
                 self.result.stage_seconds[stage] += time.perf_counter() - start
+
+
+def codec_threads() -> int:
+    """How many threads there are for JPEG and planes: one for each core that this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 async def _opened(opening: asyncio.Future[Opened]) -> Opened:

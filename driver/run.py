@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from driver.client import FunctionClient
 from driver.discover import Found, Video
 from driver.errors import DriverError
 from driver.guard import Journal
-from driver.pipeline import VideoJob
+from driver.pipeline import VideoJob, codec_threads
 from driver.plan import Plan, Result
 from driver.pressure import Pressure
 from driver.progress import Display
@@ -98,7 +97,7 @@ class Run:
         pace = Pace(client.pressure, jobs)
         running: dict[asyncio.Task[None], VideoJob] = {}
         order, watch = Order(self.waiting, alone=jobs == 1), Watch(client.pressure, running.values())
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0)), "codec") as codecs:
+        with ThreadPoolExecutor(codec_threads(), "codec") as codecs:
             try:
                 async with watch:
                     while self.waiting or running:
@@ -180,7 +179,7 @@ class Pace:
             used = time.process_time()
             cores = (used - self._used) / passed
             self._looked, self._used = now, used
-            if self._pressure.idle_share() > IDLE_SHARE and cores < BUSY_SHARE * len(os.sched_getaffinity(0)):
+            if self._pressure.idle_share() > IDLE_SHARE and cores < BUSY_SHARE * codec_threads():
                 self._wanted = min(MOST_AUTOMATIC_JOBS, self._wanted + max(1, self._wanted // 2))
         return self._wanted
 

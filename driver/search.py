@@ -24,10 +24,9 @@ from driver.tracks import WEAK_HEIGHT
 from driver.video import Picture, VideoFrame
 from function import wire
 
-# Every 4th frame at most, and no longer apart than this: a face that crosses a frame of 608 px in that time is smeared
-# over half of it.
-AUTOMATIC_EVERY = 4
-AUTOMATIC_SECONDS = 0.12
+# Every 6th frame at most, and no longer apart than this: half of the time over which a lost face stays covered.
+AUTOMATIC_EVERY = 6
+AUTOMATIC_SECONDS = 0.2
 # A face that moves by more than this share of its size between two searches may have moved in any way between them.
 MOST_SHIFT = 0.25
 
@@ -41,13 +40,14 @@ class Pace:
     def __init__(self, every: int | None, look_around: float) -> None:
         self._every = AUTOMATIC_EVERY if every is None else every
         self._seconds = min(AUTOMATIC_SECONDS if every is None else math.inf, look_around / 2)
-        self._since, self._last = self._every, 0.0
+        self._since, self._last, self._before = self._every, 0.0, 0.0
 
     def ends_interval(self, frame: VideoFrame) -> bool:
         now = float(frame.pts * frame.time_base)  # type: ignore[operator]
+        following, self._before = now + (now - self._before), now
         self._since += 1
-        # 0.12 seconds are not always 0.12 in floating point.
-        if self._since < self._every and now - self._last < self._seconds - 1e-6:
+        # Matroska rounds times to milliseconds: 6 frames of a thirtieth may take 0.201 seconds.
+        if self._since < self._every and following - self._last < self._seconds + 0.002:
             return False
         self._since, self._last = 0, now
         return True
@@ -103,7 +103,7 @@ class Search:
         before: asyncio.Future[End] | None,
         end: asyncio.Future[End],
     ) -> list[Searched]:
-        """Search a batch: of the stream `main` the frames that end an interval (`ends`) and those in doubtful ones.
+        """Search a batch: of the stream `main` the frames that end an interval (`ends`), and within doubtful ones.
 
         The last frame of `main` ends an interval. `before` will hold the end of the batch before; `end` is given this
         one's. Frames of other streams are all searched.
@@ -115,14 +115,14 @@ class Search:
         if ends:
             end.set_result(End(seen[ends[-1]].faces, thumbnails[ends[-1]]))
             start = await before if before is not None and own[0] != ends[0] else None
-            doubtful = list(self._doubtful(own, seen, thumbnails, start))
-            seen |= zip(doubtful, await self._ask([pictures[index] for index in doubtful]), strict=True)
+            while doubtful := list(self._doubtful(own, seen, thumbnails, start)):
+                seen |= zip(doubtful, await self._ask([pictures[index] for index in doubtful]), strict=True)
         return await self._cover(pictures, thumbnails, seen)
 
     def _doubtful(
         self, own: Sequence[int], seen: Mapping[int, Seen], thumbnails: Sequence[Thumbnail], start: End | None
     ) -> Iterator[int]:
-        """The frames inside intervals whose ends do not tell what is between them."""
+        """The middle frames of intervals whose ends do not tell what is between them: each ends two shorter ones."""
         faces = start.faces if start is not None else []
         thumbnail = start.thumbnail if start is not None else None
         inner: list[int] = []
@@ -133,8 +133,8 @@ class Search:
             if index not in seen:
                 inner.append(index)
                 continue
-            if cut or not agree(faces, seen[index].faces, self._plan.options.threshold):
-                yield from inner
+            if inner and (cut or not agree(faces, seen[index].faces, self._plan.options.threshold)):
+                yield inner[len(inner) // 2]
             inner, cut, faces = [], False, seen[index].faces
 
     async def _thumbnails(self, pictures: Sequence[Picture]) -> list[Thumbnail]:

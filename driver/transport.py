@@ -131,7 +131,10 @@ def check_status(url: str, status: int, content: bytes) -> None:
     raise RequestRejected(f"{url}: HTTP {status} {message}".rstrip() + HINTS.get(status, ""))
 
 
-def _trust(ca_file: str | None) -> ssl.SSLContext:
+def _trust(ca_file: str | None) -> ssl.SSLContext | bool:
+    """What aiohttp is to verify servers by; True: the system's authorities, which it has loaded already."""
+    if ca_file is None:
+        return True
     try:
         return ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:

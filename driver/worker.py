@@ -5,7 +5,6 @@ Started by `driver.local`, with which it exchanges pickled messages over an inhe
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import importlib
 import inspect
@@ -66,7 +65,11 @@ class RequestLogs(logging.Handler):
 def call(function: Callable[..., Any], *arguments: Any) -> Any:
     """Call a plain or an async function."""
     result = function(*arguments)
-    return asyncio.run(result) if inspect.iscoroutine(result) else result
+    if inspect.iscoroutine(result):
+        import asyncio  # not above: it takes longer to load than most of what a worker needs
+
+        return asyncio.run(result)
+    return result
 
 
 def answer(handler: Callable[..., Any], context: nuclio_sdk.Context, message: dict[str, Any]) -> dict[str, Any]:

@@ -8,9 +8,10 @@ import logging
 import os
 import pickle
 import socket
+import subprocess
 import sys
 from collections import deque
-from typing import Any
+from typing import IO, Any
 
 from driver.config import FunctionConfig
 from driver.worker import LENGTH
@@ -27,38 +28,44 @@ class Worker:
     """One worker process and the socket to it."""
 
     def __init__(self, config: FunctionConfig, number: int) -> None:
-        self._config, self._number = config, number
+        self.config, self.number = config, number
         self._last_words: deque[str] = deque(maxlen=20)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pumps: list[asyncio.Task[None]] = []
 
     @property
     def pid(self) -> int:
+        assert self._process is not None
         return self._process.pid
 
-    async def start(self) -> None:
-        """Start the process and wait until its `init_context` is done. Raises WorkerDied."""
-        ours, theirs = socket.socketpair()
-        folder = str(self._config.folder)
+    def spawn(self) -> None:
+        """Start the process, which loads its model by itself; `start` waits for that."""
+        self._ours, theirs = socket.socketpair()
+        folder = str(self.config.folder)
         path = os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH")]))
         with theirs:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-u", "-m", "driver.worker"),
-                *(self._config.handler, str(theirs.fileno()), str(self._number)),
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-u", "-m", "driver.worker"),
+                    *(self.config.handler, str(theirs.fileno()), str(self.number)),
+                ],
                 pass_fds=[theirs.fileno()],
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env=os.environ | self._config.env | {"PYTHONPATH": path},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=os.environ | self.config.env | {"PYTHONPATH": path},
                 start_new_session=True,  # a Ctrl-C in the terminal is for the driver alone
-                limit=BUFFER_BYTES,
             )
-        assert self._process.stdout is not None and self._process.stderr is not None
-        self._pumps = [
-            asyncio.create_task(self._pump(self._process.stdout)),
-            asyncio.create_task(self._pump(self._process.stderr)),
-        ]
-        self._reader, self._writer = await asyncio.open_connection(sock=ours, limit=BUFFER_BYTES)
+
+    async def start(self) -> None:
+        """Wait until the process is done with `init_context`; it is spawned if none runs. Raises WorkerDied."""
+        if self._process is None or self._process.returncode is not None:
+            self.spawn()
+        assert self._process is not None and self._process.stdout is not None and self._process.stderr is not None
+        self._pumps = [asyncio.create_task(self._pump(one)) for one in (self._process.stdout, self._process.stderr)]
+        self._reader, self._writer = await asyncio.open_connection(sock=self._ours, limit=BUFFER_BYTES)
         if await self._receive() != "ready":
-            raise WorkerDied(f"worker {self._number} did not say that it is ready")
+            raise WorkerDied(f"worker {self.number} did not say that it is ready")
 
     async def call(self, message: dict[str, Any]) -> dict[str, Any]:
         """Have one event handled. Raises WorkerDied."""
@@ -80,22 +87,32 @@ class Worker:
             raise WorkerDied(await self._epitaph()) from error
 
     async def _epitaph(self) -> str:
-        await self._process.wait()
+        assert self._process is not None
+        code = await asyncio.to_thread(self._process.wait)
         await asyncio.gather(*self._pumps)
-        return self._last_words[-1] if self._last_words else f"exit code {self._process.returncode}"
+        return self._last_words[-1] if self._last_words else f"exit code {code}"
 
     async def stop(self) -> None:
-        if not hasattr(self, "_process"):
+        if self._process is None:
             return
-        if self._process.returncode is None:
-            self._process.kill()
-        await self._process.wait()
+        self._process.kill()
+        await asyncio.to_thread(self._process.wait)
         if hasattr(self, "_writer"):
             self._writer.close()
         await asyncio.gather(*self._pumps)
+        self.kill()
 
-    async def _pump(self, stream: asyncio.StreamReader) -> None:
+    def kill(self) -> None:
+        """End the process, one too for which `start` never waited, and close what led to it."""
+        if self._process is not None:
+            self._process.kill()
+            with self._process, self._ours:
+                pass
+
+    async def _pump(self, pipe: IO[bytes]) -> None:
         """Pass what the worker prints on to our log, at the level that it gave."""
+        stream = asyncio.StreamReader(limit=BUFFER_BYTES)
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), pipe)
         while line := await stream.readline():
             text = line.decode(errors="replace").rstrip()
             try:
@@ -106,4 +123,4 @@ class Worker:
             except (ValueError, TypeError, KeyError):
                 if text:
                     self._last_words.append(text)
-                    log.debug("worker %d: %s", self._number, text)
+                    log.debug("worker %d: %s", self.number, text)

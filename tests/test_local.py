@@ -21,6 +21,7 @@ import requests
 from driver.config import FunctionConfig, find_function_yaml, read_config
 from driver.errors import UsageError
 from driver.local import LocalFunction
+from driver.workers import Worker
 from tests.conftest import ServerThread
 
 Start = Callable[..., LocalFunction]
@@ -183,6 +184,48 @@ def test_function_that_cannot_start_says_why_in_one_line(
     with pytest.raises(UsageError) as caught, ServerThread(LocalFunction(config(tmp_path, handler, env=env))):
         pass
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_workers_spawned_before_are_used_for_their_own_settings_only(tmp_path: Path) -> None:
+    workers = [Worker(config(tmp_path, env={"COLOUR": colour}), 0) for colour in ("red", "blue")]
+    for worker in workers:
+        worker.spawn()
+    try:
+        pids = [worker.pid for worker in workers]
+        red = LocalFunction(config(tmp_path, env={"COLOUR": "red"}), spawned=workers)
+        with ServerThread(red) as function:
+            assert function.pids == pids[:1]
+            assert requests.post(f"{function.url}/describe", data="{}", timeout=9).status_code == 200
+        assert not psutil.pid_exists(pids[0]) and psutil.pid_exists(pids[1])
+    finally:
+        for worker in workers:
+            worker.kill()
+    assert not psutil.pid_exists(pids[1])
+
+
+def test_call_that_fails_leaves_no_worker(tmp_path: Path) -> None:
+    mark = f"{tmp_path}-mark"
+    command = [
+        sys.executable,
+        "-m",
+        "driver",
+        "run",
+        str(tmp_path),
+        "-o",
+        f"{tmp_path}-out",
+        "--env",
+        f"MARK={mark}",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "no video in" in done.stderr and "Traceback" not in done.stderr
+    assert not [one for one in psutil.process_iter() if _environment(one).get("MARK") == mark]
+
+
+def _environment(process: psutil.Process) -> dict[str, str]:
+    try:
+        return process.environ()
+    except psutil.Error:  # gone, or somebody else's
+        return {}
 
 
 def test_function_yaml_is_read() -> None:

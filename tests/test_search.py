@@ -22,7 +22,7 @@ from tests import media
 from tests.conftest import ServerThread, detail_left
 from tests.hostile import scripted
 
-FRAMES = 37  # at 30 frames a second every 4th and the last one end an interval: 10
+FRAMES = 37  # at 30 frames a second every 6th and the last one end an interval: 7
 
 
 class Recorder:
@@ -70,7 +70,7 @@ def calm(face: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_calm_face_is_searched_at_intervals(calm: Path, detector: Detector, tmp_path: Path) -> None:
-    assert run(calm, tmp_path, detector) == [*range(0, FRAMES, 4)]
+    assert run(calm, tmp_path, detector) == [*range(0, FRAMES, 6)]
     assert exposed(calm, tmp_path / calm.name, detector) == []
     assert media.times(tmp_path / calm.name) == media.times(calm)
 
@@ -98,7 +98,7 @@ def test_where_the_window_is_too_small_every_frame_is_searched(
     assert run(calm, tmp_path, detector) == [*range(FRAMES)]
 
 
-def test_a_face_that_comes_jumps_or_goes_is_searched_in_every_frame(
+def test_a_face_that_comes_jumps_or_goes_is_searched_up_to_that_frame(
     face: Image, detector: Detector, tmp_path: Path
 ) -> None:
     """It is there for frames 10 to 21 only, and at frame 17 it is elsewhere: both within intervals."""
@@ -108,8 +108,8 @@ def test_a_face_that_comes_jumps_or_goes_is_searched_in_every_frame(
     pictures = [*[empty] * 10, *[here] * 7, *[there] * 5, *[empty] * 15]
     clip = write_clip(tmp_path / "in" / "jump.mkv", media.numbered(pictures), rate=Fraction(30))
     asked = run(clip, tmp_path, detector)
-    assert {*range(8, 13), *range(16, 25)} <= set(asked)
-    assert len(asked) < FRAMES
+    assert {9, 10, 16, 17, 21, 22} <= set(asked)
+    assert len(asked) < FRAMES / 2
     assert exposed(clip, tmp_path / clip.name, detector) == []
 
 
@@ -120,11 +120,13 @@ def frames_at(*seconds: float) -> list[Any]:
 @pytest.mark.parametrize(
     ("every", "look_around", "step", "searched"),
     [
-        (None, 0.4, 1 / 30, [0, 4, 8]),
-        (None, 0.4, 1 / 25, [0, 3, 6, 9]),
-        (None, 0.4, 1 / 60, [0, 4, 8]),
+        (None, 0.4, 1 / 30, [0, 6]),
+        (None, 0.4, 1 / 25, [0, 5]),
+        (None, 0.4, 1 / 24, [0, 4, 8]),
+        (None, 0.4, 1 / 60, [0, 6]),
         (None, 0.4, 1 / 8, [*range(10)]),
-        (None, 0.1, 1 / 30, [0, 2, 4, 6, 8]),
+        (None, 0.2, 1 / 30, [0, 3, 6, 9]),
+        (None, 0.1, 1 / 30, [*range(10)]),
         (5, 0.4, 1 / 30, [0, 5]),
         (5, 0.2, 1 / 30, [0, 3, 6, 9]),
     ],
