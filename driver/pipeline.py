@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -159,7 +159,7 @@ class VideoJob:
                 pending: asyncio.Queue[asyncio.Task[_Answered] | None] = asyncio.Queue()
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._produce(group, first, batches, read_thread, writer.pix_fmts, main, pending))
-                    group.create_task(self._consume(output, write_thread, main, pending))
+                    group.create_task(self._consume(group, output, write_thread, main, pending))
                 if (written := sum(writer.frames.values())) != self.result.frames:
                     raise VideoError(f"{self.result.source}: {written} of {self.result.frames} frames written")
                 self.result.damage = reader.damage.told()
@@ -212,12 +212,21 @@ class VideoJob:
         pending.put_nowait(None)
 
     async def _consume(
-        self, output: _Output, write_thread: Executor, main: int, pending: asyncio.Queue[asyncio.Task[_Answered] | None]
+        self,
+        group: asyncio.TaskGroup,
+        output: _Output,
+        write_thread: Executor,
+        main: int,
+        pending: asyncio.Queue[asyncio.Task[_Answered] | None],
     ) -> None:
-        """Take batches in order through the look-ahead windows, one a video stream, to the writer."""
+        """Take batches in order through the look-ahead windows, one a video stream, to the writer.
+
+        While the writer is at work on some frames, those that come after them are made ready.
+        """
         windows: dict[int, _Window] = {}
         waiting: deque[Packet[Any] | None] = deque()
         ready: list[Moment[Searched]] = []
+        writing: asyncio.Task[None] | None = None
         taken = 0
         task = await pending.get()
         while task is not None:
@@ -236,19 +245,37 @@ class VideoJob:
             if followed := not pending.empty():
                 task = pending.get_nowait()
             if not (followed and task is not None and task.done() and _are_small([one.item.frame for one in ready])):
-                await self._write_ready(output, write_thread, main, waiting, ready)
-                self._held -= taken
-                for _ in range(taken):
-                    self._slots.release()
+                items = await self._finished(ready, main, waiting)
+                writing = await self._followed(group, writing, self._hand_over(output, write_thread, items, taken))
                 ready, taken = [], 0
                 if not followed:
                     task = await pending.get()
-        for window in windows.values():
-            await self._write_ready(output, write_thread, main, waiting, list(window.tracker.flush()))
-        rest = [packet for packet in waiting if packet is not None]
-        if len(rest) != len(waiting):
+        ready = [moment for window in windows.values() for moment in window.tracker.flush()]
+        items = [*await self._finished(ready, main, waiting), *(packet for packet in waiting if packet is not None)]
+        if None in waiting:
             raise VideoError(f"{self.result.source}: a frame was lost on its way: a defect of faceblur")
-        await self._writing(write_thread, self._write, output, rest)
+        await (await self._followed(group, writing, self._hand_over(output, write_thread, items, 0)))
+
+    async def _followed(
+        self, group: asyncio.TaskGroup, before: asyncio.Task[None] | None, work: Coroutine[Any, Any, None]
+    ) -> asyncio.Task[None]:
+        """Begin `work` as soon as what was begun before it is done."""
+        try:
+            if before is not None:
+                await before
+        except BaseException:
+            work.close()
+            raise
+        return group.create_task(work)
+
+    async def _hand_over(
+        self, output: _Output, write_thread: Executor, items: list[Packet[Any] | Moment[Searched]], batches: int
+    ) -> None:
+        """Have frames and packets written; then the slots of so many batches are free again."""
+        await self._writing(write_thread, self._write, output, items)
+        self._held -= batches
+        for _ in range(batches):
+            self._slots.release()
 
     async def _steps(self, windows: dict[int, _Window], frames: list[Searched]) -> list[Step]:
         """How each frame follows the one before it in its stream."""
@@ -273,15 +300,10 @@ class VideoJob:
             most_frames=window_frames(frame_bytes(frame)),
         )
 
-    async def _write_ready(
-        self,
-        output: _Output,
-        write_thread: Executor,
-        main: int,
-        waiting: deque[Packet[Any] | None],
-        ready: list[Moment[Searched]],
-    ) -> None:
-        """Cover what the window found besides and write these frames, with the packets that stand before them."""
+    async def _finished(
+        self, ready: list[Moment[Searched]], main: int, waiting: deque[Packet[Any] | None]
+    ) -> list[Packet[Any] | Moment[Searched]]:
+        """Cover what the window found besides in these frames; they, and the packets that stand before them."""
         gaps = [moment for moment in ready if moment.missed]
         fills = [partial(fill, gap.item, gap.filled, self._plan.options) for gap in gaps]
         await self._coded("cover", fills, [gap.item.frame for gap in gaps])
@@ -293,7 +315,7 @@ class VideoJob:
             while moment.item.picture.stream == main and (packet := waiting.popleft()) is not None:
                 items.append(packet)
             items.append(moment)
-        await self._writing(write_thread, self._write, output, items)
+        return items
 
     async def _writing(self, write_thread: Executor, work: Any, *arguments: Any) -> None:
         with self.gauge.at("encode"):

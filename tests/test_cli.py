@@ -341,7 +341,8 @@ def test_json_log_and_quiet(face_clip: Path, function_url: str, tmp_path: Path) 
 
 
 def test_summary_tells_where_the_time_went(face_clip: Path, function_url: str, tmp_path: Path) -> None:
-    output = invoke("run", face_clip, "-o", tmp_path, "--function", function_url).output
+    options = ("--function", function_url, "--batch-size", 1, "--detect-every", 1)  # so that batches wait for the worker
+    output = invoke("run", face_clip, "-o", tmp_path, *options).output
     for word in ("decode", "JPEG", "function: queue", "function: detect", "function: redact", "write", "frames", "fps"):
         assert word in output
     assert re.search(r"by retinaface-mobilenet0\.25 on cpu, which searched \d+ frames\n", output)
@@ -371,7 +372,7 @@ def test_several_videos_run_at_a_time_when_the_function_idles(face: Image, clips
     done = run_against(
         Server(slow),
         *("run", tmp_path / "in", "-o", tmp_path / "out", "--return", "faces", "--batch-size", "20"),
-        *("--concurrency", "9"),
+        *("--concurrency", "9", "--detect-every", "1"),
     )
     assert done.returncode == 0, done.stderr
     assert most > 3  # one video alone has three batches

@@ -194,7 +194,7 @@ def test_no_sidecar_when_not_wanted(source: Path, function_url: str, tmp_path: P
 def test_a_failed_video_leaves_no_sidecar(source: Path, function_url: str, tmp_path: Path) -> None:
     cut = tmp_path / "in" / "cut.mkv"
     cut.parent.mkdir()
-    write_clip(cut, media.frames(source) * 4)
+    write_clip(cut, media.frames(source) * 16)
     content = cut.read_bytes()
     cut.write_bytes(content[: len(content) * 2 // 3])
     run("run", cut, "-o", tmp_path / "out", "--function", function_url, code=1)
