@@ -54,8 +54,8 @@ def main() -> None:
     show_default=True,
     callback=parse_every,
     metavar="N|auto",
-    help="Search every Nth frame where the faces before and after agree, and all frames elsewhere; auto: up to every "
-    "4th; 1: every frame.",
+    help="Search every Nth frame where the faces before and after agree, and more of them elsewhere; auto: up to every "
+    "6th; 1: every frame.",
 )
 @click.option(
     "--batch-size",

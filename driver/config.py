@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,9 @@ from driver.errors import UsageError
 
 # What a machine without a GPU runs instead of function.yaml's model.
 LOCAL_ENV = {"MODEL": "retinaface-mobilenet0.25", "DEVICE": "cpu"}
+
+# A worker uses all cores that it is given: on a small machine a second one costs another start, and wins nothing.
+CORES_PER_WORKER = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +42,15 @@ def find_function_yaml() -> Path:
 
 
 def read_config(path: Path, *, env: Mapping[str, str] | None = None, workers: int | None = None) -> FunctionConfig:
-    """Read function.yaml; `env` overrides its variables, `workers` its numWorkers. Raises UsageError."""
+    """Read function.yaml; `env` overrides its variables. Raises UsageError.
+
+    `workers` overrides its numWorkers, of which there is else at most one for every CORES_PER_WORKER cores here.
+    """
     try:
         spec = yaml.safe_load(path.read_text())["spec"]
         triggers = [trigger for trigger in spec.get("triggers", {}).values() if trigger.get("kind") == "http"]
         trigger = triggers[0] if triggers else {}
-        workers = workers or int(trigger.get("numWorkers", trigger.get("maxWorkers", 1)))
+        workers = workers or min(int(trigger.get("numWorkers", trigger.get("maxWorkers", 1))), most_workers())
         given = {item["name"]: str(item["value"]) for item in spec.get("env", []) if "value" in item}
         timeout_ms = int(trigger.get("workerAvailabilityTimeoutMilliseconds", 10000))
         return FunctionConfig(
@@ -57,6 +64,11 @@ def read_config(path: Path, *, env: Mapping[str, str] | None = None, workers: in
         )
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"{path} is no usable function.yaml: {type(error).__name__}: {error}") from error
+
+
+def most_workers() -> int:
+    """How many workers function.yaml may have on this machine."""
+    return max(1, len(os.sched_getaffinity(0)) // CORES_PER_WORKER)
 
 
 def _seconds(duration: str) -> float:

@@ -17,8 +17,8 @@ from function import wire
 START_PER_URL = 4
 # No more than these, whatever the function can take: this bounds the memory.
 MOST_CONCURRENCY = 128
-# At the embedded function every worker has one request and one waits.
-SPARE_LOCAL_REQUESTS = 1
+# At the embedded function every worker has one request, and two wait or are on their way.
+SPARE_LOCAL_REQUESTS = 2
 
 
 @dataclass(frozen=True, slots=True)

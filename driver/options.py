@@ -75,7 +75,8 @@ TOLERATE_DAMAGE = click.option(
     "--tolerate-damage", is_flag=True, help="Write what can be read of a damaged video, and tell what cannot.")
 LOCAL = _stacked(
     click.option("--workers", type=click.IntRange(1), metavar="N",
-                 help="Workers of the function on this machine.  [default: function.yaml's numWorkers]"),
+                 help="Workers of the function on this machine.  "
+                      "[default: numWorkers of function.yaml, at most one for 2 cores]"),
     click.option("--env", multiple=True, metavar="K=V", callback=_pairs("=", "NAME=VALUE"),
                  help="Set a variable of the function on this machine. May be repeated."),
 )
@@ -93,7 +94,7 @@ FUNCTION = _stacked(
                  help="Time after which a batch without a good answer fails its file."),
     click.option("--concurrency", type=click.IntRange(1), metavar="N",
                  help="Most batches in flight; bounds the memory.  "
-                      "[default: finds itself, at most 128; here the workers plus 1]"),
+                      "[default: finds itself, at most 128; here the workers plus 2]"),
     LOCAL,
 )
 LOGGING = _stacked(

@@ -1,8 +1,9 @@
 """Which frames the function searches, and what it finds: a batch of frames in, the same frames with sure faces covered.
 
 Frames are searched at intervals of a few frames. Where the faces at both ends of an interval are the same ones, hardly
-moved, its inner frames need no search: `driver.tracks` covers them from both sides. Everywhere else, and over a cut,
-they are searched too. What is searched depends on the video alone, not on the batches in which it travels.
+moved, its inner frames need no search: `driver.tracks` covers them from both sides. Any other interval, and one with a
+cut in it, is searched in its middle too, and so on in both halves. What is searched depends on the video alone, not on
+the batches in which it travels.
 """
 
 from __future__ import annotations

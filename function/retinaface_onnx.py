@@ -76,8 +76,7 @@ class RetinaFaceOnnx:
         if buffer is None or buffer.shape[2:] != picture.shape[:2]:
             buffer = self._buffers.array = np.empty((1, 3, *picture.shape[:2]), np.float32)
         for channel, plane, mean in zip(buffer[0], cv2.split(picture), MEAN_BGR, strict=True):
-            np.copyto(channel, plane)
-            channel -= mean
+            np.subtract(plane, np.float32(mean), out=channel)
         return buffer
 
 

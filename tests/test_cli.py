@@ -341,7 +341,8 @@ def test_json_log_and_quiet(face_clip: Path, function_url: str, tmp_path: Path) 
 
 
 def test_summary_tells_where_the_time_went(face_clip: Path, function_url: str, tmp_path: Path) -> None:
-    options = ("--function", function_url, "--batch-size", 1, "--detect-every", 1)  # so that batches wait for the worker
+    # So many requests that some wait for the worker.
+    options = ("--function", function_url, "--batch-size", 1, "--detect-every", 1)
     output = invoke("run", face_clip, "-o", tmp_path, *options).output
     for word in ("decode", "JPEG", "function: queue", "function: detect", "function: redact", "write", "frames", "fps"):
         assert word in output

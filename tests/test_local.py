@@ -230,7 +230,8 @@ def _environment(process: psutil.Process) -> dict[str, str]:
 
 def test_function_yaml_is_read() -> None:
     read = read_config(find_function_yaml())
-    assert read.handler == "function.main:handler" and read.workers == 2
+    assert read.handler == "function.main:handler"
+    assert read.workers == min(2, max(1, len(os.sched_getaffinity(0)) // 2))
     assert read.max_body_bytes == 64 << 20 and read.event_timeout == 300 and read.worker_timeout == 60
     assert read.env["MODEL"] == "retinaface-mobilenet0.25" and read.env["DEVICE"] == "cpu"
     other = read_config(find_function_yaml(), env={"DEVICE": "cuda"}, workers=5)
