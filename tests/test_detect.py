@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from examples.sample_clip import Image
+from examples.sample_clip import Image, pan
 from function.detect import (
     ANCHORS,
     Detector,
@@ -150,3 +151,47 @@ def test_an_unsure_whole_face_does_not_hide_its_sure_part() -> None:
     for threshold in (0.3, 0.1):
         (found,) = detect_all_sizes(TwoLooks(), [frame], threshold=threshold)  # type: ignore[arg-type]
         assert found.scores.tolist() == pytest.approx([0.9])
+
+
+def looks(at_full_size: tuple[list[int], float], in_the_copy: float) -> Detector:
+    """A detector that finds this box with these scores in a frame of 1080x1920 and in its small copy."""
+
+    class Looks:
+        def detect(self, frames: Sequence[Any], *, threshold: float) -> list[Faces]:
+            (frame,) = frames
+            scale = frame.shape[1] / 1080
+            box, score = at_full_size
+            scores = np.array([0.99, score if scale == 1 else in_the_copy], np.float32)
+            boxes = np.array([[10, 10, 290, 290], box], np.float32) * scale
+            keep = scores >= threshold
+            return [Faces(boxes[keep], scores[keep], np.zeros((2, 5, 2), np.float32)[keep])]
+
+    return Looks()  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("side", "score", "in_the_copy", "counts_for"),
+    [
+        (250, 0.75, 0.0, 0.25),
+        (250, 0.75, 0.06, 0.75),  # faint is enough
+        (250, 0.85, 0.0, 0.85),
+        (150, 0.75, 0.0, 0.75),  # 25 px in the copy: it may be missed there
+    ],
+)
+def test_a_large_unsure_face_counts_for_less_where_the_copy_shows_none(
+    side: int, score: float, in_the_copy: float, counts_for: float
+) -> None:
+    frame = np.zeros((1920, 1080, 3), np.uint8)
+    detector = looks(([400, 400, 400 + side, 400 + side], score), in_the_copy)
+    (found,) = detect_all_sizes(detector, [frame], threshold=0.05)
+    assert found.scores.tolist() == pytest.approx([0.99, counts_for])
+    (found,) = detect_all_sizes(detector, [frame], threshold=0.3)
+    assert found.scores.tolist() == pytest.approx([0.99, counts_for] if counts_for >= 0.3 else [0.99])
+
+
+def test_a_space_suit_is_no_face(face: Image, detector: Detector) -> None:
+    """Enlarged, `astronaut` has folds and a helmet that are taken for faces, larger than the true one."""
+    pictures = list(islice(pan(face, (608, 1080), 600), 300, 400, 10))
+    assert sum(len(found) for found in detector.detect(pictures, threshold=0.3)) > len(pictures)
+    for found in detect_all_sizes(detector, pictures, threshold=0.3):
+        assert len(found) == 1 and found.scores[0] > 0.9
