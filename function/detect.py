@@ -30,8 +30,8 @@ LARGE_FRAME = 960
 COARSE_SIZE = 320
 LARGE_FACE = 300
 # A face that is at least SEEN_IN_COPY px in the copy is found there as well as at full size. One that scores less than
-# SURE at full size, and in the copy not even FAINT, is hardly one: it counts for DOUBTED of its score. Of 2,432 large
-# faces of photographs, plain, dark, noisy, blurred and tilted, these were 3; of the large false finds, nearly all.
+# SURE at full size, and in the copy not even FAINT, is hardly one: it counts for DOUBTED of its score. So do 3 of 2,432
+# large faces of photographs, plain, dark, noisy, blurred and tilted, and most of the large false finds.
 SEEN_IN_COPY = 32
 SURE, FAINT, DOUBTED = 0.8, 0.05, 1 / 3
 
