@@ -15,11 +15,12 @@ from driver.client import FunctionClient
 from driver.discover import Found, Video
 from driver.errors import DriverError
 from driver.guard import Journal
-from driver.pipeline import VideoJob, codec_threads
+from driver.pipeline import VideoJob
 from driver.plan import Plan, Result
 from driver.pressure import Pressure
 from driver.progress import Display
 from driver.sidecar import FunctionUsed
+from driver.stages import codec_threads
 from function import wire
 
 log = logging.getLogger("faceblur")
