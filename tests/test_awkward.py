@@ -176,7 +176,7 @@ def changed_pictures(source: Path, target: Path, probed: Probed, boxes: Boxes) -
         places = [boxes[min(index, len(boxes) - 1)] * (*size_wh, *size_wh) for index in range(len(old))]
         for index, (was, now, place) in enumerate(zip(old, new, places, strict=True)):
             x1, y1, x2, y2 = place.astype(int)
-            if (left := detail_left(was[y1:y2, x1:x2], now[y1:y2, x1:x2])) >= 0.25:
+            if (left := detail_left(was[y1:y2, x1:x2], now[y1:y2, x1:x2])) >= 0.3:
                 yield f"video stream {number}: frame {index}: {left:.0%} of a face's detail is left"
             change = media.outside((was, now), [place, *covered[stream.index, index]], 0.45).mean()
             if change > (0 if stream.facts["codec_name"] in LOSSLESS else 5):
