@@ -152,7 +152,8 @@ def scaling(options: argparse.Namespace) -> list[dict[str, Any]]:
                 write_clip(Path(folder) / f"{workers}-{index}.mp4", (width, height), max(1, frames // options.videos))
                 for index in range(options.videos)
             ]
-            more = ["--batch-size", str(options.batch_size), "--return", options.returned]
+            # Every frame goes to the function, so that it is the driver's way there which is measured.
+            more = ["--batch-size", str(options.batch_size), "--return", options.returned, "--detect-every", "1"]
             with simulated(workers, options.seconds, options.refuse) as url, Others() as others:
                 ran = run(clips, url, more)
                 seen = busy(url, workers, options.seconds)
