@@ -52,8 +52,8 @@ def frame_thumbnail(frame: VideoFrame) -> Thumbnail:
     share = min(1.0, GREY_SIDE / max(frame.width, frame.height))
     small = miniature(frame, (max(1, round(frame.width * share)), max(1, round(frame.height * share))))
     picture = np.ascontiguousarray(np.rot90(small, quarter_turns(frame)))
-    half = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)  # fast; what remains is not
-    hues = cv2.cvtColor(cv2.resize(half, HUES_WH, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2HSV)
+    # By halves, which is fast; what remains is not.
+    hues = cv2.cvtColor(cv2.resize(_halved(picture), HUES_WH, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2HSV)
     grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
     return Thumbnail(hues.astype(np.int16), grey, frame.width / small.shape[1])  # type: ignore[arg-type]
 
@@ -83,8 +83,7 @@ def is_change(before: Thumbnail, after: Thumbnail) -> bool:
 def _motion(before: Thumbnail, after: Thumbnail) -> Camera | None:
     if before.grey.shape != after.grey.shape:
         return None
-    half = cv2.resize(before.grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    corners = cv2.goodFeaturesToTrack(half, CORNERS, CORNER_QUALITY, CORNER_DISTANCE)
+    corners = cv2.goodFeaturesToTrack(_halved(before.grey), CORNERS, CORNER_QUALITY, CORNER_DISTANCE)
     if corners is None:
         return None
     corners = corners * 2 + 0.5  # the centres of two by two pixels
@@ -98,3 +97,8 @@ def _motion(before: Thumbnail, after: Thumbnail) -> Camera | None:
         return None
     (cosine, _, x), (sine, _, y) = matrix.tolist()
     return Camera(complex(cosine, sine), complex(x, y) * after.scale)
+
+
+def _halved(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    half_wh = (max(1, picture.shape[1] // 2), max(1, picture.shape[0] // 2))
+    return cv2.resize(picture, half_wh, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]

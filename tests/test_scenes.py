@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import av
 import cv2
 import numpy as np
 import pytest
 
-from driver.scenes import Step, step, thumbnail
+from driver.scenes import Step, frame_thumbnail, step, thumbnail
 from examples.sample_clip import Image
 
 
@@ -51,3 +52,10 @@ def test_a_cut_is_a_change_that_no_motion_explains(face: Image) -> None:
     for shift in (20, 60, 100):  # a fast pan changes a picture as much as a cut
         fast = thumbnail(seen(face, -shift - 60j, 1.5, 0))
         assert not step(before, fast).cut and step(before, fast).camera.shift.real == pytest.approx(-shift, abs=1)
+
+
+def test_picture_that_is_almost_a_line() -> None:
+    """Its small copy is a single pixel high."""
+    noise = np.random.default_rng(1).integers(0, 256, (2, 640, 3), np.uint8)
+    line = frame_thumbnail(av.VideoFrame.from_ndarray(noise, "bgr24").reformat(format="yuv420p"))
+    assert line.grey.shape == (1, 320) and step(line, line) == Step()
