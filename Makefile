@@ -53,7 +53,7 @@ sample/astronaut.mp4: .venv/sample.done examples/sample_clip.py
 
 .venv/run.done: .venv/bin/python pyproject.toml constraints.txt
 	$(INSTALL) --editable .
-	$(BIN)/python -m function.weights retinaface-mobilenet0.25
+	$(BIN)/python -m faceblur_function.weights retinaface-mobilenet0.25
 	@touch $@
 
 .venv/sample.done: .venv/run.done

@@ -130,12 +130,12 @@ if [[ ! -x $python ]]; then
     make --silent -C "$root" .venv/run.done >&2 ||
         fail "could not set up $root/.venv" "It needs Python 3.11, pip and make; the lines above say what is missing."
 fi
-cp -R "$root/function" "$stage/function"
+cp -R "$root/function/faceblur_function" "$stage/faceblur_function"
 find "$stage" -name __pycache__ -prune -exec rm -rf {} +
 
 # render NAME: the function.yaml to deploy under this name.
 render() {
-    in_project driver.deploy render "$1" ${cpu:+"$cpu"} <"$root/function.yaml" >"$stage/function.yaml" ||
+    in_project faceblur.detection.deployment.nuctl render "$1" ${cpu:+"$cpu"} <"$root/function.yaml" >"$stage/function.yaml" ||
         fail "function.yaml could not be prepared" "git diff function.yaml shows what was changed in it."
 }
 
@@ -150,7 +150,7 @@ if [[ -n $registry ]]; then from_source+=(--registry "$registry"); fi
 if [[ -n $gate ]]; then
     # An own tag: under the usual `latest` the next candidate would become what a restarted pod of the function pulls.
     candidate_image=$name:$(date -u +%Y%m%d-%H%M%S)
-    evaluate=("$python" -m driver evaluate "$gate" --min-recall "$min_recall" --function)
+    evaluate=("$python" -m faceblur evaluate "$gate" --min-recall "$min_recall" --function)
 fi
 
 if [[ -n $dry_run ]]; then
@@ -181,7 +181,7 @@ fi
 if [[ -n $gate ]]; then
     "$python" -c 'import faster_coco_eval' 2>/dev/null || make --silent -C "$root" .venv/evaluate.done >&2 ||
         fail "could not install what --gate needs" "See the lines above:  make .venv/evaluate.done"
-    in_project driver.evaluation.datasets "$gate" || exit
+    in_project faceblur.evaluation.datasets "$gate" || exit
 fi
 
 command -v nuctl >/dev/null ||
@@ -219,7 +219,7 @@ deploy_function() {
 reach() {
     "${nuctl_get[@]}" function "$function" -o json >"$work/out" || fail "nuctl cannot describe $function" \
         "Try again:  ${nuctl_get[*]} function $function"
-    found=$(in_project driver.deploy address <"$work/out") || fail "$function has no address to use" \
+    found=$(in_project faceblur.detection.deployment.nuctl address <"$work/out") || fail "$function has no address to use" \
         "See its state:  ${nuctl_get[*]} function $function -o wide" "See its log:  $logs"
     read -r way url port <<<"$found"
     if [[ $platform == local && $way == forward ]]; then way=direct url=http://127.0.0.1:$port; fi
@@ -256,7 +256,7 @@ if [[ -n $gate ]]; then
     candidate=$function
     deploy_function 1 "${from_source[@]}" --image "$candidate_image"
     reach
-    image=$(in_project driver.deploy image <"$work/out") || fail "nuctl does not tell the image of $function"
+    image=$(in_project faceblur.detection.deployment.nuctl image <"$work/out") || fail "nuctl does not tell the image of $function"
     echo "Evaluating $function on $gate"
     (cd "$root" && "${evaluate[@]}" "$test_url") ||
         fail "$function did not pass: $name was not deployed, what ran before still runs" "Its image is $image."
@@ -273,8 +273,8 @@ deploy_function "$replicas" "${from_source[@]}"
 reach
 
 echo "Checking $name with one real face"
-in_project driver.smoke "$test_url" || fail "$name is deployed at $url but failed the check" \
-    "See its log:  $logs" "Try again:  .venv/bin/python -m driver.smoke $test_url" \
+in_project faceblur.detection.deployment.smoke_check "$test_url" || fail "$name is deployed at $url but failed the check" \
+    "See its log:  $logs" "Try again:  .venv/bin/python -m faceblur.detection.deployment.smoke_check $test_url" \
     "Until it passes, don't use it for footage that matters."
 
 echo

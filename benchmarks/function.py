@@ -28,9 +28,9 @@ from benchmarks import stages
 from benchmarks.machine import Gpu, Others
 from benchmarks.random_weights import write_random_weights
 from examples.sample_clip import astronaut, pan
-from function import main, wire
-from function.retinaface_torch import RetinaFaceTorch
-from function.settings import Settings, cores
+from faceblur_function import main, wire
+from faceblur_function.detectors.retinaface_torch import RetinaFaceTorch
+from faceblur_function.settings import Settings, cores
 
 FACES_PER_FRAME = 5
 PATIENCE_SECONDS = 900

@@ -18,15 +18,15 @@ from matplotlib.figure import Figure
 
 from benchmarks.leaks import CLASSES, Tally, decoded, height_class, in_sight, load, make_clip, outside_mask
 from benchmarks.pans import CONDITIONS, RATE, Boxes, Image
-from driver.boxes import Box
-from driver.plan import LOW_THRESHOLD
-from driver.scenes import Step, step, thumbnail
-from driver.tracks import Found, Tracker
-from function.detect import detect_all_sizes, load_detector
-from function.redact import SOFT_EDGE, regions
+from faceblur.redaction.plan import LOW_THRESHOLD
+from faceblur.tracking.boxes import Box
+from faceblur.tracking.scenes import Step, step, thumbnail
+from faceblur.tracking.tracker import Detection, Tracker
+from faceblur_function.detectors.detector import detect_all_sizes, load_detector
+from faceblur_function.masks import SOFT_EDGE, regions
 
 UNCOVERED = 0.25
-LEAST_SCORE = 0.03
+MIN_SCORE = 0.03
 DEFAULTS = {"threshold": 0.3, "low threshold": LOW_THRESHOLD, "padding": 0.25, "look-around": 0.4, "every": 1}
 SWEEPS: dict[str, tuple[float, ...]] = {
     "every": (1, 2, 3, 4),
@@ -39,11 +39,11 @@ SWEEPS: dict[str, tuple[float, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """A clip: for each frame its true faces, its finds down to LEAST_SCORE, and how it follows the one before."""
+    """A clip: for each frame its true faces, its finds down to MIN_SCORE, and how it follows the one before."""
 
     size_wh: tuple[int, int]
     faces: list[Boxes]
-    found: list[list[Found]]
+    found: list[list[Detection]]
     steps: list[Step]
 
 
@@ -52,9 +52,9 @@ def search(path: Path, faces: list[Boxes]) -> Searched:
     found, steps, before, size_wh = [], [], None, (0, 0)
     for frame in decoded(path):
         size_wh = (frame.shape[1], frame.shape[0])
-        (one,) = detect_all_sizes(detector, [frame], threshold=LEAST_SCORE)
+        (one,) = detect_all_sizes(detector, [frame], threshold=MIN_SCORE)
         found.append(
-            [Found(tuple(box), score) for box, score in zip(one.xyxy.tolist(), one.scores.tolist(), strict=True)]
+            [Detection(tuple(box), score) for box, score in zip(one.xyxy.tolist(), one.scores.tolist(), strict=True)]
         )
         after = thumbnail(frame)
         steps.append(step(before, after))

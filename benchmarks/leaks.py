@@ -37,13 +37,13 @@ from benchmarks.pans import (
     view,
 )
 from examples.sample_clip import astronaut, write_clip
-from function import __version__
-from function.detect import load_detector
+from faceblur_function import __version__
+from faceblur_function.detectors.detector import load_detector
 
 EXPOSED = 0.5
 # An output with less than this share of the source's contrast counts for as much less: at 16 px even a covered face's
 # faint rest correlates.
-LEAST_CONTRAST = 0.5
+MIN_CONTRAST = 0.5
 CLASSES = {"16-32": (16, 32), ">=32": (32, 1e9)}
 # What the codec alone changes of a pixel's neighbourhood, in grey levels, stays below this.
 CHANGED = 8.0
@@ -135,7 +135,7 @@ def detail_left(source: Image, output: Image, box: Boxes) -> float:
         return np.asarray(fine - fine.mean()).ravel()
 
     a, b = detail(source), detail(output)
-    contrast = max(float(np.linalg.norm(b)), LEAST_CONTRAST * float(np.linalg.norm(a)), 1e-6)
+    contrast = max(float(np.linalg.norm(b)), MIN_CONTRAST * float(np.linalg.norm(a)), 1e-6)
     return float(a @ b) / (max(float(np.linalg.norm(a)), 1e-6) * contrast)
 
 
@@ -179,7 +179,7 @@ def make_clip(
 
 
 def run(clips: Path, out: Path, more: Sequence[str]) -> None:
-    subprocess.run([sys.executable, "-m", "driver", "run", str(clips), "-o", str(out), "-q", *more], check=True)
+    subprocess.run([sys.executable, "-m", "faceblur", "run", str(clips), "-o", str(out), "-q", *more], check=True)
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from function.detect import Detector, fit
+from faceblur_function.detectors.detector import Detector, fit
 
 Image = NDArray[np.uint8]
 Boxes = NDArray[np.float64]

@@ -28,8 +28,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import Others
-from driver.video import VideoReader
 from examples.sample_clip import astronaut, pan, write_clip
+from faceblur.media.video import VideoReader
 
 DEFACE = "deface==1.5.0"
 # What faceblur does by default, each taken back alone.
@@ -79,7 +79,7 @@ def deface_program() -> Path:
 
 
 def contestants(clip: Path, folder: Path, *, choices: bool, deface: bool) -> list[Contestant]:
-    ours = [sys.executable, "-m", "driver", "run", str(clip), "--output", str(folder), "--overwrite", "--quiet"]
+    ours = [sys.executable, "-m", "faceblur", "run", str(clip), "--output", str(folder), "--overwrite", "--quiet"]
     found = [Contestant("faceblur", ours)]
     if choices:
         found += [Contestant(f"faceblur, {name}", [*ours, *options]) for name, options in CHOICES.items()]

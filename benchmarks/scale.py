@@ -106,7 +106,7 @@ def write_clip(path: Path, size_wh: tuple[int, int], frames: int) -> Path:
 def run(clips: list[Path], url: str, more: list[str]) -> dict[str, Any]:
     """One run of the driver: its wall and CPU seconds, its peak memory in MiB, and the last lines that it printed."""
     with tempfile.TemporaryDirectory() as out:
-        command = [sys.executable, "-m", "driver", "run", *map(str, clips), "-o", out, "--function", url, *more]
+        command = [sys.executable, "-m", "faceblur", "run", *map(str, clips), "-o", out, "--function", url, *more]
         start = time.monotonic()
         driver = subprocess.Popen([*command, "--preset", "ultrafast"], stdout=subprocess.PIPE, text=True)
         assert driver.stdout

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from function import wire
-from function.detect import COARSE_SIZE, LARGE_FRAME, Frame, fit, small_copy
-from function.main import Service, _cover, _listed
-from function.retinaface_torch import RetinaFaceTorch, _faces
+from faceblur_function import wire
+from faceblur_function.detectors.detector import COARSE_SIZE, LARGE_FRAME, Frame, fit, small_copy
+from faceblur_function.detectors.retinaface_torch import RetinaFaceTorch, _faces
+from faceblur_function.main import Service, _cover, _listed
 
 STAGES = ("JSON", "base64", "JPEG decode", "upload", "network", "NMS", "2nd look", "redact", "JPEG encode")
 

@@ -20,16 +20,16 @@ import cv2
 from rich.console import Console
 from rich.table import Table
 
-from driver.codecs import Encoding
-from driver.cover import stored_regions
-from driver.exchange import check_reply, encode_request
-from driver.planes import check_redacted, quarter_turns, redact_frame, upright
-from driver.scenes import thumbnail
-from driver.video import Picture, VideoReader, VideoWriter
 from examples.sample_clip import astronaut, pan, write_clip
-from function import wire
-from function.detect import COARSE_SIZE, load_detector, small_copy
-from function.main import _cover, _listed
+from faceblur.detection.reply_checks import check_reply, encode_request
+from faceblur.media.encoder_settings import Encoding
+from faceblur.media.planes import check_redacted, quarter_turns, redact_frame, upright
+from faceblur.media.video import Picture, VideoReader, VideoWriter
+from faceblur.redaction.cover import stored_regions
+from faceblur.tracking.scenes import thumbnail
+from faceblur_function import wire
+from faceblur_function.detectors.detector import COARSE_SIZE, load_detector, small_copy
+from faceblur_function.main import _cover, _listed
 
 ROUNDS, FRAMES = 3, 24
 

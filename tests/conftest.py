@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 import pytest
 
-from driver.config import find_function_yaml, read_config
-from driver.local import LocalFunction
 from examples.sample_clip import Image, astronaut, pan, write_clip
-from function.detect import Detector, load_detector
+from faceblur.detection.local_function.function_yaml import find_function_yaml, read_config
+from faceblur.detection.local_function.http_trigger import LocalFunction
+from faceblur_function.detectors.detector import Detector, load_detector
 
 
 class ServerThread:

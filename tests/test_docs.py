@@ -10,11 +10,10 @@ from typing import Any
 import click
 import pytest
 
-from driver.cli import main
-from driver.options import MOST_FRAMES
-from function.settings import Settings
-from function.wire import MAX_FRAMES, Request
-from tests import awkward
+from faceblur.cli.app import main
+from faceblur_function.settings import Settings
+from faceblur_function.wire import Request
+from tests.support import awkward
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -57,10 +56,6 @@ def test_every_option_with_its_default_and_commands() -> None:
         assert {rows[name][1]} == (defaults[name] - {""} or {""}), name
         listed = [one for one in main.commands if one in commands]
         assert rows[name][2] == ("all" if len(listed) == len(main.commands) else ", ".join(listed)), name
-
-
-def test_batches_are_no_larger_than_a_request_may_be() -> None:
-    assert MOST_FRAMES == MAX_FRAMES
 
 
 def test_every_setting_with_its_default() -> None:

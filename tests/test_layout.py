@@ -6,46 +6,76 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-HEAVY = {"torch", "torchvision", "onnxruntime", "av", "sqlalchemy"}
+SOURCES = {"faceblur": ROOT / "driver" / "faceblur", "faceblur_function": ROOT / "function" / "faceblur_function"}
+# The driver's packages from the top down: each imports only those in the rows below its own.
+LAYERS = [
+    {"cli"},
+    {"auditing", "evaluation"},
+    {"jobs"},
+    {"redaction"},
+    {"tracking", "detection", "media"},
+    {"base"},
+]
+# What the driver may import of the function.
+SHARED = {"faceblur_function.wire", "faceblur_function.defaults", "faceblur_function.masks", "faceblur_function.styles"}
+# Packages that belong to one of ours each.
+OWNERS = {
+    "av": "faceblur.media",
+    "aiohttp": "faceblur.detection",
+    "torch": "faceblur_function.detectors",
+    "torchvision": "faceblur_function.detectors",
+    "onnxruntime": "faceblur_function.detectors",
+}
 
 
-def imports(path: Path) -> set[str]:
-    """Every module that a file imports, anywhere in it, with the names that it takes from packages of ours."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            ours = node.module in ("function", "driver")
-            found |= {f"{node.module}.{alias.name}" for alias in node.names} if ours else {str(node.module)}
+def modules() -> dict[str, Path]:
+    """Every module of ours by its dotted name."""
+    found = {}
+    for name, folder in SOURCES.items():
+        for path in sorted(folder.rglob("*.py")):
+            parts = [name, *path.relative_to(folder).with_suffix("").parts]
+            found[".".join(parts).removesuffix(".__init__")] = path
     return found
 
 
-def modules(package: str) -> dict[str, set[str]]:
-    return {str(path.relative_to(ROOT)): imports(path) for path in sorted((ROOT / package).rglob("*.py"))}
+MODULES = modules()
+
+
+def imports(module: str) -> set[str]:
+    """Every module that a module imports, anywhere in it; of ours the very files."""
+    found = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative import"
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else str(node.module) for name in names}
+    return found - {module}
+
+
+IMPORTS = {module: imports(module) for module in MODULES}
+
+
+def layer(module: str) -> int | None:
+    package = module.split(".")[1] if "." in module else ""
+    return next((index for index, row in enumerate(LAYERS) if package in row), None)
 
 
 def test_the_function_imports_nothing_of_the_driver() -> None:
-    for path, found in modules("function").items():
-        assert not {name for name in found if name.split(".")[0] == "driver"}, path
+    for module, found in IMPORTS.items():
+        if module.startswith("faceblur_function"):
+            assert not {name for name in found if name.split(".")[0] == "faceblur"}, module
 
 
-def test_the_driver_imports_only_wire_and_redact_of_the_function() -> None:
-    for path, found in modules("driver").items():
-        ours = {name for name in found if name.split(".")[0] == "function"}
-        assert ours <= {"function.wire", "function.redact"}, path
+def test_the_driver_imports_only_the_contract_and_the_masks_of_the_function() -> None:
+    for module, found in IMPORTS.items():
+        if not module.startswith("faceblur_function"):
+            ours = {name for name in found if name.startswith("faceblur_function.")}
+            assert ours <= SHARED, (module, ours - SHARED)
 
 
-def test_heavy_packages_are_imported_in_one_module_each() -> None:
-    where: dict[str, set[str]] = {}
-    for path, found in (modules("function") | modules("driver")).items():
-        for name in {name.split(".")[0] for name in found} & HEAVY:
-            where.setdefault(name, set()).add(path)
-    assert where["av"] == {"driver/video.py"} and where["onnxruntime"] == {"function/retinaface_onnx.py"}
-    assert all(len(paths) == 1 for paths in where.values()), where
-
-
-def test_driver_starts_without_heavy_packages_of_the_function() -> None:
-    for path, found in modules("driver").items():
-        assert not {"torch", "onnxruntime"} & {name.split(".")[0] for name in found}, path
+def test_heavy_packages_belong_to_one_of_ours_each() -> None:
+    for module, found in IMPORTS.items():
+        for name in {name.split(".")[0] for name in found} & OWNERS.keys():
+            assert module.startswith(OWNERS[name]), (module, name)

@@ -1,0 +1,73 @@
+"""From the call's options to a function that answers: the given URLs, or function.yaml's function on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from faceblur.base.errors import UsageError
+from faceblur.detection.client import FunctionClient
+from faceblur.detection.local_function.function_yaml import find_function_yaml, read_config
+from faceblur.detection.local_function.http_trigger import LocalFunction
+from faceblur.detection.local_function.worker_handle import Worker
+from faceblur_function import wire
+
+# Requests under way at each given URL to begin with: function.yaml's two workers, and as many that wait or travel.
+START_PER_URL = 4
+# No more than these, whatever the function can take: this bounds the memory.
+MAX_CONCURRENCY = 128
+# At the embedded function every worker has one request, and two wait or are on their way.
+SPARE_LOCAL_REQUESTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the function is and how to talk to it. Without `urls` it is started here, with `workers` and `env`.
+
+    Some of its workers may have been `spawned` already.
+    """
+
+    urls: tuple[str, ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
+    ca_file: str | None = None
+    timeout: float = 120.0
+    give_up_after: float = 300.0
+    concurrency: int | None = None
+    workers: int | None = None
+    env: dict[str, str] = field(default_factory=dict)
+    spawned: tuple[Worker, ...] = ()
+
+
+@asynccontextmanager
+async def connect(endpoint: Endpoint) -> AsyncIterator[tuple[FunctionClient, wire.Info]]:
+    """A client that is connected, and what its function runs. Raises UsageError or FunctionError."""
+    for url in endpoint.urls:
+        if not url.startswith(("http://", "https://")):
+            raise UsageError(f"--function {url}: no HTTP address; is http://{url} meant?")
+    if endpoint.urls and (endpoint.env or endpoint.workers):
+        raise UsageError("--env and --workers are for the function on this machine: not together with --function")
+    if not endpoint.urls:
+        config = read_config(find_function_yaml(), env=endpoint.env, workers=endpoint.workers)
+        async with LocalFunction(config, spawned=endpoint.spawned) as function:
+            concurrency = endpoint.concurrency or config.workers + SPARE_LOCAL_REQUESTS
+            async with _client(endpoint, (function.url,), concurrency) as client:
+                yield client, await client.probe()
+        return
+    concurrency = endpoint.concurrency or min(START_PER_URL * len(endpoint.urls), MAX_CONCURRENCY)
+    async with _client(
+        endpoint, endpoint.urls, concurrency, None if endpoint.concurrency else MAX_CONCURRENCY
+    ) as client:
+        yield client, await client.probe()
+
+
+def _client(endpoint: Endpoint, urls: tuple[str, ...], concurrency: int, most: int | None = None) -> FunctionClient:
+    return FunctionClient(
+        urls,
+        concurrency=concurrency,
+        most_concurrency=most,
+        headers=endpoint.headers,
+        ca_file=endpoint.ca_file,
+        timeout=endpoint.timeout,
+        give_up_after=endpoint.give_up_after,
+    )

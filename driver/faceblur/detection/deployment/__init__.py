@@ -1,0 +1,1 @@
+"""What deploy.sh needs of Python: the function.yaml to deploy, the answers of nuctl, one real face."""

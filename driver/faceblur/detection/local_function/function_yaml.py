@@ -1,0 +1,78 @@
+"""function.yaml, as far as the HTTP trigger on this machine needs it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+import faceblur_function
+from faceblur.base.errors import UsageError
+
+# What a machine without a GPU runs instead of function.yaml's model.
+LOCAL_ENV = {"MODEL": "retinaface-mobilenet0.25", "DEVICE": "cpu"}
+
+# A worker uses all cores that it is given: on a small machine a second one costs another start, and wins nothing.
+CORES_PER_WORKER = 2
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionConfig:
+    """What function.yaml says of handler and HTTP trigger; times in seconds. Defaults are Nuclio's."""
+
+    handler: str
+    env: dict[str, str] = field(default_factory=dict)
+    workers: int = 1
+    max_body_bytes: int = 4 << 20
+    worker_timeout: float = 10.0
+    event_timeout: float | None = None
+
+
+def find_function_yaml() -> Path:
+    """function.yaml beside the function: in the repository, or packed into the installed package."""
+    package = Path(faceblur_function.__file__).resolve().parent
+    for path in (package.parents[1] / "function.yaml", package / "function.yaml"):
+        if path.is_file():
+            return path
+    raise UsageError("function.yaml was not found beside the installed package: install faceblur again")
+
+
+def read_config(path: Path, *, env: Mapping[str, str] | None = None, workers: int | None = None) -> FunctionConfig:
+    """Read function.yaml; `env` overrides its variables. Raises UsageError.
+
+    `workers` overrides its numWorkers, of which there is else at most one for every CORES_PER_WORKER cores here.
+    """
+    try:
+        spec = yaml.safe_load(path.read_text())["spec"]
+        triggers = [trigger for trigger in spec.get("triggers", {}).values() if trigger.get("kind") == "http"]
+        trigger = triggers[0] if triggers else {}
+        workers = workers or min(int(trigger.get("numWorkers", trigger.get("maxWorkers", 1))), most_workers())
+        given = {item["name"]: str(item["value"]) for item in spec.get("env", []) if "value" in item}
+        timeout_ms = int(trigger.get("workerAvailabilityTimeoutMilliseconds", 10000))
+        return FunctionConfig(
+            handler=spec["handler"],
+            env=given | LOCAL_ENV | {"WORKERS": str(workers)} | dict(env or {}),
+            workers=workers,
+            max_body_bytes=int(trigger.get("attributes", {}).get("maxRequestBodySize", 4 << 20)),
+            worker_timeout=(timeout_ms if timeout_ms >= 0 else 10000) / 1000,
+            event_timeout=_seconds(spec["eventTimeout"]) if spec.get("eventTimeout") else None,
+        )
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(f"{path} is no usable function.yaml: {type(error).__name__}: {error}") from error
+
+
+def most_workers() -> int:
+    """How many workers function.yaml may have on this machine."""
+    return max(1, len(os.sched_getaffinity(0)) // CORES_PER_WORKER)
+
+
+def _seconds(duration: str) -> float:
+    """A Go duration such as `1m30s` or `500ms`, in seconds."""
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|h|m|s)", duration)
+    if "".join(number + unit for number, unit in parts) != duration or not parts:
+        raise ValueError(f"{duration!r} is no duration such as 90s or 1m30s")
+    return sum(float(number) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600}[unit] for number, unit in parts)

@@ -1,0 +1,194 @@
+"""function.yaml's HTTP trigger on this machine: the embedded default of the driver, and the tests' server.
+
+A stand-in for one machine that follows Nuclio's observable behaviour: the port opens once every worker has initialised,
+`/__internal/health`, 503 when no worker comes free, 400 for a body that is too large, 500 with a traceback when the
+handler raises, 408 and a restarted worker after `eventTimeout`. Unlike a pod, it survives a worker that dies: the
+request at hand is reset and the worker is started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import time
+import uuid
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from faceblur.base.errors import UsageError
+from faceblur.detection.local_function.function_yaml import FunctionConfig
+from faceblur.detection.local_function.worker_handle import Worker, WorkerDied
+
+log = logging.getLogger("faceblur.function")
+MAX_LOGS_HEADER = 4096
+
+
+class LocalFunction:
+    """Runs the function behind an HTTP port of this machine while the context is open.
+
+    `async with LocalFunction(config) as function:` then use `function.url`. Port 0 takes a free one. Raises UsageError
+    when the function cannot start or the port cannot be had. Workers `spawned` before for this very `config` are used.
+    """
+
+    def __init__(
+        self, config: FunctionConfig, *, host: str = "127.0.0.1", port: int = 0, spawned: Sequence[Worker] = ()
+    ) -> None:
+        self.config = config
+        self._host, self._port = host, port
+        ready = {worker.number: worker for worker in spawned if worker.config == config}
+        self._workers = [ready.get(number) or Worker(config, number) for number in range(config.workers)]
+        self._free: asyncio.Queue[Worker] = asyncio.Queue()
+        self._requests: set[asyncio.Task[Any]] = set()
+        self._restarts: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    @property
+    def url(self) -> str:
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
+
+    @property
+    def pids(self) -> list[int]:
+        return [worker.pid for worker in self._workers]
+
+    async def __aenter__(self) -> Self:
+        try:
+            await asyncio.gather(*(worker.start() for worker in self._workers))
+            for worker in self._workers:
+                self._free.put_nowait(worker)
+            await self._listen()
+        except BaseException as error:
+            await self._stop_workers()
+            if isinstance(error, WorkerDied):
+                raise UsageError(f"the function did not start: {error}") from error
+            raise
+        return self
+
+    async def _listen(self) -> None:
+        app = web.Application(client_max_size=self.config.max_body_bytes + 1)
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self._port)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise UsageError(f"cannot listen on {self._host} port {self._port}: {error.strerror}") from error
+        self._port = self._runner.addresses[0][1]
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # The workers first: a request that still waits for one would hold the server's shutdown up.
+        await self._stop_workers()
+        await self._runner.cleanup()
+        # Requests whose clients went away are not the server's any more, and may still wait for a worker.
+        for task in self._requests:
+            task.cancel()
+        await asyncio.gather(*self._requests, return_exceptions=True)
+
+    async def _stop_workers(self) -> None:
+        self._closing = True
+        for task in self._restarts:
+            task.cancel()
+        await asyncio.gather(*self._restarts, return_exceptions=True)
+        await asyncio.gather(*(worker.stop() for worker in self._workers))
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        if request.path.startswith("/__internal/health"):
+            return web.Response(headers={"Server": "nuclio"})
+        if task := asyncio.current_task():
+            self._requests.add(task)
+            task.add_done_callback(self._requests.discard)
+        try:
+            if (request.content_length or 0) > self.config.max_body_bytes:
+                raise web.HTTPRequestEntityTooLarge(self.config.max_body_bytes, request.content_length or 0)
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            log.warning("request refused: body size exceeds the given limit")
+            refusal = web.Response(status=400, text="Error when parsing request", headers={"Server": "nuclio"})
+            refusal.force_close()
+            return refusal
+        except ConnectionError:  # the client went away in the middle of its request: nobody reads an answer
+            return web.Response(status=400)
+        try:
+            worker = await self._take_worker()
+        except TimeoutError:
+            return web.Response(status=503, headers={"Server": "nuclio"})
+        try:
+            reply = await asyncio.wait_for(worker.call(_message(request, body)), self.config.event_timeout)
+        except TimeoutError:
+            log.error("event time-out after %g s: the worker is restarted", self.config.event_timeout)
+            self._restart(worker)
+            return web.json_response({"error": "handler timed out"}, status=408, headers={"Server": "nuclio"})
+        except WorkerDied as error:
+            if not self._closing:
+                log.error("a worker died: %s", error)
+            self._restart(worker)
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response(status=500, headers={"Server": "nuclio"})
+        except BaseException:
+            self._restart(worker)
+            raise
+        self._free.put_nowait(worker)
+        return _response(reply)
+
+    async def _take_worker(self) -> Worker:
+        if not self._free.empty():
+            return self._free.get_nowait()
+        return await asyncio.wait_for(self._free.get(), self.config.worker_timeout)
+
+    def _restart(self, worker: Worker) -> None:
+        if self._closing:
+            return
+
+        async def again() -> None:
+            await worker.stop()
+            try:
+                await worker.start()
+            except WorkerDied as error:
+                log.error("a worker did not start again: %s", error)
+                return
+            self._free.put_nowait(worker)
+
+        task = asyncio.create_task(again())
+        self._restarts.add(task)
+        task.add_done_callback(self._restarts.discard)
+
+
+def _message(request: web.Request, body: bytes) -> dict[str, Any]:
+    """The event as the platform passes it to a worker."""
+    return {
+        "body": body,
+        "content_type": request.headers.get("Content-Type", ""),
+        "trigger": {"kind": "http", "name": "http"},
+        "fields": dict(request.query),
+        # Go's canonical form of header names.
+        "headers": {"-".join(part.capitalize() for part in k.split("-")): v for k, v in request.headers.items()},
+        "id": str(uuid.uuid4()),
+        "method": request.method,
+        "path": request.path,
+        "size": len(body),
+        "timestamp": time.time(),
+        "url": str(request.rel_url),
+        "shard_id": 0,
+        "num_shards": 0,
+        "type": "",
+        "type_version": "",
+        "version": "",
+    }
+
+
+def _response(reply: dict[str, Any]) -> web.Response:
+    encoded = reply["body_encoding"] == "base64"
+    body = base64.b64decode(reply["body"]) if encoded else reply["body"].encode()
+    headers = {**reply["headers"], "Server": "nuclio", "Content-Type": reply["content_type"]}
+    if reply["logs"] and len(reply["logs"]) < MAX_LOGS_HEADER:
+        headers["X-Nuclio-Logs"] = reply["logs"]
+    return web.Response(status=reply["status_code"], body=body, headers=headers)

@@ -1,0 +1,124 @@
+"""The local function's worker processes, as seen from the HTTP server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import pickle
+import socket
+import subprocess
+import sys
+from collections import deque
+from typing import IO, Any
+
+from faceblur.detection.local_function.function_yaml import FunctionConfig
+from faceblur.detection.local_function.worker_main import LENGTH
+
+log = logging.getLogger("faceblur.function")
+BUFFER_BYTES = 1 << 20  # a logged traceback is one line
+
+
+class WorkerDied(Exception):
+    """A worker process ended; the message is the last that it said."""
+
+
+class Worker:
+    """One worker process and the socket to it."""
+
+    def __init__(self, config: FunctionConfig, number: int) -> None:
+        self.config, self.number = config, number
+        self._last_words: deque[str] = deque(maxlen=20)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pumps: list[asyncio.Task[None]] = []
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def spawn(self) -> None:
+        """Start the process, which loads its model by itself; `start` waits for that."""
+        self._ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-P", "-u", "-m", "faceblur.detection.local_function.worker_main"),
+                    *(self.config.handler, str(theirs.fileno()), str(self.number)),
+                ],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=os.environ | self.config.env,
+                start_new_session=True,  # a Ctrl-C in the terminal is for the driver alone
+            )
+
+    async def start(self) -> None:
+        """Wait until the process is done with `init_context`; it is spawned if none runs. Raises WorkerDied."""
+        if self._process is None or self._process.returncode is not None:
+            self.spawn()
+        assert self._process is not None and self._process.stdout is not None and self._process.stderr is not None
+        self._pumps = [asyncio.create_task(self._pump(one)) for one in (self._process.stdout, self._process.stderr)]
+        self._reader, self._writer = await asyncio.open_connection(sock=self._ours, limit=BUFFER_BYTES)
+        if await self._receive() != "ready":
+            raise WorkerDied(f"worker {self.number} did not say that it is ready")
+
+    async def call(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Have one event handled. Raises WorkerDied."""
+        content = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+        try:
+            self._writer.write(LENGTH.pack(len(content)))
+            self._writer.write(content)
+            await self._writer.drain()
+        except ConnectionError as error:
+            raise WorkerDied(await self._epitaph()) from error
+        reply: dict[str, Any] = await self._receive()
+        return reply
+
+    async def _receive(self) -> Any:
+        try:
+            header = await self._reader.readexactly(LENGTH.size)
+            return pickle.loads(await self._reader.readexactly(LENGTH.unpack(header)[0]))
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise WorkerDied(await self._epitaph()) from error
+
+    async def _epitaph(self) -> str:
+        assert self._process is not None
+        code = await asyncio.to_thread(self._process.wait)
+        await asyncio.gather(*self._pumps)
+        return self._last_words[-1] if self._last_words else f"exit code {code}"
+
+    async def stop(self) -> None:
+        if self._process is None:
+            return
+        self._process.kill()
+        await asyncio.to_thread(self._process.wait)
+        if hasattr(self, "_writer"):
+            self._writer.close()
+        await asyncio.gather(*self._pumps)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the process, one too for which `start` never waited, and close what led to it."""
+        if self._process is not None:
+            self._process.kill()
+            with self._process, self._ours:
+                pass
+
+    async def _pump(self, pipe: IO[bytes]) -> None:
+        """Pass what the worker prints on to our log, at the level that it gave."""
+        stream = asyncio.StreamReader(limit=BUFFER_BYTES)
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), pipe)
+        while line := await stream.readline():
+            text = line.decode(errors="replace").rstrip()
+            try:
+                entry = json.loads(text)
+                level, more = logging.getLevelNamesMapping()[entry["level"].upper()], entry.get("with") or {}
+                details = "".join(f" {key}={value}" for key, value in more.items())
+                log.log(level, "%s%s", entry["message"], details)
+            except (ValueError, TypeError, KeyError):
+                if text:
+                    self._last_words.append(text)
+                    log.debug("worker %d: %s", self.number, text)

@@ -1,0 +1,1 @@
+"""Image files: read into pages of planes, written again in their own format."""

@@ -1,0 +1,1 @@
+"""Face detectors: their interface, RetinaFace on ONNX Runtime and on PyTorch, and how one is loaded by name."""

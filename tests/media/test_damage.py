@@ -1,0 +1,121 @@
+"""Damaged videos: refused by default, and with --tolerate-damage written as far as they can be read, which is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from examples.sample_clip import Image, pan, write_clip
+from faceblur.cli.app import main
+from faceblur.media import integrity as whole
+from faceblur_function.detectors.detector import Detector
+from tests.support import awkward
+from tests.support import clips as media
+
+
+@pytest.mark.parametrize(
+    ("suffix", "container", "codec", "audio"),
+    [
+        (".mp4", "mov,mp4,m4a,3gp,3g2,mj2", "libx264", "aac"),
+        (".mkv", "matroska,webm", "libx264", "aac"),
+        (".avi", "avi", "mpeg4", "libmp3lame"),
+        (".ts", "mpegts", "libx264", "aac"),
+    ],
+)
+def test_structure_tells_what_is_missing(
+    face: Image, tmp_path: Path, suffix: str, container: str, codec: str, audio: str
+) -> None:
+    clip = write_clip(tmp_path / f"clip{suffix}", pan(face, (160, 120), 12), video_codec=codec, audio_codec=audio)
+    content = clip.read_bytes()
+    assert whole.fault(clip, container) is None
+    for share in (0.3, 0.7, 0.99):
+        clip.write_bytes(content[: int(len(content) * share) // 188 * 188 + 100])
+        assert whole.fault(clip, container)
+
+
+def test_structure_of_nonsense_is_no_error(tmp_path: Path) -> None:
+    for index, content in enumerate(
+        [b"", b"\0" * 5, b"\xff" * 300, b"RIFF\xff\xff\xff\x7fAVI LIST", b"\x1aE\xdf\xa3\x18S\x80g"]
+    ):
+        path = tmp_path / str(index)
+        path.write_bytes(content)
+        for container in whole.CHECKS:
+            whole.fault(path, container)
+
+
+def run(source: Path, outdir: Path, url: str, *more: str) -> tuple[int, str]:
+    result = CliRunner().invoke(main, ["run", str(source), "-o", str(outdir), "--function", url, *more])
+    return result.exit_code, result.output
+
+
+def broken(name: str, folder: Path) -> Path:
+    kind = next(one for one in awkward.BROKEN if one.name == name)
+    awkward.make_all((kind,), folder / "material", folder / "broken")
+    return folder / "broken" / name
+
+
+@pytest.mark.parametrize(
+    ("name", "output", "frames"),
+    [
+        ("flipped.mp4", "flipped.mp4", 8),
+        ("cut.ts", "cut.ts", 5),
+        ("no_timestamps.h264", "no_timestamps.h264.mkv", 12),
+    ],
+)
+def test_what_can_be_read_is_written_and_the_rest_is_told(
+    name: str, output: str, frames: int, function_url: str, detector: Detector, tmp_path: Path
+) -> None:
+    source, target = broken(name, tmp_path), tmp_path / "out" / output
+    code, told = run(source, tmp_path / "out", function_url)
+    assert code == 1 and "--tolerate-damage" in told and not target.exists()
+    code, told = run(source, tmp_path / "out", function_url, "--tolerate-damage")
+    assert code == 0 and "damage:" in told, told
+    written = media.frames(target)
+    assert len(written) >= frames
+    assert sum(map(len, detector.detect(written, threshold=0.7))) == 0
+    lines = [json.loads(line) for line in Path(f"{target}.faces.jsonl").read_text().splitlines()[1:]]
+    assert len(lines) == len(written) and any(" s" in line.get("damage", "") for line in lines)
+
+
+def test_times_that_go_back_are_refused_or_put_in_order(face: Image, function_url: str, tmp_path: Path) -> None:
+    """Two recordings that were joined by their bytes: the second one's clock begins anew."""
+    clip = write_clip(tmp_path / "joined.ts", pan(face, (160, 120), 10))
+    clip.write_bytes(clip.read_bytes() * 2)
+    code, told = run(clip, tmp_path / "out", function_url)
+    assert code == 1 and "--tolerate-damage" in told
+    code, told = run(clip, tmp_path / "out", function_url, "--tolerate-damage")
+    assert code == 0 and "goes back" in told, told
+    times = media.times(tmp_path / "out" / clip.name)
+    assert len(times) == 20 and times == sorted(set(times))
+
+
+@pytest.mark.parametrize("spoil", [awkward.flipped, awkward.cut(0.5)])
+@pytest.mark.parametrize(
+    ("suffix", "codec", "audio", "pix_fmt"),
+    [
+        (".avi", "mjpeg", "pcm_s16le", "yuvj420p"),
+        (".mpg", "mpeg2video", "mp2", "yuv420p"),
+        (".webm", "libvpx", "libopus", "yuv420p"),
+    ],
+)
+def test_no_damage_ends_the_run(
+    face: Image,
+    tmp_path: Path,
+    function_url: str,
+    suffix: str,
+    codec: str,
+    audio: str,
+    pix_fmt: str,
+    spoil: Callable[[bytes], bytes],
+) -> None:
+    healthy = write_clip(tmp_path / "in" / "healthy.mp4", pan(face, (160, 120), 3))
+    clip = tmp_path / "in" / f"spoiled{suffix}"
+    write_clip(clip, pan(face, (160, 120), 12), video_codec=codec, audio_codec=audio, pix_fmt=pix_fmt)
+    clip.write_bytes(spoil(clip.read_bytes()))
+    code, told = run(tmp_path / "in", tmp_path / "out", function_url, "--tolerate-damage")
+    assert (tmp_path / "out" / healthy.name).exists() and "a defect of faceblur" not in told
+    assert code == 1 or "damage:" in told, told

@@ -1,0 +1,162 @@
+"""Which frames are searched: not all where the faces around agree, and every one where they do not."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from examples.sample_clip import Image, pan, write_clip
+from faceblur.cli.app import main
+from faceblur.redaction import plan
+from faceblur.redaction.search import Pace, agree
+from faceblur_function import wire
+from faceblur_function.detectors.detector import Detector
+from tests.conftest import ServerThread, detail_left
+from tests.support import clips as media
+from tests.support.hostile import scripted
+
+FRAMES = 37  # at 30 frames a second every 6th and the last one end an interval: 7
+
+
+class Recorder:
+    """A function that works, and remembers the numbers of the frames that it was asked to search."""
+
+    def __init__(self, detector: Detector) -> None:
+        self.detector, self.asked = detector, list[int]()
+
+    def __call__(self, body: dict[str, Any]) -> dict[str, Any]:
+        faces = []
+        for text in body["frames"]:
+            picture = wire.decode_image(wire.decode_base64(text))
+            self.asked.append(media.number(picture))
+            (found,) = self.detector.detect([picture], threshold=0.3)
+            faces.append([{"box": box, "score": 0.99} for box in found.xyxy.tolist()])
+        return {"version": 1, "model": "m", "device": "d", "faces": faces, "timings_ms": {}}
+
+
+def run(clip: Path, out: Path, detector: Detector, *more: object) -> list[int]:
+    """Run with default settings but `more`; the numbers of the frames that were searched, in order."""
+    recorder = Recorder(detector)
+
+    with ServerThread(scripted(recorder)) as server:
+        options = ("--function", server.url, "--return", "faces", *map(str, more))
+        result = CliRunner().invoke(main, ["run", str(clip), "-o", str(out), *options])
+    assert result.exit_code == 0, result.output
+    assert len(recorder.asked) == len(set(recorder.asked)), "a frame was searched twice"
+    return sorted(recorder.asked)
+
+
+def exposed(clip: Path, output: Path, detector: Detector) -> list[int]:
+    found = []
+    for index, (source, now) in enumerate(zip(media.frames(clip), media.frames(output), strict=True)):
+        for x1, y1, x2, y2 in detector.detect([source], threshold=0.5)[0].xyxy.astype(int):
+            if detail_left(source[y1:y2, x1:x2], now[y1:y2, x1:x2]) > 0.35:
+                found.append(index)
+    return found
+
+
+@pytest.fixture(scope="module")
+def calm(face: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A face that moves slowly."""
+    pictures = islice(pan(face, (320, 240), 400), FRAMES)
+    return write_clip(tmp_path_factory.mktemp("in") / "calm.mkv", media.numbered(pictures), rate=Fraction(30))
+
+
+def test_a_calm_face_is_searched_at_intervals(calm: Path, detector: Detector, tmp_path: Path) -> None:
+    assert run(calm, tmp_path, detector) == [*range(0, FRAMES, 6)]
+    assert exposed(calm, tmp_path / calm.name, detector) == []
+    assert media.times(tmp_path / calm.name) == media.times(calm)
+
+
+@pytest.mark.parametrize(("every", "searched"), [(1, [*range(FRAMES)]), (2, [*range(0, 36, 2), 36])])
+def test_interval_as_told(calm: Path, detector: Detector, tmp_path: Path, every: int, searched: list[int]) -> None:
+    assert run(calm, tmp_path, detector, "--detect-every", every) == searched
+
+
+def test_what_is_searched_does_not_depend_on_batches(calm: Path, detector: Detector, tmp_path: Path) -> None:
+    asked = [run(calm, tmp_path / str(size), detector, "--batch-size", size, "--crf", 0) for size in (1, 3, 64)]
+    assert asked[0] == asked[1] == asked[2]
+    outputs = [media.frames(tmp_path / str(size) / calm.name) for size in (1, 3, 64)]
+    assert all((np.array(outputs[0]) == np.array(other)).all() for other in outputs[1:])
+
+
+def test_without_covering_gaps_every_frame_is_searched(calm: Path, detector: Detector, tmp_path: Path) -> None:
+    assert run(calm, tmp_path, detector, "--look-around", 0) == [*range(FRAMES)]
+
+
+def test_where_the_window_is_too_small_every_frame_is_searched(
+    calm: Path, detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "WINDOW_BYTES", 11 * 320 * 240 * 3 // 2)
+    assert run(calm, tmp_path, detector) == [*range(FRAMES)]
+
+
+def test_a_face_that_comes_jumps_or_goes_is_searched_up_to_that_frame(
+    face: Image, detector: Detector, tmp_path: Path
+) -> None:
+    """It is there for frames 10 to 21 only, and at frame 17 it is elsewhere: both within intervals."""
+    (here,) = islice(pan(face, (320, 240), 400), 1)
+    empty = np.full_like(here, 90)
+    there = np.roll(here, 130, axis=1)
+    pictures = [*[empty] * 10, *[here] * 7, *[there] * 5, *[empty] * 15]
+    clip = write_clip(tmp_path / "in" / "jump.mkv", media.numbered(pictures), rate=Fraction(30))
+    asked = run(clip, tmp_path, detector)
+    assert {9, 10, 16, 17, 21, 22} <= set(asked)
+    assert len(asked) < FRAMES / 2
+    assert exposed(clip, tmp_path / clip.name, detector) == []
+
+
+def frames_at(*seconds: float) -> list[Any]:
+    return [SimpleNamespace(pts=second, time_base=1) for second in seconds]
+
+
+@pytest.mark.parametrize(
+    ("every", "look_around", "step", "searched"),
+    [
+        (None, 0.4, 1 / 30, [0, 6]),
+        (None, 0.4, 1 / 25, [0, 5]),
+        (None, 0.4, 1 / 24, [0, 4, 8]),
+        (None, 0.4, 1 / 60, [0, 6]),
+        (None, 0.4, 1 / 8, [*range(10)]),
+        (None, 0.2, 1 / 30, [0, 3, 6, 9]),
+        (None, 0.1, 1 / 30, [*range(10)]),
+        (5, 0.4, 1 / 30, [0, 5]),
+        (5, 0.2, 1 / 30, [0, 3, 6, 9]),
+    ],
+)
+def test_pace(every: int | None, look_around: float, step: float, searched: list[int]) -> None:
+    pace = Pace(every, look_around)
+    assert [n for n, one in enumerate(frames_at(*[n * step for n in range(10)])) if pace.ends_interval(one)] == searched
+
+
+def faces(*boxes: tuple[float, float, float, float], score: float = 0.9) -> list[wire.Face]:
+    return [wire.Face(box=box, score=score) for box in boxes]
+
+
+BOX = (100.0, 100.0, 140.0, 140.0)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ([], [], True),
+        (faces(BOX), faces((105.0, 100.0, 145.0, 140.0)), True),
+        (faces(BOX), faces((105.0, 100.0, 145.0, 140.0), score=0.1), True),
+        (faces(BOX), faces((115.0, 100.0, 155.0, 140.0)), False),
+        (faces(BOX), [], False),
+        ([], faces(BOX), False),
+        (faces(BOX, score=0.2), faces(BOX, score=0.2), False),
+        ([], faces(BOX, score=0.2), False),  # small: unsure finds may add up to a face
+        ([], faces((100.0, 100.0, 200.0, 200.0), score=0.2), True),
+        (faces(BOX), faces(BOX, (200.0, 100.0, 240.0, 140.0)), False),
+    ],
+)
+def test_agree(before: list[wire.Face], after: list[wire.Face], expected: bool) -> None:
+    assert agree(before, after, 0.3) is expected
