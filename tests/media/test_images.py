@@ -17,7 +17,7 @@ from PIL import Image as Pillow
 from PIL import ImageCms, ImageOps, ImageSequence, PngImagePlugin
 
 from examples.sample_clip import Image, astronaut, pan
-from faceblur.base.errors import VideoError
+from faceblur.base.errors import MediaError
 from faceblur.cli.app import main
 from faceblur.media.images.files import measure, read_still
 from faceblur.media.images.page import turned
@@ -381,7 +381,7 @@ def test_damaged_bytes_are_never_a_defect(done: tuple[Path, Path, Result], tmp_p
         try:
             if measure(tmp_path / "spoilt") < 1 << 24:
                 read_still(tmp_path / "spoilt")
-        except VideoError as error:
+        except MediaError as error:
             assert str(error).startswith(f"{tmp_path / 'spoilt'}: ") and "\n" not in str(error)
             named += 1
     assert named > 20

@@ -12,7 +12,7 @@ import pytest
 
 from examples.sample_clip import Image, pan, write_clip
 from faceblur.base.atomic_files import temporary_path
-from faceblur.base.errors import UsageError, VideoError
+from faceblur.base.errors import MediaError, UsageError
 from faceblur.media import metadata as tags
 from faceblur.media.containers import output_name
 from faceblur.media.video import (
@@ -50,7 +50,7 @@ def test_cut_file_is_never_whole(face: Image, tmp_path: Path, suffix: str, codec
     copy(clip, tmp_path / "out" / clip.name)
     for share in (0.3, 0.6):
         clip.write_bytes(content[: int(len(content) * share)])
-        with pytest.raises(VideoError, match=r"cut short|not a video that can be read|damaged"):
+        with pytest.raises(MediaError, match=r"cut short|not a video that can be read|damaged"):
             copy(clip, tmp_path / "cut" / clip.name)
     assert not list((tmp_path / "cut").glob("*")) if (tmp_path / "cut").exists() else True
 
@@ -91,7 +91,7 @@ def test_flipped_bytes_are_refused(face: Image, tmp_path: Path) -> None:
     middle = len(content) // 2
     content[middle : middle + 3000] = bytes(255 - value for value in content[middle : middle + 3000])
     clip.write_bytes(content)
-    with pytest.raises(VideoError, match="damaged"):
+    with pytest.raises(MediaError, match="damaged"):
         copy(clip, tmp_path / "out.mp4")
 
 
@@ -231,7 +231,7 @@ def test_several_tracks_languages_chapters_and_title(face: Image, tmp_path: Path
 
 def test_audio_that_cannot_be_kept_fails_the_video(face: Image, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.avi", pan(face, (160, 120), 10), audio_codec="pcm_alaw")
-    with pytest.raises(VideoError, match=r"pcm_alaw.* cannot be copied into matroska"):
+    with pytest.raises(MediaError, match=r"pcm_alaw.* cannot be copied into matroska"):
         copy(clip, tmp_path / "out" / "clip.mkv")
     assert list((tmp_path / "out").iterdir()) == []
 

@@ -157,7 +157,7 @@ async def audit(
 ) -> tuple[Report, dict[Twins, Alignment]]:
     """Audit one output; `clients` are the detectors of the second look. The report, and which frames belong together.
 
-    Raises VideoError, SidecarError or FunctionError; may be cancelled at any time.
+    Raises MediaError, SidecarError or FunctionError; may be cancelled at any time.
     """
     loop, stop = asyncio.get_running_loop(), threading.Event()
     tally = Tally(place.header.settings)

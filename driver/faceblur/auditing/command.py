@@ -20,7 +20,7 @@ from faceblur.auditing.moments import FINDINGS, Detector, Finding, Report
 from faceblur.auditing.page import write_page
 from faceblur.auditing.pairs import Place, open_place
 from faceblur.base.atomic_files import write_whole
-from faceblur.base.errors import SidecarError, UsageError, VideoError
+from faceblur.base.errors import MediaError, SidecarError, UsageError
 from faceblur.cli.progress import Display
 from faceblur.detection.client import FunctionClient
 from faceblur.detection.connect import Endpoint, connect
@@ -46,7 +46,7 @@ async def run_audit(
     try:
         _check_names(source, output, sidecar)
         report = await _audited(display, source, output, sidecar, endpoint)
-    except (VideoError, SidecarError) as error:
+    except (MediaError, SidecarError) as error:
         raise UsageError(str(error)) from error
     if not quiet:
         print_report(Console(width=None if sys.stdout.isatty() else 160), report)

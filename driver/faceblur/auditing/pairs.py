@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from faceblur.auditing.alignment import Alignment, Step, Still, align, small
 from faceblur.auditing.legible import Gray, untouched
-from faceblur.base.errors import SidecarError, VideoError
+from faceblur.base.errors import MediaError, SidecarError
 from faceblur.media.planes import upright
 from faceblur.media.video import Picture, VideoFrame, VideoReader
 from faceblur.redaction.sidecar import FrameLine, Header, SidecarReader, identify
@@ -72,7 +72,7 @@ class Unit:
 
 
 def open_place(source: Path, output: Path, sidecar: Path) -> Place:
-    """Check that the three files belong together. Raises VideoError or SidecarError."""
+    """Check that the three files belong together. Raises MediaError or SidecarError."""
     with ExitStack() as stack:
         told = stack.enter_context(SidecarReader(sidecar))
         mine, its = (stack.enter_context(_reader(path, path is source)) for path in (source, output))
@@ -109,11 +109,11 @@ def _check_size(place: Place, twins: Twins) -> None:
         with _reader(path, path == place.source) as reader:
             frame = next(_frames(reader, stream, twins.is_cover), None)
             if frame is None:
-                raise VideoError(f"{path}: its video stream {stream} holds no frame")
+                raise MediaError(f"{path}: its video stream {stream} holds no frame")
             sizes.append(upright(frame).shape[1::-1])
     if sizes[0] != sizes[1]:
         (a, b), (c, d) = sizes
-        raise VideoError(f"{place.output}: its pictures are {c}x{d}, those of {place.source} {a}x{b}")
+        raise MediaError(f"{place.output}: its pictures are {c}x{d}, those of {place.source} {a}x{b}")
 
 
 def _frames(reader: VideoReader, stream: int, is_cover: bool) -> Iterator[VideoFrame]:
@@ -161,7 +161,7 @@ def _opened(place: Place) -> Iterator[tuple[VideoReader, VideoReader, SidecarRea
 
 
 def aligned(place: Place, twins: Twins, counted: Callable[[], None], stop: threading.Event) -> Alignment:
-    """Find out which frames belong together. Raises VideoError or SidecarError; ends early when told to stop."""
+    """Find out which frames belong together. Raises MediaError or SidecarError; ends early when told to stop."""
     padding = place.header.settings.padding
 
     def source_stills(reader: VideoReader, lines: Iterator[FrameLine]) -> Iterator[Still]:
@@ -187,7 +187,7 @@ def aligned(place: Place, twins: Twins, counted: Callable[[], None], stop: threa
 
 
 def units(place: Place, twins: Twins, alignment: Alignment) -> Generator[Unit]:
-    """Walk through both videos, each frame once. Raises VideoError or SidecarError."""
+    """Walk through both videos, each frame once. Raises MediaError or SidecarError."""
     with _opened(place) as (source, output, told):
         of_source = _frames(source, twins.source, twins.is_cover)
         of_output = _frames(output, twins.output, twins.is_cover)

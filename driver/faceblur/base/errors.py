@@ -1,42 +1,40 @@
-"""What can go wrong, as one tree:
+"""What can go wrong, as one tree. Every message is one line and says what to do.
 
-DriverError
-├── UsageError            the call was wrong: exit code 2, nothing was started
-├── VideoError            this file cannot be read or written; other videos go on
-├── SidecarError          this sidecar cannot be read, written, or belongs to another video
-└── FunctionError         the function did not do its part
-    ├── Unavailable       no usable answer within the time to give up after
-    ├── RequestRejected   the function or a proxy refused the request for good
-    ├── RequestTooLarge   the platform takes no body of this size; a smaller batch may pass
-    └── InvalidReply      an answer that does not belong to what was sent, or did not arrive whole
-
-Every message is one line and says what to do.
+FaceblurError
+├── UsageError (ValueError)             the call was wrong: exit code 2, nothing was started
+├── MediaError (ValueError)             this file cannot be read or written; other files go on
+├── SidecarError (ValueError)           this sidecar cannot be read or written, or belongs to another video
+└── FunctionError (RuntimeError)        the function did not do its part
+    ├── Unavailable (ConnectionError)   no usable answer within the time to give up after
+    ├── RequestRejected                 the function or a proxy refused the request for good
+    ├── RequestTooLarge                 the platform takes no body of this size; a smaller batch may pass
+    └── InvalidReply (ValueError)       a reply that does not belong to what was sent, or did not arrive complete
 """
 
 from __future__ import annotations
 
 
-class DriverError(Exception):
+class FaceblurError(Exception):
     """The root of all errors that are reported in one line, without a traceback."""
 
 
-class UsageError(DriverError):
+class UsageError(FaceblurError, ValueError):
     """The call was wrong."""
 
 
-class VideoError(DriverError):
-    """A file cannot be read or written."""
+class MediaError(FaceblurError, ValueError):
+    """A video or image file cannot be read or written."""
 
 
-class SidecarError(DriverError):
+class SidecarError(FaceblurError, ValueError):
     """A sidecar cannot be read or written, or does not fit its video."""
 
 
-class FunctionError(DriverError):
+class FunctionError(FaceblurError, RuntimeError):
     """The function did not do its part."""
 
 
-class Unavailable(FunctionError):
+class Unavailable(FunctionError, ConnectionError):
     """No usable answer."""
 
 
@@ -48,5 +46,5 @@ class RequestTooLarge(FunctionError):
     """The platform takes no body of this size."""
 
 
-class InvalidReply(FunctionError):
-    """The answer fails a check: it is never used."""
+class InvalidReply(FunctionError, ValueError):
+    """The reply fails a check: it is never used."""

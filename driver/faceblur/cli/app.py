@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from faceblur.base.errors import UsageError
+from faceblur.base.options import PRESETS
 from faceblur.cli.options import (
     FILES,
     FUNCTION,
@@ -27,7 +28,7 @@ from faceblur.cli.options import (
 )
 from faceblur.detection.local_function.function_yaml import find_function_yaml, read_config
 from faceblur.detection.local_function.worker_handle import Worker
-from faceblur.media.encoder_settings import DEFAULT_PRESET, PRESETS
+from faceblur.media.encoder_settings import DEFAULT_PRESET
 from faceblur_function.defaults import MAX_FRAMES
 
 

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from rich.console import Console
 
 from faceblur.base.atomic_files import remove_stale
-from faceblur.base.errors import DriverError, UsageError
+from faceblur.base.errors import FaceblurError, UsageError
 from faceblur.cli.progress import Bars, Display, Lines, set_up_logging
 from faceblur.cli.summary import print_summary
 from faceblur.detection.connect import Endpoint, connect
@@ -67,7 +67,7 @@ def execute(command: Callable[[Console], Coroutine[Any, Any, int]], talk: Talk) 
     except UsageError as error:
         log.error("error: %s", error)
         return WRONG_CALL
-    except DriverError as error:
+    except FaceblurError as error:
         log.error("error: %s", error)
         return FAILED
 
@@ -183,7 +183,7 @@ async def _rendered(video: Path, sidecar: Path, target: Path, change: Change, di
         stop.set()
         await asyncio.gather(work, return_exceptions=True)
         raise
-    except DriverError as error:
+    except FaceblurError as error:
         return failed(video, str(error))
     return Outcome(video, "done", result.notes(), result)
 
@@ -232,6 +232,6 @@ def _reported(outcomes: dict[Path, Outcome], talk: Talk, start: float, ending: S
     try:
         yield
     finally:
-        if talk.verbosity >= 0 and not isinstance(sys.exception(), DriverError):
+        if talk.verbosity >= 0 and not isinstance(sys.exception(), FaceblurError):
             width = None if sys.stdout.isatty() else 160
             print_summary(Console(width=width), list(outcomes.values()), time.monotonic() - start, ending)

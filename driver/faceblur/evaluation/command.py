@@ -57,7 +57,7 @@ async def evaluate(
     endpoint: Endpoint,
     wanted: Wanted,
 ) -> int:
-    """0, or 1 when the recall is below `min_recall`. Raises DriverError."""
+    """0, or 1 when the recall is below `min_recall`. Raises FaceblurError."""
     scores.require_library()
     if wanted.sweep:
         curves.require_library()

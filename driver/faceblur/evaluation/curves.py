@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from faceblur.base.errors import UsageError, VideoError
+from faceblur.base.errors import MediaError, UsageError
 
 SIZE_INCHES = (8.0, 5.0)
 DPI = 120
@@ -24,7 +24,7 @@ def require_library() -> Any:
 def draw(
     path: Path, x: Sequence[float], curves: Mapping[str, Sequence[float | None]], *, label: str, chosen: float | None
 ) -> None:
-    """Write the curves, each a share 0..1 over `x`, with a mark at the chosen x. Raises VideoError, naming the file."""
+    """Write the curves, each a share 0..1 over `x`, with a mark at the chosen x. Raises MediaError, naming the file."""
     figure = require_library()(figsize=SIZE_INCHES, dpi=DPI, layout="constrained")
     axes = figure.subplots()
     for name, values in curves.items():
@@ -41,4 +41,4 @@ def draw(
     try:
         figure.savefig(path, format="png")
     except OSError as error:
-        raise VideoError(f"{path}: cannot be written: {error.strerror}") from error
+        raise MediaError(f"{path}: cannot be written: {error.strerror}") from error

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from faceblur.base.errors import RequestRejected, RequestTooLarge, UsageError, VideoError
+from faceblur.base.errors import MediaError, RequestRejected, RequestTooLarge, UsageError
 from faceblur.detection.client import FunctionClient
 from faceblur.evaluation.datasets import Dataset, LabelledImage, LabelledVideo
 from faceblur.evaluation.exposure import Clip, ClipFrame
@@ -67,7 +67,7 @@ class Detecting:
         self._result = Detections()
 
     async def run(self, dataset: Dataset) -> Detections:
-        """Raises VideoError or FunctionError for the first picture that cannot be had, UsageError for wrong labels."""
+        """Raises MediaError or FunctionError for the first picture that cannot be had, UsageError for wrong labels."""
         await self._images(dataset.images)
         for video in dataset.videos:
             await self._video(video)
@@ -85,9 +85,9 @@ class Detecting:
                 size_wh = _upright_size(content)
                 (found,) = await self._ask([content])
             except OSError as error:
-                raise VideoError(f"{image.path}: cannot be read: {error.strerror}") from error
+                raise MediaError(f"{image.path}: cannot be read: {error.strerror}") from error
             except (wire.WireError, RequestRejected, RequestTooLarge) as error:
-                raise VideoError(f"{image.path}: {error}") from error
+                raise MediaError(f"{image.path}: {error}") from error
         self._saw(*size_wh)
         return Sample(visible(image.labels, size_wh), found)
 

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from faceblur.base.atomic_files import write_whole
-from faceblur.base.errors import VideoError
+from faceblur.base.errors import MediaError
 from faceblur.evaluation.exposure import Exposure
 from faceblur.evaluation.scores import COUNTED, Score
 
@@ -77,12 +77,12 @@ def print_sweep(console: Console, sweep: str, points: Sequence[Point]) -> None:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write the results. Raises VideoError, which names the file."""
+    """Write the results. Raises MediaError, which names the file."""
     text = json.dumps(content, indent=2, allow_nan=False, default=asdict)
     try:
         write_whole(path, (text + "\n").encode())
     except OSError as error:
-        raise VideoError(f"{path}: cannot be written: {error.strerror}") from error
+        raise MediaError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _table(first: str, *headings: str) -> Table:

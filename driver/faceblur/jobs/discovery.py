@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from faceblur.base.atomic_files import TEMPORARY_SUFFIX, fitting_name
-from faceblur.base.errors import UsageError, VideoError
+from faceblur.base.errors import MediaError, UsageError
 from faceblur.jobs.crash_guard import Journal
 from faceblur.media.video import VideoReader
 
@@ -214,7 +214,7 @@ def find_videos(
         try:
             with journal.at_work(path), VideoReader(path) as reader:
                 frames, name = reader.expected_frames, reader.output_name(codec)
-        except VideoError as error:
+        except MediaError as error:
             # A Mac leaves a file `._NAME` beside each on foreign disks, which holds no video.
             if named or (path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith("._")):
                 found.broken.append((path, str(error).removeprefix(f"{path}: ")))

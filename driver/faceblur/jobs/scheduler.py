@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceblur.base.errors import DriverError
+from faceblur.base.errors import FaceblurError
 from faceblur.cli.progress import Display
 from faceblur.detection.client import FunctionClient
 from faceblur.detection.concurrency_limit import Pressure
@@ -130,7 +130,7 @@ class Run:
         try:
             result = await job.run()
             self.outcomes[source] = Outcome(source, "done", result.notes(), result)
-        except DriverError as error:
+        except FaceblurError as error:
             self.outcomes[source] = failed(source, str(error))
         except Exception as error:
             log.debug("%s failed", source, exc_info=True)

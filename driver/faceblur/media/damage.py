@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from faceblur.base.errors import VideoError
+from faceblur.base.errors import MediaError
 
 
 class Damage:
@@ -17,11 +17,11 @@ class Damage:
         self._untold = ""
 
     def found(self, what: str, why: str = "", seconds: float | None = None) -> None:
-        """Note damage at a time, None: where reading has come to. Raises VideoError unless damage is tolerated."""
+        """Note damage at a time, None: where reading has come to. Raises MediaError unless damage is tolerated."""
         seconds = self.seconds if seconds is None else seconds
         told = f"{what} at {seconds:.3f} s" + (f": {why}" if why else "")
         if not self._tolerate:
-            raise VideoError(f"{self._path}: {told}; --tolerate-damage writes what can be read")
+            raise MediaError(f"{self._path}: {told}; --tolerate-damage writes what can be read")
         self._untold = self._untold or told
         first, _, count = self._places.get(what, (told, 0.0, 0))
         self._places[what] = (first, seconds, count + 1)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from faceblur.base.options import PRESETS
+
 # The encoders of a codec, the first that there is and that takes the pixel format losing nothing is used.
 ENCODERS: dict[str, tuple[str, ...]] = {
     "h264": ("libx264", "libx264rgb"),
@@ -40,7 +42,6 @@ INTERLACED = frozenset({"libx264", "mpeg2video", "mpeg4", "prores_ks", "dnxhd", 
 HOLD_ASPECT = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "mjpeg", "dvvideo"})
 HARDWARE = ("_nvenc", "_qsv", "_vaapi", "_videotoolbox", "_amf", "_v4l2m2m")
 
-PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo")
 DEFAULT_PRESET = "veryfast"
 # Constant quality where --crf does not say; measured figures are in the README.
 CRF = {"libx264": 18, "libx264rgb": 18, "libx265": 18, "libvpx": 8, "libvpx-vp9": 20, "libsvtav1": 20, "libaom-av1": 20}

@@ -30,7 +30,7 @@ from av.video.reformatter import ColorRange, Interpolation
 from numpy.typing import NDArray
 
 from faceblur.base.atomic_files import fsync_folder, temporary_path
-from faceblur.base.errors import UsageError, VideoError
+from faceblur.base.errors import MediaError, UsageError
 from faceblur.media import encoder_settings as codecs
 from faceblur.media import integrity as whole
 from faceblur.media import matroska_aspect as matroska
@@ -91,7 +91,7 @@ class VideoReader:
     """Iterates a video: the frames of its video streams, and the packets of the streams to copy, as they come.
 
     `stream` is the main video stream, `videos` are all by their index; `covers` are those that are one still picture.
-    With `tolerate` what is damaged is passed over and told in `damage`. A context manager. Raises VideoError, which
+    With `tolerate` what is damaged is passed over and told in `damage`. A context manager. Raises MediaError, which
     names the file, on opening and while iterating.
     """
 
@@ -100,20 +100,20 @@ class VideoReader:
         self.damage = Damage(path, tolerate=tolerate)
         try:
             if path.stat().st_size == 0:
-                raise VideoError(f"{path}: the file is empty")
+                raise MediaError(f"{path}: the file is empty")
             self.container = _opened(path)
         except (av.error.FFmpegError, OSError) as error:
-            raise VideoError(f"{path}: not a video that can be read: {_reason(error)}") from error
+            raise MediaError(f"{path}: not a video that can be read: {_reason(error)}") from error
         try:
             self._sort_streams()
-        except VideoError:
+        except MediaError:
             self.container.close()
             raise
 
     def _sort_streams(self) -> None:
         name = self.container.format.name
         if name.endswith("_pipe") or NOT_VIDEO & set(name.split(",")):
-            raise VideoError(f"{self.path}: not a video ({self.container.format.long_name})")
+            raise MediaError(f"{self.path}: not a video ({self.container.format.long_name})")
         self.videos: dict[int, Any] = {}
         self.covers: dict[int, Any] = {}
         self.copied: list[Any] = []
@@ -130,9 +130,9 @@ class VideoReader:
             elif self.videos:
                 self.left_out.append(f"{_describe(stream)}, which cannot be decoded")
             else:
-                raise VideoError(f"{self.path}: its video stream cannot be decoded")
+                raise MediaError(f"{self.path}: its video stream cannot be decoded")
         if not self.videos:
-            raise VideoError(f"{self.path}: no video stream")
+            raise MediaError(f"{self.path}: no video stream")
         self.stream = next(iter(self.videos.values()))
 
     def output_name(self, codec: str | None = None) -> str:
@@ -225,7 +225,7 @@ class VideoReader:
                 if self._is_usable(frame, timers[index], self.videos[index]):
                     yield Picture(index, frame, self.damage.since_last())
         if seen[self.stream.index] == 0:
-            raise VideoError(f"{self.path}: its video stream holds no frame")
+            raise MediaError(f"{self.path}: its video stream holds no frame")
         self._check_whole(seen, promised)
 
     def _packets(self) -> Iterator[Any]:
@@ -398,7 +398,7 @@ class VideoWriter:
     """Writes a reader's video again: frames are encoded, packets of its other streams copied.
 
     `covers` are its still pictures, redacted. Call `finish` when everything is written: only then does the file get its
-    final name. Leaving the context without it removes the temporary file. Raises VideoError, which names the file.
+    final name. Leaving the context without it removes the temporary file. Raises MediaError, which names the file.
     """
 
     def __init__(self, path: Path, reader: VideoReader, encoding: Encoding, covers: Sequence[Picture] = ()) -> None:
@@ -413,15 +413,15 @@ class VideoWriter:
             self._lock = self.temporary.open("ab")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise VideoError(f"{path}: another run is writing it") from error
+            raise MediaError(f"{path}: another run is writing it") from error
         except OSError as error:
-            raise VideoError(f"{path}: cannot be written: {error.strerror}") from error
+            raise MediaError(f"{path}: cannot be written: {error.strerror}") from error
         try:
             self._open(reader, encoding, {cover.stream: cover.frame for cover in covers})
         except BaseException as error:
             self.abort()
-            if isinstance(error, (av.error.FFmpegError, ValueError, OSError)):
-                raise VideoError(f"{path}: cannot be written: {_reason(error)}") from error
+            if isinstance(error, (av.error.FFmpegError, ValueError, OSError)) and not isinstance(error, MediaError):
+                raise MediaError(f"{path}: cannot be written: {_reason(error)}") from error
             raise
 
     def _open(self, reader: VideoReader, encoding: Encoding, covers: dict[int, VideoFrame]) -> None:
@@ -470,7 +470,7 @@ class VideoWriter:
             twin: Any = container.add_stream_from_template(source, opaque=True)
         except (ValueError, av.error.FFmpegError) as error:
             if source.type == "audio":
-                raise VideoError(
+                raise MediaError(
                     f"{self.path}: {_describe(source)} cannot be copied into {muxer}: "
                     "convert the audio of the source first"
                 ) from error
@@ -547,8 +547,10 @@ class VideoWriter:
                 self._container.mux(self._videos[item.stream].encode(item.frame))
             elif item.stream_index in self._copies:
                 self._copy(item)
+        except MediaError:
+            raise
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise VideoError(f"{self.path}: cannot be written: {_reason(error)}") from error
+            raise MediaError(f"{self.path}: cannot be written: {_reason(error)}") from error
 
     def _copy(self, packet: Packet[Any]) -> None:
         assert self._container is not None
@@ -575,7 +577,7 @@ class VideoWriter:
             fsync_folder(self.path.parent)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             self.abort()
-            raise VideoError(f"{self.path}: cannot be written: {_reason(error)}") from error
+            raise MediaError(f"{self.path}: cannot be written: {_reason(error)}") from error
         self._lock.close()
 
     def abort(self) -> None:
@@ -637,7 +639,7 @@ def choose_encoder(codec: str, pix_fmt: str, muxer: str, encoding: Encoding, *, 
     """The encoder and its pixel format for a source's, in this container: the source's codec if it loses little.
 
     Losing little is keeping colour, chroma and alpha, and 10 bits at least of what is deeper. `odd`: the frame has an
-    odd side. Raises VideoError when nothing can be written.
+    odd side. Raises MediaError when nothing can be written.
     """
     found = []
     own = codecs.ENCODERS.get(codec, ())
@@ -653,7 +655,7 @@ def choose_encoder(codec: str, pix_fmt: str, muxer: str, encoding: Encoding, *, 
         small = loss[1:4] == (0, 0, 0) and (loss[0] == 0 or _depth(written) >= 10)
         found.append((not small, name not in own, () if small else loss, order, name, written))
     if not found:
-        raise VideoError(f"{encoding.encoder or codec} cannot be written into {muxer}: choose another --encoder")
+        raise MediaError(f"{encoding.encoder or codec} cannot be written into {muxer}: choose another --encoder")
     return min(found)[-2:]
 
 

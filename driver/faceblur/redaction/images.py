@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceblur.base.atomic_files import write_whole
-from faceblur.base.errors import DriverError, VideoError
+from faceblur.base.errors import FaceblurError, MediaError
 from faceblur.detection.client import FunctionClient
 from faceblur.jobs.discovery import Discovery, Places, Video, check_places, walk
 from faceblur.jobs.scheduler import Outcome, failed
@@ -73,12 +73,12 @@ async def redact_images(
             try:
                 size = await asyncio.to_thread(measure, picture.source)
                 if size > MAX_BYTES:
-                    raise VideoError(f"{picture.source}: {size >> 20} MiB of pixels, of at most {MAX_BYTES >> 20}")
+                    raise MediaError(f"{picture.source}: {size >> 20} MiB of pixels, of at most {MAX_BYTES >> 20}")
                 async with large if size > LARGE_BYTES else nullcontext():
                     result = await _redact(picture, client, options)
                 left_out = "; ".join(f"left out: {one}" for one in result.left_out)
                 outcomes[picture.source] = Outcome(picture.source, "done", left_out, result)
-            except DriverError as error:
+            except FaceblurError as error:
                 outcomes[picture.source] = failed(picture.source, str(error))
             except Exception as error:
                 reason = f"a defect of faceblur: {type(error).__name__}: {error}"
@@ -98,7 +98,7 @@ async def _redact(picture: Video, client: FunctionClient, options: wire.Options)
     try:
         await asyncio.to_thread(write_whole, picture.target, content)
     except OSError as error:
-        raise VideoError(f"{picture.target}: cannot be written: {error.strerror}") from error
+        raise MediaError(f"{picture.target}: cannot be written: {error.strerror}") from error
     result.frames, result.left_out = len(still.pages), still.left_out
     result.seconds = time.perf_counter() - start
     return result

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from faceblur.base.errors import VideoError
+from faceblur.base.errors import MediaError
 from faceblur.media.video import Packet, VideoFrame, VideoWriter
 from faceblur.redaction.batches import frame_bytes
 from faceblur.redaction.cover import Searched, fill, tell
@@ -127,7 +127,7 @@ class Outgoing:
         ready = [moment for window in windows.values() for moment in window.tracker.flush()]
         items = [*await self._finished(ready, waiting), *(packet for packet in waiting if packet is not None)]
         if None in waiting:
-            raise VideoError(f"{self._result.source}: a frame was lost on its way: a defect of faceblur")
+            raise MediaError(f"{self._result.source}: a frame was lost on its way: a defect of faceblur")
         await (await self._followed(group, writing, self._hand_over(items, 0)))
 
     async def _followed(

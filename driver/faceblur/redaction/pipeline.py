@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from faceblur.base.errors import VideoError
+from faceblur.base.errors import MediaError
 from faceblur.detection.client import FunctionClient
 from faceblur.detection.reply_checks import Answer
 from faceblur.media.planes import quarter_turns
@@ -59,7 +59,7 @@ class VideoJob:
         self._held = 0
 
     async def run(self) -> Result:
-        """Write the whole video, or nothing. Raises VideoError or FunctionError; may be cancelled at any time."""
+        """Write the whole video, or nothing. Raises MediaError or FunctionError; may be cancelled at any time."""
         start = time.perf_counter()
         # One thread each: PyAV's containers are not shared between threads at the same moment.
         with ThreadPoolExecutor(1, "read") as read_thread, ThreadPoolExecutor(1, "write") as write_thread:
@@ -81,7 +81,7 @@ class VideoJob:
             batches = self._stopping(read_batches(reader, self._plan))
             first = await self._read(batches, read_thread)
             if first is None or not first.pictures:
-                raise VideoError(f"{self.result.source}: its video stream holds no frame")
+                raise MediaError(f"{self.result.source}: its video stream holds no frame")
             covers = await self._covers(reader, read_thread)
             self.result.left_out += reader.left_out
             pictures = [cover.picture for cover in covers]
@@ -113,7 +113,7 @@ class VideoJob:
                     group.create_task(self._produce(group, first, batches, read_thread, writer.pix_fmts, main, pending))
                     group.create_task(outgoing.take(group, pending))
                 if (written := sum(writer.frames.values())) != self.result.frames:
-                    raise VideoError(f"{self.result.source}: {written} of {self.result.frames} frames written")
+                    raise MediaError(f"{self.result.source}: {written} of {self.result.frames} frames written")
                 self.result.damage = reader.damage.told()
                 await outgoing.finish()
             finally:

@@ -71,7 +71,7 @@ def render(
 ) -> Result:
     """Write the video with the sidecar's faces covered, and a sidecar beside it. All of it, or nothing.
 
-    `advanced` is told of frames and faces; `stop` ends it early, with nothing written. Raises VideoError, and
+    `advanced` is told of frames and faces; `stop` ends it early, with nothing written. Raises MediaError, and
     SidecarError when the sidecar belongs to another video or does not tell of every frame.
     """
     result, start = Result(video, target), time.perf_counter()

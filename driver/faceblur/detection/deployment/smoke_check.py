@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from faceblur.base.errors import DriverError, InvalidReply
+from faceblur.base.errors import FaceblurError, InvalidReply
 from faceblur.detection.client import FunctionClient
 from faceblur_function import wire
 from faceblur_function.masks import regions
@@ -61,7 +61,7 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         print(asyncio.run(check(arguments[0])))
-    except DriverError as error:
+    except FaceblurError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

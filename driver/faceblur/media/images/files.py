@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence, JpegImagePlugin
 
-from faceblur.base.errors import VideoError
+from faceblur.base.errors import MediaError
 from faceblur.media.images.page import Page, Still, turned
 from faceblur.media.images.tiff import measure_tiff, read_tiff
 from faceblur_function.masks import Plane
@@ -37,7 +37,7 @@ METADATA = {"exif": "EXIF", "xmp": "XMP", "comment": "comment", "photoshop": "Ph
 
 
 def measure(path: Path) -> int:
-    """How many bytes a file takes decoded, from its headers alone. Raises VideoError."""
+    """How many bytes a file takes decoded, from its headers alone. Raises MediaError."""
     content = _content(path)
     if content.startswith(TIFF_BEGINS):
         return measure_tiff(path, content)
@@ -47,29 +47,29 @@ def measure(path: Path) -> int:
 
 
 def read_still(path: Path) -> Still:
-    """Read a file with all its pages, by its content. Raises VideoError for what cannot be written again as it is."""
+    """Read a file with all its pages, by its content. Raises MediaError for what cannot be written again as it is."""
     content = _content(path)
     if content.startswith(TIFF_BEGINS):
         return read_tiff(path, content)
     image, frames = _opened(path, content)
     deep, moving = _is_deep(image, content), frames > 1
     if deep and moving:
-        raise VideoError(f"{path}: an animation of 16 bits cannot be written as it is: convert it first")
+        raise MediaError(f"{path}: an animation of 16 bits cannot be written as it is: convert it first")
     if not deep and image.mode not in MODES:
-        raise VideoError(f"{path}: pixels of the kind {image.mode} cannot be written as they are: convert it first")
+        raise MediaError(f"{path}: pixels of the kind {image.mode} cannot be written as they are: convert it first")
     try:
         if moving or image.format == "GIF":
             return _animation(image, content)
         return _deep_png(image, content) if deep else _single(image, content)
     except Exception as error:  # Pillow raises whatever its parsers do on hostile bytes
-        raise VideoError(f"{path}: a damaged or cut {image.format} image") from error
+        raise MediaError(f"{path}: a damaged or cut {image.format} image") from error
 
 
 def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise VideoError(f"{path}: cannot be read: {error.strerror}") from error
+        raise MediaError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _opened(path: Path, content: bytes) -> tuple[Image.Image, int]:
@@ -78,7 +78,7 @@ def _opened(path: Path, content: bytes) -> tuple[Image.Image, int]:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
         return image, 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
     except Exception as error:  # Pillow raises whatever its parsers do on hostile bytes
-        raise VideoError(f"{path}: not a JPEG, PNG, WebP, GIF or TIFF image: convert it to one first") from error
+        raise MediaError(f"{path}: not a JPEG, PNG, WebP, GIF or TIFF image: convert it to one first") from error
 
 
 def _is_deep(image: Image.Image, content: bytes) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 import tifffile
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, SAMPLEFORMAT
 
-from faceblur.base.errors import VideoError
+from faceblur.base.errors import MediaError
 from faceblur.media.images.page import Page, Still, turned
 
 log = logging.getLogger("tifffile")
@@ -40,14 +40,14 @@ STRUCTURE = frozenset(
 
 
 def measure_tiff(path: Path, content: bytes) -> int:
-    """How many bytes its pages take decoded, from their headers alone. Raises VideoError."""
+    """How many bytes its pages take decoded, from their headers alone. Raises MediaError."""
     with _translated(path), tifffile.TiffFile(io.BytesIO(content)) as file:
         leaves: list[Any] = list(file.pages)
         return sum(2 * leaf.imagewidth * leaf.imagelength * leaf.samplesperpixel for leaf in leaves)
 
 
 def read_tiff(path: Path, content: bytes) -> Still:
-    """Read every page. Raises VideoError for what cannot be written again as it is."""
+    """Read every page. Raises MediaError for what cannot be written again as it is."""
     with _translated(path):
         with tifffile.TiffFile(io.BytesIO(content)) as file:
             leaves: list[Any] = list(file.pages)
@@ -94,11 +94,11 @@ def _translated(path: Path) -> Iterator[None]:
         yield
         if complaints.found:
             raise ValueError(complaints.found[0])
-    except VideoError:
+    except MediaError:
         raise
     except Exception as error:  # tifffile and its codecs raise whatever their parsers do on damaged files
         reason = " ".join(str(error).split())
-        raise VideoError(f"{path}: a damaged or cut TIFF: {reason}") from error
+        raise MediaError(f"{path}: a damaged or cut TIFF: {reason}") from error
     finally:
         log.removeHandler(complaints)
 
@@ -121,7 +121,7 @@ def _check(path: Path, leaf: Any) -> None:
         "several planes in depth" if leaf.imagedepth > 1 else "",
     ]
     if found := ", ".join(filter(None, unusual)):
-        raise VideoError(f"{path}: a TIFF with {found} cannot be written as it is: convert it first")
+        raise MediaError(f"{path}: a TIFF with {found} cannot be written as it is: convert it first")
 
 
 def _channels(leaf: Any) -> int:

@@ -1,0 +1,80 @@
+"""How files are redacted and written: one frozen object for the API, the command line and the sidecar.
+
+Every default of the driver is here, or in `faceblur_function.defaults` where the function shares it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from faceblur.base.errors import UsageError
+from faceblur_function import defaults
+from faceblur_function.defaults import Style
+
+Returned = Literal["frames", "faces"]
+
+STYLES: tuple[Style, ...] = ("blur", "pixelate", "solid")
+PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo")
+MAX_DETECT_EVERY = 30  # frames from one searched frame to the next
+# What a number may be: the command line and `Options` refuse the same values.
+RANGES: dict[str, tuple[float, float]] = {
+    "threshold": (0, 1),
+    "padding": (0, 2),
+    "look_around": (0, 5),
+    "detect_every": (1, MAX_DETECT_EVERY),
+    "batch_size": (1, defaults.MAX_FRAMES),
+    "crf": (0, 63),
+}
+CHOICES: dict[str, tuple[str, ...]] = {"style": STYLES, "preset": PRESETS, "returned": ("frames", "faces")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a file is redacted and written. Raises UsageError for a value outside of its range.
+
+    Detection: `threshold` is the score, 0 to 1, from which a face is masked. `detect_every` is the number of frames
+    from one searched frame to the next where nothing changes, None for the automatic interval. `look_around` is for how
+    many seconds a face stays masked before its first and after its last detection. `batch_size` is the number of frames
+    in one request. `returned` is what the function sends back: `frames`, which are verified, or `faces` (boxes); None
+    chooses `frames` for a deployed function and `faces` for the one on this machine. The output is the same.
+
+    Masks: `style` is `blur`, `pixelate` or `solid`; `padding` is by how much a box grows on each side, as a share of
+    its size.
+
+    Output: `encoder` is FFmpeg's name of a video encoder, None for one of the source's codec; `crf` is its constant
+    quality, None for the encoder's default; `preset` its speed. `sidecar` writes `NAME.faces.jsonl` beside each video.
+    `keep_location` keeps the tags that identify a location or a device. `tolerate_damage` writes what can be read of a
+    damaged video.
+    """
+
+    threshold: float = defaults.THRESHOLD
+    style: Style = defaults.STYLE
+    padding: float = defaults.PADDING
+    look_around: float = 0.4
+    detect_every: int | None = None
+    batch_size: int = 16
+    returned: Returned | None = None
+    encoder: str | None = None
+    crf: int | None = None
+    preset: str = "veryfast"
+    sidecar: bool = True
+    keep_location: bool = False
+    tolerate_damage: bool = False
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            check_value(field.name, getattr(self, field.name))
+
+
+def check_value(name: str, value: Any) -> None:
+    """Refuse a value that an option cannot have. Raises UsageError."""
+    if name in RANGES and value is not None:
+        low, high = RANGES[name]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise UsageError(f"{name}: a number is needed, not {value!r}")
+        if not low <= value <= high:
+            raise UsageError(f"{name}: {value} is not in the range {low:g} to {high:g}")
+    if name in CHOICES and value is not None and value not in CHOICES[name]:
+        raise UsageError(f"{name}: {value!r} is none of {', '.join(CHOICES[name])}")
