@@ -166,7 +166,7 @@ def test_a_silent_server_is_given_up(server: Server, cache: Path, monkeypatch: p
     assert kept(cache) == []
 
 
-@pytest.mark.parametrize(("status", "reason"), [(404, "Not Detection"), (503, "Service Unavailable")])
+@pytest.mark.parametrize(("status", "reason"), [(404, "Not Found"), (503, "Service Unavailable")])
 def test_a_server_that_refuses_is_named(server: Server, status: int, reason: str) -> None:
     server.answer = lambda handler: send(handler, b"no", status=status)
     with pytest.raises(DetectorError, match=rf"cannot download {server.url}/{FILENAME}: {reason}"):

@@ -39,8 +39,8 @@ TITLES: dict[str, str] = {
     "candidate": "Perhaps a face that was never covered",
     "changed": "Changed where no face is listed",
     "long_gap": "Long covered without being found",
-    "short_track": "Detection only for a moment",
-    "low_score": "Detection with low scores",
+    "short_track": "Found only for a moment",
+    "low_score": "Found with low scores",
 }
 # What is watched flickers: frames further apart than this belong to two moments. Findings name every frame: theirs must
 # follow each other.

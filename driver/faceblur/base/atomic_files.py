@@ -1,4 +1,4 @@
-"""Outputs that are whole or not there: temporary names, locks, and the removal of what a killed run left."""
+"""Outputs that are complete or absent: temporary names, locks, and the removal of what a killed run left."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def fitting_name(name: str, suffix: str) -> str:
 
 
 def temporary_path(path: Path) -> Path:
-    """Where a file is written until it is whole: in the same folder, hidden."""
+    """Where a file is written until it is complete: in the same folder, hidden."""
     # Not the name itself: with a suffix more it may be too long.
     return path.with_name(f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}{TEMPORARY_SUFFIX}")
 
@@ -53,7 +53,7 @@ def fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_complete(path: Path, content: bytes) -> None:
     """Write a file so that it has either all of its content or does not exist. Raises OSError."""
     temporary = temporary_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """A codec that dies takes at most its own video down: a run is a child process, started again without that video.
 
-FFmpeg is native code and is fed whatever people have. When the child dies of a crash, its journal tells which files it
-was at work on. A single one is given up; of several each is tried again alone.
+FFmpeg is native code and is fed whatever people have. When the child dies of a crash, its journal has the files that it
+was working on. A single one is given up; of several each is tried again alone.
 """
 
 from __future__ import annotations
@@ -17,27 +17,28 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 VARIABLE = "FACEBLUR_JOURNAL"  # the journal's path and the parent's process, for the child
 CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
-# glibc keeps up to eight heaps a core, which many threads fill with holes: most of what grew over a long video. And it
-# hands memory back and fetches it anew for each frame, which takes as long as to fill it. The others' threads wait
-# busily, for work that the threads of the run have shared out already.
-SURROUNDINGS = {
+# glibc keeps up to eight heaps a core, which many threads fragment: that was most of what grew over a long video. It also
+# returns memory and requests it again for each frame, which takes as long as to fill it. OpenBLAS' and OpenCV's threads
+# spin, waiting for work that the threads of the run have shared out already.
+ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2",
     "MALLOC_MMAP_THRESHOLD_": "33554432",
     "MALLOC_TRIM_THRESHOLD_": "268435456",
     "OPENBLAS_NUM_THREADS": "1",
     "OPENCV_FOR_THREADS_NUM": "1",
 }
+Entry = Literal["begun", "ended", "crashed"]
 PR_SET_PDEATHSIG = 1  # of Linux' prctl
 
 
 class Journal:
-    """What a run and those before it that crashed were at work on, and what became of each file.
+    """What a run and those before it that crashed were working on, and what became of each file.
 
-    `ended` are their outcomes, `given_up` tells why a file is not tried again, `suspects` are to be tried alone.
+    `ended` are their reports, `given_up` says why a file is not tried again, `suspects` are to be tried alone.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -45,7 +46,7 @@ class Journal:
         self.ended: dict[Path, Any] = {}
         self.given_up: dict[Path, str] = {}
         self.suspects: set[Path] = set()
-        self._at_work: set[Path] = set()
+        self._in_work: set[Path] = set()
         if path is not None and path.exists():
             with path.open("rb") as file:
                 while entry := _next(file):
@@ -54,31 +55,31 @@ class Journal:
     @classmethod
     def of_this_run(cls) -> Journal:
         """The journal that the parent keeps, or one that is not kept."""
-        told = os.environ.get(VARIABLE)
-        return cls(Path(told.partition(":")[2]) if told else None)
+        variable = os.environ.get(VARIABLE)
+        return cls(Path(variable.partition(":")[2]) if variable else None)
 
-    def _apply(self, what: str, source: Path | None, told: Any) -> None:
+    def _apply(self, what: Entry, source: Path | None, details: Any) -> None:
         if what == "begun" and source is not None:
-            self._at_work.add(source)
+            self._in_work.add(source)
         elif what == "ended" and source is not None:
-            self._at_work.discard(source)
-            if told is not None:
-                self.ended[source] = told
+            self._in_work.discard(source)
+            if details is not None:
+                self.ended[source] = details
         elif what == "crashed":
-            if len(self._at_work) == 1:
-                reason = f"a codec died while it was read or written ({told}): the file may be damaged"
-                self.given_up[self._at_work.pop()] = reason
-            self.suspects = (self.suspects | self._at_work) - set(self.given_up) - set(self.ended)
-            self._at_work.clear()
+            if len(self._in_work) == 1:
+                reason = f"a codec died while it was read or written ({details}): the file may be damaged"
+                self.given_up[self._in_work.pop()] = reason
+            self.suspects = (self.suspects | self._in_work) - set(self.given_up) - set(self.ended)
+            self._in_work.clear()
 
-    def write(self, what: str, source: Path | None, told: Any = None) -> None:
+    def write(self, what: Entry, source: Path | None, details: Any = None) -> None:
         if self._path is not None:
             with self._path.open("ab") as file:
-                pickle.dump((what, source, told), file)
+                pickle.dump((what, source, details), file)
 
     @contextmanager
     def at_work(self, source: Path) -> Iterator[None]:
-        """While a file is looked at."""
+        """While a file is being read."""
         self.write("begun", source)
         try:
             yield
@@ -92,7 +93,7 @@ class Journal:
         return len(after.given_up) > len(self.given_up) or len(after.suspects) > len(self.suspects)
 
 
-def _next(file: Any) -> tuple[str, Path | None, Any] | None:
+def _next(file: Any) -> tuple[Entry, Path | None, Any] | None:
     try:
         return pickle.load(file)  # type: ignore[no-any-return]
     except (EOFError, pickle.UnpicklingError):  # the last one may have been cut by the crash
@@ -116,7 +117,7 @@ def start(command: Sequence[str]) -> int:
         while True:
             before = Journal(path)
             # In a group of its own a Ctrl-C in the terminal reaches it by `forward` alone, once.
-            environment = SURROUNDINGS | os.environ | {VARIABLE: f"{os.getpid()}:{path}"}
+            environment = ENVIRONMENT | os.environ | {VARIABLE: f"{os.getpid()}:{path}"}
             child = subprocess.Popen(command, env=environment, process_group=0)
             if stopped:
                 child.send_signal(stopped[0])

@@ -1,38 +1,36 @@
-"""`faceblur render`: writes a video again from its sidecar, which may have been edited. It needs no function."""
+"""Writes a video again from its sidecar, which may have been edited: the same stages, but the masks are recorded."""
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import defaultdict, deque
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from faceblur.base.errors import SidecarError, UsageError
-from faceblur.media.containers import MUXERS
-from faceblur.media.encoder_settings import DEFAULT_PRESET
-from faceblur.media.planes import quarter_turns, redact_frame
-from faceblur.media.video import Encoding, Packet, Picture, VideoReader, VideoWriter, in_format
-from faceblur.redaction.cover import stored_regions
-from faceblur.redaction.plan import Result
-from faceblur.redaction.sidecar import (
-    FrameLine,
-    Header,
-    SettingsUsed,
-    SidecarReader,
-    SidecarWriter,
-    identify,
-    sidecar_path,
-    told_name,
-)
+from faceblur.base.events import FramesMasked, GapsMasked, PositionEntered
+from faceblur.base.options import Options
+from faceblur.base.stages import Stages
+from faceblur.detection.gate import Gate
+from faceblur.media.reader import VideoReader
+from faceblur.redaction.batch import Batch, Ready
+from faceblur.redaction.batch_reader import BatchReader, into_batches
+from faceblur.redaction.frame import all_pixels
+from faceblur.redaction.output import Written, finish, open_output, write_all
+from faceblur.redaction.sidecar import FrameLine, Header
+from faceblur.redaction.sidecar_files import SidecarReader, identify, json_name
+from faceblur.redaction.threads import FileWork, OwnThread
+from faceblur.redaction.video_frame import VideoFrame, cover_art_frames, video_frames
 
-REPORT_EVERY = 16  # frames
+# Batches in memory: one that is read, one that is masked, one that is written.
+BATCHES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Changes:
     """What is to be other than in the first run; None leaves it as the sidecar has it."""
 
     style: str | None = None
@@ -43,116 +41,111 @@ class Change:
     keep_location: bool = False
     tolerate_damage: bool = False
 
-    def of(self, header: Header) -> Header:
+    def options(self, sidecar: Path, header: Header) -> Options:
+        """How the video is written. Raises SidecarError for a header with settings that no run has."""
+        recorded = header.settings
+        try:
+            return Options(
+                threshold=recorded.threshold,
+                look_around=recorded.look_around,
+                style=self.style or recorded.style,  # type: ignore[arg-type]
+                padding=recorded.padding if self.padding is None else self.padding,
+                encoder=self.encoder or recorded.encoder,
+                crf=recorded.crf if self.crf is None else self.crf,
+                preset=self.preset or recorded.preset or Options().preset,
+                keep_location=self.keep_location,
+                tolerate_damage=self.tolerate_damage,
+                detect_every=1,
+            )
+        except UsageError as error:
+            raise SidecarError(f"{sidecar}: line 1: {error}") from error
+
+    def header(self, header: Header, target: Path) -> Header:
         """The header of the new output's sidecar."""
         names = ("style", "padding", "encoder", "crf", "preset")
-        changed = {name: value for name in names if (value := getattr(self, name)) is not None}
-        return header.model_copy(update={"settings": header.settings.model_copy(update=changed)})
+        changed: dict[str, Any] = {name: value for name in names if (value := getattr(self, name)) is not None}
+        return replace(header, output=json_name(target), settings=replace(header.settings, **changed))
 
 
-def output_path(video: Path, out: Path) -> Path:
-    """Where `-o OUT` has the video written: OUT itself, or in it under the video's name. Raises UsageError."""
-    target = out / _own_name(video) if out.is_dir() else out
-    if target.exists() and target.samefile(video):
-        raise UsageError(f"{target} is the source: choose another name for the output")
-    if target.suffix.lower() not in MUXERS:
-        raise UsageError(f"{target}: no container is known by this suffix; choose one of {', '.join(MUXERS)}")
-    return target
+class RecordedMasks:
+    """A sidecar's lines by stream, each for its frame: those of several streams stand in no order among each other."""
 
-
-def render(
-    video: Path,
-    sidecar: Path,
-    target: Path,
-    change: Change,
-    *,
-    stop: threading.Event,
-    advanced: Callable[[int, int], None],
-) -> Result:
-    """Write the video with the sidecar's faces covered, and a sidecar beside it. All of it, or nothing.
-
-    `advanced` is told of frames and faces; `stop` ends it early, with nothing written. Raises MediaError, and
-    SidecarError when the sidecar belongs to another video or does not tell of every frame.
-    """
-    result, start = Result(video, target), time.perf_counter()
-    with ExitStack() as stack:
-        told = stack.enter_context(SidecarReader(sidecar))
-        reader = stack.enter_context(VideoReader(video, tolerate=change.tolerate_damage))
-        if not identify(video, reader.duration).is_of(told.header.video):
-            raise SidecarError(f"{sidecar}: belongs to another video ({told.header.video.name}) than {video}")
-        header = change.of(told.header).model_copy(update={"output": told_name(target)})
-        settings = header.settings
-        encoding = Encoding(
-            settings.encoder, settings.crf, settings.preset or DEFAULT_PRESET, keep_location=change.keep_location
-        )
-        lines = _Lines(told)
-        covers = reader.cover_pictures()
-        for cover in covers:
-            _redact(cover, lines.of(cover, 0), settings, cover.frame.format.name)
-        writer = stack.enter_context(VideoWriter(target, reader, encoding, covers))
-        copy = SidecarWriter(sidecar_path(target), header)
-        stack.callback(copy.abort)
-        for cover in covers:
-            copy.write(lines.taken[cover.stream])
-        for item in reader:
-            if stop.is_set():
-                return result
-            if isinstance(item, Packet):
-                writer.write(item)
-                continue
-            line = lines.of(item, writer.frames[item.stream])
-            _redact(item, line, settings, writer.pix_fmts[item.stream])
-            copy.write(line)
-            writer.write(item)
-            result.frames += 1
-            result.faces += len(line.faces)
-            result.filled += sum(face.state == "covered" for face in line.faces)
-            if result.frames % REPORT_EVERY == 0:
-                advanced(REPORT_EVERY, len(line.faces))
-        if lines.left():
-            raise SidecarError(f"{sidecar}: tells of more frames than the {result.frames} of {video}")
-        copy.finish()
-        writer.finish()
-        result.left_out, result.damage = [*reader.left_out, *writer.left_out], reader.damage.told()
-    result.model, result.device = header.function.model, "no function: from the sidecar"
-    result.seconds = time.perf_counter() - start
-    return result
-
-
-def _own_name(video: Path) -> str:
-    with VideoReader(video) as reader:
-        return reader.output_name()
-
-
-def _redact(picture: Picture, line: FrameLine, settings: SettingsUsed, pix_fmt: str) -> None:
-    """Cover a picture's faces, in the format that it is written in."""
-    turns = quarter_turns(picture.frame)
-    picture.frame = in_format(picture.frame, pix_fmt)
-    boxes = [face.box for face in line.faces]
-    redact_frame(picture.frame, stored_regions(picture.frame, turns, boxes, settings.padding), settings.style)
-
-
-class _Lines:
-    """A sidecar's lines by stream: those of several video streams stand in no order among each other."""
-
-    def __init__(self, sidecar: SidecarReader) -> None:
-        self._path, self._lines = sidecar.path, iter(sidecar)
+    def __init__(self, sidecar: SidecarReader, work: FileWork, options: Options) -> None:
+        self._path, self._lines, self._work, self._options = sidecar.path, iter(sidecar), work, options
         self._early: dict[int, deque[FrameLine]] = defaultdict(deque)
-        self.taken: dict[int, FrameLine] = {}
 
-    def of(self, picture: Picture, number: int) -> FrameLine:
-        """The line of a picture. Raises SidecarError when there is none, or one of another time."""
-        early = self._early[picture.stream]
+    def take_line(self, frame: VideoFrame) -> None:
+        """Set a frame's line. Raises SidecarError when there is none, or one of another time."""
+        early = self._early[frame.stream]
         while not early:
             line = next(self._lines, None)
             if line is None:
-                raise SidecarError(f"{self._path}: tells of {number} frames, the video has more: they would stay clear")
+                raise SidecarError(
+                    f"{self._path}: lists {frame.number} frames, the video has more: they would stay clear"
+                )
             self._early[line.stream].append(line)
-        line = self.taken[picture.stream] = early.popleft()
-        if line.pts != picture.frame.pts:
-            raise SidecarError(f"{self._path}: frame {number} is at {line.pts}, in the video at {picture.frame.pts}")
-        return line
+        frame.line = early.popleft()
+        if frame.line.pts != frame.decoded.pts:
+            raise SidecarError(
+                f"{self._path}: frame {frame.number} is at {frame.line.pts}, in the video at {frame.decoded.pts}"
+            )
 
-    def left(self) -> bool:
-        """Whether there are lines that no picture asked for."""
-        return next(self._lines, None) is not None or any(self._early.values())
+    def mask(self, frame: VideoFrame, pix_fmts: Mapping[int, str]) -> None:
+        """Mask what a frame's line lists."""
+        assert frame.line is not None
+        frame.convert(pix_fmts)
+        boxes = [face.box for face in frame.line.faces]
+        frame.mask(boxes, style=self._options.style, padding=self._options.padding)
+
+    async def mask_recorded(self, batches: AsyncIterable[Batch], pix_fmts: Mapping[int, str]) -> AsyncGenerator[Ready]:
+        """Mask what the sidecar lists in each frame. Raises SidecarError unless it lists exactly the video's frames."""
+        source, count = self._work.source, 0
+        async for batch in batches:
+            frames: list[Any] = batch.frames
+            for frame in frames:
+                self.take_line(frame)
+            masks = [partial(self.mask, frame, pix_fmts) for frame in frames]
+            await self._work.spread("cover", masks, all_pixels(frames))
+            states = [face.state for frame in frames for face in frame.line.faces]
+            self._work.emit(FramesMasked(source, len(frames), states.count("detected")))
+            self._work.emit(GapsMasked(source, states.count("covered")))
+            self._work.emit(PositionEntered(source, "ready"))
+            count += len(frames)
+            yield Ready(frames, batch.tail, batch.lease)
+        if next(self._lines, None) is not None or any(self._early.values()):
+            raise SidecarError(f"{self._path}: lists more frames than the {count} of {source}")
+
+
+async def render_video(
+    sidecar: Path, target: Path, changes: Changes, work: FileWork, on_header: Callable[[Header], None]
+) -> Written:
+    """Write the video again with the sidecar's faces masked, and a sidecar beside it. All of it, or nothing.
+
+    `work` names the video; `on_header` gets the sidecar's header. Raises MediaError, and SidecarError when the sidecar
+    belongs to another video or does not list every frame.
+    """
+    async with AsyncExitStack() as stack:
+        recorded = stack.enter_context(SidecarReader(sidecar))
+        on_header(recorded.header)
+        options = changes.options(sidecar, recorded.header)
+        opening = partial(VideoReader, work.source, tolerate=options.tolerate_damage)
+        reading = await stack.enter_async_context(OwnThread(opening, "read"))
+        reader = reading.object
+        if not identify(work.source, reader.duration).is_of(recorded.header.video):
+            raise SidecarError(f"{sidecar}: belongs to another video ({recorded.header.video.name}) than {work.source}")
+        masks = RecordedMasks(recorded, work, options)
+        cover_art = await reading.call(cover_art_frames, reader)
+        for one in cover_art:
+            masks.take_line(one)
+            masks.mask(one, {one.stream: one.decoded.pix_fmt})
+        batches = into_batches(video_frames(reader), reader.stream.index, options)
+        batch_reader = stack.enter_context(BatchReader(batches, reading, Gate(lambda: BATCHES), work))
+        first = await batch_reader.first()
+        header = partial(changes.header, recorded.header, target)
+        opening_output = partial(open_output, target, reader, options, header, cover_art)
+        writing = await stack.enter_async_context(OwnThread(opening_output, "write"))
+        async with Stages() as stages:
+            read = stages.link(batch_reader.read(first), capacity=1)
+            ready = stages.link(masks.mask_recorded(read, writing.object.writer.pix_fmts), capacity=BATCHES)
+            await write_all(ready, writing, work)
+        return await finish(batch_reader.frames, reader, writing, work)

@@ -1,4 +1,4 @@
-"""Boxes of faces, how the camera moves them, and which of two frames may be the same face."""
+"""Boxes and detections of faces, and which boxes of two frames may be the same face."""
 
 from __future__ import annotations
 
@@ -15,28 +15,19 @@ Box = tuple[float, float, float, float]
 MIN_IOU = 0.1
 MAX_DISTANCE = 1.0
 MAX_GROWTH = 2.0
+# Faces from this score on, below the threshold, continue a track; small ones that add up to the threshold start one.
+LOW_THRESHOLD = 0.05
+# Only faces up to this height in pixels start a track by low scores: larger ones score high, and a large false
+# detection hides much.
+LOW_SCORE_HEIGHT = 64.0
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
-    """How the picture moved since the frame before: what was at x + iy is now at `turn * (x + iy) + shift`, in pixels.
+class Detection:
+    """One detected face: box x1, y1, x2, y2 in pixels, and its score, 0 to 1."""
 
-    This is a similarity (shift, zoom and roll), which covers a pan of a distant scene.
-    """
-
-    turn: complex = 1
-    shift: complex = 0
-
-    def carry(self, box: Box) -> Box:
-        """Where a box of the frame before lies in this one, when its face moves with the picture only."""
-        return _placed(box, self.turn * centre(box) + self.shift, abs(self.turn))
-
-    def carry_back(self, box: Box) -> Box:
-        """Where a box of this frame lay in the frame before."""
-        return _placed(box, (centre(box) - self.shift) / self.turn, 1 / abs(self.turn))
-
-
-STILL = Camera()
+    box: Box
+    score: float
 
 
 def centre(box: Box) -> complex:
@@ -44,24 +35,19 @@ def centre(box: Box) -> complex:
     return complex(box[0] + box[2], box[1] + box[3]) / 2
 
 
-def _placed(box: Box, middle: complex, scale: float) -> Box:
-    half_width, half_height = (box[2] - box[0]) * scale / 2, (box[3] - box[1]) * scale / 2
-    return middle.real - half_width, middle.imag - half_height, middle.real + half_width, middle.imag + half_height
-
-
-def shifted(box: Box, way: complex, most: float) -> Box:
-    """A box moved by `way` pixels, in either direction at most `most` times its own size."""
+def shifted(box: Box, way: complex, limit: float) -> Box:
+    """A box moved by `way` pixels, in each direction at most `limit` times its own size."""
     width, height = box[2] - box[0], box[3] - box[1]
-    dx = max(-most * width, min(most * width, way.real))
-    dy = max(-most * height, min(most * height, way.imag))
+    dx = max(-limit * width, min(limit * width, way.real))
+    dy = max(-limit * height, min(limit * height, way.imag))
     return box[0] + dx, box[1] + dy, box[2] + dx, box[3] + dy
 
 
-def match(expected: Sequence[Box], found: Sequence[Box]) -> list[tuple[int, int]]:
+def match_boxes(expected: Sequence[Box], detected: Sequence[Box]) -> list[tuple[int, int]]:
     """The best one-to-one pairing of boxes that may be the same face, as pairs of indices."""
-    if not expected or not found:
+    if not expected or not detected:
         return []
-    a, b = np.asarray(expected, float)[:, None], np.asarray(found, float)[None, :]
+    a, b = np.asarray(expected, float)[:, None], np.asarray(detected, float)[None, :]
     overlap = np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0, None).prod(axis=-1)
     sizes = [np.maximum((one[..., 2:] - one[..., :2]), 1e-6) for one in (a, b)]
     areas = [size.prod(axis=-1) for size in sizes]

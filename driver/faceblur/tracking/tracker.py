@@ -1,66 +1,70 @@
-"""Links faces over time and covers the frames in which the detector missed them, forwards and backwards.
+"""Links detections over time and masks faces in the frames in which the detector missed them, forwards and backwards.
 
-A face that scores at least the threshold starts a track; a weaker one continues a track. A small face also starts one
-by weak finds alone, once those that follow each other add up to the threshold. Frames between two finds of a track are
-covered by interpolation, frames before its first and after its last find for `look_around` seconds, along the camera's
-motion. Nothing is carried over a cut. Frames leave in order, `look_around` seconds late, which is all the memory taken.
+A face that scores at least the threshold starts a track; one with a lower score continues a track. A small face also
+starts one by low scores alone, once those that follow each other add up to the threshold. Frames between two detections
+of a track are interpolated; frames before its first and after its last detection are masked for `look_around` seconds,
+along the camera's motion. Nothing is carried over a cut. Frames leave in order, `look_around` seconds late, and that is
+all the memory taken.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from faceblur.tracking.boxes import STILL, Box, Camera, centre, hull, interpolate, match, shifted
+from faceblur.tracking.boxes import (
+    LOW_SCORE_HEIGHT,
+    Box,
+    Detection,
+    centre,
+    hull,
+    interpolate,
+    match_boxes,
+    shifted,
+)
+from faceblur.tracking.camera_motion import NO_MOTION, CameraMotion
 
-T = TypeVar("T")
-
-# A face that is lost is looked for along its last own motion, but no further than its own size.
+# A lost face is expected along its last own motion, but no further away than its own size.
 MAX_DRIFT = 1.0
-# Only faces up to this height start a track by weak finds: larger ones score high, and a large false find hides much.
-WEAK_HEIGHT = 64.0
 
 
-@dataclass(frozen=True, slots=True)
-class Detection:
-    """One detection: box x1, y1, x2, y2 in pixels, and its score."""
+@dataclass(slots=True, kw_only=True, eq=False)
+class WindowedFrame:
+    """What tracking knows of one frame in its look-ahead window.
 
-    box: Box
-    score: float
-
-
-@dataclass(slots=True)
-class WindowedFrame(Generic[T]):
-    """One frame on its way through the window.
-
-    `item` is whatever belongs to it; `camera` tells how the picture moved since the frame before; `covers` maps a track
-    to the box that is to be covered; `missed` are the tracks of which nothing above the threshold was found in this
-    very frame.
+    `seconds` is its time, `detections` were made in it; `cut` says that a new scene begins with it, `camera` how the
+    camera moved since the frame before. The tracker sets the rest: `masks` maps a track to the box that is to be
+    masked; `gaps` are the tracks without a detection above the threshold in this very frame; `scene` counts the cuts
+    before it.
     """
 
-    item: T
     seconds: float
-    scene: int
-    camera: Camera = STILL
-    covers: dict[int, Box] = field(default_factory=dict)
-    missed: set[int] = field(default_factory=set)
-    weak: list[Detection] = field(default_factory=list)
+    detections: Sequence[Detection] = ()
+    cut: bool = False
+    camera: CameraMotion = NO_MOTION
+    scene: int = 0
+    masks: dict[int, Box] = field(default_factory=dict)
+    gaps: set[int] = field(default_factory=set)
+    low_scores: list[Detection] = field(default_factory=list)
 
     @property
-    def filled(self) -> list[Box]:
+    def gap_boxes(self) -> list[Box]:
         """The boxes that the detector alone would have left clear."""
-        return [self.covers[track] for track in sorted(self.missed)]
+        return [self.masks[track] for track in sorted(self.gaps)]
+
+
+FrameT = TypeVar("FrameT", bound=WindowedFrame)
 
 
 @dataclass(slots=True)
 class _Track:
     """A face, or what may be one as long as its `evidence`, the sum of its scores, is below the threshold.
 
-    `last` is its last find, at `seconds`; `box` is where the camera has carried it since; `velocity` is its own motion
-    in pixels a second, None before its second find. `first`, at `begun`, is what it began with.
+    `last` is its last detection, at `seconds`; `box` is where the camera has carried it since; `velocity` is its own
+    motion in pixels a second, None before its second detection. `first`, at `begun`, is what it began with.
     """
 
     first: Box
@@ -80,7 +84,7 @@ class _Track:
         """Where the face would be if it went on as it moved last."""
         return shifted(self.box, (self.velocity or 0) * (seconds - self.seconds), MAX_DRIFT)
 
-    def find(self, one: Detection, seconds: float) -> None:
+    def add(self, one: Detection, seconds: float) -> None:
         velocity = (centre(one.box) - centre(self.box)) / max(seconds - self.seconds, 1e-6)
         self.velocity = velocity if self.velocity is None else (self.velocity + velocity) / 2  # boxes tremble
         self.last = self.box = one.box
@@ -88,127 +92,121 @@ class _Track:
         self.evidence += one.score
 
 
-class Tracker(Generic[T]):
-    """Takes frames in order by `push`, gives them back in order with what to cover; `flush` gives the last ones.
+class Tracker(Generic[FrameT]):
+    """Takes frames in order by `push`, gives them back in order with what to mask; `flush` gives the last ones.
 
-    At most `most_frames` wait in the window, also where frames come so densely that it is shorter than `look_around`.
+    `threshold` is a score, `look_around` is in seconds. At most `max_frames` wait in the window, also where frames come
+    so densely that it is shorter than `look_around`.
     """
 
-    def __init__(self, *, threshold: float, look_around: float, most_frames: int = 1000) -> None:
+    def __init__(self, *, threshold: float, look_around: float, max_frames: int = 1000) -> None:
         self._threshold, self._look_around = threshold, look_around
         self._reach = look_around + 1e-6  # 0.4 seconds are not always 0.4 in floating point
-        self._most_frames = most_frames
-        self._window: deque[WindowedFrame[T]] = deque()
+        self._max_frames = max_frames
+        self._window: deque[FrameT] = deque()
         self._tracks: list[_Track] = []
-        self._hints: list[_Track] = []
+        self._candidates: list[_Track] = []
         self._numbers = itertools.count(1)
         self._scene = 0
 
-    def push(
-        self, item: T, seconds: float, found: Iterable[Detection], *, cut: bool = False, camera: Camera = STILL
-    ) -> Iterator[WindowedFrame[T]]:
-        """Add the next frame, at `seconds`, with its detections; `cut`: it begins a new scene.
-
-        Gives the frames whose window is complete.
-        """
-        if cut:
+    def push(self, frame: FrameT) -> Iterator[FrameT]:
+        """Add the next frame, and give the frames whose window is complete."""
+        if frame.cut:
             self._scene += 1
-            self._tracks, self._hints = [], []
-        moment = WindowedFrame(item, seconds, self._scene, camera)
-        self._window.append(moment)
-        strong: list[Detection] = []
-        weak: list[Detection] = []
-        for one in found:
-            (strong if one.score >= self._threshold else weak).append(one)
-        for tracks in (self._tracks, self._hints):
-            tracks[:] = [track for track in tracks if seconds - track.seconds <= self._reach]
+            self._tracks, self._candidates = [], []
+        frame.scene = self._scene
+        self._window.append(frame)
+        high = [one for one in frame.detections if one.score >= self._threshold]
+        low = [one for one in frame.detections if one.score < self._threshold]
+        for tracks in (self._tracks, self._candidates):
+            tracks[:] = [track for track in tracks if frame.seconds - track.seconds <= self._reach]
             for track in tracks:
-                track.box = camera.carry(track.box)
-        lost, strong = self._continue(moment, self._tracks, strong)
-        # Only what the sure detections left over may be continued by an unsure one.
-        lost, moment.weak = self._continue(moment, lost, weak)
+                track.box = frame.camera.carry(track.box)
+        lost, high = self._continue(frame, self._tracks, high)
+        # A low score continues only what the high scores left over.
+        lost, frame.low_scores = self._continue(frame, lost, low)
         for track in lost:
-            moment.covers[track.number] = hull([track.box, track.at(seconds)])
-            moment.missed.add(track.number)
-        for one in strong:
-            self._start(_Track.begin(one, seconds), moment, one.score)
-        self._gather(moment)
-        return self.complete(seconds)
+            frame.masks[track.number] = hull([track.box, track.at(frame.seconds)])
+            frame.gaps.add(track.number)
+        for one in high:
+            self._start(_Track.begin(one, frame.seconds), frame, one.score)
+        self._gather(frame)
+        return self.complete(frame.seconds)
 
-    def flush(self) -> Iterator[WindowedFrame[T]]:
+    def flush(self) -> Iterator[FrameT]:
         """Give the frames that are still in the window."""
         while self._window:
             yield self._window.popleft()
 
-    def complete(self, seconds: float) -> Iterator[WindowedFrame[T]]:
+    def complete(self, seconds: float) -> Iterator[FrameT]:
         """Give the frames whose window is complete now that no frame before `seconds` will come."""
         while self._window and (
-            seconds - self._window[0].seconds >= self._look_around or len(self._window) > self._most_frames
+            seconds - self._window[0].seconds >= self._look_around or len(self._window) > self._max_frames
         ):
             yield self._window.popleft()
 
     def _continue(
-        self, moment: WindowedFrame[T], tracks: list[_Track], found: list[Detection]
+        self, frame: FrameT, tracks: list[_Track], detections: list[Detection]
     ) -> tuple[list[_Track], list[Detection]]:
         """Match detections to tracks; the tracks and the detections that are left over."""
-        pairs = match([track.at(moment.seconds) for track in tracks], [one.box for one in found])
+        pairs = match_boxes([track.at(frame.seconds) for track in tracks], [one.box for one in detections])
         for row, column in pairs:
-            track, one = tracks[row], found[column]
-            self._fill(track, one.box, moment)
+            track, one = tracks[row], detections[column]
+            self._interpolate(track, one.box, frame)
             second = track.velocity is None
-            track.find(one, moment.seconds)
+            track.add(one, frame.seconds)
             if second:  # only now its own motion is known
                 self._look_back(track)
-            self._cover(track, moment, one.score)
+            self._mask(track, frame, one.score)
         rows, columns = {row for row, _ in pairs}, {column for _, column in pairs}
         return (
             [track for index, track in enumerate(tracks) if index not in rows],
-            [one for index, one in enumerate(found) if index not in columns],
+            [one for index, one in enumerate(detections) if index not in columns],
         )
 
-    def _gather(self, moment: WindowedFrame[T]) -> None:
-        """Follow the small weak finds that no track took; what adds up to the threshold is a face."""
-        weak = [one for one in moment.weak if one.box[3] - one.box[1] <= WEAK_HEIGHT]
-        pairs = match([hint.at(moment.seconds) for hint in self._hints], [one.box for one in weak])
+    def _gather(self, frame: FrameT) -> None:
+        """Follow the small low scores that no track took; what adds up to the threshold is a face."""
+        low = [one for one in frame.low_scores if one.box[3] - one.box[1] <= LOW_SCORE_HEIGHT]
+        pairs = match_boxes([track.at(frame.seconds) for track in self._candidates], [one.box for one in low])
         for row, column in pairs:
-            self._hints[row].find(weak[column], moment.seconds)
-        sure = [hint for hint in self._hints if hint.evidence >= self._threshold]
-        self._hints = [hint for hint in self._hints if hint.evidence < self._threshold]
+            self._candidates[row].add(low[column], frame.seconds)
+        faces = [track for track in self._candidates if track.evidence >= self._threshold]
+        self._candidates = [track for track in self._candidates if track.evidence < self._threshold]
         columns = {column for _, column in pairs}
-        self._hints += [_Track.begin(one, moment.seconds) for index, one in enumerate(weak) if index not in columns]
-        for hint in sure:
-            hint.first, hint.begun = hint.last, hint.seconds
-            self._start(hint, moment, 0)
+        self._candidates += [_Track.begin(one, frame.seconds) for index, one in enumerate(low) if index not in columns]
+        for track in faces:
+            track.first, track.begun = track.last, track.seconds
+            self._start(track, frame, 0)
 
-    def _start(self, track: _Track, moment: WindowedFrame[T], score: float) -> None:
+    def _start(self, track: _Track, frame: FrameT, score: float) -> None:
         track.number = next(self._numbers)
         self._tracks.append(track)
-        self._cover(track, moment, score)
+        self._mask(track, frame, score)
         self._look_back(track)
 
-    def _cover(self, track: _Track, moment: WindowedFrame[T], score: float) -> None:
-        moment.covers[track.number] = track.last
+    def _mask(self, track: _Track, frame: FrameT, score: float) -> None:
+        frame.masks[track.number] = track.last
         if score < self._threshold:
-            moment.missed.add(track.number)
+            frame.gaps.add(track.number)
 
-    def _fill(self, track: _Track, box: Box, now: WindowedFrame[T]) -> None:
-        """Cover the frames between a track's last find and this one, each by the union with its neighbours' places."""
+    def _interpolate(self, track: _Track, box: Box, now: FrameT) -> None:
+        """Mask the frames between a track's last detection and this one, each by the hull of three boxes."""
         gap = list(itertools.takewhile(lambda one: one.seconds > track.seconds, reversed(self._window)))[:0:-1]
         if not gap:
             return
         later = [*gap[1:], now]
-        # Both finds where the camera carries them in each frame of the gap.
+        # Both detections where the camera carries them in each frame of the gap.
         forth = itertools.accumulate(gap, lambda at, one: one.camera.carry(at), initial=track.last)
         back = itertools.accumulate(reversed(later), lambda at, one: one.camera.carry_back(at), initial=box)
         span = now.seconds - track.seconds
         times = [track.seconds, *(one.seconds for one in gap), now.seconds]
         shares = [(seconds - track.seconds) / span for seconds in times]
         for index, (one, first, last) in enumerate(zip(gap, [*forth][1:], [*back][:0:-1], strict=True)):
-            one.covers[track.number] = hull(interpolate(first, last, share) for share in shares[index : index + 3])
-            one.missed.add(track.number)
+            one.masks[track.number] = hull(interpolate(first, last, share) for share in shares[index : index + 3])
+            one.gaps.add(track.number)
 
     def _look_back(self, track: _Track) -> None:
-        """Cover the frames before a track's first find, along weak finds and its own motion where these are known."""
+        """Mask the frames before a track's first detection, along low scores and its own motion where known."""
         box = straight = track.first
         for later, one in itertools.pairwise(reversed(self._window)):
             if later.seconds > track.begun:
@@ -216,10 +214,11 @@ class Tracker(Generic[T]):
             ahead = track.begun - one.seconds
             if one.scene != self._scene or ahead > self._reach:
                 break
-            box, straight = later.camera.carry_back(box), later.camera.carry_back(straight)
-            if earlier := match([box], [weak.box for weak in one.weak]):
-                cover = box = one.weak[earlier[0][1]].box
+            camera = later.camera
+            box, straight = camera.carry_back(box), camera.carry_back(straight)
+            if earlier := match_boxes([box], [low.box for low in one.low_scores]):
+                mask = box = one.low_scores[earlier[0][1]].box
             else:
-                cover = hull([box, straight, shifted(straight, -(track.velocity or 0) * ahead, MAX_DRIFT)])
-            one.covers[track.number] = cover
-            one.missed.add(track.number)
+                mask = hull([box, straight, shifted(straight, -(track.velocity or 0) * ahead, MAX_DRIFT)])
+            one.masks[track.number] = mask
+            one.gaps.add(track.number)

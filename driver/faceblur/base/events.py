@@ -1,0 +1,140 @@
+"""What happens in a run, as typed events: one reducer makes progress, report and bottleneck of them.
+
+A stage gets a callable that takes an event. It calls it from the event loop's thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+# What became of a file.
+State = Literal["done", "skipped", "failed", "not done"]
+# Where a batch of frames is at a moment; `ready` batches wait to be encoded.
+Position = Literal["decode", "JPEG", "function", "ready", "encode"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlanned:
+    """The inputs were searched: so many files are to be redacted, of so many frames (None: unknown)."""
+
+    files: int
+    frames: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionConnected:
+    """A function answers: its model, where it runs, and the library that runs it."""
+
+    model: str
+    device: str
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileStarted:
+    """A file is being redacted; its header promises so many frames (None: unknown)."""
+
+    source: Path
+    frames: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PositionEntered:
+    """A batch of this file came to a position."""
+
+    source: Path
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class PositionLeft:
+    """A batch of this file left a position."""
+
+    source: Path
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSpent:
+    """A thread of the driver worked for this file; `stage` is the row of the summary's table."""
+
+    source: Path
+    stage: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class FramesRead:
+    """So many frames came out of the decoder."""
+
+    source: Path
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyReceived:
+    """The function searched so many frames. `timings_ms` has its own stages, and `queue` and `network`."""
+
+    source: Path
+    model: str
+    device: str
+    frames: int
+    timings_ms: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class FramesMasked:
+    """So many faces were masked in so many frames: those of the detections above the threshold."""
+
+    source: Path
+    frames: int
+    faces: int
+
+
+@dataclass(frozen=True, slots=True)
+class GapsMasked:
+    """So many faces more were masked, in frames in which the detector missed them."""
+
+    source: Path
+    faces: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileEnded:
+    """A file is written, or it failed; `reason` is one line.
+
+    `left_out` is what the output could not keep, `damage` what could not be read, `seconds` how long it took.
+    """
+
+    source: Path
+    state: State
+    reason: str = ""
+    target: Path | None = None
+    left_out: tuple[str, ...] = ()
+    damage: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """The run is over; `lines` say how it went as a whole."""
+
+    lines: tuple[str, ...]
+
+
+FileEvent: TypeAlias = (
+    FileStarted
+    | PositionEntered
+    | PositionLeft
+    | TimeSpent
+    | FramesRead
+    | ReplyReceived
+    | FramesMasked
+    | GapsMasked
+    | FileEnded
+)
+Event: TypeAlias = RunPlanned | FunctionConnected | FileEvent | RunEnded
+Emit: TypeAlias = Callable[[Event], None]

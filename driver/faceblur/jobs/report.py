@@ -1,0 +1,171 @@
+"""What becomes of a run's files: the one reducer that makes report, progress and bottleneck of a run's events."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from faceblur.base.events import (
+    Event,
+    FileEnded,
+    FileEvent,
+    FileStarted,
+    FramesMasked,
+    FramesRead,
+    FunctionConnected,
+    GapsMasked,
+    Position,
+    PositionEntered,
+    PositionLeft,
+    ReplyReceived,
+    RunEnded,
+    RunPlanned,
+    State,
+    TimeSpent,
+)
+
+STATES: tuple[State, ...] = ("done", "skipped", "failed", "not done")
+
+
+@dataclass(slots=True)
+class FileReport:
+    """What became of one file; `reason` says why.
+
+    `frames` were read, `searched` went to the function, `masked` are done. `faces` were masked, frame by frame;
+    `gap_filled` of them had no detection above the threshold in their very frame. `stage_seconds` is where the time
+    went, summed over threads and requests; `positions` is where its batches are at this moment.
+    """
+
+    source: Path
+    target: Path | None = None
+    state: State = "not done"
+    reason: str = ""
+    frames: int = 0
+    masked: int = 0
+    searched: int = 0
+    faces: int = 0
+    gap_filled: int = 0
+    seconds: float = 0.0
+    model: str = ""
+    device: str = ""
+    expected_frames: int | None = None
+    left_out: tuple[str, ...] = ()
+    damage: tuple[str, ...] = ()
+    stage_seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    positions: Counter[Position] = field(default_factory=Counter)
+
+    def apply(self, event: FileEvent) -> None:
+        """Take what happened to this file."""
+        match event:
+            case PositionEntered(position=position):
+                self.positions[position] += 1
+            case PositionLeft(position=position):
+                self.positions[position] -= 1
+            case TimeSpent(stage=stage, seconds=seconds):
+                self.stage_seconds[stage] += seconds
+            case FramesRead(frames=frames):
+                self.frames += frames
+            case FramesMasked(frames=frames, faces=faces):
+                self.masked += frames
+                self.faces += faces
+            case GapsMasked(faces=faces):
+                self.faces += faces
+                self.gap_filled += faces
+            case ReplyReceived():
+                self._add_reply(event)
+            case FileStarted(frames=expected):
+                self.expected_frames = expected
+            case FileEnded():
+                self._end(event)
+
+    def _add_reply(self, reply: ReplyReceived) -> None:
+        self.model, self.device = reply.model, reply.device
+        self.searched += reply.frames
+        for stage, milliseconds in reply.timings_ms.items():
+            name = stage if stage == "network" else f"function: {stage}"
+            self.stage_seconds[name] += milliseconds / 1000
+
+    def _end(self, event: FileEnded) -> None:
+        self.state, self.reason, self.seconds = event.state, event.reason, event.seconds
+        self.target = event.target or self.target
+        self.left_out, self.damage = event.left_out, event.damage
+        self.positions.clear()
+
+
+@dataclass(slots=True)
+class Report:
+    """A run, at any moment and at its end: `files` by source, in the order in which they were found.
+
+    `model`, `device` and `provider` are the function's; `lines` say how the run went as a whole, once it is over.
+    """
+
+    files: dict[Path, FileReport] = field(default_factory=dict)
+    running: dict[Path, FileReport] = field(default_factory=dict)
+    planned_files: int = 0
+    planned_frames: int | None = None
+    model: str = ""
+    device: str = ""
+    provider: str = ""
+    lines: tuple[str, ...] = ()
+    began: float = field(default_factory=time.monotonic)
+
+    def apply(self, event: Event) -> None:
+        """Take the next event."""
+        match event:
+            case RunPlanned(files=files, frames=frames):
+                self.planned_files, self.planned_frames = files, frames
+            case FunctionConnected(model=model, device=device, provider=provider):
+                self.model, self.device, self.provider = model, device, provider
+            case RunEnded(lines=lines):
+                self.lines = lines
+            case _:
+                self._apply_to_file(event)
+
+    def _apply_to_file(self, event: FileEvent) -> None:
+        one = self.files.setdefault(event.source, FileReport(event.source))
+        one.apply(event)
+        if isinstance(event, FileStarted):
+            self.running[event.source] = one
+        elif isinstance(event, FileEnded):
+            self.running.pop(event.source, None)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every file is written, or was before."""
+        return all(one.state in ("done", "skipped") for one in self.files.values())
+
+    @property
+    def failed(self) -> list[FileReport]:
+        """The files that failed, each with its reason."""
+        return [one for one in self.files.values() if one.state == "failed"]
+
+    @property
+    def seconds(self) -> float:
+        """How long ago the run began."""
+        return time.monotonic() - self.began
+
+    def summary(self, seconds: float | None = None) -> str:
+        """How many files ended how, at what speed, on which device; in one line."""
+        states = Counter(one.state for one in self.files.values())
+        ends = ", ".join(f"{states[state]} {state}" for state in STATES if states[state])
+        count = len(self.files)
+        line = f"{count} file{'s' if count != 1 else ''}: {ends or 'nothing to do'}"
+        written = [one for one in self.files.values() if one.state == "done"]
+        if not written:
+            return line
+        seconds = self.seconds if seconds is None else seconds
+        frames, faces = sum(one.frames for one in written), sum(one.faces for one in written)
+        line += f"; {frames} frames, {faces} faces in {clock(seconds)} ({frames / seconds:.1f} fps)"
+        line += f" by {written[0].model} on {written[0].device}"
+        if searched := sum(one.searched for one in written):
+            line += f", which searched {searched} frames"
+        return line
+
+
+def clock(seconds: float) -> str:
+    """Seconds as 0:12 or 1:02:03."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,160 @@
+"""A run over many files: what the command line, the API's functions and `Session` all go through.
+
+Paths and options come in; events and a report go out. A file that fails leaves the others alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
+from typing import ClassVar
+
+from faceblur.base.atomic_files import remove_stale
+from faceblur.base.errors import FaceblurError, UsageError
+from faceblur.base.events import Emit, Event, FileEnded, FileStarted, FunctionConnected, RunPlanned
+from faceblur.base.options import Options
+from faceblur.detection.client import FunctionClient
+from faceblur.detection.connect import Endpoint, connect
+from faceblur.jobs.crash_guard import Journal
+from faceblur.jobs.discovery import Discovery, SourceFile
+from faceblur.jobs.report import FileReport, Report
+from faceblur.redaction.output import Written
+from faceblur.redaction.threads import FileWork, codec_threads
+from faceblur_function import wire
+
+log = logging.getLogger("faceblur")
+NAMES_SHOWN = 10
+
+
+class Run(ABC):
+    """Redacts the files of `inputs` into `outdir`, through the function of `endpoint`.
+
+    `report` is true at any moment. `on_event` gets every event once the report has taken it, in the event loop's thread.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(
+        self,
+        inputs: Sequence[Path],
+        outdir: Path,
+        options: Options,
+        endpoint: Endpoint,
+        *,
+        overwrite: bool = False,
+        on_event: Emit | None = None,
+    ) -> None:
+        self.inputs, self.outdir, self.options, self.endpoint = inputs, outdir, options, endpoint
+        self.report = Report()
+        self._overwrite, self._on_event = overwrite, on_event
+        self._journal = Journal(None)
+
+    async def execute(self) -> Report:
+        """Redact everything. Raises UsageError or FunctionError.
+
+        May be cancelled at any time: the running files stop, and nothing half written stays.
+        """
+        found = await self._discover()
+        _log_unusual(found)
+        if not found.files and not found.broken:
+            raise UsageError(f"no {self.kind} in {', '.join(map(str, self.inputs))}")
+        for path in await asyncio.to_thread(remove_stale, self.outdir):
+            log.info("removed %s, left by a run that was killed", path)
+        if waiting := self._plan(found):
+            async with connect(self.endpoint) as (client, info):
+                self.emit(FunctionConnected(info.model, info.device, info.provider))
+                with ThreadPoolExecutor(codec_threads(), "codec") as codecs:
+                    await self._redact(waiting, client, info, codecs)
+                if trouble := client.statistics.trouble():
+                    log.warning("%s", trouble)
+        return self.report
+
+    def emit(self, event: Event) -> None:
+        """Have the report and the listener take an event."""
+        self.report.apply(event)
+        if self._on_event is not None:
+            self._on_event(event)
+
+    @abstractmethod
+    async def _discover(self) -> Discovery:
+        """What the inputs hold. Raises UsageError."""
+
+    @abstractmethod
+    async def _redact(
+        self, waiting: list[SourceFile], client: FunctionClient, info: wire.Info, codecs: Executor
+    ) -> None:
+        """Redact the files that wait. Files may fail; nothing is raised for them."""
+
+    def _plan(self, found: Discovery) -> list[SourceFile]:
+        """Report the files that are not to be redacted; return those that are."""
+        for path, reason in found.broken:
+            self.emit(FileEnded(path, "failed", reason))
+        for path, first in found.duplicates:
+            self.emit(FileEnded(path, "skipped", f"the same file as {first}"))
+        waiting = []
+        for one in found.files:
+            if before := self._journal.ended.get(one.source):
+                self.report.files[one.source] = before
+            elif reason := self._journal.given_up.get(one.source):
+                self.emit(FileEnded(one.source, "failed", reason))
+            elif one.target.is_file() and not self._overwrite:
+                self.emit(FileEnded(one.source, "skipped", f"{one.target} exists; --overwrite writes it again"))
+            else:
+                self.report.files[one.source] = FileReport(one.source, one.target)
+                waiting.append(one)
+        totals = [one.frames for one in waiting]
+        self.emit(RunPlanned(len(waiting), sum(filter(None, totals)) if all(totals) else None))
+        return waiting
+
+    async def _find(self, find: Callable[[Sequence[Path], Path, threading.Event], Discovery]) -> Discovery:
+        """Search the inputs in a thread, which ends when this is cancelled. Raises UsageError."""
+        stop = threading.Event()
+        try:
+            return await asyncio.to_thread(find, self.inputs, self.outdir, stop)
+        except FaceblurError:
+            raise
+        except (OSError, RuntimeError) as error:  # a name that is too long, a link that leads to itself
+            raise UsageError(str(error)) from error
+        finally:
+            stop.set()
+
+    async def _redact_file(
+        self, one: SourceFile, codecs: Executor, redact: Callable[[FileWork], Awaitable[Written]]
+    ) -> None:
+        """Redact one file, and report how it ended; only cancellation is raised."""
+        start = time.perf_counter()
+        self.emit(FileStarted(one.source, one.frames))
+        self._journal.write("begun", one.source)
+        ended = FileEnded(one.source, "not done")
+        try:
+            written = await redact(FileWork(one.source, codecs, self.emit))
+            notes = [f"left out: {note}" for note in written.left_out] + [f"damage: {note}" for note in written.damage]
+            seconds = time.perf_counter() - start
+            ended = FileEnded(
+                one.source, "done", "; ".join(notes), one.target, written.left_out, written.damage, seconds
+            )
+        except FaceblurError as error:
+            ended = FileEnded(one.source, "failed", str(error).removeprefix(f"{one.source}: "))
+        except Exception as error:
+            log.debug("%s failed", one.source, exc_info=True)
+            reason = f"internal error, a bug in faceblur: {type(error).__name__}: {error} (see -vv)"
+            ended = FileEnded(one.source, "failed", reason)
+        finally:
+            self.emit(ended)
+            report = self.report.files[one.source] if ended.state != "not done" else None
+            self._journal.write("ended", one.source, report)
+
+
+def _log_unusual(found: Discovery) -> None:
+    """Warn of files that are left alone, and of outputs that could not have their source's name."""
+    if others := found.others:
+        names = ", ".join(path.name for path in others[:NAMES_SHOWN]) + (", …" if len(others) > NAMES_SHOWN else "")
+        log.warning("%d other file%s left alone: %s", len(others), "s" if len(others) > 1 else "", names)
+    for one in found.renamed:
+        log.warning("%s is written to %s: another input has its name", one.source, one.target)

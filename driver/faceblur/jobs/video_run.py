@@ -1,0 +1,81 @@
+"""A run over videos: several at a time where one does not keep the function busy, with its bottleneck at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from functools import partial
+from pathlib import Path
+
+from faceblur.base.events import Emit, RunEnded
+from faceblur.base.options import Options
+from faceblur.detection.client import FunctionClient
+from faceblur.detection.connect import Endpoint
+from faceblur.jobs.bottleneck import BottleneckSampler
+from faceblur.jobs.crash_guard import Journal
+from faceblur.jobs.discovery import Discovery, SourceFile, find_videos
+from faceblur.jobs.run import Run
+from faceblur.jobs.scheduler import run_files
+from faceblur.media.encoder_choice import check_encoder
+from faceblur.redaction.output import Written
+from faceblur.redaction.sidecar import FunctionUsed
+from faceblur.redaction.threads import FileWork
+from faceblur.redaction.video import redact_video
+from faceblur_function import wire
+
+
+class VideoRun(Run):
+    """Redacts videos, `jobs` at a time (None: as many as keep the function busy).
+
+    `journal` is what the crash guard's child process keeps: files that crashed it are not tried again.
+    """
+
+    kind = "video"
+
+    def __init__(
+        self,
+        inputs: Sequence[Path],
+        outdir: Path,
+        options: Options,
+        endpoint: Endpoint,
+        *,
+        overwrite: bool = False,
+        jobs: int | None = None,
+        journal: Journal | None = None,
+        on_event: Emit | None = None,
+    ) -> None:
+        super().__init__(inputs, outdir, options, endpoint, overwrite=overwrite, on_event=on_event)
+        self._jobs, self._journal = jobs, journal or Journal(None)
+
+    async def _discover(self) -> Discovery:
+        codec = check_encoder(self.options.encoder) if self.options.encoder else None
+        return await self._find(partial(find_videos, codec=codec, journal=self._journal))
+
+    async def _redact(
+        self, waiting: list[SourceFile], client: FunctionClient, info: wire.Info, codecs: Executor
+    ) -> None:
+        local = not self.endpoint.urls
+        function = FunctionUsed(model=info.model, weights_sha256=info.weights_sha256, device=info.device)
+        # The function on this machine is this very code: there is nothing to verify.
+        returned = self.options.returned or ("faces" if local else "frames")
+
+        async def redact(one: SourceFile, work: FileWork) -> Written:
+            return await redact_video(
+                one.target, self.options, work, client=client, function=function, return_frames=returned == "frames"
+            )
+
+        async def redact_one(one: SourceFile) -> None:
+            await self._redact_file(one, codecs, partial(redact, one))
+
+        limit = client.limit
+        sampler = BottleneckSampler(self.report.running.values, lambda: limit.full, adaptive=limit.adaptive)
+        suspects = [one for one in waiting if one.source in self._journal.suspects]
+        rest = [one for one in waiting if one.source not in self._journal.suspects]
+        try:
+            async with sampler:
+                # A file that may have crashed an earlier run runs alone, so that its crash shows which one it was.
+                await run_files(suspects, redact_one, limit, jobs=1)
+                await run_files(rest, redact_one, limit, jobs=self._jobs)
+        finally:
+            lines = (limit.summary(), sampler.summary(client.statistics, local=local))
+            self.emit(RunEnded(tuple(filter(None, lines))))

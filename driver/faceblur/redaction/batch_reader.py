@@ -1,0 +1,118 @@
+"""Reads frames into intervals, and intervals into batches that own their lease on memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from types import TracebackType
+from typing import Any, Self
+
+from faceblur.base.errors import MediaError
+from faceblur.base.events import FramesRead
+from faceblur.base.options import Options
+from faceblur.detection.gate import Gate, Lease
+from faceblur.redaction.batch import Batch, Interval
+from faceblur.redaction.frame import Frame
+from faceblur.redaction.threads import FileWork, OwnThread
+from faceblur.tracking.search_intervals import SearchInterval
+
+# A batch ends early at this many bytes of decoded frames: 10 frames of 1080p, 2 of 4K.
+BATCH_BYTES = 32 << 20
+# The look-ahead window holds at most this many bytes of decoded frames (86 of 1080p), whatever --look-around says.
+WINDOW_BYTES = 256 << 20
+
+
+def window_frames(frame_bytes: int) -> int:
+    """How many frames of this size the look-ahead window holds at most."""
+    return max(1, WINDOW_BYTES // frame_bytes)
+
+
+def into_batches(items: Iterable[Any], main: int, options: Options) -> Iterator[Batch]:
+    """Group a source's frames and packets. What ends an interval depends on the video alone, not on the batches.
+
+    `main` is the index of the main video stream: packets go before its frames, and all other streams' frames are
+    searched.
+    """
+    batch, inner, packets = Batch(), list[Frame](), list[Any]()
+    interval: SearchInterval | None = None
+    for item in items:
+        if not isinstance(item, Frame):
+            packets.append(item)
+            batch.size_bytes += item.size
+            continue
+        batch.frames.append(item)
+        batch.size_bytes += item.size_bytes
+        if item.stream != main:
+            item.ends_interval = True
+        else:
+            if interval is None:
+                within = window_frames(item.size_bytes)
+                interval = SearchInterval(options.detect_every, options.look_around, within)
+            item.packets, packets = packets, []
+            inner.append(item)
+            item.ends_interval = interval.ends_at(item.seconds)
+            if item.ends_interval:
+                batch.intervals.append(Interval(inner))
+                inner = []
+        searched = len(batch.intervals) or len(batch.frames)
+        if not inner and (searched >= options.batch_size or batch.size_bytes >= BATCH_BYTES):
+            yield batch
+            batch = Batch()
+    if inner:
+        inner[-1].ends_interval = True
+        batch.intervals.append(Interval(inner))
+    batch.tail = packets
+    if batch.frames or packets:
+        yield batch
+
+
+class BatchReader:
+    """Reads batches on the source's own thread, each once there is memory for it. A context manager.
+
+    Leaving it gives back the memory of batches that were never written. `frames` counts what was read, by stream.
+    """
+
+    def __init__(self, batches: Iterator[Batch], source: OwnThread[Any], memory: Gate, work: FileWork) -> None:
+        self._batches, self._source, self._memory, self._work = batches, source, memory, work
+        self._open: list[Lease] = []
+        self.frames: Counter[int] = Counter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for lease in self._open:
+            lease.release()
+
+    async def first(self) -> Batch:
+        """The first batch. Raises MediaError when there is no frame in it."""
+        batch = await self.next()
+        if batch is None or not batch.frames:
+            raise MediaError(f"{self._work.source}: its video stream holds no frame")
+        return batch
+
+    async def next(self) -> Batch | None:
+        """The next batch, None at the end of the source."""
+        lease = await self._memory.lease()
+        self._open = [lease, *(one for one in self._open if not one.released)]
+        with self._work.at("decode"):
+            batch = await self._work.on(self._source.executor, "decode", self._next)
+        if batch is None:
+            lease.release()
+            return None
+        batch.lease = lease
+        self.frames.update(frame.stream for frame in batch.frames)
+        self._work.emit(FramesRead(self._work.source, len(batch.frames)))
+        return batch
+
+    def _next(self) -> Batch | None:
+        return None if self._source.stop.is_set() else next(self._batches, None)
+
+    async def read(self, first: Batch | None) -> AsyncGenerator[Batch]:
+        """All batches, of which the first was read before."""
+        batch = first
+        while batch is not None:
+            yield batch
+            batch = await self.next()

@@ -1,0 +1,77 @@
+"""One frame on its way from the source to the output: the same object in every stage."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from faceblur.base.options import Options
+from faceblur.tracking.boxes import Box
+from faceblur.tracking.thumbnails import Thumbnail
+from faceblur.tracking.tracker import WindowedFrame
+from faceblur_function import wire
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Frame(WindowedFrame, ABC):
+    """A frame of a video, or a view of an image's page.
+
+    `stream` is the index of its stream in the source, `number` its sequence number there, from 0. `ends_interval` says
+    that it is searched in any case; `is_searched`, that the function answered for it. `packets` are those of other
+    streams that come before it in the source.
+    """
+
+    stream: int
+    number: int
+    ends_interval: bool = False
+    is_searched: bool = False
+    packets: list[Any] = field(default_factory=list)
+    thumbnail: Thumbnail = field(init=False)
+
+    @property
+    @abstractmethod
+    def pixels(self) -> int:
+        """How many pixels it has."""
+
+    @property
+    @abstractmethod
+    def size_bytes(self) -> int:
+        """What it takes in memory, decoded."""
+
+    @abstractmethod
+    def encode(self) -> list[bytes]:
+        """The JPEGs that are sent to the function, upright: one, or one for each part that is searched by itself."""
+
+    @abstractmethod
+    def make_thumbnail(self) -> None:
+        """Set `thumbnail`, by which it is compared with its neighbours."""
+
+    @abstractmethod
+    def add_detections(self, faces: Sequence[Sequence[wire.Face]], returned: Sequence[bytes | None]) -> None:
+        """Take the function's answer: faces, and redacted images where it was asked for them, as `encode` gave them."""
+
+    @abstractmethod
+    def convert(self, pix_fmts: Mapping[int, str]) -> None:
+        """Change to the output's pixel format, in which it is masked; `pix_fmts` has that of each stream."""
+
+    @abstractmethod
+    def mask_detections(self, options: Options) -> int:
+        """Mask the detections above the threshold, in place; how many there are.
+
+        Raises InvalidReply when the function's image cannot be used or shows a face that was not redacted.
+        """
+
+    @abstractmethod
+    def mask(self, boxes: Sequence[Box], *, style: str, padding: float) -> None:
+        """Mask boxes of the upright frame, in place."""
+
+    def above(self, threshold: float) -> list[Box]:
+        """The boxes of its detections from a score on."""
+        return [one.box for one in self.detections if one.score >= threshold]
+
+
+def all_pixels(frames: Sequence[Frame]) -> int:
+    """How many pixels these frames have in all."""
+    return sum(frame.pixels for frame in frames)

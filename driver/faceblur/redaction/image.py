@@ -1,0 +1,98 @@
+"""One image file: its pages pass the same stages as a video's frames, and an animation's are tracked as a video is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from faceblur.base.atomic_files import write_complete
+from faceblur.base.errors import MediaError
+from faceblur.base.events import PositionLeft
+from faceblur.base.options import Options
+from faceblur.base.stages import Channel, Stages, in_order
+from faceblur.detection.client import FunctionClient
+from faceblur.detection.gate import Gate
+from faceblur.media.images.files import read_image
+from faceblur.redaction.batch import Ready
+from faceblur.redaction.batch_reader import BatchReader, into_batches
+from faceblur.redaction.image_frame import PageFrame
+from faceblur.redaction.look_ahead import LookAhead
+from faceblur.redaction.output import Written
+from faceblur.redaction.search import FunctionSearch
+from faceblur.redaction.threads import FileWork, OwnThread
+
+# Batches of one image in flight: its pages are in memory anyway, and other images are searched beside it.
+BATCHES = 2
+MIN_SECONDS = 0.01  # that a frame of an animation is shown: some files say 0
+
+
+class PageReader:
+    """An image file with all its pages decoded; a context manager. Raises MediaError."""
+
+    def __init__(self, path: Path) -> None:
+        self.image = read_image(path)
+
+    def frames(self) -> Iterator[PageFrame]:
+        """Its pages as frames, at the times at which they are shown."""
+        seconds = 0.0
+        for number, page in enumerate(self.image.pages):
+            yield PageFrame(page=page, stream=0, number=number, seconds=seconds)
+            seconds += max(page.seconds, MIN_SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.image.pages.clear()
+
+
+async def redact_image(target: Path, options: Options, work: FileWork, *, client: FunctionClient) -> Written:
+    """Write the complete image, or nothing. Raises MediaError or FunctionError; may be cancelled.
+
+    `work` names the source. Every page is searched; pages that are no animation have nothing to do with each other.
+    """
+    async with AsyncExitStack() as stack:
+        reading = await stack.enter_async_context(OwnThread(partial(PageReader, work.source), "read"))
+        image = reading.object.image
+        look_around = options.look_around if image.animated else 0.0
+        options = replace(options, detect_every=1, look_around=look_around)
+        batches = into_batches(reading.object.frames(), 0, options)
+        batch_reader = stack.enter_context(BatchReader(batches, reading, Gate(lambda: BATCHES), work))
+        first = await batch_reader.next()
+        search = FunctionSearch(client, options, work, return_frames=False, pix_fmts={})
+        look_ahead = LookAhead(0, options, work, max_frames=lambda _: len(image.pages))
+        async with Stages() as stages:
+            read = stages.link(batch_reader.read(first), capacity=1)
+            searched = stages.link(search.search_ends(read, stages.start), capacity=BATCHES)
+            masked = stages.link(search.search_between(in_order(searched), stages.start), capacity=BATCHES)
+            ready = stages.link(look_ahead.mask_gaps(in_order(masked)), capacity=BATCHES)
+            await _check_pages(ready, len(image.pages), work)
+        content = await asyncio.to_thread(image.encode, image.pages)
+        try:
+            await asyncio.to_thread(write_complete, target, content)
+        except OSError as error:
+            raise MediaError(f"{target}: cannot be written: {error.strerror}") from error
+        return Written(tuple(image.left_out))
+
+
+async def _check_pages(ready: Channel[Ready], pages: int, work: FileWork) -> None:
+    """Take the pages, which are masked in place, in order. Raises MediaError when one is missing."""
+    number = 0
+    async for one in ready:
+        for frame in one.frames:
+            if frame.number != number:
+                raise MediaError(f"{work.source}: page {number} was lost: a bug in faceblur")
+            number += 1
+        if one.lease is not None:
+            work.emit(PositionLeft(work.source, "ready"))
+            one.lease.release()
+    if number != pages:
+        raise MediaError(f"{work.source}: {number} of {pages} pages were masked: a bug in faceblur")

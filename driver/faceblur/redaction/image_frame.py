@@ -1,0 +1,94 @@
+"""A page of an image as a frame: searched as a viewer shows it, masked on its own planes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceblur.base.options import Options
+from faceblur.media.images.page import Page
+from faceblur.redaction.frame import Frame
+from faceblur.redaction.masking import mask_page
+from faceblur.tracking.boxes import Box, Detection
+from faceblur.tracking.thumbnails import LONG_SIDE, thumbnail
+from faceblur_function import images, wire
+from faceblur_function.defaults import JPEG_QUALITY
+
+# A larger image is searched in a downscaled copy: no function takes more by default.
+MAX_PIXELS = wire.Limits().max_megapixels * 1e6
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class PageFrame(Frame):
+    """`page` has one view that is searched, or two where its alpha channel holds an image of its own.
+
+    Faces of the second view, `alpha_detections`, are not followed from frame to frame. `scales` are by how much boxes
+    of each view grow in width and height on their way back.
+    """
+
+    page: Page
+    scales: list[tuple[float, float]] = field(default_factory=list)
+    alpha_detections: list[Detection] = field(default_factory=list)
+
+    @property
+    def pixels(self) -> int:
+        width, height = self.page.size_wh
+        return width * height
+
+    @property
+    def size_bytes(self) -> int:
+        return self.page.colours.nbytes
+
+    def encode(self) -> list[bytes]:
+        encoded = [_encode(view) for view in self.page.views()]
+        self.scales = [scale for _, scale in encoded]
+        return [content for content, _ in encoded]
+
+    def make_thumbnail(self) -> None:
+        width, height = self.page.size_wh
+        share = min(1.0, LONG_SIDE / max(width, height))
+        small_wh = max(1, round(width * share)), max(1, round(height * share))
+        small = cv2.resize(self.page.views()[0], small_wh, interpolation=cv2.INTER_AREA)
+        self.thumbnail = thumbnail(np.asarray(small, np.uint8), width / small_wh[0])
+
+    def add_detections(self, faces: Sequence[Sequence[wire.Face]], returned: Sequence[bytes | None]) -> None:
+        scaled = [
+            [Detection(_scaled(face.box, scale), face.score) for face in its_faces]
+            for its_faces, scale in zip(faces, self.scales, strict=True)
+        ]
+        self.detections, self.is_searched = scaled[0], True
+        self.alpha_detections = scaled[1] if len(scaled) > 1 else []
+
+    def convert(self, pix_fmts: Mapping[int, str]) -> None:
+        """A page is masked as it is."""
+
+    def mask_detections(self, options: Options) -> int:
+        boxes = self.above(options.threshold)
+        alpha = [one.box for one in self.alpha_detections if one.score >= options.threshold]
+        self.mask(boxes, style=options.style, padding=options.padding)
+        mask_page(self.page, 1, alpha, style=options.style, padding=options.padding)
+        return len(boxes) + len(alpha)
+
+    def mask(self, boxes: Sequence[Box], *, style: str, padding: float) -> None:
+        mask_page(self.page, 0, boxes, style=style, padding=padding)
+
+
+def _encode(view: NDArray[np.uint8]) -> tuple[bytes, tuple[float, float]]:
+    """A view as it is sent, and by how much its boxes grow on their way back."""
+    height, width = view.shape[:2]
+    share = math.sqrt(MAX_PIXELS / (width * height))
+    if share >= 1:
+        return images.encode_image(view, "jpeg", JPEG_QUALITY), (1.0, 1.0)
+    size_wh = max(1, math.floor(width * share)), max(1, math.floor(height * share))
+    small: NDArray[np.uint8] = cv2.resize(view, size_wh, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    return images.encode_image(small, "jpeg", JPEG_QUALITY), (width / size_wh[0], height / size_wh[1])
+
+
+def _scaled(box: Box, scale: tuple[float, float]) -> Box:
+    x1, y1, x2, y2 = box
+    return x1 * scale[0], y1 * scale[1], x2 * scale[0], y2 * scale[1]

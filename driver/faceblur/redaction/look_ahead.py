@@ -1,0 +1,83 @@
+"""Masks the faces that the detector missed: frames pass a look-ahead window, one for each video stream."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
+from functools import partial
+from typing import Any
+
+from faceblur.base.events import GapsMasked
+from faceblur.base.options import Options
+from faceblur.redaction.batch import Batch, Ready
+from faceblur.redaction.batch_reader import window_frames
+from faceblur.redaction.frame import Frame, all_pixels
+from faceblur.redaction.threads import FileWork
+from faceblur.tracking.thumbnails import Thumbnail
+from faceblur.tracking.tracker import Tracker
+from faceblur.tracking.transitions import transition
+
+# How far apart the video streams of a file may lie at one position of it: a sparse one's window waits no longer.
+INTERLEAVED_SECONDS = 1.0
+
+
+class LookAhead:
+    """Takes searched frames in order, and gives them back `look_around` seconds later, with all their faces masked.
+
+    `main` is the index of the main video stream; `max_frames` is the length of a window of frames of some bytes.
+    """
+
+    def __init__(
+        self, main: int, options: Options, work: FileWork, max_frames: Callable[[int], int] = window_frames
+    ) -> None:
+        self._main, self._options, self._work, self._max_frames = main, options, work, max_frames
+        self._trackers: dict[int, Tracker[Frame]] = {}
+        self._thumbnails: dict[int, Thumbnail] = {}
+        self._main_seconds = -math.inf
+
+    async def mask_gaps(self, batches: AsyncIterable[Batch]) -> AsyncGenerator[Ready]:
+        """Mask the gaps of all frames. The last frames come with the packets after them."""
+        tail: list[Any] = []
+        async for batch in batches:
+            await self._compare(batch.frames)
+            ready = [one for frame in batch.frames for one in self._tracker(frame).push(frame)]
+            for frame in batch.frames:
+                if frame.stream == self._main:
+                    self._main_seconds = frame.seconds
+            for tracker in self._trackers.values():
+                ready += tracker.complete(self._main_seconds - INTERLEAVED_SECONDS)
+            await self._mask(ready)
+            tail += batch.tail
+            yield Ready(ready, [], batch.lease)
+        rest = [frame for tracker in self._trackers.values() for frame in tracker.flush()]
+        await self._mask(rest)
+        yield Ready(rest, tail)
+
+    async def _compare(self, frames: Sequence[Frame]) -> None:
+        """Set what happened between each frame and the one before it in its stream."""
+        works = []
+        for frame in frames:
+            works.append(partial(_set_transition, frame, self._thumbnails.get(frame.stream)))
+            self._thumbnails[frame.stream] = frame.thumbnail
+        await self._work.spread("camera", works, all_pixels(frames))
+
+    def _tracker(self, frame: Frame) -> Tracker[Frame]:
+        if frame.stream not in self._trackers:
+            self._trackers[frame.stream] = Tracker(
+                threshold=self._options.threshold,
+                look_around=self._options.look_around,
+                max_frames=self._max_frames(frame.size_bytes),
+            )
+        return self._trackers[frame.stream]
+
+    async def _mask(self, frames: Sequence[Frame]) -> None:
+        style, padding = self._options.style, self._options.padding
+        gaps = [frame for frame in frames if frame.gaps]
+        masks = [partial(frame.mask, frame.gap_boxes, style=style, padding=padding) for frame in gaps]
+        await self._work.spread("cover", masks, all_pixels(gaps))
+        if gaps:
+            self._work.emit(GapsMasked(self._work.source, sum(len(frame.gaps) for frame in gaps)))
+
+
+def _set_transition(frame: Frame, before: Thumbnail | None) -> None:
+    frame.cut, frame.camera = transition(before, frame.thumbnail)

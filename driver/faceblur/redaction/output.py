@@ -1,0 +1,147 @@
+"""Where frames are written: a video and its sidecar, frame by frame together, complete or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from faceblur.base.errors import MediaError
+from faceblur.base.events import PositionLeft
+from faceblur.base.options import Options
+from faceblur.base.stages import Channel
+from faceblur.media.reader import VideoReader
+from faceblur.media.writer import VideoWriter
+from faceblur.redaction.batch import Ready
+from faceblur.redaction.frame import all_pixels
+from faceblur.redaction.sidecar import FrameLine, Header, SidecarFace
+from faceblur.redaction.sidecar_files import SidecarWriter, sidecar_path
+from faceblur.redaction.threads import FileWork, OwnThread, are_small
+from faceblur.redaction.video_frame import VideoFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A complete output: what it could not keep of its source, and what could not be read."""
+
+    left_out: tuple[str, ...] = ()
+    damage: tuple[str, ...] = ()
+
+
+class VideoOutput:
+    """A video and its sidecar, None for no sidecar. Both get their final names by `finish`; closing removes them else.
+
+    A context manager. Raises MediaError or SidecarError, which name the file.
+    """
+
+    def __init__(self, writer: VideoWriter, threshold: float) -> None:
+        self.writer, self._threshold = writer, threshold
+        self.sidecar: SidecarWriter | None = None
+
+    def write(self, frame: VideoFrame) -> None:
+        """Write the packets that come before a frame, its line in the sidecar, and the frame."""
+        for packet in frame.packets:
+            self.writer.write(packet)
+        self.write_line(frame)
+        self.writer.write(frame.decoded)
+
+    def write_line(self, frame: VideoFrame) -> None:
+        """Write a frame's line in the sidecar."""
+        if self.sidecar is not None:
+            self.sidecar.write(frame.line or line_of(frame, self._threshold))
+
+    def finish(self) -> None:
+        # A sidecar without its video is written again by the next run; the other way round it would stay missing.
+        if self.sidecar is not None:
+            self.sidecar.finish()
+        self.writer.finish()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.writer.__exit__(kind, error, trace)
+        if self.sidecar is not None:
+            self.sidecar.abort()
+
+
+def open_output(
+    target: Path,
+    reader: VideoReader,
+    options: Options,
+    header: Callable[[], Header] | None,
+    cover_art: Sequence[VideoFrame],
+) -> VideoOutput:
+    """Open an output, with a sidecar if `header` gives one; the cover art, which is masked, is written first."""
+    output = VideoOutput(VideoWriter(target, reader, options, [one.decoded for one in cover_art]), options.threshold)
+    try:
+        if header is not None:
+            output.sidecar = SidecarWriter(sidecar_path(target), header())
+        for one in cover_art:
+            output.write_line(one)
+    except BaseException as error:
+        output.__exit__(type(error), error, error.__traceback__)
+        raise
+    return output
+
+
+async def write_all(ready: Channel[Ready], own: OwnThread[VideoOutput], work: FileWork) -> None:
+    """Write frames as they become ready, and give back the memory of their batches."""
+    async for one in ready:
+        parts = [one]
+        # Many small frames at a time: to hand each batch over by itself would take longer than to write it.
+        while are_small(all_pixels(parts[-1].frames)) and (more := ready.waiting()) is not None:
+            parts.append(more)
+        for part in parts:
+            if part.lease is not None:
+                work.emit(PositionLeft(work.source, "ready"))
+        with work.at("encode"):
+            await work.on(own.executor, "write", _write, own, parts)
+        for part in parts:
+            if part.lease is not None:
+                part.lease.release()
+
+
+def _write(own: OwnThread[VideoOutput], parts: Sequence[Ready]) -> None:
+    for part in parts:
+        for frame in part.frames:
+            if own.stop.is_set():
+                return
+            own.object.write(frame)  # type: ignore[arg-type]
+        for packet in part.tail:
+            own.object.writer.write(packet)
+
+
+async def finish(
+    read: Mapping[int, int], reader: VideoReader, writing: OwnThread[VideoOutput], work: FileWork
+) -> Written:
+    """Give the output its name, once every frame that was `read`, counted by stream, is in it. Raises MediaError."""
+    output = writing.object
+    for stream, count in read.items():
+        written = output.writer.frames.get(stream, 0)
+        if written != count:
+            raise MediaError(f"{work.source}: {written} of {count} frames of stream {stream} were written")
+    damage = tuple(reader.damage.summary())
+    with work.at("encode"):
+        await work.on(writing.executor, "write", output.finish)
+    return Written((*reader.left_out, *output.writer.left_out), damage)
+
+
+def line_of(frame: VideoFrame, threshold: float) -> FrameLine:
+    """The sidecar's line of a frame that is masked: its faces in the order in which they were detected."""
+    tracks = {box: track for track, box in frame.masks.items() if track not in frame.gaps}
+    faces = [
+        SidecarFace(box=one.box, score=one.score, track=tracks.get(one.box), state="detected")
+        for one in frame.detections
+        if one.score >= threshold
+    ]
+    scores = {one.box: one.score for one in frame.detections}
+    for track in sorted(frame.gaps):
+        box = frame.masks[track]
+        faces.append(SidecarFace(box=box, score=scores.get(box), track=track, state="covered"))
+    decoded = frame.decoded
+    return FrameLine(frame=frame.number, pts=decoded.pts, faces=faces, stream=frame.stream, damage=decoded.damage)

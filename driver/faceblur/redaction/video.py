@@ -1,0 +1,81 @@
+"""One video: read, searched, masked, written, as stages side by side with a bounded channel between each two.
+
+Memory is bounded by the leases that all files of a run share, and by each video's look-ahead window. No frame is
+written that the function did not answer for, or for those on both sides of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from faceblur.base.options import Options
+from faceblur.base.stages import Stages, in_order
+from faceblur.detection.client import FunctionClient
+from faceblur.media.reader import VideoReader
+from faceblur.redaction.batch import Batch
+from faceblur.redaction.batch_reader import BatchReader, into_batches
+from faceblur.redaction.look_ahead import LookAhead
+from faceblur.redaction.output import Written, finish, open_output, write_all
+from faceblur.redaction.search import FunctionSearch
+from faceblur.redaction.sidecar import FunctionUsed, Header, SettingsUsed
+from faceblur.redaction.sidecar_files import identify, json_name
+from faceblur.redaction.threads import FileWork, OwnThread
+from faceblur.redaction.video_frame import cover_art_frames, video_frames
+
+# Ready frames wait for the writer in at most so many parts: small frames are handed over many at a time.
+READY_PARTS = 16
+
+
+async def redact_video(
+    target: Path,
+    options: Options,
+    work: FileWork,
+    *,
+    client: FunctionClient,
+    function: FunctionUsed,
+    return_frames: bool,
+) -> Written:
+    """Write the complete video, or nothing. Raises MediaError, SidecarError or FunctionError; may be cancelled.
+
+    `work` names the source; `function` is what its sidecar records of the function.
+    """
+    opening = partial(VideoReader, work.source, tolerate=options.tolerate_damage)
+    searching = partial(FunctionSearch, client, options, work, return_frames=return_frames)
+    async with AsyncExitStack() as stack:
+        reading = await stack.enter_async_context(OwnThread(opening, "read"))
+        reader = reading.object
+        batches = into_batches(video_frames(reader), reader.stream.index, options)
+        batch_reader = stack.enter_context(BatchReader(batches, reading, client.limit.batches, work))
+        first = await batch_reader.first()
+        cover_art = await reading.call(cover_art_frames, reader)
+        await searching(pix_fmts={one.stream: one.decoded.pix_fmt for one in cover_art}).search_all(cover_art)
+        header = partial(_header, reader, first, target, function, options) if options.sidecar else None
+        opening_output = partial(open_output, target, reader, options, header, cover_art)
+        writing = await stack.enter_async_context(OwnThread(opening_output, "write"))
+        search = searching(pix_fmts=writing.object.writer.pix_fmts)
+        look_ahead = LookAhead(reader.stream.index, options, work)
+        in_flight = client.limit.ceiling
+        async with Stages() as stages:
+            read = stages.link(batch_reader.read(first), capacity=1)
+            searched = stages.link(search.search_ends(read, stages.start), capacity=in_flight)
+            masked = stages.link(search.search_between(in_order(searched), stages.start), capacity=in_flight)
+            ready = stages.link(look_ahead.mask_gaps(in_order(masked)), capacity=READY_PARTS)
+            await write_all(ready, writing, work)
+        return await finish(batch_reader.frames, reader, writing, work)
+
+
+def _header(reader: VideoReader, first: Batch, target: Path, function: FunctionUsed, options: Options) -> Header:
+    frames: Sequence[Any] = first.frames
+    main = next((one for one in frames if one.stream == reader.stream.index), frames[0]).decoded
+    return Header(
+        video=identify(reader.path, reader.duration),
+        output=json_name(target),
+        function=function,
+        settings=SettingsUsed.of(options),
+        frame_wh=main.upright_wh,
+        time_base=str(main.time_base),
+    )

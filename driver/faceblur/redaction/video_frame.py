@@ -1,0 +1,94 @@
+"""A frame of a video: searched upright, masked on its own planes in the pixel format of the output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from faceblur.base.errors import InvalidReply
+from faceblur.base.options import Options
+from faceblur.media.frames import DecodedFrame
+from faceblur.media.reader import VideoReader
+from faceblur.redaction.frame import Frame
+from faceblur.redaction.masking import mask_frame, stored_regions
+from faceblur.redaction.sidecar import FrameLine
+from faceblur.redaction.verification import verify_redacted
+from faceblur.tracking.boxes import Box, Detection
+from faceblur.tracking.thumbnails import LONG_SIDE, thumbnail
+from faceblur_function import images, wire
+from faceblur_function.defaults import JPEG_QUALITY
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class VideoFrame(Frame):
+    """`decoded` is the frame as the reader gave it, and from `convert` on in the output's pixel format.
+
+    `returned` is what the function made of it, where it was asked for that; `line` is its line of a sidecar that is
+    rendered.
+    """
+
+    decoded: DecodedFrame
+    returned: bytes | None = None
+    line: FrameLine | None = None
+
+    @classmethod
+    def of(cls, decoded: DecodedFrame) -> VideoFrame:
+        return cls(decoded=decoded, stream=decoded.stream, number=decoded.number, seconds=decoded.seconds)
+
+    @property
+    def pixels(self) -> int:
+        return self.decoded.area
+
+    @property
+    def size_bytes(self) -> int:
+        return self.decoded.size_bytes
+
+    def encode(self) -> list[bytes]:
+        return [images.encode_image(self.decoded.upright(), "jpeg", JPEG_QUALITY)]
+
+    def make_thumbnail(self) -> None:
+        small = self.decoded.thumbnail(LONG_SIDE)
+        stored_width = small.shape[0] if self.decoded.turns % 2 else small.shape[1]
+        self.thumbnail = thumbnail(small, self.decoded.pixels.width / stored_width)
+
+    def add_detections(self, faces: Sequence[Sequence[wire.Face]], returned: Sequence[bytes | None]) -> None:
+        self.detections = [Detection(face.box, face.score) for face in faces[0]]
+        self.returned, self.is_searched = returned[0], True
+
+    def convert(self, pix_fmts: Mapping[int, str]) -> None:
+        self.decoded = self.decoded.in_format(pix_fmts[self.stream])
+
+    def mask_detections(self, options: Options) -> int:
+        """As `Frame.mask_detections`.
+
+        The function's image is compared with the frame and goes no further: so the result is the same to the bit
+        whatever the function sends back, and `render` can repeat it.
+        """
+        boxes = self.above(options.threshold)
+        if self.returned is not None and boxes:
+            try:
+                redacted = images.decode_image(self.returned)
+            except wire.WireError as error:
+                raise InvalidReply(f"the function's image is {error}") from error
+            masks = stored_regions(self.decoded, boxes, options.padding)
+            verify_redacted(self.decoded, np.rot90(redacted, -self.decoded.turns), masks, options.style)
+        self.returned = None
+        self.mask(boxes, style=options.style, padding=options.padding)
+        return len(boxes)
+
+    def mask(self, boxes: Sequence[Box], *, style: str, padding: float) -> None:
+        mask_frame(self.decoded, boxes, style=style, padding=padding)
+
+
+def video_frames(reader: VideoReader) -> Iterator[Any]:
+    """The frames of a video, and the packets of its other streams, as they come."""
+    for item in reader:
+        yield VideoFrame.of(item) if isinstance(item, DecodedFrame) else item
+
+
+def cover_art_frames(reader: VideoReader) -> list[VideoFrame]:
+    """The images of a video that are written before its frames."""
+    return [VideoFrame.of(one) for one in reader.cover_art_frames()]
