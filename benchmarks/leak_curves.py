@@ -22,12 +22,20 @@ from faceblur.redaction.plan import LOW_THRESHOLD
 from faceblur.tracking.boxes import Box
 from faceblur.tracking.scenes import Step, step, thumbnail
 from faceblur.tracking.tracker import Detection, Tracker
-from faceblur_function.detectors.detector import detect_all_sizes, load_detector
+from faceblur_function import defaults
+from faceblur_function.detectors.load import load_detector
+from faceblur_function.detectors.second_pass import detect_all_sizes
 from faceblur_function.masks import SOFT_EDGE, regions
 
 UNCOVERED = 0.25
 MIN_SCORE = 0.03
-DEFAULTS = {"threshold": 0.3, "low threshold": LOW_THRESHOLD, "padding": 0.25, "look-around": 0.4, "every": 1}
+DEFAULTS = {
+    "threshold": defaults.THRESHOLD,
+    "low threshold": LOW_THRESHOLD,
+    "padding": defaults.PADDING,
+    "look-around": 0.4,
+    "every": 1,
+}
 SWEEPS: dict[str, tuple[float, ...]] = {
     "every": (1, 2, 3, 4),
     "look-around": (0, 0.2, 0.4, 0.6),

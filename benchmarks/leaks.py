@@ -38,7 +38,8 @@ from benchmarks.pans import (
 )
 from examples.sample_clip import astronaut, write_clip
 from faceblur_function import __version__
-from faceblur_function.detectors.detector import load_detector
+from faceblur_function.defaults import PADDING
+from faceblur_function.detectors.load import load_detector
 
 EXPOSED = 0.5
 # An output with less than this share of the source's contrast counts for as much less: at 16 px even a covered face's
@@ -47,7 +48,6 @@ MIN_CONTRAST = 0.5
 CLASSES = {"16-32": (16, 32), ">=32": (32, 1e9)}
 # What the codec alone changes of a pixel's neighbourhood, in grey levels, stays below this.
 CHANGED = 8.0
-PADDING = 0.25
 
 
 @dataclass(slots=True)

@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceblur_function.detectors.detector import Detector, fit
+from faceblur_function.detectors.detector import Detector
+from faceblur_function.detectors.scaling import fit
 
 Image = NDArray[np.uint8]
 Boxes = NDArray[np.float64]

@@ -16,6 +16,7 @@ from faceblur.tracking.boxes import Box
 from faceblur.tracking.scenes import Thumbnail
 from faceblur.tracking.tracker import Detection, WindowedFrame
 from faceblur_function import wire
+from faceblur_function.images import decode_image, encode_image
 from faceblur_function.masks import Region, regions
 
 JPEG_QUALITY = 95
@@ -41,7 +42,7 @@ class Searched:
 
 def encode_upright(frame: VideoFrame) -> bytes:
     """What is sent of a frame."""
-    return wire.encode_image(upright(frame), "jpeg", JPEG_QUALITY)
+    return encode_image(upright(frame), "jpeg", JPEG_QUALITY)
 
 
 def cover(
@@ -67,7 +68,7 @@ def cover(
     covered = _regions(searched, [one.box for one in found if one.score >= options.threshold], options.padding)
     if image is not None and covered:
         try:
-            redacted = wire.decode_image(image)
+            redacted = decode_image(image)
         except wire.WireError as error:
             raise InvalidReply(f"{source}: the function's image is {error}") from error
         check_redacted(native, np.rot90(redacted, -searched.turns), covered, options.style)

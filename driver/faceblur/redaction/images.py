@@ -29,6 +29,7 @@ from faceblur.tracking.boxes import Box
 from faceblur.tracking.tracker import Detection, Tracker
 from faceblur_function import wire
 from faceblur_function.defaults import MAX_FRAMES
+from faceblur_function.images import encode_image
 
 SUFFIXES = frozenset(
     {".apng", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"}
@@ -161,10 +162,10 @@ def _encode(view: View) -> tuple[bytes, tuple[float, float]]:
     height, width = view.shape[:2]
     share = math.sqrt(MAX_PIXELS / (width * height))
     if share >= 1:
-        return wire.encode_image(view, "jpeg", JPEG_QUALITY), (1.0, 1.0)
+        return encode_image(view, "jpeg", JPEG_QUALITY), (1.0, 1.0)
     size_wh = max(1, math.floor(width * share)), max(1, math.floor(height * share))
     small: View = cv2.resize(view, size_wh, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-    return wire.encode_image(small, "jpeg", JPEG_QUALITY), (width / size_wh[0], height / size_wh[1])
+    return encode_image(small, "jpeg", JPEG_QUALITY), (width / size_wh[0], height / size_wh[1])
 
 
 def _scaled(box: Box, scale: tuple[float, float]) -> Box:

@@ -1,4 +1,4 @@
-"""Regions and styles: what is covered, what is left of a face, and what happens at the borders."""
+"""Styles: what is left of a face, what happens at the borders, and how redaction is verified."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from examples.sample_clip import Image
-from faceblur_function import wire
 from faceblur_function.detectors.detector import Detector
-from faceblur_function.masks import SOFT_EDGE, STYLES, Region, redact, regions, transfer, was_redacted
+from faceblur_function.images import decode_image, encode_image
+from faceblur_function.masks import regions
+from faceblur_function.styles import STYLES, redact, was_redacted
 from tests.conftest import detail_left
 
 BOX = (178.0, 57.0, 273.0, 177.0)
@@ -112,27 +113,12 @@ def test_deep_planes_keep_their_range(style: str) -> None:
         assert (plane[40:60, 40:70] == 64).all()
 
 
-def test_edge_is_soft_and_covers_the_corners_of_the_box() -> None:
-    (region,) = regions([(100, 100, 300, 260)], 0.25)
-    line = region.opacity(slice(180, 181), slice(0, 400))[0]
-    assert line[50] < line[53] < line[56] < 1 and line[100] == 1 and line[40] == 0
-    corner = ((0.5 / 0.75) ** 2 * 2) ** 0.5
-    assert corner <= 1 - SOFT_EDGE
-
-
 def test_two_overlapping_faces_are_both_covered(face: Image) -> None:
     boxes = [BOX, (BOX[0] + 50, BOX[1] + 20, BOX[2] + 50, BOX[3] + 20)]
     covered = face.copy()
     redact(covered, regions(boxes, 0.25), "solid")
     for x1, y1, x2, y2 in boxes:
         assert covered[int(y1) : int(y2), int(x1) : int(x2)].max() == 0
-
-
-def test_scaled_region_matches_the_plane_it_is_for() -> None:
-    (region,) = regions([(40, 40, 120, 120)], 0.25)
-    full = region.opacity(slice(0, 160), slice(0, 160))
-    half = region.scaled(0.5, 0.5).opacity(slice(0, 80), slice(0, 80))
-    assert np.abs(full.reshape(80, 2, 80, 2).mean(axis=(1, 3)) - half).max() < 0.2
 
 
 @pytest.mark.parametrize("padding", [0, 0.25])
@@ -142,7 +128,7 @@ def test_a_face_that_was_not_redacted_is_noticed(face: Image, scale: float, padd
     covered = regions([tuple(value * scale for value in BOX)], padding)
 
     def sent_back(image: Image) -> Image:
-        return wire.decode_image(wire.encode_image(image, "jpeg", 80))
+        return decode_image(encode_image(image, "jpeg", 80))
 
     for style in STYLES:
         redacted = picture.copy()
@@ -164,12 +150,4 @@ def test_what_was_redacted_is_never_taken_for_clear(face: Image, style: str) -> 
             covered = regions([(x, y, x + side, y + side * 1.3)], float(chance.choice([0, 0.1, 0.25])))
             redacted = picture.copy()
             redact(redacted, covered, style)
-            assert was_redacted(picture, wire.decode_image(wire.encode_image(redacted, "jpeg", 90)), covered, style)
-
-
-def test_transfer_takes_what_the_region_touches_and_no_more() -> None:
-    region = Region(50, 40, 20, 15, 10, 10)
-    target, source = np.zeros((80, 100), np.uint8), np.full((80, 100), 9, np.uint8)
-    rows, columns = region.window(100, 80)
-    transfer(source[rows, columns], target, region, rows, columns)
-    assert np.array_equal(target == 9, region.opacity(slice(0, 80), slice(0, 100)) > 0)
+            assert was_redacted(picture, decode_image(encode_image(redacted, "jpeg", 90)), covered, style)
