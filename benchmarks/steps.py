@@ -78,11 +78,11 @@ def measure(clip: Path, folder: Path) -> dict[str, float]:
     images = timed("JPEG to send", lambda: [encode_image(one, "jpeg", 95) for one in colours])
     sent = timed("base64, JSON: request", lambda: encode_request(images, options, return_frames=True))
     request = timed("base64, JSON: read it", lambda: wire.parse_request(wire.parse_json(sent.body)))
-    contents = timed("base64, JSON: decode it", lambda: [wire.decode_base64(text) for text in request.frames])
+    contents = timed("base64, JSON: undo it", lambda: [wire.decode_base64(text) for text in request.frames])
     decoded = timed("function: JPEG decode", lambda: [decode_image(one) for one in contents])
     found = timed("function: detect", lambda: detector.detect(decoded, threshold=0.1))
     copies = timed("function: small copy", lambda: [small_copy(one, COPY_SIZE) for one in decoded])
-    timed("function: second pass", lambda: detector.detect(copies, threshold=0.1))
+    timed("function: second look", lambda: detector.detect(copies, threshold=0.1))
     faces = [[face for face in to_wire(one) if face.score >= options.threshold] for one in found]
     timed(
         "function: redact", lambda: [redact_faces(one, its, options) for one, its in zip(decoded, faces, strict=True)]
@@ -106,7 +106,7 @@ def measure(clip: Path, folder: Path) -> dict[str, float]:
     ]
     clear = list(zip(frames, returned, regions, strict=True))
     timed("check its faces", lambda: [check_redacted(*one, "blur") for one in clear])
-    timed("redact", lambda: [redact_frame(*one, "blur") for one in zip(frames, regions, strict=True)])
+    timed("cover", lambda: [redact_frame(*one, "blur") for one in zip(frames, regions, strict=True)])
     costs["encode"] = both - costs["decode"]
     return costs
 
