@@ -63,9 +63,9 @@ def measure(clip: Path, folder: Path) -> dict[str, float]:
     """CPU milliseconds a frame of each step, in the order of a frame's steps."""
     cv2.setNumThreads(1)
     costs: dict[str, float] = {}
-    costs["decode"], pictures = cpu_milliseconds(lambda: read(clip), len(read(clip)))
-    both, _ = cpu_milliseconds(lambda: write(clip, folder / "again.mp4"), len(pictures))
-    frames = [one.frame for one in pictures[:: max(1, len(pictures) // FRAMES)]]
+    costs["decode"], decoded_frames = cpu_milliseconds(lambda: read(clip), len(read(clip)))
+    both, _ = cpu_milliseconds(lambda: write(clip, folder / "again.mp4"), len(decoded_frames))
+    frames = [one.frame for one in decoded_frames[:: max(1, len(decoded_frames) // FRAMES)]]
     options = wire.Options()
     detector = load_detector("retinaface-mobilenet0.25", threads=1)
 

@@ -1,4 +1,4 @@
-"""What a worker answers with: the loaded detector, and the way of a batch through decoding, detection and redaction.
+"""What a worker answers with: the loaded detector, and the steps of a batch: decode, detect, redact, encode.
 
 Nothing of an image is ever logged.
 """

@@ -125,7 +125,7 @@ def test_hundreds_of_faces() -> None:
 
 
 def test_red_and_blue_swapped_is_noticed(each: Detector, threshold: float) -> None:
-    """Small faces with red and blue swapped are no faces to the MobileNet; the ResNet is held against the library."""
+    """Small faces with red and blue swapped are no faces to the MobileNet; the ResNet is compared with the library."""
     frame = crowd(48, 4, 8)
     (right,), (swapped,) = (each.detect([one], threshold=threshold) for one in (frame, frame[..., ::-1]))
     if each.name == "retinaface-mobilenet0.25":

@@ -26,12 +26,12 @@ def test_what_is_loaded(function_url: str) -> None:
 
 
 def test_batch_comes_back_blurred_in_order(function_url: str, face: Image, detector: Detector) -> None:
-    pictures = [face, np.zeros((32, 48, 3), np.uint8), cv2.resize(face, (256, 256))]
-    sent = [encoded(picture) for picture in pictures]
+    frames = [face, np.zeros((32, 48, 3), np.uint8), cv2.resize(face, (256, 256))]
+    sent = [encoded(frame) for frame in frames]
     reply = wire.Reply.model_validate_json(post(function_url, {"frames": sent}).content)
     assert reply.frames is not None and reply.digests is not None
     returned = [decode_image(base64.b64decode(frame)) for frame in reply.frames]
-    assert [picture.shape for picture in returned] == [picture.shape for picture in pictures]
+    assert [frame.shape for frame in returned] == [frame.shape for frame in frames]
     assert [len(faces) for faces in reply.faces] == [1, 0, 1]
     assert detector.detect([returned[0]], threshold=0.5)[0].scores.tolist() == []
     for index, digest in enumerate(reply.digests):

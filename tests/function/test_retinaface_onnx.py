@@ -14,8 +14,8 @@ from tests.support.faces import BOX, box_iou
 
 @pytest.mark.parametrize("scale", [0.25, 0.5, 1, 2, 3])
 def test_one_face_at_every_size(face: Image, detector: Detector, scale: float) -> None:
-    picture = cv2.resize(face, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    found = detector.detect([picture], threshold=0.8)[0]
+    frame = cv2.resize(face, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    found = detector.detect([frame], threshold=0.8)[0]
     assert len(found) == 1 and box_iou(found.xyxy[0] / scale, BOX) > 0.8
     eyes_above_mouth = found.landmarks[0, :2, 1].max() < found.landmarks[0, 3:, 1].min()
     assert eyes_above_mouth and (found.landmarks[0] > found.xyxy[0, :2]).all()

@@ -37,7 +37,7 @@ def exact_scores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def theirs(frame: Frame, seed: int, detect_size: int, threshold: float) -> Faces:
-    """What `predict_jsons` finds. The library would also scale a picture up, which we never do."""
+    """What `predict_jsons` finds. The library would also scale an image up, which we never do."""
     model = library(seed, min(detect_size, max(frame.shape[:2])))
     found = model.predict_jsons(np.ascontiguousarray(frame[..., ::-1]), confidence_threshold=threshold)
     found = [one for one in found if one["bbox"]]
@@ -51,9 +51,9 @@ def clamped(faces: Faces, frame: Frame) -> Faces:
     return Faces(np.clip(faces.xyxy, 0, [width, height, width, height]), faces.scores, faces.landmarks)
 
 
-# Detection sizes below, at and above that of the picture; those below scale both axes by the same ratio.
+# Detection sizes below, at and above that of the photo; those below scale both axes by the same ratio.
 @pytest.mark.parametrize(
-    ("picture", "crop_wh", "detect_size", "seed"),
+    ("photo", "crop_wh", "detect_size", "seed"),
     [
         ("astronaut", (512, 512), 256, 1),
         ("astronaut", (320, 320), 320, 2),
@@ -65,8 +65,8 @@ def clamped(faces: Faces, frame: Frame) -> Faces:
         ("chelsea", (301, 199), 301, 2),
     ],
 )
-def test_finds_what_the_library_finds(picture: str, crop_wh: tuple[int, int], detect_size: int, seed: int) -> None:
-    frame = photograph(picture)[: crop_wh[1], : crop_wh[0]]
+def test_finds_what_the_library_finds(photo: str, crop_wh: tuple[int, int], detect_size: int, seed: int) -> None:
+    frame = photograph(photo)[: crop_wh[1], : crop_wh[0]]
     expected = theirs(frame, seed, detect_size, 0.6)
     assert 20 <= len(expected) <= 1000
     (found,) = ours(seed, detect_size).detect([frame], threshold=0.6)

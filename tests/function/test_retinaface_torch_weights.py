@@ -50,7 +50,7 @@ class Intruder:
 
 
 def test_damaged_weights_are_never_loaded(tmp_path: Path) -> None:
-    whole = random_weights().read_bytes()
+    complete = random_weights().read_bytes()
     other, listed = io.BytesIO(), io.BytesIO()
     torch.save({"weight": torch.zeros(3)}, other)
     torch.save([torch.zeros(3)], listed)
@@ -58,7 +58,7 @@ def test_damaged_weights_are_never_loaded(tmp_path: Path) -> None:
     bad = {
         "empty": b"",
         "text": b"<html>404</html>",
-        "cut": whole[: len(whole) // 2],
+        "cut": complete[: len(complete) // 2],
         "another network": other.getvalue(),
         "no state": listed.getvalue(),
         "code": pickle.dumps(Intruder(opened)),

@@ -25,8 +25,8 @@ def test_face_that_fills_a_large_frame_is_detected_complete(face: Image, detecto
 
 
 def test_second_pass_does_not_count_a_face_twice(face: Image, detector: Detector) -> None:
-    picture = cv2.resize(face, (1536, 1536), interpolation=cv2.INTER_CUBIC)
-    assert len(detect_all_sizes(detector, [picture], threshold=0.8)[0]) == 1
+    frame = cv2.resize(face, (1536, 1536), interpolation=cv2.INTER_CUBIC)
+    assert len(detect_all_sizes(detector, [frame], threshold=0.8)[0]) == 1
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 4000), (4000, 1), (7, 9), (33, 31)])

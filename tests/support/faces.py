@@ -1,4 +1,4 @@
-"""The place of the sample photograph's face, and how well a box agrees with it."""
+"""The box of the sample photograph's face, and how well a box agrees with it."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ JSON = {"Content-Type": "application/json"}
 PIXEL = base64.b64encode(encode_image(np.full((8, 8, 3), 128, np.uint8), "png", 100)).decode()
 
 
-def jpeg(picture: Image) -> bytes:
-    return encode_image(picture, "jpeg", 95)
+def jpeg(image: Image) -> bytes:
+    return encode_image(image, "jpeg", 95)
 
 
 def post(url: str, body: Any, **more: Any) -> requests.Response:
@@ -28,8 +28,8 @@ def post(url: str, body: Any, **more: Any) -> requests.Response:
     return requests.post(url + "/", data=content, headers=more.pop("headers", JSON), timeout=60, **more)
 
 
-def encoded(picture: Image) -> str:
-    return base64.b64encode(jpeg(picture)).decode()
+def encoded(image: Image) -> str:
+    return base64.b64encode(jpeg(image)).decode()
 
 
 def bomb_png(width: int, height: int) -> bytes:
