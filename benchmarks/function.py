@@ -37,6 +37,11 @@ from faceblur_function.settings import Settings
 
 FACES_PER_FRAME = 5
 PATIENCE_SECONDS = 900
+COLUMNS = (
+    *("size", "batch", "return", "workers", "fps"),
+    *stages.STAGES,
+    *("GFLOP", "of peak", "GPU %", "MiB", "others"),
+)
 
 
 def make_body(size_wh: tuple[int, int], batch: int, return_: str, threshold: float) -> bytes:
@@ -141,21 +146,8 @@ def command(
         service = Service(settings)
         detector = service.detector
         gflops = stages.device_gflops(device, detector.precision) if isinstance(detector, RetinaFaceTorch) else 0.0
-        names = [
-            "size",
-            "batch",
-            "return",
-            "workers",
-            "fps",
-            *stages.STAGES,
-            "GFLOP",
-            "of peak",
-            "GPU %",
-            "MiB",
-            "others",
-        ]
         table = Table(caption=describe(settings, random, gflops), caption_justify="left")
-        for name in names:
+        for name in COLUMNS:
             table.add_column(name, justify="right")
         for size, batch in itertools.product(sizes, map(int, batches)):
             width, _, height = size.partition("x")

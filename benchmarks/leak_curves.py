@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.leaks import CLASSES, Tally, decoded, height_class, in_view, load, make_clip, outside_mask
+from benchmarks.leaks import CLASSES, FaceTally, decoded, height_class, in_view, load, make_clip, outside_mask
 from benchmarks.pans import CONDITIONS, RATE, Boxes, Image
 from faceblur.redaction.plan import LOW_THRESHOLD
 from faceblur.tracking.boxes import Box
@@ -46,7 +46,7 @@ SWEEPS: dict[str, tuple[float, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Searched:
+class SearchedClip:
     """A clip: for each frame its true faces, its detections down to MIN_SCORE, and its step from the frame before."""
 
     size_wh: tuple[int, int]
@@ -55,7 +55,7 @@ class Searched:
     steps: list[Step]
 
 
-def search(path: Path, faces: list[Boxes]) -> Searched:
+def search(path: Path, faces: list[Boxes]) -> SearchedClip:
     detector = load_detector("retinaface-mobilenet0.25")
     found, steps, before, size_wh = [], [], None, (0, 0)
     for frame in decoded(path):
@@ -67,10 +67,10 @@ def search(path: Path, faces: list[Boxes]) -> Searched:
         after = thumbnail(frame)
         steps.append(step(before, after))
         before = after
-    return Searched(size_wh, faces, found, steps)
+    return SearchedClip(size_wh, faces, found, steps)
 
 
-def masked_boxes(clip: Searched, settings: dict[str, float]) -> list[list[Box]]:
+def masked_boxes(clip: SearchedClip, settings: dict[str, float]) -> list[list[Box]]:
     """The boxes that a run with these settings masks in each frame; with `every` N only each Nth frame is searched."""
     tracker: Tracker[None] = Tracker(threshold=settings["threshold"], look_around=settings["look-around"])
     low = min(settings["threshold"], settings["low threshold"] if settings["look-around"] else 1)
@@ -91,8 +91,8 @@ def opaque_mask(boxes: Sequence[Box], size_wh: tuple[int, int], padding: float) 
     return mask  # type: ignore[return-value]
 
 
-def tally(clip: Searched, settings: dict[str, float]) -> Tally:
-    result = Tally()
+def tally(clip: SearchedClip, settings: dict[str, float]) -> FaceTally:
+    result = FaceTally()
     for faces, boxes in zip(clip.faces, masked_boxes(clip, settings), strict=True):
         mask, outside = opaque_mask(boxes, clip.size_wh, settings["padding"]), outside_mask(faces, clip.size_wh)
         exposed: list[bool | None] = [None] * len(faces)
@@ -121,13 +121,13 @@ def main(folders: tuple[Path, ...], with_crowd: bool, conditions: str, frames: i
     draw(clips, output)
 
 
-def draw(clips: Sequence[Searched], output: Path) -> None:
+def draw(clips: Sequence[SearchedClip], output: Path) -> None:
     figure = Figure(figsize=(15, 3.4), layout="constrained")
     axes = figure.subplots(1, len(SWEEPS), sharey=True)
     for (name, values), axis in zip(SWEEPS.items(), axes, strict=True):
         sums = []
         for value in values:
-            sums.append(Tally())
+            sums.append(FaceTally())
             for one in clips:
                 sums[-1].add(tally(one, DEFAULTS | {name: value}))
             click.echo(f"{name} {value:g}: " + ", ".join(sums[-1].row()))

@@ -51,7 +51,7 @@ CHANGED = 8.0
 
 
 @dataclass(slots=True)
-class Tally:
+class FaceTally:
     """What was measured of one clip's faces, and of the pixels outside of them; may be added to another."""
 
     shown: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -81,7 +81,7 @@ class Tally:
         self.outside += outside
         self.changed_outside += changed
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: FaceTally) -> None:
         for kind in CLASSES:
             self.shown[kind] += other.shown[kind]
             self.exposed[kind] += other.exposed[kind]
@@ -139,9 +139,9 @@ def detail_left(source: Image, output: Image, box: Boxes) -> float:
     return float(a @ b) / (max(float(np.linalg.norm(a)), 1e-6) * contrast)
 
 
-def measure(source: Path, output: Path, faces_of: Sequence[Boxes]) -> Tally:
+def measure(source: Path, output: Path, faces_of: Sequence[Boxes]) -> FaceTally:
     """Compare two clips frame by frame; `faces_of` are the faces of each frame."""
-    tally = Tally()
+    tally = FaceTally()
     for before, after, faces in zip(decoded(source), decoded(output), faces_of, strict=True):
         size_wh = (before.shape[1], before.shape[0])
         exposed: list[bool | None] = [None] * len(faces)
@@ -212,7 +212,7 @@ def main(
                 clip = folder / "in" / f"{name}-{photo.name}.mp4"
                 truth[clip] = name, make_clip(clip, photo, CONDITIONS[name], size_wh, frames)
         run(folder / "in", folder / "out", more)
-        sums: dict[str, Tally] = defaultdict(Tally)
+        sums: dict[str, FaceTally] = defaultdict(FaceTally)
         for clip, (name, faces) in truth.items():
             tally = measure(clip, folder / "out" / clip.name, faces)
             sums[name].add(tally)
