@@ -28,17 +28,25 @@ from benchmarks import stages
 from benchmarks.machine import Gpu, Others
 from benchmarks.random_weights import write_random_weights
 from examples.sample_clip import astronaut, pan
-from faceblur_function import main, wire
+from faceblur_function import defaults, main, wire
+from faceblur_function.cpu import cores
 from faceblur_function.detectors.retinaface_torch import RetinaFaceTorch
-from faceblur_function.settings import Settings, cores
+from faceblur_function.images import encode_image
+from faceblur_function.service import Service
+from faceblur_function.settings import Settings
 
 FACES_PER_FRAME = 5
 PATIENCE_SECONDS = 900
+COLUMNS = (
+    *("size", "batch", "return", "workers", "fps"),
+    *stages.STAGES,
+    *("GFLOP", "of peak", "GPU %", "MiB", "others"),
+)
 
 
 def make_body(size_wh: tuple[int, int], batch: int, return_: str, threshold: float) -> bytes:
     """A request of JPEG frames in which a face moves."""
-    frames = [wire.encode_base64(wire.encode_image(one, "jpeg", 95)) for one in pan(astronaut(), size_wh, batch)]
+    frames = [wire.encode_base64(encode_image(one, "jpeg", 95)) for one in pan(astronaut(), size_wh, batch)]
     return json.dumps({"frames": frames, "return": return_, "threshold": threshold}).encode()
 
 
@@ -134,30 +142,17 @@ def command(
     with tempfile.TemporaryDirectory() as folder:
         if random:
             weights = str(write_random_weights(Path(folder, "random.pth"), seed=1))
-        settings = Settings(model=model, device=device, weights=weights, detect_size=1920)
-        service = main.Service(settings)
+        settings = Settings(model=model, device=device, weights=weights, detect_size=defaults.DETECT_SIZE)
+        service = Service(settings)
         detector = service.detector
         gflops = stages.device_gflops(device, detector.precision) if isinstance(detector, RetinaFaceTorch) else 0.0
-        names = [
-            "size",
-            "batch",
-            "return",
-            "workers",
-            "fps",
-            *stages.STAGES,
-            "GFLOP",
-            "of peak",
-            "GPU %",
-            "MiB",
-            "others",
-        ]
         table = Table(caption=describe(settings, random, gflops), caption_justify="left")
-        for name in names:
+        for name in COLUMNS:
             table.add_column(name, justify="right")
         for size, batch in itertools.product(sizes, map(int, batches)):
             width, _, height = size.partition("x")
             size_wh = (int(width), int(height))
-            threshold = middling_threshold(detector, size_wh) if random else 0.3
+            threshold = middling_threshold(detector, size_wh) if random else defaults.THRESHOLD
             with Others() as others:
                 spent = stages.measure(service, make_body(size_wh, batch, "frames", threshold), batch, repeats=3)
             work, share = "-", "-"

@@ -1,7 +1,7 @@
-"""Labelled data for `faceblur evaluate`: `python -m benchmarks.labelled OUT [PHOTOS…]` makes pictures and clips.
+"""Labelled data for `faceblur evaluate`: `python -m benchmarks.labelled OUT [PHOTOS…]` makes images and clips.
 
 Without photographs their heads are scikit-image's astronaut, over and over: enough to compare settings of one detector,
-not to tell how it does on the faces of the world.
+not to measure how it does on other faces.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import cv2
 from benchmarks.leaks import load, make_clip
 from benchmarks.pans import CONDITIONS, Boxes
 
-PICTURE_SEEDS = (1, 2)
+IMAGE_SEEDS = (1, 2)
 
 
 def wider(faces: Boxes) -> str:
-    """One picture's faces in WIDER FACE's format, without its name."""
+    """One image's faces in WIDER FACE's format, without its name."""
     rows = [" ".join(str(round(one)) for one in (x1, y1, x2 - x1, y2 - y1)) for x1, y1, x2, y2 in faces]
     return f"{len(rows)}\n" + "".join(f"{row} 0 0 0 0 0 0\n" for row in rows)
 
@@ -40,13 +40,13 @@ def mot(frames: Sequence[Boxes]) -> str:
 @click.option("--size", default="960x540", show_default=True, metavar="WxH")
 @click.option("--frames", default=25, show_default=True, help="A clip's length; at 25 a second.")
 def main(out: Path, folders: tuple[Path, ...], conditions: str, size: str, frames: int) -> None:
-    """Write pictures of crowds, and clips of a camera that moves over one of them, with their labels beside them."""
+    """Write images of crowds, and clips of a camera that moves over one of them, with their labels beside them."""
     size_wh = (int(size.split("x")[0]), int(size.split("x")[1]))
-    photos = load(folders, crowds=PICTURE_SEEDS)
+    photos = load(folders, crowds=IMAGE_SEEDS)
     out.mkdir(parents=True, exist_ok=True)
     labels = ""
     for photo in photos:
-        cv2.imwrite(str(out / f"{photo.name}.jpg"), photo.picture)
+        cv2.imwrite(str(out / f"{photo.name}.jpg"), photo.image)
         labels += f"{photo.name}.jpg\n{wider(photo.faces)}"
     (out / "crowds_bbx_gt.txt").write_text(labels)
     for name in conditions.split(","):

@@ -1,7 +1,7 @@
 """What the defaults were chosen by: `python -m benchmarks.leak_curves PHOTOS… --crowd -o docs/leaks.png`.
 
 Clips as in `benchmarks.leaks`, but searched once; then each setting is varied in the tracker alone. A face counts as
-exposed when more than a quarter of its box is under no cover: about where half of its detail is left.
+exposed when more than a quarter of its box is not masked: about where half of its detail is left.
 """
 
 from __future__ import annotations
@@ -16,18 +16,26 @@ import cv2
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.leaks import CLASSES, Tally, decoded, height_class, in_sight, load, make_clip, outside_mask
+from benchmarks.leaks import CLASSES, FaceTally, decoded, height_class, in_view, load, make_clip, outside_mask
 from benchmarks.pans import CONDITIONS, RATE, Boxes, Image
 from faceblur.redaction.plan import LOW_THRESHOLD
 from faceblur.tracking.boxes import Box
 from faceblur.tracking.scenes import Step, step, thumbnail
 from faceblur.tracking.tracker import Detection, Tracker
-from faceblur_function.detectors.detector import detect_all_sizes, load_detector
+from faceblur_function import defaults
+from faceblur_function.detectors.load import load_detector
+from faceblur_function.detectors.second_pass import detect_all_sizes
 from faceblur_function.masks import SOFT_EDGE, regions
 
 UNCOVERED = 0.25
 MIN_SCORE = 0.03
-DEFAULTS = {"threshold": 0.3, "low threshold": LOW_THRESHOLD, "padding": 0.25, "look-around": 0.4, "every": 1}
+DEFAULTS = {
+    "threshold": defaults.THRESHOLD,
+    "low threshold": LOW_THRESHOLD,
+    "padding": defaults.PADDING,
+    "look-around": 0.4,
+    "every": 1,
+}
 SWEEPS: dict[str, tuple[float, ...]] = {
     "every": (1, 2, 3, 4),
     "look-around": (0, 0.2, 0.4, 0.6),
@@ -38,8 +46,8 @@ SWEEPS: dict[str, tuple[float, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Searched:
-    """A clip: for each frame its true faces, its finds down to MIN_SCORE, and how it follows the one before."""
+class SearchedClip:
+    """A clip: for each frame its true faces, its detections down to MIN_SCORE, and its step from the frame before."""
 
     size_wh: tuple[int, int]
     faces: list[Boxes]
@@ -47,7 +55,7 @@ class Searched:
     steps: list[Step]
 
 
-def search(path: Path, faces: list[Boxes]) -> Searched:
+def search(path: Path, faces: list[Boxes]) -> SearchedClip:
     detector = load_detector("retinaface-mobilenet0.25")
     found, steps, before, size_wh = [], [], None, (0, 0)
     for frame in decoded(path):
@@ -59,11 +67,11 @@ def search(path: Path, faces: list[Boxes]) -> Searched:
         after = thumbnail(frame)
         steps.append(step(before, after))
         before = after
-    return Searched(size_wh, faces, found, steps)
+    return SearchedClip(size_wh, faces, found, steps)
 
 
-def covers(clip: Searched, settings: dict[str, float]) -> list[list[Box]]:
-    """The boxes that a run with these settings covers in each frame; `every`: only each such frame is searched."""
+def masked_boxes(clip: SearchedClip, settings: dict[str, float]) -> list[list[Box]]:
+    """The boxes that a run with these settings masks in each frame; with `every` N only each Nth frame is searched."""
     tracker: Tracker[None] = Tracker(threshold=settings["threshold"], look_around=settings["look-around"])
     low = min(settings["threshold"], settings["low threshold"] if settings["look-around"] else 1)
     moments = []
@@ -73,23 +81,23 @@ def covers(clip: Searched, settings: dict[str, float]) -> list[list[Box]]:
     return [list(moment.covers.values()) for moment in [*moments, *tracker.flush()]]
 
 
-def covered(boxes: Sequence[Box], size_wh: tuple[int, int], padding: float) -> Image:
-    """1 where a cover is opaque, `(H, W) uint8`."""
+def opaque_mask(boxes: Sequence[Box], size_wh: tuple[int, int], padding: float) -> Image:
+    """1 where a mask is opaque, `(H, W) uint8`."""
     mask = np.zeros((size_wh[1], size_wh[0]), np.uint8)
     for one in regions(boxes, padding):
         middle, radii = (one.x, one.y), ((1 - SOFT_EDGE) * one.radius_x, (1 - SOFT_EDGE) * one.radius_y)
-        whole = [(round(16 * x), round(16 * y)) for x, y in (middle, radii)]  # in 16ths of a pixel
-        cv2.ellipse(mask, *whole, 0, 0, 360, 1, -1, shift=4)
+        sixteenths = [(round(16 * x), round(16 * y)) for x, y in (middle, radii)]
+        cv2.ellipse(mask, *sixteenths, 0, 0, 360, 1, -1, shift=4)
     return mask  # type: ignore[return-value]
 
 
-def tally(clip: Searched, settings: dict[str, float]) -> Tally:
-    result = Tally()
-    for faces, boxes in zip(clip.faces, covers(clip, settings), strict=True):
-        mask, outside = covered(boxes, clip.size_wh, settings["padding"]), outside_mask(faces, clip.size_wh)
+def tally(clip: SearchedClip, settings: dict[str, float]) -> FaceTally:
+    result = FaceTally()
+    for faces, boxes in zip(clip.faces, masked_boxes(clip, settings), strict=True):
+        mask, outside = opaque_mask(boxes, clip.size_wh, settings["padding"]), outside_mask(faces, clip.size_wh)
         exposed: list[bool | None] = [None] * len(faces)
         for number, box in enumerate(faces):
-            if height_class(box) and in_sight(box, clip.size_wh):
+            if height_class(box) and in_view(box, clip.size_wh):
                 x1, y1, x2, y2 = np.maximum(np.rint(box), 0).astype(int)
                 exposed[number] = bool(mask[y1:y2, x1:x2].mean() < 1 - UNCOVERED)
         result.frame(faces, exposed, int(outside.sum()), int((mask & outside).sum()))
@@ -113,13 +121,13 @@ def main(folders: tuple[Path, ...], with_crowd: bool, conditions: str, frames: i
     draw(clips, output)
 
 
-def draw(clips: Sequence[Searched], output: Path) -> None:
+def draw(clips: Sequence[SearchedClip], output: Path) -> None:
     figure = Figure(figsize=(15, 3.4), layout="constrained")
     axes = figure.subplots(1, len(SWEEPS), sharey=True)
     for (name, values), axis in zip(SWEEPS.items(), axes, strict=True):
         sums = []
         for value in values:
-            sums.append(Tally())
+            sums.append(FaceTally())
             for one in clips:
                 sums[-1].add(tally(one, DEFAULTS | {name: value}))
             click.echo(f"{name} {value:g}: " + ", ".join(sums[-1].row()))

@@ -1,4 +1,4 @@
-"""How many faces stay legible: `python -m benchmarks.leaks PHOTOS…` makes clips, blurs them and looks at every face.
+"""How many faces stay legible: `python -m benchmarks.leaks PHOTOS…` makes clips, blurs them and measures every face.
 
 Without photographs it takes scikit-image's astronaut. A face is exposed in a frame when more than half of its detail is
 left: what a blur of 1/20 of the face's width takes away, in the output against the source, as a normalised correlation.
@@ -38,21 +38,21 @@ from benchmarks.pans import (
 )
 from examples.sample_clip import astronaut, write_clip
 from faceblur_function import __version__
-from faceblur_function.detectors.detector import load_detector
+from faceblur_function.defaults import PADDING
+from faceblur_function.detectors.load import load_detector
 
 EXPOSED = 0.5
-# An output with less than this share of the source's contrast counts for as much less: at 16 px even a covered face's
-# faint rest correlates.
+# An output with less than this share of the source's contrast counts for as much less: at 16 px even what is
+# left of a masked face correlates.
 MIN_CONTRAST = 0.5
 CLASSES = {"16-32": (16, 32), ">=32": (32, 1e9)}
 # What the codec alone changes of a pixel's neighbourhood, in grey levels, stays below this.
 CHANGED = 8.0
-PADDING = 0.25
 
 
 @dataclass(slots=True)
-class Tally:
-    """What was seen of one clip's faces, and of the pixels outside of them; may be added to another."""
+class FaceTally:
+    """What was measured of one clip's faces, and of the pixels outside of them; may be added to another."""
 
     shown: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     exposed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -64,7 +64,7 @@ class Tally:
     _runs: dict[int, int] = field(default_factory=lambda: defaultdict(int))
 
     def frame(self, faces: Boxes, exposed: Sequence[bool | None], outside: int, changed: int) -> None:
-        """Count one frame: its faces, whether each is exposed (None: not to be seen), its pixels outside of faces."""
+        """Count one frame: its faces, whether each is exposed (None: not visible), its pixels outside of faces."""
         self.frames += 1
         any_exposed = False
         for number, (box, bare) in enumerate(zip(faces, exposed, strict=True)):
@@ -81,7 +81,7 @@ class Tally:
         self.outside += outside
         self.changed_outside += changed
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: FaceTally) -> None:
         for kind in CLASSES:
             self.shown[kind] += other.shown[kind]
             self.exposed[kind] += other.exposed[kind]
@@ -108,7 +108,7 @@ def height_class(box: Boxes) -> str | None:
     return next((name for name, (low, high) in CLASSES.items() if low <= height < high), None)
 
 
-def in_sight(box: Boxes, size_wh: tuple[int, int]) -> bool:
+def in_view(box: Boxes, size_wh: tuple[int, int]) -> bool:
     """Whether at least three quarters of a face lie inside the frame."""
     inner = np.minimum(box[2:], size_wh) - np.maximum(box[:2], 0)
     return bool((inner > 0).all() and inner.prod() >= 0.75 * (box[2:] - box[:2]).prod())
@@ -139,14 +139,14 @@ def detail_left(source: Image, output: Image, box: Boxes) -> float:
     return float(a @ b) / (max(float(np.linalg.norm(a)), 1e-6) * contrast)
 
 
-def measure(source: Path, output: Path, faces_of: Sequence[Boxes]) -> Tally:
+def measure(source: Path, output: Path, faces_of: Sequence[Boxes]) -> FaceTally:
     """Compare two clips frame by frame; `faces_of` are the faces of each frame."""
-    tally = Tally()
+    tally = FaceTally()
     for before, after, faces in zip(decoded(source), decoded(output), faces_of, strict=True):
         size_wh = (before.shape[1], before.shape[0])
         exposed: list[bool | None] = [None] * len(faces)
         for number, box in enumerate(faces):
-            if height_class(box) and in_sight(box, size_wh):
+            if height_class(box) and in_view(box, size_wh):
                 exposed[number] = detail_left(before, after, box) > EXPOSED
         outside = outside_mask(faces, size_wh)
         difference = cv2.blur(cv2.cvtColor(cv2.absdiff(before, after), cv2.COLOR_BGR2GRAY).astype(np.float32), (5, 5))
@@ -163,11 +163,11 @@ def decoded(path: Path) -> Iterator[Image]:
 def load(folders: Sequence[Path], *, crowds: Sequence[int] = ()) -> list[Photograph]:
     """The labelled photographs of these folders, or the astronaut; or crowds of their heads, one for each seed."""
     detector, second = load_detector("retinaface-mobilenet0.25", detect_size=1 << 14), centerface()
-    pictures = list(photographs(folders)) if folders else [("astronaut", astronaut())]
-    photos = [Photograph(name, picture, label(picture, detector, second)) for name, picture in pictures]
+    images = list(photographs(folders)) if folders else [("astronaut", astronaut())]
+    photos = [Photograph(name, image, label(image, detector, second)) for name, image in images]
     photos = [one for one in photos if len(one.faces)]
-    pictures = [(f"crowd-{seed}", crowd(photos, seed)) for seed in crowds]
-    return [Photograph(name, picture, label(picture, detector, second)) for name, picture in pictures] or photos
+    images = [(f"crowd-{seed}", crowd(photos, seed)) for seed in crowds]
+    return [Photograph(name, image, label(image, detector, second)) for name, image in images] or photos
 
 
 def make_clip(
@@ -205,16 +205,16 @@ def main(
     size_wh = (int(size.split("x")[0]), int(size.split("x")[1]))
     photos = load(folders, crowds=(1,) if with_crowd else ())
     with tempfile.TemporaryDirectory() as temporary:
-        place = keep or Path(temporary)
+        folder = keep or Path(temporary)
         truth = {}
         for name in conditions.split(","):
             for photo in photos:
-                clip = place / "in" / f"{name}-{photo.name}.mp4"
+                clip = folder / "in" / f"{name}-{photo.name}.mp4"
                 truth[clip] = name, make_clip(clip, photo, CONDITIONS[name], size_wh, frames)
-        run(place / "in", place / "out", more)
-        sums: dict[str, Tally] = defaultdict(Tally)
+        run(folder / "in", folder / "out", more)
+        sums: dict[str, FaceTally] = defaultdict(FaceTally)
         for clip, (name, faces) in truth.items():
-            tally = measure(clip, place / "out" / clip.name, faces)
+            tally = measure(clip, folder / "out" / clip.name, faces)
             sums[name].add(tally)
             sums["all"].add(tally)
     machine = f"{platform.machine()}, Python {platform.python_version()}, OpenCV {cv2.__version__}, av {av.__version__}"

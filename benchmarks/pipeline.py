@@ -93,9 +93,9 @@ def contestants(clip: Path, folder: Path, *, choices: bool, deface: bool) -> lis
     return [*found, Contestant("transcode", transcode)]
 
 
-def ratio(one: Contestant, other: str, among: list[Contestant]) -> str:
+def ratio(one: Contestant, other: str, ran: list[Contestant]) -> str:
     """The ratio of the median speeds, "-" where the other did not run."""
-    medians = {each.name: statistics.median(each.fps) for each in among}
+    medians = {each.name: statistics.median(each.fps) for each in ran}
     return f"{medians[one.name] / medians[other]:.2f}" if other in medians else "-"
 
 

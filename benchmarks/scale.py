@@ -3,7 +3,7 @@
     python -m benchmarks.scale                     # 1, 8 and 64 workers that take 100 ms for a batch
     python -m benchmarks.scale --minutes 1,10,60   # how much memory a long video takes
 
-The function is a real HTTP server in a process of its own that answers a batch after a set time, with so many workers;
+The function is a real HTTP server in a process of its own. It answers a batch after a set time, with that many workers;
 further requests wait for one, as at Nuclio, or with --refuse get a 503. The driver is `faceblur run`, as users call it.
 """
 
@@ -125,10 +125,10 @@ def run(clips: list[Path], url: str, more: list[str]) -> dict[str, Any]:
 
 
 def busy(url: str, workers: int, seconds: float) -> dict[str, float]:
-    """What the server saw: the share of its workers' time that they were busy, from a quarter to nine tenths of the
+    """What the server measured: the share of its workers' time that they were busy, from 1/4 to 9/10 of the
     run; batches a second; and the seconds for which a batch waited."""
-    told = requests.get(f"{url}/spans", timeout=60).json()
-    spans = np.array(told["spans"])
+    report = requests.get(f"{url}/spans", timeout=60).json()
+    spans = np.array(report["spans"])
     first, last = spans[:, 0].min(), spans[:, 2].max()
     begin, end = first + (last - first) / 4, first + (last - first) * 0.9
     inside = np.clip(np.minimum(spans[:, 2], end) - np.maximum(spans[:, 1], begin), 0, None)
@@ -137,7 +137,7 @@ def busy(url: str, workers: int, seconds: float) -> dict[str, float]:
         "busy": inside.sum() / (end - begin) / workers,
         "rate": len(steady) / (end - begin),
         "waited": float(np.mean(steady[:, 1] - steady[:, 0])),
-        "refused": told["refused"],
+        "refused": report["refused"],
     }
 
 
@@ -213,8 +213,8 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
 
     figure = Figure(figsize=(9, 3), layout="constrained")
     workers = [row["workers"] for row in rows]
-    for place, name in enumerate(("batches/s", "waited ms", "memory MiB"), 1):
-        axes = figure.add_subplot(1, 3, place)
+    for position, name in enumerate(("batches/s", "waited ms", "memory MiB"), 1):
+        axes = figure.add_subplot(1, 3, position)
         axes.plot(workers, [float(row[name]) for row in rows], "o-", label="measured")
         axes.set_xscale("log", base=2)
         axes.set_xticks(workers, [str(count) for count in workers])

@@ -1,4 +1,4 @@
-"""How long each stage of the function takes for one batch, and what the network's arithmetic comes to."""
+"""How long each stage of the function takes for one batch, and how many operations the network takes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from faceblur_function import wire
-from faceblur_function.detectors.detector import COARSE_SIZE, LARGE_FRAME, Frame, fit, small_copy
-from faceblur_function.detectors.retinaface_torch import RetinaFaceTorch, _faces
-from faceblur_function.main import Service, _cover, _listed
+from faceblur_function.detectors.detector import Frame
+from faceblur_function.detectors.retinaface_torch import RetinaFaceTorch, faces_in_frame
+from faceblur_function.detectors.scaling import fit, small_copy
+from faceblur_function.detectors.second_pass import COPY_SIZE, LARGE_FRAME
+from faceblur_function.images import decode_image, encode_image
+from faceblur_function.service import Service, redact_faces, to_wire
 
-STAGES = ("JSON", "base64", "JPEG decode", "upload", "network", "NMS", "2nd look", "redact", "JPEG encode")
+STAGES = ("JSON", "base64", "JPEG decode", "upload", "network", "NMS", "2nd pass", "redact", "JPEG encode")
 
 
 def measure(service: Service, body: bytes, batch: int, repeats: int) -> dict[str, float]:
@@ -40,20 +43,20 @@ def _round(service: Service, body: bytes, batch: int) -> dict[str, float]:
     request = timed("JSON", lambda: wire.parse_request(wire.parse_json(body)))
     threshold = request.threshold
     contents = timed("base64", lambda: [wire.decode_base64(text) for text in request.frames])
-    frames = timed("JPEG decode", lambda: list(pool.map(wire.decode_image, contents)))
+    frames = timed("JPEG decode", lambda: list(pool.map(decode_image, contents)))
     if isinstance(detector, RetinaFaceTorch):
         found = _by_parts(detector, frames, threshold, timed)
     else:
         found = timed("network", lambda: detector.detect(frames, threshold=threshold))
     if max(frames[0].shape[:2]) >= LARGE_FRAME:
         timed(
-            "2nd look",
-            lambda: detector.detect([small_copy(frame, COARSE_SIZE) for frame in frames], threshold=threshold),
+            "2nd pass",
+            lambda: detector.detect([small_copy(frame, COPY_SIZE) for frame in frames], threshold=threshold),
         )
-    faces = [_listed(one) for one in found]
+    faces = [to_wire(one) for one in found]
     for frame, its in zip(frames, faces, strict=True):
-        timed("redact", lambda frame=frame, its=its: _cover(frame, its, request))
-    encoded = timed("JPEG encode", lambda: list(pool.map(lambda frame: wire.encode_image(frame, "jpeg", 95), frames)))
+        timed("redact", lambda frame=frame, its=its: redact_faces(frame, its, request))
+    encoded = timed("JPEG encode", lambda: list(pool.map(lambda frame: encode_image(frame, "jpeg", 95), frames)))
     returned = timed("base64", lambda: [wire.encode_base64(content) for content in encoded])
     reply = wire.Reply(version=1, model="", device="", faces=faces, timings_ms={}, frames=returned)
     timed("JSON", lambda: reply.model_dump_json(exclude_none=True))
@@ -70,8 +73,8 @@ def _by_parts(detector: RetinaFaceTorch, frames: list[Frame], threshold: float, 
         batch = inputs[start : start + step]
         pixels = timed("upload", lambda batch=batch: detector.upload(batch))
         outputs = timed("network", lambda pixels=pixels: detector.forward(pixels))
-        rows += timed("NMS", lambda outputs=outputs: detector.survivors(outputs, (width, height), threshold))
-    return [_faces(its, (width, height), frame) for its, frame in zip(rows, frames, strict=True)]
+        rows += timed("NMS", lambda outputs=outputs: detector.postprocess(outputs, (width, height), threshold))
+    return [faces_in_frame(its, (width, height), frame) for its, frame in zip(rows, frames, strict=True)]
 
 
 def wait(device: str) -> None:

@@ -28,14 +28,17 @@ from faceblur.media.video import Picture, VideoReader, VideoWriter
 from faceblur.redaction.cover import stored_regions
 from faceblur.tracking.scenes import thumbnail
 from faceblur_function import wire
-from faceblur_function.detectors.detector import COARSE_SIZE, load_detector, small_copy
-from faceblur_function.main import _cover, _listed
+from faceblur_function.detectors.load import load_detector
+from faceblur_function.detectors.scaling import small_copy
+from faceblur_function.detectors.second_pass import COPY_SIZE
+from faceblur_function.images import decode_image, encode_image
+from faceblur_function.service import redact_faces, to_wire
 
 ROUNDS, FRAMES = 3, 24
 
 
 def cpu_milliseconds(work: Callable[[], Any], frames: int) -> tuple[float, Any]:
-    """CPU time of this process for `work`, a frame of `frames`, and what it gave."""
+    """CPU milliseconds of this process for `work`, per frame of `frames` frames, and its result."""
     best = float("inf")
     for _ in range(ROUNDS):
         start = time.process_time()
@@ -57,12 +60,12 @@ def write(clip: Path, target: Path) -> None:
 
 
 def measure(clip: Path, folder: Path) -> dict[str, float]:
-    """CPU milliseconds a frame of each step, in the order of the way that a frame takes."""
+    """CPU milliseconds a frame of each step, in the order of a frame's steps."""
     cv2.setNumThreads(1)
     costs: dict[str, float] = {}
-    costs["decode"], pictures = cpu_milliseconds(lambda: read(clip), len(read(clip)))
-    both, _ = cpu_milliseconds(lambda: write(clip, folder / "again.mp4"), len(pictures))
-    frames = [one.frame for one in pictures[:: max(1, len(pictures) // FRAMES)]]
+    costs["decode"], decoded_frames = cpu_milliseconds(lambda: read(clip), len(read(clip)))
+    both, _ = cpu_milliseconds(lambda: write(clip, folder / "again.mp4"), len(decoded_frames))
+    frames = [one.frame for one in decoded_frames[:: max(1, len(decoded_frames) // FRAMES)]]
     options = wire.Options()
     detector = load_detector("retinaface-mobilenet0.25", threads=1)
 
@@ -72,17 +75,19 @@ def measure(clip: Path, folder: Path) -> dict[str, float]:
 
     colours = timed("to BGR", lambda: [upright(frame) for frame in frames])
     timed("thumbnail", lambda: [thumbnail(one) for one in colours])
-    images = timed("JPEG to send", lambda: [wire.encode_image(one, "jpeg", 95) for one in colours])
+    images = timed("JPEG to send", lambda: [encode_image(one, "jpeg", 95) for one in colours])
     sent = timed("base64, JSON: request", lambda: encode_request(images, options, return_frames=True))
     request = timed("base64, JSON: read it", lambda: wire.parse_request(wire.parse_json(sent.body)))
     contents = timed("base64, JSON: undo it", lambda: [wire.decode_base64(text) for text in request.frames])
-    decoded = timed("function: JPEG decode", lambda: [wire.decode_image(one) for one in contents])
+    decoded = timed("function: JPEG decode", lambda: [decode_image(one) for one in contents])
     found = timed("function: detect", lambda: detector.detect(decoded, threshold=0.1))
-    copies = timed("function: small copy", lambda: [small_copy(one, COARSE_SIZE) for one in decoded])
+    copies = timed("function: small copy", lambda: [small_copy(one, COPY_SIZE) for one in decoded])
     timed("function: second look", lambda: detector.detect(copies, threshold=0.1))
-    faces = [[face for face in _listed(one) if face.score >= options.threshold] for one in found]
-    timed("function: redact", lambda: [_cover(one, its, options) for one, its in zip(decoded, faces, strict=True)])
-    back = timed("function: JPEG encode", lambda: [wire.encode_image(one, "jpeg", 95) for one in decoded])
+    faces = [[face for face in to_wire(one) if face.score >= options.threshold] for one in found]
+    timed(
+        "function: redact", lambda: [redact_faces(one, its, options) for one, its in zip(decoded, faces, strict=True)]
+    )
+    back = timed("function: JPEG encode", lambda: [encode_image(one, "jpeg", 95) for one in decoded])
 
     def answer() -> bytes:
         texts = [wire.encode_base64(one) for one in back]
@@ -94,7 +99,7 @@ def measure(clip: Path, folder: Path) -> dict[str, float]:
     checked = timed(
         "base64, JSON: check it", lambda: check_reply(content, sent, return_frames=True, require_digests=True)
     )
-    returned = timed("JPEG of the answer", lambda: [wire.decode_image(one) for one in checked.frames])
+    returned = timed("JPEG of the answer", lambda: [decode_image(one) for one in checked.frames])
     regions = [
         stored_regions(frame, quarter_turns(frame), [face.box for face in its], options.padding)
         for frame, its in zip(frames, faces, strict=True)

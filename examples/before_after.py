@@ -1,6 +1,6 @@
-"""Makes the README's picture: frames of a video above the same frames of its redacted twin.
+"""Makes the README's image: frames of a video above the same frames of its redacted output.
 
-`python examples/before_after.py SOURCE OUTPUT PICTURE`
+`python examples/before_after.py SOURCE OUTPUT IMAGE`
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import av
 import cv2
 import numpy as np
 
-MOMENTS = (0.0, 0.35, 0.75)  # shares of the video's length
+POSITIONS = (0.0, 0.35, 0.75)  # shares of the video's length
 
 
 def frames(path: Path) -> list[np.ndarray]:
     with av.open(str(path)) as container:
-        pictures = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
-    return [pictures[int(moment * (len(pictures) - 1))] for moment in MOMENTS]
+        images = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+    return [images[int(position * (len(images) - 1))] for position in POSITIONS]
 
 
 if __name__ == "__main__":

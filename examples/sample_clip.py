@@ -26,21 +26,21 @@ def astronaut() -> Image:
     return np.ascontiguousarray(skimage.data.astronaut()[:, :, ::-1])
 
 
-def pan(picture: Image, size_wh: tuple[int, int], frames: int) -> Iterator[Image]:
-    """A camera of `size_wh` pixels that swings over the picture and zooms: its face moves and changes size."""
+def pan(image: Image, size_wh: tuple[int, int], frames: int) -> Iterator[Image]:
+    """A camera of `size_wh` pixels that swings over the image and zooms: its face moves and changes size."""
     width, height = size_wh
     for index in range(frames):
         phase = 2 * math.pi * index / max(frames, 1)
-        view = min(picture.shape[1] / width, picture.shape[0] / height) * (0.8 + 0.15 * math.cos(phase))
-        left = (picture.shape[1] - view * width) * (0.5 + 0.3 * math.sin(phase))
-        top = (picture.shape[0] - view * height) * (0.12 + 0.12 * math.sin(2 * phase))
+        view = min(image.shape[1] / width, image.shape[0] / height) * (0.8 + 0.15 * math.cos(phase))
+        left = (image.shape[1] - view * width) * (0.5 + 0.3 * math.sin(phase))
+        top = (image.shape[0] - view * height) * (0.12 + 0.12 * math.sin(2 * phase))
         matrix = np.array([[1 / view, 0, -left / view], [0, 1 / view, -top / view]])
-        yield cv2.warpAffine(picture, matrix, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        yield cv2.warpAffine(image, matrix, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
 
 
 def write_clip(
     path: Path,
-    pictures: Iterable[Image],
+    images: Iterable[Image],
     *,
     rate: Fraction = Fraction(25),
     pts: Iterable[int] | None = None,
@@ -50,7 +50,7 @@ def write_clip(
     pix_fmt: str = "yuv420p",
     rotation: int = 0,
 ) -> Path:
-    """Write pictures `(H, W, 3) uint8 BGR` as a video with a 440 Hz tone. `pts` in `time_base` replaces the rate."""
+    """Write images `(H, W, 3) uint8 BGR` as a video with a 440 Hz tone. `pts` in `time_base` replaces the rate."""
     path.parent.mkdir(parents=True, exist_ok=True)
     time_base = time_base or 1 / rate
     stamps = iter(pts) if pts is not None else None
@@ -62,10 +62,10 @@ def write_clip(
         if rotation:
             video.set_display_rotation(rotation)
         seconds, sample = 0.0, 0
-        for index, picture in enumerate(pictures):
+        for index, image in enumerate(images):
             if index == 0:
-                video.height, video.width = picture.shape[:2]
-            frame = av.VideoFrame.from_ndarray(picture, "bgr24")
+                video.height, video.width = image.shape[:2]
+            frame = av.VideoFrame.from_ndarray(image, "bgr24")
             frame.pts, frame.time_base = (next(stamps) if stamps is not None else index), time_base
             container.mux(video.encode(frame))
             seconds = float((frame.pts + 1) * time_base)

@@ -17,7 +17,8 @@ import pytest
 from examples.sample_clip import Image, astronaut, pan, write_clip
 from faceblur.detection.local_function.function_yaml import find_function_yaml, read_config
 from faceblur.detection.local_function.http_trigger import LocalFunction
-from faceblur_function.detectors.detector import Detector, load_detector
+from faceblur_function.detectors.detector import Detector
+from faceblur_function.detectors.load import load_detector
 
 
 class ServerThread:

@@ -17,7 +17,7 @@ LAYERS = [
     {"base"},
 ]
 # What the driver may import of the function.
-SHARED = {"faceblur_function.wire", "faceblur_function.defaults", "faceblur_function.masks", "faceblur_function.styles"}
+SHARED = {f"faceblur_function.{name}" for name in ("wire", "defaults", "images", "masks", "styles")}
 # Packages that belong to one of ours each.
 OWNERS = {
     "av": "faceblur.media",

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from faceblur_function.wire import Face, WireError
+from faceblur_function.errors import WireError
+from faceblur_function.wire import Face
 
 LABEL = "face"  # the one name in function.yaml's annotation `spec`
 

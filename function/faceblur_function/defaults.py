@@ -1,12 +1,17 @@
-"""The defaults and limits of a request, for the function and its callers alike: no package is loaded for them."""
+"""The defaults and limits of a request, for the function and the driver alike. Importing it loads no other package."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 Style = Literal["blur", "pixelate", "solid"]
+Format = Literal["jpeg", "png"]  # of returned images
 
+MODEL = "retinaface-mobilenet0.25"
+DETECT_SIZE = 1920  # pixels of the long side, above which a frame is scaled down for detection
 MAX_FRAMES = 64  # in one request
+MAX_BYTES = 64 << 20  # of a request's images, after base64 is decoded
+MAX_MEGAPIXELS = 64.0  # of one image
 THRESHOLD = 0.3  # the score from which a face is redacted
 STYLE: Style = "blur"
 PADDING = 0.25  # by how much a box grows on each side, as a share of its size

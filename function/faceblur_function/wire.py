@@ -1,7 +1,7 @@
-"""The contract with every caller: requests, replies, limits, and the base64 and image codec.
+"""The contract between the function and its callers: requests, options, replies, limits and their parsing.
 
-What arrives is hostile until it is checked: numbers, counts, bytes and the size in the image's header are judged before
-any pixel is decoded. Boxes and pixels are those of the frame as a viewer shows it: an EXIF rotation is applied.
+What arrives is hostile until it is checked: names, types, numbers and counts are checked here, encoded images in
+`images`. Boxes are in pixels of the frame as a viewer shows it, with its EXIF rotation applied.
 """
 
 from __future__ import annotations
@@ -9,53 +9,29 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import io
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from faceblur_function import defaults
-from faceblur_function.defaults import MAX_FRAMES, Style
+from faceblur_function.defaults import MAX_FRAMES, Format, Style
+from faceblur_function.errors import WireError as WireError  # part of the contract: callers catch `wire.WireError`
+from faceblur_function.errors import frame_prefix
 
 VERSION = 1
-Frame = NDArray[np.uint8]
-Format = Literal["jpeg", "png"]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-
-ORIENTATION = 0x0112  # the EXIF tag
-END_OF_JPEG = b"\xff\xd9"
-# The size is judged here from the header, below; Pillow's own limit would only warn on the way there.
-Image.MAX_IMAGE_PIXELS = None
-
-
-class WireError(Exception):
-    """Input that cannot be used: an HTTP status, a code for programs, a message for people, the frame at fault."""
-
-    def __init__(self, code: str, message: str, *, status: int = 400, frame: int | None = None) -> None:
-        super().__init__(message)
-        self.code, self.status, self.frame = code, status, frame
-
-    def to_json(self) -> str:
-        error: dict[str, Any] = {"code": self.code, "message": str(self)}
-        if self.frame is not None:
-            error["frame"] = self.frame
-        return json.dumps({"error": error})
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may hold. `max_bytes` counts the request's images once their base64 is undone."""
+    """What one request may hold. `max_bytes` counts all of the request's images, after base64 is decoded."""
 
     max_frames: int = MAX_FRAMES
-    max_bytes: int = 64 << 20
-    max_megapixels: float = 64.0
+    max_bytes: int = defaults.MAX_BYTES
+    max_megapixels: float = defaults.MAX_MEGAPIXELS
 
 
 class Options(BaseModel):
@@ -98,8 +74,8 @@ class Face(BaseModel):
 class Reply(BaseModel):
     """The answer to a batch; the lists are in the order of the request's frames.
 
-    `digests` has one entry per frame, `digest(sent, returned, faces)`: who checks it knows that the answer belongs to
-    the frame at that place and arrived whole.
+    `digests` has one entry per frame, `digest(sent, returned, faces)`: it proves that the answer belongs to the frame
+    at that index and arrived complete.
     """
 
     version: Literal[1]
@@ -112,9 +88,9 @@ class Reply(BaseModel):
 
 
 class Info(BaseModel):
-    """What `GET /` tells: the loaded model, where it runs, and the limits of a request.
+    """What `GET /` reports: the loaded model, where it runs, and the limits of a request.
 
-    `runtime` is the detector's own account: precision, batch size, the GPU's name and memory in bytes.
+    `runtime` is what the detector reports: precision, batch size, the GPU's name and memory in bytes.
     """
 
     version: Literal[1]
@@ -158,7 +134,7 @@ def parse_options(query: Mapping[str, Any]) -> Options:
 
 
 def _explain(error: ValidationError) -> WireError:
-    # Never the input itself: it may be a picture of megabytes.
+    # Never the input itself: it may be an image of megabytes.
     first = error.errors(include_url=False, include_input=False)[0]
     name, *rest = first["loc"]
     if first["type"] == "extra_forbidden":
@@ -174,80 +150,15 @@ def _explain(error: ValidationError) -> WireError:
 
 
 def decode_base64(text: str, *, frame: int | None = None) -> bytes:
-    """Undo base64, strictly. Raises WireError."""
+    """Decode base64, strictly. Raises WireError."""
     try:
         return binascii.a2b_base64(text, strict_mode=True)
     except (binascii.Error, ValueError) as error:
-        raise WireError("bad_base64", f"{_at(frame)}not base64", frame=frame) from error
+        raise WireError("bad_base64", f"{frame_prefix(frame)}not base64", frame=frame) from error
 
 
 def encode_base64(content: bytes) -> str:
     return base64.b64encode(content).decode("ascii")
-
-
-def looks_like_image(body: object) -> bool:
-    """Whether a body begins as a JPEG, PNG or WebP does: no JSON begins so."""
-    return isinstance(body, bytes) and (
-        body.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n")) or (body[:4] == b"RIFF" and body[8:12] == b"WEBP")
-    )
-
-
-def check_images(contents: Iterable[bytes], limits: Limits) -> list[tuple[int, int]]:
-    """Judge encoded images by their number of bytes and their headers alone; their sizes. Raises WireError."""
-    total = 0
-    sizes = []
-    for frame, content in enumerate(contents):
-        total += len(content)
-        if total > limits.max_bytes:
-            raise WireError("too_large", f"frame {frame}: over {limits.max_bytes} bytes in one request", frame=frame)
-        width, height = _open(content, frame).size
-        if width * height > limits.max_megapixels * 1e6:
-            message = f"frame {frame}: {width}x{height} is more than {limits.max_megapixels:g} megapixels"
-            raise WireError("too_large", message, frame=frame)
-        sizes.append((width, height))
-    return sizes
-
-
-def image_size(content: bytes) -> tuple[int, int]:
-    """Width and height of an encoded image as it is stored, from its header alone. Raises WireError."""
-    return _open(content, None).size
-
-
-def _open(content: bytes, frame: int | None) -> Image.Image:
-    try:
-        return Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "WEBP"))
-    except Exception as error:  # Pillow raises whatever its parsers do on hostile bytes
-        raise WireError("bad_image", f"{_at(frame)}not a JPEG, PNG or WebP image", frame=frame) from error
-
-
-def decode_image(content: bytes, *, frame: int | None = None) -> Frame:
-    """Decode an image to `(H, W, 3) uint8 BGR`, upright. A cut or damaged file is an error: WireError."""
-    image = _open(content, frame)
-    try:
-        turned = image.getexif().get(ORIENTATION, 1) != 1
-        if image.format == "JPEG" and image.mode == "RGB" and content.endswith(END_OF_JPEG) and not turned:
-            # OpenCV takes a third of Pillow's time, but would fill up a file that was cut.
-            pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-            if pixels is None or pixels.shape[1::-1] != image.size:
-                raise ValueError("OpenCV could not decode it")
-            return pixels  # type: ignore[return-value]
-        if image.mode.startswith("I"):  # 16 bit: Pillow would clip instead of scale
-            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-        ImageOps.exif_transpose(image, in_place=True)
-        if image.mode != "RGB":
-            image = image.convert("RGB")
-        return cv2.cvtColor(np.asarray(image), cv2.COLOR_RGB2BGR)  # type: ignore[return-value]
-    except Exception as error:
-        raise WireError("bad_image", f"{_at(frame)}a damaged or cut image", frame=frame) from error
-
-
-def encode_image(image: Frame, format: Format, quality: int) -> bytes:
-    """Encode `(H, W, 3) uint8 BGR` as JPEG of a quality, or as PNG."""
-    parameters = [cv2.IMWRITE_JPEG_QUALITY, quality] if format == "jpeg" else [cv2.IMWRITE_PNG_COMPRESSION, 1]
-    encoded, buffer = cv2.imencode(".jpg" if format == "jpeg" else ".png", image, parameters)
-    if not encoded:
-        raise ValueError(f"OpenCV could not encode {image.shape} as {format}")
-    return buffer.tobytes()
 
 
 def digest(sent: str, returned: str, faces: Iterable[Face]) -> str:
@@ -256,7 +167,3 @@ def digest(sent: str, returned: str, faces: Iterable[Face]) -> str:
     state = hashlib.sha256(sent.encode())
     state.update(f"|{returned}|{listed}".encode())
     return state.hexdigest()
-
-
-def _at(frame: int | None) -> str:
-    return "" if frame is None else f"frame {frame}: "

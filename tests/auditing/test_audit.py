@@ -18,7 +18,8 @@ from examples.sample_clip import Image, pan, write_clip
 from faceblur.auditing.moments import Report
 from faceblur.cli.app import main
 from faceblur.redaction.sidecar import SidecarReader, sidecar_path
-from faceblur_function.masks import redact, regions
+from faceblur_function.masks import regions
+from faceblur_function.styles import redact
 from tests.support import clips as media
 
 Pictures = list[Image]

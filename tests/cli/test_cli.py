@@ -24,6 +24,7 @@ from faceblur.base.atomic_files import TEMPORARY_SUFFIX
 from faceblur.cli.app import main
 from faceblur.detection.local_function.http_trigger import LocalFunction
 from faceblur_function import wire
+from faceblur_function.images import decode_image, encode_image
 from tests.support import clips as media
 from tests.support.hostile import HostileProxy, Server, scripted
 
@@ -174,7 +175,7 @@ def test_function_that_does_not_blur_fails_the_video(face_clip: Path, tmp_path: 
     """It says where the faces are, but sends the frames back as they came."""
 
     def clear(body: dict[str, Any]) -> dict[str, Any]:
-        pictures = [wire.decode_image(wire.decode_base64(frame)) for frame in body["frames"]]
+        pictures = [decode_image(wire.decode_base64(frame)) for frame in body["frames"]]
         found = detector.detect(pictures, threshold=0.3)
         faces = [[{"box": box, "score": 0.99} for box in one.xyxy.tolist()] for one in found]
         return {"version": 1, "model": "m", "device": "d", "frames": body["frames"], "faces": faces, "timings_ms": {}}
@@ -186,7 +187,7 @@ def test_function_that_does_not_blur_fails_the_video(face_clip: Path, tmp_path: 
 
 def test_function_that_answers_otherwise_than_asked_fails_the_image(face: Image, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "face.png").write_bytes(wire.encode_image(face, "png", 100))
+    (tmp_path / "in" / "face.png").write_bytes(encode_image(face, "png", 100))
 
     def clear(body: dict[str, Any]) -> dict[str, Any]:
         faces = [[{"box": [178, 57, 273, 177], "score": 0.99}]]

@@ -21,13 +21,14 @@ from faceblur.detection.client import FunctionClient
 from faceblur.detection.local_function.http_trigger import LocalFunction
 from faceblur.detection.reply_checks import Answer, Sent, check_reply, encode_request
 from faceblur_function import wire
+from faceblur_function.images import encode_image
 from tests.support.hostile import FAULTS, HostileProxy, Server, scripted
 
 OPTIONS = wire.Options()
 
 
 def image(shade: int, size: int = 16) -> bytes:
-    return wire.encode_image(np.full((size, size, 3), shade, np.uint8), "jpeg", 95)
+    return encode_image(np.full((size, size, 3), shade, np.uint8), "jpeg", 95)
 
 
 def echo(body: dict[str, Any]) -> dict[str, Any]:
@@ -221,8 +222,7 @@ def test_two_hundred_batches_through_a_hostile_proxy(
     """Half of all exchanges are broken: every batch comes back once, whole, and as its own answer."""
     pictures = [np.roll(face[::4, ::4], 3 * index, axis=1) for index in range(40)]
     batches = [
-        [wire.encode_image(pictures[(5 * batch + index) % 40], "jpeg", 90) for index in range(2)]
-        for batch in range(200)
+        [encode_image(pictures[(5 * batch + index) % 40], "jpeg", 90) for index in range(2)] for batch in range(200)
     ]
 
     async def main() -> tuple[list[Answer], list[Answer], HostileProxy]:

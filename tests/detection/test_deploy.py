@@ -30,7 +30,8 @@ from faceblur.detection.deployment import smoke_check as smoke
 from faceblur.detection.local_function.function_yaml import find_function_yaml, read_config
 from faceblur.detection.local_function.http_trigger import LocalFunction
 from faceblur_function import wire
-from faceblur_function.main import Service
+from faceblur_function.images import decode_image, encode_image
+from faceblur_function.service import Service
 from faceblur_function.settings import Settings
 from faceblur_function.weights import SOURCES
 
@@ -338,19 +339,18 @@ class Imposter:
 
     async def handle(self, request: web.Request) -> web.Response:
         if request.method == "GET":
-            limits = Settings().limits
             info = wire.Info(
                 version=wire.VERSION, model="m", device="cpu", weights_sha256="0" * 64, provider="p", threads=1,
-                function="0", digests=False, limits=limits,
+                function="0", digests=False, limits=wire.Limits(),
             )  # fmt: skip
             return web.Response(text=info.model_dump_json())
-        frame = wire.decode_image(wire.decode_base64((await request.json())["frames"][0]))
+        frame = decode_image(wire.decode_base64((await request.json())["frames"][0]))
         if self.paint:
             frame[:] = 0
         landmarks = [[1.0, 1.0]] * 5
         reply = {
             "version": wire.VERSION, "model": "m", "device": "cpu", "timings_ms": {},
-            "frames": [wire.encode_base64(wire.encode_image(frame, "png", 95))],
+            "frames": [wire.encode_base64(encode_image(frame, "png", 95))],
             "faces": [[{"box": box, "score": 0.9, "landmarks": landmarks} for box in self.boxes]],
         }  # fmt: skip
         return web.json_response(reply)

@@ -35,6 +35,7 @@ from faceblur.tracking.scenes import Step
 from faceblur.tracking.tracker import Detection
 from faceblur_function import wire
 from faceblur_function.detectors.detector import Detector
+from faceblur_function.images import EXIF_ORIENTATION, decode_image
 from faceblur_function.masks import regions
 from tests.support import clips as media
 from tests.support.hostile import scripted
@@ -447,7 +448,7 @@ def mot(boxes: Sequence[Box]) -> str:
 
 def forgetful(detector: Detector, body: dict[str, Any]) -> dict[str, Any]:
     """A function that finds nothing in the frames that are burnt as MISSED."""
-    pictures = [wire.decode_image(wire.decode_base64(text)) for text in body["frames"]]
+    pictures = [decode_image(wire.decode_base64(text)) for text in body["frames"]]
     found = detector.detect(pictures, threshold=body["report_threshold"])
     faces = [
         [{"box": box, "score": score} for box, score in zip(one.xyxy.tolist(), one.scores.tolist(), strict=True)]
@@ -580,7 +581,7 @@ def test_an_image_that_is_stored_lying_is_measured_as_it_is_shown(
     box = paste(face, picture, 80, 220, 20)
     stored = PIL.Image.fromarray(np.ascontiguousarray(np.rot90(picture)[..., ::-1]))
     exif = PIL.Image.Exif()
-    exif[wire.ORIENTATION] = 6
+    exif[EXIF_ORIENTATION] = 6
     stored.save(tmp_path / "a.jpg", exif=exif, quality=95)
     (tmp_path / "x_bbx_gt.txt").write_text(wider({"a.jpg": [(box, False)]}))
     result = invoke(tmp_path, "--function", function_url, "--min-recall", "1")

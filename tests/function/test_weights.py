@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from faceblur_function import weights
-from faceblur_function.detectors.detector import DetectorError, load_detector
+from faceblur_function.detectors.detector import DetectorError
+from faceblur_function.detectors.load import load_detector
 from faceblur_function.weights import SOURCES, Source, checkpoint, load_weights
 
 NAME = "retinaface-resnet50"
@@ -149,7 +150,7 @@ def test_a_slow_server_is_waited_for(server: Server) -> None:
 
 
 def test_a_silent_server_is_given_up(server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(weights, "READ_TIMEOUT_SECONDS", 0.3)
     silence = threading.Event()
 
     def answer(handler: BaseHTTPRequestHandler) -> None:

@@ -14,7 +14,9 @@ import pytest
 from examples.sample_clip import Image, pan, write_clip
 from faceblur_function import wire
 from faceblur_function.detectors.detector import Detector
-from faceblur_function.masks import redact, regions
+from faceblur_function.images import decode_image, encode_image
+from faceblur_function.masks import regions
+from faceblur_function.styles import redact
 from tests.conftest import detail_left
 from tests.support import clips as media
 from tests.support.hostile import scripted
@@ -32,12 +34,12 @@ def forgetful(detector: Detector, missed: set[int], body: dict[str, Any]) -> dic
     """A function that works, but finds nothing in the frames that are burnt as one of `missed`."""
     faces, frames = [], []
     for text in body["frames"]:
-        picture = wire.decode_image(wire.decode_base64(text))
+        picture = decode_image(wire.decode_base64(text))
         found = detector.detect([picture], threshold=0.3)[0] if media.number(picture) not in missed else None
         boxes = [] if found is None else found.xyxy.tolist()
         faces.append([{"box": box, "score": 0.99} for box in boxes])
         redact(picture, regions(boxes, body["padding"]), body["style"])
-        frames.append(wire.encode_base64(wire.encode_image(picture, "jpeg", 95)))
+        frames.append(wire.encode_base64(encode_image(picture, "jpeg", 95)))
     reply = {"version": 1, "model": "m", "device": "d", "faces": faces, "timings_ms": {}}
     return reply | ({"frames": frames} if body["return"] == "frames" else {})
 

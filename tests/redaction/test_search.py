@@ -18,6 +18,7 @@ from faceblur.redaction import plan
 from faceblur.redaction.search import Pace, agree
 from faceblur_function import wire
 from faceblur_function.detectors.detector import Detector
+from faceblur_function.images import decode_image
 from tests.conftest import ServerThread, detail_left
 from tests.support import clips as media
 from tests.support.hostile import scripted
@@ -34,7 +35,7 @@ class Recorder:
     def __call__(self, body: dict[str, Any]) -> dict[str, Any]:
         faces = []
         for text in body["frames"]:
-            picture = wire.decode_image(wire.decode_base64(text))
+            picture = decode_image(wire.decode_base64(text))
             self.asked.append(media.number(picture))
             (found,) = self.detector.detect([picture], threshold=0.3)
             faces.append([{"box": box, "score": 0.99} for box in found.xyxy.tolist()])

@@ -13,7 +13,8 @@ from faceblur.auditing.looks import ONE_FACE, Sighting, iou
 from faceblur.auditing.moments import Sight
 from faceblur.auditing.pairs import BGR, Unit, gray, output_still, source_still
 from faceblur.redaction.sidecar import FrameLine
-from faceblur_function.masks import Region, redact, regions
+from faceblur_function.masks import Region, regions
+from faceblur_function.styles import redact
 
 # A region is looked at without its soft edge.
 WITHIN = 0.9

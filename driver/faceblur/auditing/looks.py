@@ -20,6 +20,7 @@ from faceblur.auditing.moments import APART_SECONDS, Sight, Stretch
 from faceblur.detection.client import FunctionClient
 from faceblur.tracking.boxes import match
 from faceblur_function import wire
+from faceblur_function.images import encode_image
 
 # A run's detection scales down to 1920 (the function's DETECT_SIZE): twice the size is up to this long side. A larger
 # picture goes in tiles, or the function would scale it down; a face of up to OVERLAP pixels is whole in one of them.
@@ -93,7 +94,7 @@ def _cuts(length: int) -> list[tuple[int, int]]:
 async def look(clients: Sequence[FunctionClient], source: BGR, output: BGR, options: wire.Options) -> list[Sighting]:
     """What all detectors find in the two pictures of one frame. May be cancelled."""
     views = await asyncio.to_thread(lambda: [*_views(source), *_views(output)])
-    images = await asyncio.to_thread(lambda: [wire.encode_image(one.image, "jpeg", JPEG_QUALITY) for one in views])
+    images = await asyncio.to_thread(lambda: [encode_image(one.image, "jpeg", JPEG_QUALITY) for one in views])
     answers = await asyncio.gather(*(client.send(images, options, return_frames=False) for client in clients))
     finds = []
     for answer in answers:

@@ -15,7 +15,7 @@ from faceblur.auditing.alignment import Alignment
 from faceblur.auditing.moments import FINDINGS, MAX_LISTED, TITLES, WATCH, Finding, Report
 from faceblur.auditing.pairs import BGR, Place, Twins, units
 from faceblur.media.planes import upright
-from faceblur_function import wire
+from faceblur_function.images import encode_image
 
 # At most this many moments are shown with pictures: a page of about 5 MB. The JSON lists more.
 MAX_SHOWN = 60
@@ -115,5 +115,5 @@ def _crop(picture: BGR, box: Sequence[float] | None) -> str | None:
 
 
 def _uri(picture: BGR) -> str:
-    content = wire.encode_image(picture, "jpeg", JPEG_QUALITY)
+    content = encode_image(picture, "jpeg", JPEG_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(content).decode("ascii")

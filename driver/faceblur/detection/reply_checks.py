@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from faceblur.base.errors import InvalidReply
 from faceblur_function import wire
+from faceblur_function.images import image_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def check_reply(content: bytes, sent: Sent, *, return_frames: bool, require_dige
     try:
         images = None if frames is None else [wire.decode_base64(text, frame=i) for i, text in enumerate(frames)]
         for index, image in enumerate(images or []):
-            if wire.image_size(image) != wire.image_size(sent.images[index]):
+            if image_size(image) != image_size(sent.images[index]):
                 raise InvalidReply(f"frame {index} of the answer has another size than the one sent")
     except wire.WireError as error:
         raise InvalidReply(f"the answer is not valid: {error}") from error

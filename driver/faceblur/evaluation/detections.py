@@ -27,6 +27,7 @@ from faceblur.redaction.plan import Plan
 from faceblur.tracking.scenes import Step, Thumbnail, frame_thumbnail, step
 from faceblur.tracking.tracker import Detection
 from faceblur_function import wire
+from faceblur_function.images import EXIF_ORIENTATION, image_size
 
 # Faces from this score on count for the AP, and it is the lowest threshold of a sweep. Of the weaker finds, thousands
 # in a crowd, hardly one is right.
@@ -168,9 +169,9 @@ class _Reading:
 
 def _upright_size(content: bytes) -> tuple[int, int]:
     """Width and height of an encoded image as a viewer shows it. Raises WireError."""
-    width, height = wire.image_size(content)
+    width, height = image_size(content)
     with Image.open(io.BytesIO(content)) as image:
-        turned = image.getexif().get(wire.ORIENTATION, 1) >= 5
+        turned = image.getexif().get(EXIF_ORIENTATION, 1) >= 5
     return (height, width) if turned else (width, height)
 
 

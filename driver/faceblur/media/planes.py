@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from faceblur.base.errors import InvalidReply
 from faceblur.media.video import ColorRange, VideoFrame, from_bgr
-from faceblur_function.masks import Plane, Region, redact, was_redacted
+from faceblur_function.masks import Plane, Region
+from faceblur_function.styles import redact, was_redacted
 
 BGR = NDArray[np.uint8]
 

@@ -13,23 +13,16 @@ import cv2
 import numpy as np
 import onnxruntime
 
-from faceblur_function.detectors.detector import (
-    DetectorError,
-    Faces,
-    Floats,
-    Frame,
-    anchors,
-    decode,
-    fit,
-    non_maximum_suppression,
-)
-from faceblur_function.settings import cores
+from faceblur_function.cpu import cores
+from faceblur_function.detectors.anchors import anchor_grid, decode_offsets, non_maximum_suppression
+from faceblur_function.detectors.detector import DetectorError, Faces, Floats, Frame
+from faceblur_function.detectors.scaling import fit
 from faceblur_function.weights import load_weights
 
 # Mean BGR pixel that the network was trained with (Pytorch_Retinaface, data/wider_face.py); no division.
 MEAN_BGR = (104.0, 117.0, 123.0)
 # The backend of `onnxruntime-openvino`, which computes in bfloat16 where the CPU has instructions for it: half the time
-# of float32, and of 1,414 faces on photographs 1,412 are found again and 9 more (benchmarks/README.md).
+# of float32. Of 1,414 faces on photographs it detects 1,412, and 9 more (benchmarks/README.md).
 OPENVINO = "OpenVINOExecutionProvider"
 BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 
@@ -37,8 +30,8 @@ BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 class RetinaFaceOnnx:
     """A Detector. Raises DetectorError when the weights are no usable ONNX model or the device is not the CPU.
 
-    Each frame is searched by one thread, `threads` frames at a time: that keeps the cores busier than several threads
-    on one frame.
+    One thread runs the network on one frame, and `threads` frames run concurrently: that keeps the cores busier than
+    several threads on one frame.
     """
 
     name = "retinaface-mobilenet0.25"
@@ -71,26 +64,26 @@ class RetinaFaceOnnx:
 
     def detect(self, frames: Sequence[Frame], *, threshold: float) -> list[Faces]:
         """Find faces in frames `(H, W, 3) uint8 BGR`."""
-        return list(self._pool.map(lambda frame: self._search(frame, threshold), frames))
+        return list(self._pool.map(lambda frame: self._detect_one(frame, threshold), frames))
 
-    def _search(self, frame: Frame, threshold: float) -> Faces:
-        picture = fit(frame, self._detect_size)
-        outputs = self._session.run(None, {"input": self._input(picture)})
-        return _faces([array[0] for array in outputs], picture.shape[1::-1], frame, threshold)
+    def _detect_one(self, frame: Frame, threshold: float) -> Faces:
+        scaled = fit(frame, self._detect_size)
+        outputs = self._session.run(None, {"input": self._input(scaled)})
+        return _decoded([array[0] for array in outputs], scaled.shape[1::-1], frame, threshold)
 
-    def _input(self, picture: Frame) -> Floats:
+    def _input(self, scaled: Frame) -> Floats:
         """The network's input, (1, 3, H, W); the thread's own array, which its next frame of this size overwrites."""
-        # Memory that is new for each frame would take longer to come by than to fill.
+        # Allocating new memory for each frame would take longer than filling it.
         buffer: Floats | None = getattr(self._buffers, "array", None)
-        if buffer is None or buffer.shape[2:] != picture.shape[:2]:
-            buffer = self._buffers.array = np.empty((1, 3, *picture.shape[:2]), np.float32)
-        for channel, plane, mean in zip(buffer[0], cv2.split(picture), MEAN_BGR, strict=True):
+        if buffer is None or buffer.shape[2:] != scaled.shape[:2]:
+            buffer = self._buffers.array = np.empty((1, 3, *scaled.shape[:2]), np.float32)
+        for channel, plane, mean in zip(buffer[0], cv2.split(scaled), MEAN_BGR, strict=True):
             np.subtract(plane, np.float32(mean), out=channel)
         return buffer
 
 
 def _openvino(threads: int) -> tuple[str, dict[str, Any]]:
-    """The backend that computes in bfloat16, with as many frames at a time as threads."""
+    """The backend that computes in bfloat16, with as many frames in flight as threads."""
     settings = {
         "INFERENCE_PRECISION_HINT": "bf16",
         "INFERENCE_NUM_THREADS": str(threads),
@@ -101,20 +94,20 @@ def _openvino(threads: int) -> tuple[str, dict[str, Any]]:
 
 
 def _cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
-    """The names of what this CPU's instructions can do; none where the system does not tell."""
+    """The names of this CPU's instruction sets; none where the system does not list them."""
     if not cpuinfo.is_file():
         return frozenset()
     lines = (line for line in cpuinfo.read_text().splitlines() if line.startswith("flags"))
     return frozenset(next(lines, "").split())
 
 
-def _faces(output: Sequence[Floats], input_wh: tuple[int, int], frame: Frame, threshold: float) -> Faces:
+def _decoded(output: Sequence[Floats], input_wh: tuple[int, int], frame: Frame, threshold: float) -> Faces:
     """The faces of one frame from its offsets (N, 4), confidences (N, 2) and landmark offsets (N, 10)."""
     offsets, confidences, landmark_offsets = output
     scores = confidences[:, 1]
-    likely = scores >= threshold
-    boxes, landmarks = decode(offsets[likely], landmark_offsets[likely], anchors(input_wh)[likely])
+    above = scores >= threshold
+    boxes, landmarks = decode_offsets(offsets[above], landmark_offsets[above], anchor_grid(input_wh)[above])
     size_wh = (frame.shape[1], frame.shape[0])
     scale = np.divide(size_wh, input_wh).astype(np.float32)
-    found = Faces(boxes * np.tile(scale, 2), scores[likely], landmarks * scale)
+    found = Faces(boxes * np.tile(scale, 2), scores[above], landmarks * scale)
     return non_maximum_suppression(found, size_wh)

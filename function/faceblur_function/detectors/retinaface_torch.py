@@ -1,6 +1,6 @@
-"""RetinaFace with a ResNet-50 backbone in PyTorch: the detector for GPUs, a whole batch at a time.
+"""RetinaFace with a ResNet-50 backbone in PyTorch: the detector for GPUs, one batch at a time.
 
-The network and its arithmetic are retinaface-pytorch's. Pixels go up as uint8, and only the faces come back.
+The network and its arithmetic are retinaface-pytorch's. Pixels are uploaded as uint8; only faces are downloaded.
 """
 
 from __future__ import annotations
@@ -17,24 +17,15 @@ import torch
 from retinaface.network import RetinaFace
 from torchvision.ops import batched_nms
 
-from faceblur_function.detectors.detector import (
-    CENTRE_VARIANCE,
-    NMS_IOU,
-    SIZE_VARIANCE,
-    DetectorError,
-    Faces,
-    Floats,
-    Frame,
-    anchors,
-    fit,
-    group_by_size,
-)
+from faceblur_function.detectors.anchors import CENTRE_VARIANCE, NMS_IOU, SIZE_VARIANCE, anchor_grid
+from faceblur_function.detectors.detector import DetectorError, Faces, Floats, Frame
+from faceblur_function.detectors.scaling import fit, group_by_size
 from faceblur_function.weights import checkpoint, load_weights
 
 # ImageNet's mean and deviation, with which retinaface-pytorch normalises, for RGB from 0 to 255.
 MEAN_RGB = (0.485 * 255, 0.456 * 255, 0.406 * 255)
 DEVIATION_RGB = (0.229 * 255, 0.224 * 255, 0.225 * 255)
-# Frames of one size run together up to this many megapixels; on CUDA until the memory says otherwise.
+# Frames of one size run together up to this many megapixels; on CUDA fewer where the memory does not hold them.
 RUN_MEGAPIXELS = {"cpu": 2.0, "cuda": 64.0}
 PRECISION = {"cpu": "float32", "cuda": "float16"}
 _UNUSABLE = "the weights of retinaface-resnet50 are not usable"
@@ -46,7 +37,7 @@ log = logging.getLogger("faceblur.detect")
 class RetinaFaceTorch:
     """A Detector. Raises DetectorError when the device or the weights are not usable.
 
-    It looks once, at one scale, so that it finds what retinaface-pytorch finds. `precision` names a torch type;
+    It runs one pass at one scale, so that it detects what retinaface-pytorch detects. `precision` names a torch type;
     None stands for half precision on CUDA and float32 on the CPU.
     """
 
@@ -55,7 +46,7 @@ class RetinaFaceTorch:
     def __init__(
         self, *, weights: str | None, device: str, detect_size: int, threads: int, precision: str | None = None
     ) -> None:
-        self._device = _usable(device)
+        self._device = _usable_device(device)
         if threads:
             torch.set_num_threads(threads)
         content, self.weights_sha256 = load_weights(self.name, weights)
@@ -69,10 +60,10 @@ class RetinaFaceTorch:
         self._run_pixels = int(RUN_MEGAPIXELS[self._device.type] * 1e6)
         self._mean = torch.tensor(MEAN_RGB, device=self._device).view(3, 1, 1)
         self._deviation = torch.tensor(DEVIATION_RGB, device=self._device).view(3, 1, 1)
-        self._anchors = lru_cache(maxsize=16)(lambda size_wh: torch.from_numpy(anchors(size_wh)).to(self._device))
+        self._anchors = lru_cache(maxsize=16)(lambda size_wh: torch.from_numpy(anchor_grid(size_wh)).to(self._device))
 
     def status(self) -> dict[str, str | int | float]:
-        """What `GET /` tells: the GPU and its memory, in bytes, the precision, and how much runs at once."""
+        """What `GET /` reports: the GPU and its memory in bytes, the precision, and the batch size in megapixels."""
         status: dict[str, str | int | float] = {
             "precision": self.precision,
             "batch_megapixels": self._run_pixels / 1e6,
@@ -93,11 +84,14 @@ class RetinaFaceTorch:
         for size_wh, indices in group_by_size(inputs).items():
             rows = self._run([inputs[index] for index in indices], threshold)
             for index, its_rows in zip(indices, rows, strict=True):
-                found[index] = _faces(its_rows, size_wh, frames[index])
+                found[index] = faces_in_frame(its_rows, size_wh, frames[index])
         return [found[index] for index in range(len(frames))]
 
     def _run(self, images: Sequence[Frame], threshold: float) -> list[Floats]:
-        """The `survivors` of each image, all of one size; a run that does not fit in memory is halved, for good."""
+        """The rows of `postprocess` for each image, all of one size.
+
+        A batch that does not fit in memory is halved, and the smaller size is kept for later batches.
+        """
         height, width = images[0].shape[:2]
         rows: list[Floats] = []
         while len(rows) < len(images):
@@ -105,7 +99,7 @@ class RetinaFaceTorch:
             batch = images[len(rows) : len(rows) + step]
             try:
                 outputs = self.forward(self.upload(batch))
-                rows += self.survivors(outputs, (width, height), threshold)
+                rows += self.postprocess(outputs, (width, height), threshold)
                 continue
             except torch.cuda.OutOfMemoryError:
                 if len(batch) == 1:
@@ -136,15 +130,15 @@ class RetinaFaceTorch:
         return outputs
 
     @torch.inference_mode()
-    def survivors(self, outputs: Outputs, size_wh: tuple[int, int], threshold: float) -> list[Floats]:
+    def postprocess(self, outputs: Outputs, size_wh: tuple[int, int], threshold: float) -> list[Floats]:
         """Each image's boxes after NMS, best first, in input pixels: rows (N, 15) of xyxy, score and 5 landmarks.
 
-        Everything happens on the device, in float32; one array of survivors is copied to the host.
+        Everything happens on the device, in float32; one array of what is left is copied to the host.
         """
         offsets, logits, landmark_offsets = outputs
         scores = logits.float().softmax(dim=-1)[..., 1]
         if not scores.isfinite().all():
-            # A comparison with NaN is false: the faces would be missed in silence.
+            # A comparison with NaN is false: the faces would be missed without an error.
             raise FloatingPointError(f"{self.name} gave scores that are not numbers, in {self.precision}")
         image, anchor = (scores >= threshold).nonzero(as_tuple=True)
         if not len(image):
@@ -166,20 +160,20 @@ class RetinaFaceTorch:
         return [rows[rows[:, 0] == index, 1:] for index in range(len(logits))]
 
 
-def _faces(rows: Floats, input_wh: tuple[int, int], frame: Frame) -> Faces:
-    """One frame's survivors in the frame's own pixels, clamped to it."""
+def faces_in_frame(rows: Floats, input_wh: tuple[int, int], frame: Frame) -> Faces:
+    """One frame's rows (N, 15) of `postprocess` in the frame's own pixels, clamped to it."""
     height, width = frame.shape[:2]
     scale = np.divide((width, height), input_wh).astype(np.float32)
     xyxy = rows[:, :4] * np.tile(scale, 2)
-    # As retinaface-pytorch: a box that begins in the last pixel or beyond is none.
+    # As retinaface-pytorch: a box that begins in the last pixel or beyond is dropped.
     inside = (xyxy[:, 0] < width - 1) & (xyxy[:, 1] < height - 1) & (xyxy[:, 2:] > 0).all(axis=1)
     limits = np.array([width, height, width, height], np.float32)
     landmarks = rows[inside, 5:].reshape(-1, 5, 2) * scale
     return Faces(np.clip(xyxy[inside], 0, limits), rows[inside, 4], landmarks)
 
 
-def _usable(name: str) -> torch.device:
-    """The device of this name, once it has done something. Raises DetectorError."""
+def _usable_device(name: str) -> torch.device:
+    """The device of this name, after it has run an operation. Raises DetectorError."""
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -213,7 +207,7 @@ def _network(content: bytes) -> RetinaFace:
         )
     try:
         state = torch.load(io.BytesIO(checkpoint(content)), map_location="cpu", weights_only=True)
-    except Exception as error:  # unpickling raises whatever the damage leads to, with advice not to be taken
+    except Exception as error:  # unpickling raises many types, and its messages advise to disable `weights_only`
         raise DetectorError(f"{_UNUSABLE}: damaged or cut, or more than tensors in the file") from error
     try:
         network.load_state_dict(state)

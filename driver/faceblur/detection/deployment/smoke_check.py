@@ -16,6 +16,7 @@ import numpy as np
 from faceblur.base.errors import FaceblurError, InvalidReply
 from faceblur.detection.client import FunctionClient
 from faceblur_function import wire
+from faceblur_function.images import Frame, decode_image
 from faceblur_function.masks import regions
 
 PICTURE = Path(__file__).with_name("smoke_face.jpg")
@@ -24,7 +25,7 @@ FACE = (slice(68, 164), slice(122, 191))  # rows and columns of the face itself
 MAX_DETAIL = 0.3
 
 
-def detail(image: wire.Frame) -> float:
+def detail(image: Frame) -> float:
     """How much fine structure an image has: the standard deviation of its Laplacian."""
     return float(cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.CV_32F).std())
 
@@ -40,7 +41,7 @@ async def check(url: str, *, patience: float = 120.0) -> str:
     faces = answer.faces[0]
     if not faces:
         raise InvalidReply("no face was found in a picture that shows one")
-    before, after = wire.decode_image(sent), wire.decode_image(answer.frames[0])
+    before, after = decode_image(sent), decode_image(answer.frames[0])
     left = detail(after[FACE]) / detail(before[FACE])
     if left > MAX_DETAIL:
         raise InvalidReply(f"the face is not blurred: {left:.0%} of its detail is left")

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceblur.tracking.boxes import Box
-from faceblur_function.masks import Plane, redact, regions
+from faceblur_function.masks import Plane, regions
+from faceblur_function.styles import redact
 
 
 @dataclass(slots=True)

@@ -1,0 +1,92 @@
+"""The image codec: encoded JPEG, PNG and WebP images to frames, and frames to JPEG and PNG.
+
+An image is hostile until it is checked: its number of bytes and the size in its header are checked before any pixel is
+decoded. Pixels are those of the image as a viewer shows it: an EXIF rotation is applied.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from faceblur_function.defaults import Format
+from faceblur_function.detectors.detector import Frame as Frame  # callers annotate with `images.Frame`
+from faceblur_function.errors import WireError, frame_prefix
+
+EXIF_ORIENTATION = 0x0112
+END_OF_JPEG = b"\xff\xd9"
+# `check_images` checks the size from the header. Pillow's own limit would only warn before that.
+Image.MAX_IMAGE_PIXELS = None
+
+
+def looks_like_image(body: object) -> bool:
+    """Whether a body begins as a JPEG, PNG or WebP does: no JSON begins so."""
+    return isinstance(body, bytes) and (
+        body.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n")) or (body[:4] == b"RIFF" and body[8:12] == b"WEBP")
+    )
+
+
+def check_images(contents: Iterable[bytes], *, max_bytes: int, max_megapixels: float) -> list[tuple[int, int]]:
+    """Check encoded images by their number of bytes in all and by their headers alone. Raises WireError.
+
+    Returns each image's width and height as it is stored.
+    """
+    total = 0
+    sizes = []
+    for frame, content in enumerate(contents):
+        total += len(content)
+        if total > max_bytes:
+            raise WireError("too_large", f"frame {frame}: over {max_bytes} bytes in one request", frame=frame)
+        width, height = _open(content, frame).size
+        if width * height > max_megapixels * 1e6:
+            message = f"frame {frame}: {width}x{height} is more than {max_megapixels:g} megapixels"
+            raise WireError("too_large", message, frame=frame)
+        sizes.append((width, height))
+    return sizes
+
+
+def image_size(content: bytes) -> tuple[int, int]:
+    """Width and height of an encoded image as it is stored, from its header alone. Raises WireError."""
+    return _open(content, None).size
+
+
+def _open(content: bytes, frame: int | None) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "WEBP"))
+    except Exception as error:  # Pillow raises whatever its parsers do on hostile bytes
+        message = f"{frame_prefix(frame)}not a JPEG, PNG or WebP image"
+        raise WireError("bad_image", message, frame=frame) from error
+
+
+def decode_image(content: bytes, *, frame: int | None = None) -> Frame:
+    """Decode an image to `(H, W, 3) uint8 BGR`, upright. Raises WireError for a cut or damaged file."""
+    image = _open(content, frame)
+    try:
+        rotated = image.getexif().get(EXIF_ORIENTATION, 1) != 1
+        if image.format == "JPEG" and image.mode == "RGB" and content.endswith(END_OF_JPEG) and not rotated:
+            # OpenCV takes a third of Pillow's time, but would fill up a file that was cut.
+            pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+            if pixels is None or pixels.shape[1::-1] != image.size:
+                raise ValueError("OpenCV could not decode it")
+            return pixels  # type: ignore[return-value]
+        if image.mode.startswith("I"):  # 16 bit: Pillow would clip instead of scale
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        ImageOps.exif_transpose(image, in_place=True)
+        if image.mode != "RGB":
+            image = image.convert("RGB")
+        return cv2.cvtColor(np.asarray(image), cv2.COLOR_RGB2BGR)  # type: ignore[return-value]
+    except Exception as error:
+        raise WireError("bad_image", f"{frame_prefix(frame)}a damaged or cut image", frame=frame) from error
+
+
+def encode_image(image: Frame, format: Format, quality: int) -> bytes:
+    """Encode `(H, W, 3) uint8 BGR` as JPEG of a quality from 1 to 100, or as PNG. Raises ValueError."""
+    parameters = [cv2.IMWRITE_JPEG_QUALITY, quality] if format == "jpeg" else [cv2.IMWRITE_PNG_COMPRESSION, 1]
+    encoded, buffer = cv2.imencode(".jpg" if format == "jpeg" else ".png", image, parameters)
+    if not encoded:
+        raise ValueError(f"OpenCV could not encode {image.shape} as {format}")
+    return buffer.tobytes()

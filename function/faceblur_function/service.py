@@ -1,0 +1,167 @@
+"""What a worker answers with: the loaded detector, and the steps of a batch: decode, detect, redact, encode.
+
+Nothing of an image is ever logged.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import cv2
+import numpy as np
+
+from faceblur_function import __version__, cvat, images, wire
+from faceblur_function.detectors.detector import Detector, Faces, Frame
+from faceblur_function.detectors.load import load_detector
+from faceblur_function.detectors.second_pass import detect_all_sizes
+from faceblur_function.masks import regions
+from faceblur_function.settings import Settings
+from faceblur_function.styles import redact
+
+# Frames of one request are decoded, searched and encoded in groups of this size, which bounds the memory of a request.
+GROUP_MEGAPIXELS = 64.0
+Milliseconds = dict[str, float]
+
+
+class Service:
+    """The loaded detector and every answer that a worker gives with it. Raises DetectorError when it cannot load."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.limits = wire.Limits(max_bytes=settings.max_bytes, max_megapixels=settings.max_megapixels)
+        threads = settings.cpu_threads
+        cv2.setNumThreads(threads)
+        self.detector: Detector = load_detector(
+            settings.model,
+            weights=settings.weights,
+            device=settings.device,
+            detect_size=settings.detect_size,
+            threads=threads,
+        )
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="codec")
+        self.detector.detect([np.zeros((64, 64, 3), np.uint8)], threshold=0.5)
+
+    def info(self) -> str:
+        """The answer to `GET /`."""
+        info = wire.Info(
+            version=wire.VERSION,
+            model=self.detector.name,
+            device=self.detector.device,
+            weights_sha256=self.detector.weights_sha256,
+            provider=self.detector.provider,
+            threads=self.settings.cpu_threads,
+            function=__version__,
+            digests=True,
+            runtime=self.detector.status(),
+            limits=self.limits,
+        )
+        return info.model_dump_json()
+
+    def batch(self, request: wire.Request) -> str:
+        """The reply to a batch, as JSON: its faces, and its redacted frames where the request wants them."""
+        contents = [wire.decode_base64(text, frame=index) for index, text in enumerate(request.frames)]
+        redacted, faces, timings = self._run(contents, request, redacting=request.return_ == "frames")
+        returned = [wire.encode_base64(content) for content in redacted]
+        digests = [
+            wire.digest(sent, returned[index] if returned else "", faces[index])
+            for index, sent in enumerate(request.frames)
+        ]
+        reply = wire.Reply(
+            version=wire.VERSION,
+            model=self.detector.name,
+            device=self.detector.device,
+            frames=returned or None,
+            faces=faces,
+            digests=digests,
+            timings_ms=timings,
+        )
+        return reply.model_dump_json(exclude_none=True)
+
+    def image(self, content: bytes, options: wire.Options) -> bytes:
+        """Redact one encoded image."""
+        redacted, _, _ = self._run([content], options, redacting=True)
+        return redacted[0]
+
+    def annotate(self, body: dict[str, Any]) -> str:
+        """CVAT's rectangles for one image."""
+        request = cvat.parse_cvat(body)
+        threshold = self.settings.threshold if request.threshold is None else request.threshold
+        content = wire.decode_base64(request.image)
+        _, faces, _ = self._run([content], wire.Options(threshold=threshold), redacting=False)
+        return cvat.rectangles(faces[0])
+
+    def _run(
+        self, contents: Sequence[bytes], options: wire.Options, *, redacting: bool
+    ) -> tuple[list[bytes], list[list[wire.Face]], Milliseconds]:
+        """The redacted images (none unless `redacting`), each frame's faces, and the time of each stage."""
+        if "threshold" not in options.model_fields_set:
+            options = options.model_copy(update={"threshold": self.settings.threshold})
+        sizes = images.check_images(
+            contents, max_bytes=self.limits.max_bytes, max_megapixels=self.limits.max_megapixels
+        )
+        timings: Milliseconds = dict.fromkeys(("decode", "detect", "redact", "encode"), 0.0)
+        redacted: list[bytes] = []
+        faces: list[list[wire.Face]] = []
+        for group in _groups(sizes):
+            with _timed(timings, "decode"):
+                decoding = [self._pool.submit(images.decode_image, contents[index], frame=index) for index in group]
+                frames = [future.result() for future in decoding]
+            with _timed(timings, "detect"):
+                detected = detect_all_sizes(self.detector, frames, threshold=options.listed_from)
+            listed = [to_wire(one) for one in detected]
+            faces += listed
+            if not redacting:
+                continue
+            with _timed(timings, "redact"):
+                for frame, its_faces in zip(frames, listed, strict=True):
+                    redact_faces(frame, its_faces, options)
+            with _timed(timings, "encode"):
+                encoding = [
+                    self._pool.submit(images.encode_image, frame, options.format, options.quality) for frame in frames
+                ]
+                redacted += [future.result() for future in encoding]
+        return redacted, faces, timings
+
+
+@contextmanager
+def _timed(timings: Milliseconds, stage: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    timings[stage] += round((time.perf_counter() - start) * 1000, 3)
+
+
+def _groups(sizes: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
+    """The indices of frames of these sizes (width, height), in groups of at most GROUP_MEGAPIXELS, or of one frame."""
+    group: list[int] = []
+    pixels = 0
+    for index, (width, height) in enumerate(sizes):
+        if group and pixels + width * height > GROUP_MEGAPIXELS * 1e6:
+            yield group
+            group, pixels = [], 0
+        group.append(index)
+        pixels += width * height
+    yield group
+
+
+def to_wire(faces: Faces) -> list[wire.Face]:
+    """Faces as they go over the wire. The regions to redact are computed from these rounded numbers."""
+    rows = zip(
+        np.round(faces.xyxy.astype(float), 2).tolist(),
+        np.round(faces.scores.astype(float), 4).tolist(),
+        np.round(faces.landmarks.astype(float), 2).tolist(),
+        strict=True,
+    )
+    return [
+        wire.Face(box=tuple(box), score=score, landmarks=[tuple(point) for point in points])
+        for box, score, points in rows
+    ]
+
+
+def redact_faces(frame: Frame, faces: Sequence[wire.Face], options: wire.Options) -> None:
+    """Redact the faces that score at least the threshold, in place."""
+    boxes = [face.box for face in faces if face.score >= options.threshold]
+    redact(frame, regions(boxes, options.padding), options.style)
