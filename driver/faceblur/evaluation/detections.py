@@ -62,7 +62,7 @@ class Detecting:
 
     def __init__(self, client: FunctionClient, advance: Callable[[int], None]) -> None:
         self._client, self._advance = client, advance
-        self._slots = client.pressure.slots
+        self._slots = client.limit.batches
         self._options = wire.Options(report_threshold=REPORT_FROM)
         self._result = Detections()
 

@@ -14,8 +14,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from faceblur.detection.client import Statistics
-from faceblur.detection.concurrency_limit import Pressure
+from faceblur.detection.concurrency_limit import ConcurrencyLimit
+from faceblur.detection.request_statistics import RequestStatistics
 
 LOOK_SECONDS = 0.05
 # The share of a core from which on the event loop itself counts as full.
@@ -71,7 +71,7 @@ def awaited(gauge: Gauge, *, full: bool, preparing: int) -> str:
 class Watch:
     """Looks at the running videos while its context is open; `told` afterwards."""
 
-    def __init__(self, pressure: Pressure, running: Collection[HasGauge]) -> None:
+    def __init__(self, pressure: ConcurrencyLimit, running: Collection[HasGauge]) -> None:
         self._pressure, self._running = pressure, running
         self.seconds: dict[str, float] = defaultdict(float)
 
@@ -94,7 +94,7 @@ class Watch:
                 stage = awaited(job.gauge, full=self._pressure.full, preparing=preparing)
                 self.seconds["driver" if worked > LOOP_FULL * passed else stage] += passed / len(self._running)
 
-    def told(self, statistics: Statistics, *, local: bool) -> str:
+    def told(self, statistics: RequestStatistics, *, local: bool) -> str:
         """The shares, the largest first, and what follows; empty when nothing was seen."""
         whole = sum(self.seconds.values())
         if not whole:
@@ -117,7 +117,7 @@ class Watch:
         return f"bound by {bound}: {advice}. The time went to: {listed}"
 
 
-def _function_shares(seconds: float, statistics: Statistics, whole: float) -> dict[str, float]:
+def _function_shares(seconds: float, statistics: RequestStatistics, whole: float) -> dict[str, float]:
     """The share of the time that was waited for the function, split as the requests' time was."""
     network, queue, computing = statistics.network, statistics.queue, statistics.computing
     if computing < IDLE_FUNCTION * seconds:  # not even one worker was busy all the while

@@ -13,7 +13,7 @@ from pathlib import Path
 from faceblur.base.errors import FaceblurError
 from faceblur.cli.progress import Display
 from faceblur.detection.client import FunctionClient
-from faceblur.detection.concurrency_limit import Pressure
+from faceblur.detection.concurrency_limit import ConcurrencyLimit
 from faceblur.jobs.bottleneck import Watch
 from faceblur.jobs.crash_guard import Journal
 from faceblur.jobs.discovery import Discovery, Video
@@ -95,9 +95,9 @@ class Run:
         self, client: FunctionClient, info: wire.Info, plan: Plan, display: Display, *, jobs: int | None, local: bool
     ) -> None:
         function = FunctionUsed(model=info.model, weights_sha256=info.weights_sha256, device=info.device)
-        pace = Pace(client.pressure, jobs)
+        pace = Pace(client.limit, jobs)
         running: dict[asyncio.Task[None], VideoJob] = {}
-        order, watch = Order(self.waiting, alone=jobs == 1), Watch(client.pressure, running.values())
+        order, watch = Order(self.waiting, alone=jobs == 1), Watch(client.limit, running.values())
         with ThreadPoolExecutor(codec_threads(), "codec") as codecs:
             try:
                 async with watch:
@@ -121,7 +121,7 @@ class Run:
                 for task in running:
                     task.cancel()
                 await asyncio.gather(*running, return_exceptions=True)
-                self.ending[:] = [client.pressure.told(), watch.told(client.statistics, local=local)]
+                self.ending[:] = [client.limit.summary(), watch.told(client.statistics, local=local)]
 
     async def _one(self, video: Video, job: VideoJob, display: Display) -> None:
         source = video.source
@@ -168,7 +168,7 @@ class Order:
 class Pace:
     """How many videos should run: `jobs`; or two, and more while the function could take more and this machine too."""
 
-    def __init__(self, pressure: Pressure, jobs: int | None) -> None:
+    def __init__(self, pressure: ConcurrencyLimit, jobs: int | None) -> None:
         self._pressure, self._jobs = pressure, jobs
         self._wanted, self._looked, self._used = MIN_AUTOMATIC_JOBS, time.monotonic(), time.process_time()
 

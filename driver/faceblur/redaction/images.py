@@ -66,7 +66,7 @@ async def redact_images(
     options: wire.Options,
 ) -> None:
     """Redact pictures, as many at a time as the client sends requests; `outcomes` tells what became of each."""
-    slots, large = client.pressure.slots, asyncio.Lock()
+    slots, large = client.limit.batches, asyncio.Lock()
 
     async def one(picture: Video) -> None:
         async with slots:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from faceblur.base.errors import MediaError
+from faceblur.detection.answer import Answer
 from faceblur.detection.client import FunctionClient
-from faceblur.detection.reply_checks import Answer
 from faceblur.media.planes import quarter_turns
 from faceblur.media.video import Packet, Picture, VideoReader, VideoWriter
 from faceblur.redaction.batches import Batch, read_batches
@@ -52,7 +52,7 @@ class VideoJob:
     ) -> None:
         self.result = Result(source, target)
         self._function = function
-        self._plan, self._client, self._slots, self._listener = plan, client, client.pressure.slots, listener
+        self._plan, self._client, self._slots, self._listener = plan, client, client.limit.batches, listener
         self._stages = Stages(codecs, self.result.stage_seconds)
         self.gauge = self._stages.gauge
         self._stop = threading.Event()

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from faceblur.detection.reply_checks import Answer
+from faceblur.detection.answer import Answer
 from faceblur.media.video import Picture, VideoFrame
 from faceblur.redaction.cover import Searched, cover, encode_upright
 from faceblur.redaction.plan import Plan
