@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from faceblur.base.errors import MediaError, RequestRejected, RequestTooLarge, UsageError
+from faceblur.base.errors import MediaError, RequestRejected, RequestTooLarge, Unavailable, UsageError
 from faceblur.detection.client import FunctionClient
 from faceblur.evaluation.datasets import Dataset, LabelledImage, LabelledVideo
 from faceblur.evaluation.exposure import Clip, ClipFrame
@@ -84,6 +84,8 @@ class Detecting:
                 content = await asyncio.to_thread(image.path.read_bytes)
                 size_wh = _upright_size(content)
                 (found,) = await self._ask([content])
+            except Unavailable:  # an OSError too, but not the image's
+                raise
             except OSError as error:
                 raise MediaError(f"{image.path}: cannot be read: {error.strerror}") from error
             except (wire.WireError, RequestRejected, RequestTooLarge) as error:
