@@ -25,14 +25,14 @@ the `faceblur run` line to use. Needs nuctl and docker here, and kubectl where t
   --cpu                 the small model for clusters without GPUs
   --platform NAME       Nuclio's platform: kube or local               [default: kube]
   --gate DATASET        labelled faces (see `faceblur evaluate --help`): the function is deployed as NAME-gate
-                        first, and its image as NAME only when it finds enough of them
-  --min-recall X        what is enough: the share of the faces of 16 and more pixels, 0 to 1
+                        first, and its image as NAME only when it detects enough of them
+  --min-recall X        the recall that is enough, 0 to 1, over the faces of 16 and more pixels
   --dry-run             print what would be run and deployed, and change nothing
   -h, --help            this text
 HELP
 }
 
-# fail MESSAGE [HINT...]: the message, and what to do next, a line each.
+# fail MESSAGE [HINT...]: prints the message, and what to do next, a line each; exits with 1.
 fail() {
     printf 'error: %s\n' "$1" >&2
     shift
@@ -40,7 +40,7 @@ fail() {
     exit 1
 }
 
-wrong_call() {
+usage_error() {
     printf 'error: %s\nSee ./deploy.sh --help\n' "$1" >&2
     exit 2
 }
@@ -52,7 +52,7 @@ while (($#)); do
     case $1 in
     --namespace | --project | --name | --registry | --replicas | --service-type | --platform | \
         --gate | --min-recall)
-        (($# > 1)) && [[ -n $2 && $2 != --* ]] || wrong_call "$1 needs a value"
+        (($# > 1)) && [[ -n $2 && $2 != --* ]] || usage_error "$1 needs a value"
         case $1 in
         --namespace) namespace=$2 ;;
         --project) project=$2 ;;
@@ -69,24 +69,25 @@ while (($#)); do
     --cpu) cpu=--cpu && shift ;;
     --dry-run) dry_run=yes && shift ;;
     -h | --help) usage && exit 0 ;;
-    *) wrong_call "unknown option $1" ;;
+    *) usage_error "unknown option $1" ;;
     esac
 done
-[[ $replicas =~ ^[1-9][0-9]*$ ]] || wrong_call "--replicas $replicas: a number from 1 on"
-[[ $service_type == ClusterIP || $service_type == NodePort ]] || wrong_call "--service-type is ClusterIP or NodePort"
-[[ $platform == kube || $platform == local ]] || wrong_call "--platform is kube or local"
-[[ $name =~ ^[a-z]([a-z0-9-]*[a-z0-9])?$ ]] || wrong_call "--name $name: small letters, digits and hyphens"
-[[ ${gate:+given} == "${min_recall:+given}" ]] || wrong_call "--gate and --min-recall go together"
-[[ -z $min_recall || $min_recall =~ ^(0(\.[0-9]+)?|1(\.0+)?)$ ]] || wrong_call "--min-recall $min_recall: from 0 to 1"
-[[ -z $gate || -e $gate ]] || wrong_call "--gate $gate: no such file or directory"
+[[ $replicas =~ ^[1-9][0-9]*$ ]] || usage_error "--replicas $replicas: a number from 1 on"
+[[ $service_type == ClusterIP || $service_type == NodePort ]] || usage_error "--service-type is ClusterIP or NodePort"
+[[ $platform == kube || $platform == local ]] || usage_error "--platform is kube or local"
+[[ $name =~ ^[a-z]([a-z0-9-]*[a-z0-9])?$ ]] || usage_error "--name $name: small letters, digits and hyphens"
+[[ ${gate:+given} == "${min_recall:+given}" ]] || usage_error "--gate and --min-recall go together"
+[[ -z $min_recall || $min_recall =~ ^(0(\.[0-9]+)?|1(\.0+)?)$ ]] || usage_error "--min-recall $min_recall: from 0 to 1"
+[[ -z $gate || -e $gate ]] || usage_error "--gate $gate: no such file or directory"
 [[ -z $gate || $gate == /* ]] || gate=$PWD/$gate
-[[ $registry != http*://* ]] || wrong_call "--registry $registry: without http:// or https://"
+[[ $registry != http*://* ]] || usage_error "--registry $registry: without http:// or https://"
 
 nuctl_get=(nuctl --platform "$platform" --namespace "$namespace" get)
 nuctl_delete=(nuctl --platform "$platform" --namespace "$namespace" delete function)
 nuctl_create=(nuctl --platform "$platform" --namespace "$namespace" create project "$project")
-# Which function the commands and hints below are about: the candidate of --gate, or the function itself.
-turn_to() {
+# select_function NAME: the function that the commands and hints below are for: the candidate of --gate, or the
+# function itself.
+select_function() {
     function=$1
     forward=(kubectl --namespace "$namespace" port-forward "svc/nuclio-$function" :8080)
     if [[ $platform == kube ]]; then
@@ -135,11 +136,11 @@ find "$stage" -name __pycache__ -prune -exec rm -rf {} +
 
 # render NAME: the function.yaml to deploy under this name.
 render() {
-    in_project faceblur.detection.deployment.nuctl render "$1" ${cpu:+"$cpu"} <"$root/function.yaml" >"$stage/function.yaml" ||
+    in_project faceblur.detection.deployment.render_function_yaml "$1" ${cpu:+"$cpu"} <"$root/function.yaml" >"$stage/function.yaml" ||
         fail "function.yaml could not be prepared" "git diff function.yaml shows what was changed in it."
 }
 
-# deploy_command REPLICAS OPTION...: sets `deploy` for the function at hand; the options say from what.
+# deploy_command REPLICAS OPTION...: sets `deploy` for the selected function; the options name its source or image.
 deploy_command() {
     deploy=(nuctl --platform "$platform" --namespace "$namespace" deploy "$function"
         --project-name "$project" "${@:2}" --file "$stage/function.yaml"
@@ -148,7 +149,7 @@ deploy_command() {
 from_source=(--path "$stage")
 if [[ -n $registry ]]; then from_source+=(--registry "$registry"); fi
 if [[ -n $gate ]]; then
-    # An own tag: under the usual `latest` the next candidate would become what a restarted pod of the function pulls.
+    # A tag of its own: with `latest`, a restarted pod of the function would pull the next candidate.
     candidate_image=$name:$(date -u +%Y%m%d-%H%M%S)
     evaluate=("$python" -m faceblur evaluate "$gate" --min-recall "$min_recall" --function)
 fi
@@ -157,14 +158,14 @@ if [[ -n $dry_run ]]; then
     echo "# commands"
     printf '%q ' "${nuctl_create[@]}" && echo "  # when the project is missing"
     if [[ -n $gate ]]; then
-        turn_to "$name-gate"
+        select_function "$name-gate"
         deploy_command 1 "${from_source[@]}" --image "$candidate_image"
         printf '%q ' "${deploy[@]}" && echo
         printf '%q ' "${evaluate[@]}" && echo "URL-OF-$function"
         printf '%q ' "${nuctl_delete[@]}" "$function" && echo
         from_source=(--run-image "IMAGE-OF-$function")
     fi
-    turn_to "$name"
+    select_function "$name"
     render "$name"
     deploy_command "$replicas" "${from_source[@]}"
     printf '%q ' "${deploy[@]}" && echo
@@ -177,7 +178,7 @@ if [[ -n $dry_run ]]; then
     exit 0
 fi
 
-# Before the build, which takes a while: the labels must be there and whole.
+# Before the build, which takes minutes: the labels must be there and complete.
 if [[ -n $gate ]]; then
     "$python" -c 'import faster_coco_eval' 2>/dev/null || make --silent -C "$root" .venv/evaluate.done >&2 ||
         fail "could not install what --gate needs" "See the lines above:  make .venv/evaluate.done"
@@ -187,7 +188,8 @@ fi
 command -v nuctl >/dev/null ||
     fail "nuctl is not on the PATH" "Get the nuctl that fits your Nuclio from its releases page, then run this again."
 
-# Older releases answer 0 and "No projects found" for a missing project, newer ones 1: so ask for all of them first.
+# For a missing project older releases exit with 0 and print "No projects found", newer ones exit with 1: so all
+# projects are listed first.
 "${nuctl_get[@]}" project >"$work/out" 2>&1 || {
     cat "$work/out" >&2
     fail "nuctl cannot reach Nuclio in namespace $namespace" \
@@ -205,7 +207,7 @@ if ! "${nuctl_get[@]}" project "$project" >"$work/out" 2>&1 || ! grep -qwF -- "$
     fi
 fi
 
-# deploy_function REPLICAS OPTION...: deploys the function at hand and waits until it is ready.
+# deploy_function REPLICAS OPTION...: deploys the selected function and waits until it is ready.
 deploy_function() {
     deploy_command "$@"
     "${deploy[@]}" || fail "the deployment of $function failed" \
@@ -215,17 +217,17 @@ deploy_function() {
         "No node with a GPU?  ./deploy.sh --cpu"
 }
 
-# reach: sets `url` and `port` of the function at hand, and `test_url`, at which it answers from here.
+# reach: sets `url` and `port` of the selected function, and `test_url`, at which it answers from this machine.
 reach() {
     "${nuctl_get[@]}" function "$function" -o json >"$work/out" || fail "nuctl cannot describe $function" \
         "Try again:  ${nuctl_get[*]} function $function"
-    found=$(in_project faceblur.detection.deployment.nuctl address <"$work/out") || fail "$function has no address to use" \
+    found=$(in_project faceblur.detection.deployment.nuctl_answers address <"$work/out") || fail "$function has no address to use" \
         "See its state:  ${nuctl_get[*]} function $function -o wide" "See its log:  $logs"
-    read -r way url port <<<"$found"
-    if [[ $platform == local && $way == forward ]]; then way=direct url=http://127.0.0.1:$port; fi
+    read -r access url port <<<"$found"
+    if [[ $platform == local && $access == forward ]]; then access=direct url=http://127.0.0.1:$port; fi
 
     test_url=$url
-    if [[ $way == forward ]]; then
+    if [[ $access == forward ]]; then
         command -v kubectl >/dev/null ||
             fail "$function is deployed at $url, inside the cluster only, and could not be checked" \
             "kubectl is not on the PATH. Install it, or deploy with --service-type NodePort, and run this again."
@@ -250,13 +252,13 @@ reach() {
 }
 
 if [[ -n $gate ]]; then
-    turn_to "$name-gate"
+    select_function "$name-gate"
     echo "Deploying the candidate $function: the first build takes a while"
     render "$function"
     candidate=$function
     deploy_function 1 "${from_source[@]}" --image "$candidate_image"
     reach
-    image=$(in_project faceblur.detection.deployment.nuctl image <"$work/out") || fail "nuctl does not tell the image of $function"
+    image=$(in_project faceblur.detection.deployment.nuctl_answers image <"$work/out") || fail "nuctl does not report the image of $function"
     echo "Evaluating $function on $gate"
     (cd "$root" && "${evaluate[@]}" "$test_url") ||
         fail "$function did not pass: $name was not deployed, what ran before still runs" "Its image is $image."
@@ -266,7 +268,7 @@ if [[ -n $gate ]]; then
     from_source=(--run-image "$image")
 fi
 
-turn_to "$name"
+select_function "$name"
 render "$name"
 if [[ -z $gate ]]; then echo "Deploying $name: the first build takes a while"; else echo "Deploying $name"; fi
 deploy_function "$replicas" "${from_source[@]}"
@@ -278,7 +280,7 @@ in_project faceblur.detection.deployment.smoke_check "$test_url" || fail "$name 
     "Until it passes, don't use it for footage that matters."
 
 echo
-if [[ $way == direct ]]; then
+if [[ $access == direct ]]; then
     echo "Use it:  .venv/bin/faceblur run --function $url VIDEOS -o OUTDIR"
 else
     echo "Use it inside the cluster:  faceblur run --function $url VIDEOS -o OUTDIR"

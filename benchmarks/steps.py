@@ -21,7 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from examples.sample_clip import astronaut, pan, write_clip
-from faceblur.detection.reply_checks import check_reply, encode_request
+from faceblur.detection.reply_checks import check_reply
+from faceblur.detection.request_body import encode_request
 from faceblur.media.encoder_settings import Encoding
 from faceblur.media.planes import check_redacted, quarter_turns, redact_frame, upright
 from faceblur.media.video import Picture, VideoReader, VideoWriter

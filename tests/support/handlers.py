@@ -21,7 +21,7 @@ def handler(context: Any, event: Any) -> Any:
 
 def _describe(context: Any, event: Any, argument: str) -> Any:
     body = event.body.decode() if isinstance(event.body, bytes) else event.body
-    seen = {
+    described = {
         "type": type(event.body).__name__,
         "body": body,
         "content_type": event.content_type,
@@ -33,7 +33,7 @@ def _describe(context: Any, event: Any, argument: str) -> Any:
         "worker": context.worker_id,
         "trigger": event.trigger.kind,
     }
-    return context.Response(body=json.dumps(seen), content_type="application/json")
+    return context.Response(body=json.dumps(described), content_type="application/json")
 
 
 def _raise(context: Any, event: Any, argument: str) -> Any:

@@ -1,4 +1,4 @@
-"""A proxy between driver and function that breaks what passes through, and a function that answers what it is told."""
+"""A proxy between driver and function that breaks what passes through, and a function whose answers are given."""
 
 from __future__ import annotations
 

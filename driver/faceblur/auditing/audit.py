@@ -235,7 +235,7 @@ async def _check_all(
         await loop.run_in_executor(checkers, note_seen, checked, unit, found)
         return checked
 
-    under_way = max((client.pressure.limit for client in clients), default=2)
+    under_way = max((client.limit.limit for client in clients), default=2)
     pending: deque[tuple[Unit, asyncio.Task[Checked | None]]] = deque()
     try:
         while True:

@@ -13,19 +13,21 @@ from faceblur.detection.local_function.http_trigger import LocalFunction
 from faceblur.detection.local_function.worker_handle import Worker
 from faceblur_function import wire
 
-# Requests under way at each given URL to begin with: function.yaml's two workers, and as many that wait or travel.
+# Requests in flight at each given URL at the start: function.yaml's two workers, and as many that wait or travel.
 START_PER_URL = 4
 # No more than these, whatever the function can take: this bounds the memory.
 MAX_CONCURRENCY = 128
-# At the embedded function every worker has one request, and two wait or are on their way.
+# At the local function every worker has one request, and two wait or travel.
 SPARE_LOCAL_REQUESTS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the function is and how to talk to it. Without `urls` it is started here, with `workers` and `env`.
+    """Where the function is and how to call it. Without `urls` it is started here, with `workers` and `env`.
 
-    Some of its workers may have been `spawned` already.
+    `concurrency` is the limit on the requests in flight. None: it is adaptive, or, at the function on this machine,
+    SPARE_LOCAL_REQUESTS above the number of workers. Some workers may have been `spawned` already. The other fields are
+    those of `FunctionClient`.
     """
 
     urls: tuple[str, ...] = ()
@@ -55,17 +57,18 @@ async def connect(endpoint: Endpoint) -> AsyncIterator[tuple[FunctionClient, wir
                 yield client, await client.probe()
         return
     concurrency = endpoint.concurrency or min(START_PER_URL * len(endpoint.urls), MAX_CONCURRENCY)
-    async with _client(
-        endpoint, endpoint.urls, concurrency, None if endpoint.concurrency else MAX_CONCURRENCY
-    ) as client:
+    max_concurrency = None if endpoint.concurrency else MAX_CONCURRENCY
+    async with _client(endpoint, endpoint.urls, concurrency, max_concurrency) as client:
         yield client, await client.probe()
 
 
-def _client(endpoint: Endpoint, urls: tuple[str, ...], concurrency: int, most: int | None = None) -> FunctionClient:
+def _client(
+    endpoint: Endpoint, urls: tuple[str, ...], concurrency: int, max_concurrency: int | None = None
+) -> FunctionClient:
     return FunctionClient(
         urls,
         concurrency=concurrency,
-        most_concurrency=most,
+        max_concurrency=max_concurrency,
         headers=endpoint.headers,
         ca_file=endpoint.ca_file,
         timeout=endpoint.timeout,

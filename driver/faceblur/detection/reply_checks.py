@@ -1,53 +1,22 @@
-"""What goes to the function and what may come back: the request's body, and the checks of a reply."""
+"""The checks of a reply: one that fails any of them is never used."""
 
 from __future__ import annotations
-
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pydantic import ValidationError
 
 from faceblur.base.errors import InvalidReply
+from faceblur.detection.answer import Answer
+from faceblur.detection.request_body import Sent
 from faceblur_function import wire
 from faceblur_function.images import image_size
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A request as it goes out: the encoded images, their base64, and the JSON body that holds it."""
-
-    images: Sequence[bytes]
-    texts: list[str]
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the function said of one batch; the lists are in the order of the frames that were sent.
-
-    `frames` holds encoded images, None when only faces were asked for. `timings_ms` has the function's own stages, as
-    it tells them; the client adds `queue` and `network`.
-    """
-
-    model: str
-    device: str
-    faces: list[list[wire.Face]]
-    frames: list[bytes] | None
-    timings_ms: dict[str, float]
-
-
-def encode_request(images: Sequence[bytes], options: wire.Options, *, return_frames: bool) -> Sent:
-    """A request for these encoded images."""
-    texts = [wire.encode_base64(image) for image in images]
-    fields = options.model_dump(exclude_none=True) | {"return": "frames" if return_frames else "faces"}
-    # Base64 needs no escapes, and looking for some takes longer than all the rest.
-    frames = '", "'.join(texts)
-    return Sent(images, texts, f'{json.dumps(fields)[:-1]}, "frames": ["{frames}"]}}'.encode("ascii"))
-
-
 def check_reply(content: bytes, sent: Sent, *, return_frames: bool, require_digests: bool) -> Answer:
-    """Judge a reply against the request that was sent. Raises InvalidReply unless everything fits."""
+    """Compare a reply with the request that was sent. Raises InvalidReply.
+
+    Checked: the schema and its version, the number of frames and of their faces, the digests over frames and faces,
+    the sizes of the frames. `require_digests`: the function has announced them.
+    """
     try:
         reply = wire.Reply.model_validate_json(content)
     except ValidationError as error:
@@ -67,7 +36,7 @@ def check_reply(content: bytes, sent: Sent, *, return_frames: bool, require_dige
             for index, text in enumerate(texts)
         ]
         if reply.digests != expected:
-            raise InvalidReply("the answer is not that of the frames that were sent, or was damaged on its way")
+            raise InvalidReply("the answer is not that of the frames that were sent, or was damaged on the way")
     try:
         images = None if frames is None else [wire.decode_base64(text, frame=i) for i, text in enumerate(frames)]
         for index, image in enumerate(images or []):

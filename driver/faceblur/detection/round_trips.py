@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from faceblur.detection.transport import Response
+from faceblur.detection.http_outcomes import Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,28 +19,28 @@ class Trip:
 
 
 class RoundTrips:
-    """Splits what a client cannot see itself: the function tells how long it computed, not how long a request waited.
+    """Estimates what a client cannot measure: the function reports how long it computed, not how long a request waited.
 
-    Of the time between the last byte sent and the first received, the computing is known. The least that was ever left
-    of it is the way there and back. What is left beyond that waited for a worker, as far as it can have: at most until
-    all requests that were under way with it had been computed. The rest is the network's: several requests share it.
-    A function that tells no timings computed all the while.
+    Of the time between the last byte sent and the first byte received, the computing is known. The shortest remainder
+    of all requests so far is the way there and back. What exceeds it was spent in the queue, but at most as long as
+    computing all other requests in flight took. The rest is the network's, which several requests share. A function
+    that reports no timings is taken to have computed all the time.
     """
 
     def __init__(self) -> None:
         self._shortest = math.inf
 
-    def split(self, response: Response, timings_ms: Iterable[float], among: int) -> Trip:
-        """`among` is how many requests were under way, this one with them."""
-        computing = told_seconds(timings_ms) or response.waiting
+    def split(self, response: Response, timings_ms: Iterable[float], concurrent: int) -> Trip:
+        """`concurrent` is how many requests were in flight, this one included."""
+        computing = computing_seconds(timings_ms) or response.waiting
         computing = min(computing, response.waiting)
         rest = response.waiting - computing
         self._shortest = min(self._shortest, rest)
-        queue = min(rest - self._shortest, (among - 1) * computing)
+        queue = min(rest - self._shortest, (concurrent - 1) * computing)
         return Trip(response.sending + response.receiving + rest - queue, queue, computing)
 
 
-def told_seconds(timings_ms: Iterable[float]) -> float:
-    """What the function says it computed; 0 when it says nothing that can be."""
+def computing_seconds(timings_ms: Iterable[float]) -> float:
+    """How long the function computed by its own report; 0 when it reports nothing, or nothing possible."""
     seconds = sum(timings_ms) / 1000
     return seconds if math.isfinite(seconds) and seconds > 0 else 0.0

@@ -1,58 +1,27 @@
-"""One HTTP exchange with the function, its phases timed: the one place where aiohttp's exceptions become ours."""
+"""One HTTP exchange with the function, its phases timed: the one module where aiohttp's exceptions become ours."""
 
 from __future__ import annotations
 
 import io
-import json
 import socket
 import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 import aiohttp
 
-from faceblur.base.errors import RequestRejected, RequestTooLarge, Unavailable, UsageError
+from faceblur.base.errors import RequestRejected, UsageError
+from faceblur.detection.http_outcomes import AttemptFailed, ConnectionBroken, Response, Unreachable
 
-# A platform that refuses a large body may reset the connection before the client has read why.
-HINTS = {401: "; give credentials with --header 'Authorization: …'", 403: "; see --header", 404: "; is the URL right?"}
-RETRIED_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 CONNECT_SECONDS = 10.0
 # The kernel takes megabytes that it has not sent yet: with this bound, the end of writing is the end of sending.
 UNSENT_BYTES = 128 << 10
 
 
-class TryAgain(Unavailable):
-    """No answer this time."""
-
-
-class Unreachable(TryAgain):
-    """No connection."""
-
-
-class Reset(TryAgain):
-    """The connection broke while the request was under way."""
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What came back, and how long it took in seconds: sending the body, waiting for an answer, receiving it."""
-
-    status: int
-    content: bytes
-    sending: float
-    waiting: float
-    receiving: float
-
-    @property
-    def seconds(self) -> float:
-        return self.sending + self.waiting + self.receiving
-
-
 class _Body(io.BytesIO):
-    """A body that remembers when its last piece was taken to be written."""
+    """A body that records when its last piece was taken to be written."""
 
     taken = 0.0
 
@@ -62,7 +31,10 @@ class _Body(io.BytesIO):
 
 
 class Transport:
-    """An async context manager over one HTTP session. `headers` go with every request."""
+    """An async context manager over one HTTP session. `headers` go with every request.
+
+    `ca_file` holds the authorities to trust instead of the system's. Raises UsageError when it cannot be read.
+    """
 
     def __init__(self, headers: Mapping[str, str] | None, ca_file: str | None) -> None:
         self._headers, self._ssl = dict(headers or {}), _trust(ca_file)
@@ -78,7 +50,10 @@ class Transport:
         await self._session.close()
 
     async def exchange(self, url: str, method: str, body: bytes | None, seconds: float) -> Response:
-        """One request within so many seconds. Raises TryAgain, or RequestRejected when trying again is of no use."""
+        """One request within so many seconds; any HTTP status is a response.
+
+        Raises AttemptFailed, or RequestRejected when another attempt cannot help.
+        """
         start, data = time.perf_counter(), _Body(body or b"")
         try:
             async with self._session.request(
@@ -107,9 +82,9 @@ class Transport:
         except aiohttp.ConnectionTimeoutError as error:
             raise Unreachable(f"{url}: cannot connect within {min(CONNECT_SECONDS, seconds):g} s") from error
         except TimeoutError as error:
-            raise TryAgain(f"{url}: no answer within {seconds:g} s") from error
+            raise AttemptFailed(f"{url}: no answer within {seconds:g} s") from error
         except (aiohttp.ClientError, ConnectionError) as error:
-            raise Reset(f"{url}: the connection broke: {error or type(error).__name__}") from error
+            raise ConnectionBroken(f"{url}: the connection broke: {error or type(error).__name__}") from error
 
 
 def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
@@ -119,32 +94,11 @@ def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
     return created
 
 
-def check_status(url: str, status: int, content: bytes) -> None:
-    """Sort an HTTP status into success, try again, too large, and refused for good."""
-    if status == 200:
-        return
-    message = _message(content)
-    if status == 413 or (status == 400 and b"Error when parsing request" in content[:200]):
-        raise RequestTooLarge(f"{url}: the body is too large for the platform, even with a single frame")
-    if status in RETRIED_STATUS:
-        raise TryAgain(f"{url}: HTTP {status} {message}".rstrip())
-    raise RequestRejected(f"{url}: HTTP {status} {message}".rstrip() + HINTS.get(status, ""))
-
-
 def _trust(ca_file: str | None) -> ssl.SSLContext | bool:
-    """What aiohttp is to verify servers by; True: the system's authorities, which it has loaded already."""
+    """What aiohttp verifies servers by; True: the system's authorities, which it has loaded already."""
     if ca_file is None:
         return True
     try:
         return ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
         raise UsageError(f"--ca-file {ca_file}: {error.strerror or error}") from error
-
-
-def _message(content: bytes) -> str:
-    """What an error body says, in one short line."""
-    try:
-        return str(json.loads(content)["error"]["message"])[:200]
-    except (ValueError, KeyError, TypeError):
-        lines = content[:400].decode(errors="replace").split("\n")
-        return lines[0][:200]

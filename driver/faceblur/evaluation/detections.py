@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from faceblur.base.errors import MediaError, RequestRejected, RequestTooLarge, UsageError
+from faceblur.base.errors import MediaError, RequestRejected, RequestTooLarge, Unavailable, UsageError
 from faceblur.detection.client import FunctionClient
 from faceblur.evaluation.datasets import Dataset, LabelledImage, LabelledVideo
 from faceblur.evaluation.exposure import Clip, ClipFrame
@@ -63,7 +63,7 @@ class Detecting:
 
     def __init__(self, client: FunctionClient, advance: Callable[[int], None]) -> None:
         self._client, self._advance = client, advance
-        self._slots = client.pressure.slots
+        self._slots = client.limit.batches
         self._options = wire.Options(report_threshold=REPORT_FROM)
         self._result = Detections()
 
@@ -85,6 +85,8 @@ class Detecting:
                 content = await asyncio.to_thread(image.path.read_bytes)
                 size_wh = _upright_size(content)
                 (found,) = await self._ask([content])
+            except Unavailable:  # an OSError too, but not the image's
+                raise
             except OSError as error:
                 raise MediaError(f"{image.path}: cannot be read: {error.strerror}") from error
             except (wire.WireError, RequestRejected, RequestTooLarge) as error:

@@ -1,1 +1,1 @@
-"""What deploy.sh needs of Python: the function.yaml to deploy, the answers of nuctl, one real face."""
+"""The Python that deploy.sh runs: it renders function.yaml, reads nuctl's answers and checks one real face."""

@@ -1,1 +1,1 @@
-"""function.yaml's function on this machine: its HTTP trigger and its worker processes."""
+"""A stand-in for Nuclio on one machine: function.yaml's function behind its HTTP trigger, in worker processes."""

@@ -1,4 +1,4 @@
-"""function.yaml, as far as the HTTP trigger on this machine needs it."""
+"""Reads from function.yaml what the local function needs: the handler, its environment, the HTTP trigger."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from faceblur.base.errors import UsageError
 # What a machine without a GPU runs instead of function.yaml's model.
 LOCAL_ENV = {"MODEL": "retinaface-mobilenet0.25", "DEVICE": "cpu"}
 
-# A worker uses all cores that it is given: on a small machine a second one costs another start, and wins nothing.
+# A worker uses all cores that it is given: on a small machine a second one takes time to start and gains nothing.
 CORES_PER_WORKER = 2
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionConfig:
-    """What function.yaml says of handler and HTTP trigger; times in seconds. Defaults are Nuclio's."""
+    """The handler and the HTTP trigger of function.yaml. Times are in seconds. The defaults are Nuclio's."""
 
     handler: str
     env: dict[str, str] = field(default_factory=dict)
@@ -33,24 +33,24 @@ class FunctionConfig:
 
 
 def find_function_yaml() -> Path:
-    """function.yaml beside the function: in the repository, or packed into the installed package."""
+    """function.yaml in the repository, or in the installed package. Raises UsageError."""
     package = Path(faceblur_function.__file__).resolve().parent
     for path in (package.parents[1] / "function.yaml", package / "function.yaml"):
         if path.is_file():
             return path
-    raise UsageError("function.yaml was not found beside the installed package: install faceblur again")
+    raise UsageError("function.yaml is missing from the installed package: install faceblur again")
 
 
 def read_config(path: Path, *, env: Mapping[str, str] | None = None, workers: int | None = None) -> FunctionConfig:
     """Read function.yaml; `env` overrides its variables. Raises UsageError.
 
-    `workers` overrides its numWorkers, of which there is else at most one for every CORES_PER_WORKER cores here.
+    `workers` overrides its numWorkers. Without it there is at most one for every CORES_PER_WORKER cores here.
     """
     try:
         spec = yaml.safe_load(path.read_text())["spec"]
         triggers = [trigger for trigger in spec.get("triggers", {}).values() if trigger.get("kind") == "http"]
         trigger = triggers[0] if triggers else {}
-        workers = workers or min(int(trigger.get("numWorkers", trigger.get("maxWorkers", 1))), most_workers())
+        workers = workers or min(int(trigger.get("numWorkers", trigger.get("maxWorkers", 1))), max_workers())
         given = {item["name"]: str(item["value"]) for item in spec.get("env", []) if "value" in item}
         timeout_ms = int(trigger.get("workerAvailabilityTimeoutMilliseconds", 10000))
         return FunctionConfig(
@@ -65,8 +65,8 @@ def read_config(path: Path, *, env: Mapping[str, str] | None = None, workers: in
         raise UsageError(f"{path} is no usable function.yaml: {type(error).__name__}: {error}") from error
 
 
-def most_workers() -> int:
-    """How many workers function.yaml may have on this machine."""
+def max_workers() -> int:
+    """How many workers make sense on this machine."""
     return max(1, len(os.sched_getaffinity(0)) // CORES_PER_WORKER)
 
 

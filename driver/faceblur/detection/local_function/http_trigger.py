@@ -1,18 +1,15 @@
-"""function.yaml's HTTP trigger on this machine: the embedded default of the driver, and the tests' server.
+"""function.yaml's HTTP trigger on this machine: a stand-in for Nuclio, which the driver uses when no URL is given.
 
-A stand-in for one machine that follows Nuclio's observable behaviour: the port opens once every worker has initialised,
-`/__internal/health`, 503 when no worker comes free, 400 for a body that is too large, 500 with a traceback when the
-handler raises, 408 and a restarted worker after `eventTimeout`. Unlike a pod, it survives a worker that dies: the
-request at hand is reset and the worker is started again.
+It follows Nuclio's observable behaviour: the port opens once every worker has initialised, `/__internal/health`, 503
+when no worker becomes free, 400 for a body that is too large, 500 with a traceback when the handler raises, 408 and a
+restarted worker after `eventTimeout`. Unlike a pod, it survives a worker that dies: the connection of its request is
+reset and the worker is started again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
-import time
-import uuid
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -20,18 +17,19 @@ from typing import Any, Self
 from aiohttp import web
 
 from faceblur.base.errors import UsageError
+from faceblur.detection.local_function.event_mapping import event_message, http_response
 from faceblur.detection.local_function.function_yaml import FunctionConfig
 from faceblur.detection.local_function.worker_handle import Worker, WorkerDied
 
 log = logging.getLogger("faceblur.function")
-MAX_LOGS_HEADER = 4096
 
 
 class LocalFunction:
     """Runs the function behind an HTTP port of this machine while the context is open.
 
     `async with LocalFunction(config) as function:` then use `function.url`. Port 0 takes a free one. Raises UsageError
-    when the function cannot start or the port cannot be had. Workers `spawned` before for this very `config` are used.
+    when the function cannot start or the port is not available. Workers that were `spawned` for an equal `config` are
+    used.
     """
 
     def __init__(
@@ -84,10 +82,10 @@ class LocalFunction:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # The workers first: a request that still waits for one would hold the server's shutdown up.
+        # The workers first: a request that still waits for one would delay the shutdown of the server.
         await self._stop_workers()
         await self._runner.cleanup()
-        # Requests whose clients went away are not the server's any more, and may still wait for a worker.
+        # The server has forgotten requests whose clients disconnected: they may still wait for a worker.
         for task in self._requests:
             task.cancel()
         await asyncio.gather(*self._requests, return_exceptions=True)
@@ -114,14 +112,14 @@ class LocalFunction:
             refusal = web.Response(status=400, text="Error when parsing request", headers={"Server": "nuclio"})
             refusal.force_close()
             return refusal
-        except ConnectionError:  # the client went away in the middle of its request: nobody reads an answer
+        except ConnectionError:  # the client disconnected in the middle of its request: nobody reads an answer
             return web.Response(status=400)
         try:
             worker = await self._take_worker()
         except TimeoutError:
             return web.Response(status=503, headers={"Server": "nuclio"})
         try:
-            reply = await asyncio.wait_for(worker.call(_message(request, body)), self.config.event_timeout)
+            reply = await asyncio.wait_for(worker.call(event_message(request, body)), self.config.event_timeout)
         except TimeoutError:
             log.error("event time-out after %g s: the worker is restarted", self.config.event_timeout)
             self._restart(worker)
@@ -137,7 +135,7 @@ class LocalFunction:
             self._restart(worker)
             raise
         self._free.put_nowait(worker)
-        return _response(reply)
+        return http_response(reply)
 
     async def _take_worker(self) -> Worker:
         if not self._free.empty():
@@ -160,35 +158,3 @@ class LocalFunction:
         task = asyncio.create_task(again())
         self._restarts.add(task)
         task.add_done_callback(self._restarts.discard)
-
-
-def _message(request: web.Request, body: bytes) -> dict[str, Any]:
-    """The event as the platform passes it to a worker."""
-    return {
-        "body": body,
-        "content_type": request.headers.get("Content-Type", ""),
-        "trigger": {"kind": "http", "name": "http"},
-        "fields": dict(request.query),
-        # Go's canonical form of header names.
-        "headers": {"-".join(part.capitalize() for part in k.split("-")): v for k, v in request.headers.items()},
-        "id": str(uuid.uuid4()),
-        "method": request.method,
-        "path": request.path,
-        "size": len(body),
-        "timestamp": time.time(),
-        "url": str(request.rel_url),
-        "shard_id": 0,
-        "num_shards": 0,
-        "type": "",
-        "type_version": "",
-        "version": "",
-    }
-
-
-def _response(reply: dict[str, Any]) -> web.Response:
-    encoded = reply["body_encoding"] == "base64"
-    body = base64.b64decode(reply["body"]) if encoded else reply["body"].encode()
-    headers = {**reply["headers"], "Server": "nuclio", "Content-Type": reply["content_type"]}
-    if reply["logs"] and len(reply["logs"]) < MAX_LOGS_HEADER:
-        headers["X-Nuclio-Logs"] = reply["logs"]
-    return web.Response(status=reply["status_code"], body=body, headers=headers)

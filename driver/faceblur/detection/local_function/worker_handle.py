@@ -1,4 +1,4 @@
-"""The local function's worker processes, as seen from the HTTP server."""
+"""The local function's worker processes, as the HTTP trigger sees them: start, call, stop, pass their log on."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from collections import deque
 from typing import IO, Any
 
 from faceblur.detection.local_function.function_yaml import FunctionConfig
-from faceblur.detection.local_function.worker_main import LENGTH
+from faceblur.detection.local_function.worker_messages import LENGTH, encode_message
 
 log = logging.getLogger("faceblur.function")
 BUFFER_BYTES = 1 << 20  # a logged traceback is one line
 
 
 class WorkerDied(Exception):
-    """A worker process ended; the message is the last that it said."""
+    """A worker process ended. The message is the last line that it printed."""
 
 
 class Worker:
@@ -29,9 +29,9 @@ class Worker:
 
     def __init__(self, config: FunctionConfig, number: int) -> None:
         self.config, self.number = config, number
-        self._last_words: deque[str] = deque(maxlen=20)
+        self._last_lines: deque[str] = deque(maxlen=20)
         self._process: subprocess.Popen[bytes] | None = None
-        self._pumps: list[asyncio.Task[None]] = []
+        self._log_readers: list[asyncio.Task[None]] = []
 
     @property
     def pid(self) -> int:
@@ -39,8 +39,8 @@ class Worker:
         return self._process.pid
 
     def spawn(self) -> None:
-        """Start the process, which loads its model by itself; `start` waits for that."""
-        self._ours, theirs = socket.socketpair()
+        """Start the process, which loads its model in the background; `start` waits for that."""
+        self._socket, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
                 [
@@ -56,24 +56,25 @@ class Worker:
             )
 
     async def start(self) -> None:
-        """Wait until the process is done with `init_context`; it is spawned if none runs. Raises WorkerDied."""
+        """Wait until the process has run `init_context`; it is spawned if none runs. Raises WorkerDied."""
         if self._process is None or self._process.returncode is not None:
             self.spawn()
         assert self._process is not None and self._process.stdout is not None and self._process.stderr is not None
-        self._pumps = [asyncio.create_task(self._pump(one)) for one in (self._process.stdout, self._process.stderr)]
-        self._reader, self._writer = await asyncio.open_connection(sock=self._ours, limit=BUFFER_BYTES)
+        pipes = (self._process.stdout, self._process.stderr)
+        self._log_readers = [asyncio.create_task(self._pass_log_on(pipe)) for pipe in pipes]
+        self._reader, self._writer = await asyncio.open_connection(sock=self._socket, limit=BUFFER_BYTES)
         if await self._receive() != "ready":
-            raise WorkerDied(f"worker {self.number} did not say that it is ready")
+            raise WorkerDied(f"worker {self.number} did not report that it is ready")
 
     async def call(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Have one event handled. Raises WorkerDied."""
-        content = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+        """The reply of the handler to one event. Raises WorkerDied."""
+        length, content = encode_message(message)
         try:
-            self._writer.write(LENGTH.pack(len(content)))
+            self._writer.write(length)
             self._writer.write(content)
             await self._writer.drain()
         except ConnectionError as error:
-            raise WorkerDied(await self._epitaph()) from error
+            raise WorkerDied(await self._last_line()) from error
         reply: dict[str, Any] = await self._receive()
         return reply
 
@@ -82,13 +83,13 @@ class Worker:
             header = await self._reader.readexactly(LENGTH.size)
             return pickle.loads(await self._reader.readexactly(LENGTH.unpack(header)[0]))
         except (asyncio.IncompleteReadError, ConnectionError) as error:
-            raise WorkerDied(await self._epitaph()) from error
+            raise WorkerDied(await self._last_line()) from error
 
-    async def _epitaph(self) -> str:
+    async def _last_line(self) -> str:
         assert self._process is not None
         code = await asyncio.to_thread(self._process.wait)
-        await asyncio.gather(*self._pumps)
-        return self._last_words[-1] if self._last_words else f"exit code {code}"
+        await asyncio.gather(*self._log_readers)
+        return self._last_lines[-1] if self._last_lines else f"exit code {code}"
 
     async def stop(self) -> None:
         if self._process is None:
@@ -97,18 +98,18 @@ class Worker:
         await asyncio.to_thread(self._process.wait)
         if hasattr(self, "_writer"):
             self._writer.close()
-        await asyncio.gather(*self._pumps)
+        await asyncio.gather(*self._log_readers)
         self.kill()
 
     def kill(self) -> None:
-        """End the process, one too for which `start` never waited, and close what led to it."""
+        """End the process, even if it was only spawned, and close its pipes and its socket."""
         if self._process is not None:
             self._process.kill()
-            with self._process, self._ours:
+            with self._process, self._socket:
                 pass
 
-    async def _pump(self, pipe: IO[bytes]) -> None:
-        """Pass what the worker prints on to our log, at the level that it gave."""
+    async def _pass_log_on(self, pipe: IO[bytes]) -> None:
+        """Pass what the worker prints on to our log, at the level that it gives."""
         stream = asyncio.StreamReader(limit=BUFFER_BYTES)
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), pipe)
         while line := await stream.readline():
@@ -120,5 +121,5 @@ class Worker:
                 log.log(level, "%s%s", entry["message"], details)
             except (ValueError, TypeError, KeyError):
                 if text:
-                    self._last_words.append(text)
+                    self._last_lines.append(text)
                     log.debug("worker %d: %s", self.number, text)

@@ -1,6 +1,6 @@
 """One worker process of the local function: loads the handler by name, answers one event after another.
 
-Started by `worker_handle`, with which it exchanges pickled messages over an inherited socket, each behind its length.
+`worker_handle` starts it. The two exchange messages over an inherited socket.
 """
 
 from __future__ import annotations
@@ -11,36 +11,18 @@ import inspect
 import json
 import logging
 import os
-import pickle
 import socket
-import struct
 import sys
 import threading
 import traceback
 from collections.abc import Callable
-from typing import IO, Any
+from typing import Any
 
 import nuclio_sdk
 import nuclio_sdk.json_encoder
 import nuclio_sdk.logger
 
-Stream = IO[bytes]
-LENGTH = struct.Struct(">Q")
-
-
-def send(stream: Stream, message: object) -> None:
-    content = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
-    stream.write(LENGTH.pack(len(content)))
-    stream.write(content)
-    stream.flush()
-
-
-def receive(stream: Stream) -> Any:
-    """The next message. Raises EOFError when the other side is gone."""
-    header = stream.read(LENGTH.size)
-    if len(header) < LENGTH.size:
-        raise EOFError
-    return pickle.loads(stream.read(LENGTH.unpack(header)[0]))
+from faceblur.detection.local_function.worker_messages import receive, send
 
 
 def load_handler(name: str) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
@@ -73,20 +55,20 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def answer(handler: Callable[..., Any], context: nuclio_sdk.Context, message: dict[str, Any]) -> dict[str, Any]:
-    """Run the handler on one event; the reply has body, content_type, headers, status_code, as the platform maps it."""
+    """The handler's reply to one event, mapped as the platform does: body, body_encoding, content_type and the rest."""
     event = nuclio_sdk.Event.deserialize(message, kind=nuclio_sdk.event.EventDeserializerKinds.msgpack)
     return map_output(call(handler, context, event))
 
 
 def map_output(output: Any) -> dict[str, Any]:
     """The platform's mapping of a handler's return value to a response."""
-    if isinstance(output, list):  # taken for a batch: a client that sent one event gets the first element
+    if isinstance(output, list):  # taken for a batch: a client that sent one event gets its first element
         if not output:
             return plain_failure("")
         output = output[0]
     encoder = nuclio_sdk.json_encoder.Encoder()
     reply: dict[str, Any] = nuclio_sdk.Response.from_entrypoint_output(encoder.encode, output)
-    # The processor skips header values that are no strings.
+    # Nuclio skips header values that are no strings.
     reply["headers"] = {name: value for name, value in reply["headers"].items() if isinstance(value, str)}
     return reply
 
@@ -96,7 +78,7 @@ def plain_failure(text: str) -> dict[str, Any]:
 
 
 def exit_with_parent() -> None:
-    """End this process as soon as the parent does, however it ended: its end of our stdin closes."""
+    """End this process as soon as the parent ends, in whatever way: its end of our stdin closes then."""
 
     def watch() -> None:
         # Not sys.stdin: its lock, held by a waiting thread, makes the interpreter's own exit crash.

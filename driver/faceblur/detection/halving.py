@@ -1,0 +1,49 @@
+"""Batches that the platform refuses as too large are sent in halves."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from faceblur.base.errors import FunctionError, RequestTooLarge
+from faceblur.detection.answer import Answer
+
+log = logging.getLogger("faceblur.client")
+
+
+class Halving:
+    """Learns from refusals which size is too large: later batches of that size are halved before they are sent."""
+
+    def __init__(self) -> None:
+        self._refused_bytes: float = math.inf  # bytes of images in the smallest batch that was refused
+
+    def is_needed(self, images: Sequence[bytes]) -> bool:
+        """Whether a batch of this size is known to be refused. A single image cannot be halved."""
+        return len(images) > 1 and sum(map(len, images)) >= self._refused_bytes
+
+    def learn(self, images: Sequence[bytes], error: FunctionError) -> None:
+        """`error` is what this batch got: RequestTooLarge, or a connection that broke several times."""
+        if isinstance(error, RequestTooLarge):
+            size = sum(map(len, images))
+            self._refused_bytes = min(size, self._refused_bytes)
+            log.info("%d bytes of images are too large for the platform: sent in halves", size)
+        else:
+            log.info("the connection broke several times: the batch is sent in halves")
+
+
+def halves(images: Sequence[bytes]) -> tuple[Sequence[bytes], Sequence[bytes]]:
+    middle = len(images) // 2
+    return images[:middle], images[middle:]
+
+
+def joined(first: Answer, second: Answer) -> Answer:
+    """The answer to a batch from those to its halves."""
+    return Answer(
+        model=first.model,
+        device=first.device,
+        faces=first.faces + second.faces,
+        frames=None if first.frames is None or second.frames is None else first.frames + second.frames,
+        timings_ms=dict(Counter(first.timings_ms) + Counter(second.timings_ms)),
+    )

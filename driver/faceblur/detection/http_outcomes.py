@@ -1,0 +1,34 @@
+"""How one HTTP exchange with the function ends: with a response, or with an error that another attempt may cure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from faceblur.base.errors import Unavailable
+
+
+class AttemptFailed(Unavailable):
+    """No answer from this attempt."""
+
+
+class Unreachable(AttemptFailed):
+    """No connection."""
+
+
+class ConnectionBroken(AttemptFailed):
+    """The connection broke while the request was in flight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back, and how long it took in seconds: sending the body, waiting for an answer, receiving it."""
+
+    status: int
+    content: bytes
+    sending: float
+    waiting: float
+    receiving: float
+
+    @property
+    def seconds(self) -> float:
+        return self.sending + self.waiting + self.receiving

@@ -1,0 +1,118 @@
+"""What is tried again, how often and for how long.
+
+- HTTP 408, 429, 500, 502, 503, 504, a time-out, no connection: again, until `give_up_after` seconds have passed.
+- A connection that breaks: the same for a single frame. A batch of several frames: MAX_BREAKS_BEFORE_HALVING attempts,
+  then it is sent in halves.
+- A reply that fails a check: MAX_INVALID_REPLIES attempts.
+- HTTP 413, or 400 when the platform could not parse the body: the batch is sent in halves. A single frame is an error.
+- Any other status, or a certificate that is not trusted: an error at once.
+
+Attempts follow each other with exponential backoff and jitter.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import tenacity
+
+from faceblur.base.errors import InvalidReply, RequestRejected, RequestTooLarge
+from faceblur.detection.http_outcomes import AttemptFailed, ConnectionBroken, Unreachable
+
+RETRIED_STATUS = frozenset({408, 429, 500, 502, 503, 504})
+HINTS = {401: "; give credentials with --header 'Authorization: …'", 403: "; see --header", 404: "; is the URL right?"}
+# A URL that cannot be reached for this long is a wrong one; a function that can be reached may be busy.
+MAX_UNREACHABLE_SECONDS = 5.0
+# Waiting does not cure a reply that fails a check: a lossy network gets this many attempts, then the function is wrong.
+MAX_INVALID_REPLIES = 10
+# A platform that refuses a large body may reset the connection before the client has read why.
+MAX_BREAKS_BEFORE_HALVING = 3
+
+
+def check_status(url: str, status: int, content: bytes) -> None:
+    """Return for HTTP 200. Raises AttemptFailed, RequestTooLarge or RequestRejected for any other status."""
+    if status == 200:
+        return
+    message = _message(content)
+    if status == 413 or (status == 400 and b"Error when parsing request" in content[:200]):
+        raise RequestTooLarge(f"{url}: the body is too large for the platform, even with a single frame")
+    if status in RETRIED_STATUS:
+        raise AttemptFailed(f"{url}: HTTP {status} {message}".rstrip())
+    raise RequestRejected(f"{url}: HTTP {status} {message}".rstrip() + HINTS.get(status, ""))
+
+
+def _message(content: bytes) -> str:
+    """The message of an error body, in one short line."""
+    try:
+        return str(json.loads(content)["error"]["message"])[:200]
+    except (ValueError, KeyError, TypeError):
+        lines = content[:400].decode(errors="replace").split("\n")
+        return lines[0][:200]
+
+
+def probe_attempts(timeout: float) -> tenacity.AsyncRetrying:
+    """The attempts to reach a URL: `timeout` seconds, or MAX_UNREACHABLE_SECONDS while there is no connection.
+
+    The error of the last attempt is raised.
+    """
+
+    def is_over(state: tenacity.RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        patience = MAX_UNREACHABLE_SECONDS if isinstance(error, (Unreachable, ConnectionBroken)) else timeout
+        return (state.seconds_since_start or 0) >= patience
+
+    return tenacity.AsyncRetrying(
+        retry=tenacity.retry_if_exception_type(AttemptFailed),
+        stop=is_over,
+        wait=tenacity.wait_random_exponential(multiplier=0.25, max=2),
+        reraise=True,
+    )
+
+
+class BatchAttempts:
+    """The attempts to send one batch of so many frames. `on_retry` gets each failure that is to be tried again."""
+
+    def __init__(self, frames: int, *, give_up_after: float, on_retry: Callable[[BaseException], None]) -> None:
+        self._divisible, self._give_up_after, self._on_retry = frames > 1, give_up_after, on_retry
+        self._failures: Counter[type[BaseException]] = Counter()
+        self._start, self._excluded_seconds = time.monotonic(), 0.0
+
+    def attempts(self) -> tenacity.AsyncRetrying:
+        """For `async for attempt in …: with attempt: …`. The error of the last attempt is raised."""
+        return tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(self._is_retried),
+            stop=self._is_over,
+            wait=tenacity.wait_random_exponential(multiplier=0.25, max=10),
+            reraise=True,
+        )
+
+    def exclude(self, seconds: float) -> None:
+        """Do not count these seconds against the function: the batch waited behind other requests of the client."""
+        self._excluded_seconds += seconds
+
+    def needs_halving(self, error: BaseException) -> bool:
+        """Whether the batch is sent in halves, after MAX_BREAKS_BEFORE_HALVING such failures."""
+        return isinstance(error, ConnectionBroken) and self._divisible
+
+    def seconds(self) -> float:
+        """Since the first attempt, whatever was waited for."""
+        return time.monotonic() - self._start
+
+    def _is_retried(self, error: BaseException) -> bool:
+        self._failures[type(error)] += 1
+        if isinstance(error, InvalidReply):
+            again = self._failures[InvalidReply] < MAX_INVALID_REPLIES
+        elif self.needs_halving(error):
+            again = self._failures[ConnectionBroken] < MAX_BREAKS_BEFORE_HALVING
+        else:
+            again = isinstance(error, AttemptFailed)
+        if again:
+            self._on_retry(error)
+        return again
+
+    def _is_over(self, state: tenacity.RetryCallState) -> bool:
+        """At least two attempts are made, whatever the time."""
+        return state.attempt_number > 1 and self.seconds() - self._excluded_seconds >= self._give_up_after

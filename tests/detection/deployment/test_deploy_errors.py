@@ -1,0 +1,89 @@
+"""deploy.sh says what to do next when something fails, and refuses wrong calls before it does anything."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.support.deploy_sandbox import ROOT, Sandbox, assert_forward_is_over
+
+
+@pytest.mark.parametrize(
+    ("environment", "state", "message", "hint"),
+    [
+        ({"NO_CLUSTER": "yes"}, "ready", "nuctl cannot reach Nuclio in namespace nuclio", "kubectl config current"),
+        ({"CREATE_SAYS": "forbidden"}, "ready", "project faceblur could not be created", "get project"),
+        ({"DEPLOY_FAILS": "yes"}, "ready", "the deployment of faceblur failed", "kubectl --namespace nuclio logs"),
+        ({}, "unhealthy", "faceblur has no address to use", "kubectl --namespace nuclio logs"),
+        ({"FORWARD_FAILS": "yes"}, "ready", "kubectl could not forward a port", "auth can-i create pods/portforward"),
+    ],
+)
+def test_a_failure_says_what_to_do_next(
+    sandbox: Sandbox, environment: dict[str, str], state: str, message: str, hint: str
+) -> None:
+    sandbox.answer(state=state)
+    done = sandbox.run(**environment)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert hint in done.stderr
+    assert "Use it" not in done.stdout
+    assert list(sandbox.temporary.iterdir()) == []
+
+
+def test_what_the_failing_command_said_is_shown(sandbox: Sandbox) -> None:
+    assert "no configuration" in sandbox.run(NO_CLUSTER="yes").stderr
+    assert "ImagePullBackOff" in sandbox.run(DEPLOY_FAILS="yes").stderr
+    assert "forbidden" in sandbox.run(FORWARD_FAILS="yes").stderr
+
+
+def test_a_missing_tool_is_named(sandbox: Sandbox) -> None:
+    (sandbox.bin / "kubectl").unlink()
+    assert "kubectl is not on the PATH" in sandbox.run().stderr
+    (sandbox.bin / "nuctl").unlink()
+    done = sandbox.run()
+    assert done.returncode == 1
+    assert "nuctl is not on the PATH" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--replicas", "0"],
+        ["--replicas", "two"],
+        ["--service-type", "LoadBalancer"],
+        ["--platform", "swarm"],
+        ["--name", "Face_Blur"],
+        ["--registry", "https://registry.example.com"],
+        ["--registry"],
+        ["--namespace", "--cpu"],
+        ["--no-such-option"],
+        ["--gate", "/"],
+        ["--min-recall", "0.9"],
+        ["--gate", "/", "--min-recall", "1.5"],
+        ["--gate", "/no/such/place", "--min-recall", "0.5"],
+    ],
+)
+def test_a_wrong_call_does_nothing(sandbox: Sandbox, options: list[str]) -> None:
+    done = sandbox.run(*options)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert sandbox.calls("nuctl") == []
+
+
+def test_help_names_every_option(sandbox: Sandbox) -> None:
+    done = sandbox.run("--help")
+    handled = set(re.findall(r"^ +(--[a-z-]+)\)", (ROOT / "deploy.sh").read_text(), re.MULTILINE))
+    assert done.returncode == 0
+    assert handled >= {"--namespace", "--cpu", "--dry-run"}
+    assert all(option in done.stdout for option in handled)
+
+
+def test_a_failed_check_fails_the_deployment_and_ends_the_forwarding(sandbox: Sandbox) -> None:
+    done = sandbox.run(LOCAL_PORT="9")
+    assert done.returncode == 1
+    assert "failed the check" in done.stderr
+    assert "cannot connect" in done.stderr
+    assert "don't use it for footage" in done.stderr
+    assert_forward_is_over(sandbox)
+    assert list(sandbox.temporary.iterdir()) == []

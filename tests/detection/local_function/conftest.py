@@ -1,0 +1,30 @@
+"""Starts the HTTP trigger with handlers that misbehave on request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from faceblur.detection.local_function.function_yaml import FunctionConfig
+from faceblur.detection.local_function.http_trigger import LocalFunction
+from tests.conftest import ServerThread
+
+ROOT = Path(__file__).parents[3]
+
+
+Start = Callable[..., LocalFunction]
+
+
+def config(handler: str = "tests.support.handlers:handler", **more: Any) -> FunctionConfig:
+    env = {"PYTHONPATH": str(ROOT)} | more.pop("env", {})
+    return FunctionConfig(handler=handler, env=env, **more)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    with ExitStack() as stack:
+        yield lambda **more: stack.enter_context(ServerThread(LocalFunction(config(**more))))

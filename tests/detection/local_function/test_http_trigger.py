@@ -1,0 +1,139 @@
+"""The local trigger behaves as Nuclio's does: status codes, bodies, time-outs, and what reaches the handler."""
+
+from __future__ import annotations
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from faceblur.detection.local_function.http_trigger import LocalFunction
+from tests.conftest import ServerThread
+from tests.detection.local_function.conftest import Start, config
+
+
+def test_event_as_the_handler_sees_it(start: Start) -> None:
+    url = start().url
+    seen = requests.post(
+        f"{url}/describe?a=1",
+        data='{"x": 1}',
+        headers={"Content-Type": "application/json", "x-my-header": "v"},
+        timeout=9,
+    ).json()
+    assert seen["type"] == "dict" and seen["body"] == {"x": 1}
+    assert seen["method"] == "POST" and seen["path"] == "/describe" and seen["fields"] == {"a": "1"}
+    assert seen["headers"]["X-My-Header"] == "v" and seen["trigger"] == "http" and seen["worker"] == 0
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "kind"),
+    [
+        ("application/json", b'{"x": 1}', "dict"),
+        ("application/json", b"[1]", "list"),
+        ("application/json", b"{cut", "bytes"),
+        ("application/json; charset=utf-8", b'{"x": 1}', "bytes"),
+        ("application/octet-stream", b'{"x": 1}', "bytes"),
+    ],
+)
+def test_only_the_exact_content_type_is_parsed(start: Start, content_type: str, body: bytes, kind: str) -> None:
+    reply = requests.post(f"{start().url}/describe", data=body, headers={"Content-Type": content_type}, timeout=9)
+    assert reply.json()["type"] == kind
+
+
+@pytest.mark.parametrize(
+    ("output", "status", "content_type", "body"),
+    [
+        ("str", 200, "text/plain", b"text"),
+        ("dict", 200, "application/json", b'{"a": 1}'),
+        ("tuple", 201, "text/plain", b"made"),
+        ("tuple-dict", 202, "application/json", b'{"b": 2}'),
+        ("bytes", 200, "text/plain", b"\x00\xff"),
+        ("list", 200, "text/plain", b"first"),
+        ("empty-list", 500, "text/plain", b""),
+        ("none", 200, "text/plain", b"None"),
+        ("response-list", 200, "text/plain", b"[1, 2]"),
+        ("response", 418, "text/x", b"ok"),
+    ],
+)
+def test_what_a_handler_returns(start: Start, output: str, status: int, content_type: str, body: bytes) -> None:
+    reply = requests.get(f"{start().url}/output/{output}", timeout=9)
+    assert (reply.status_code, reply.headers["Content-Type"], reply.content) == (status, content_type, body)
+    assert reply.headers["Server"] == "nuclio"
+    if output == "response":
+        assert reply.headers["X-Text"] == "yes" and "X-Number" not in reply.headers
+
+
+def test_async_handler(tmp_path: Path) -> None:
+    with ServerThread(LocalFunction(config("tests.support.handlers:async_handler"))) as function:
+        assert requests.get(function.url, timeout=9).text == "async"
+
+
+@pytest.mark.parametrize("action", ["raise", "exit"])
+def test_exception_is_500_with_its_traceback_and_the_worker_lives(start: Start, action: str) -> None:
+    function = start()
+    pids = function.pids
+    reply = requests.get(f"{function.url}/{action}", timeout=9)
+    assert reply.status_code == 500 and reply.headers["Content-Type"] == "text/plain"
+    assert reply.text.startswith("Exception caught in handler - ") and "Traceback" in reply.text
+    assert requests.get(f"{function.url}/describe", timeout=9).json()["pid"] == pids[0]
+
+
+def test_no_free_worker_is_503_with_an_empty_body(start: Start) -> None:
+    url = start(worker_timeout=0.2).url
+    with ThreadPoolExecutor(1) as pool:
+        busy = pool.submit(requests.get, f"{url}/sleep/1.5", timeout=9)
+        time.sleep(0.4)
+        began = time.monotonic()
+        reply = requests.get(f"{url}/describe", timeout=9)
+        assert (reply.status_code, reply.content) == (503, b"")
+        assert 0.15 < time.monotonic() - began < 1
+        assert busy.result().status_code == 200
+
+
+def test_request_waits_for_a_worker(start: Start) -> None:
+    url = start(worker_timeout=5).url
+    with ThreadPoolExecutor(3) as pool:
+        replies = list(pool.map(lambda _: requests.get(f"{url}/sleep/0.3", timeout=9), range(3)))
+    assert [reply.status_code for reply in replies] == [200] * 3
+
+
+def test_event_timeout_is_408_and_the_worker_is_restarted(start: Start) -> None:
+    function = start(event_timeout=0.3, worker_timeout=5)
+    before = function.pids
+    reply = requests.get(f"{function.url}/sleep/30", timeout=9)
+    assert reply.status_code == 408 and reply.json() == {"error": "handler timed out"}
+    after = requests.get(f"{function.url}/describe", timeout=9).json()["pid"]
+    assert after not in before and not psutil.pid_exists(before[0])
+
+
+def test_large_body_is_400_and_the_connection_is_closed(start: Start) -> None:
+    url = start(max_body_bytes=1000).url
+    assert requests.post(f"{url}/describe", data=b"x" * 1000, timeout=9).status_code == 200
+    for body in (b"x" * 1001, iter([b"x" * 600, b"x" * 600])):
+        reply = requests.post(f"{url}/describe", data=body, timeout=9)
+        assert (reply.status_code, reply.text) == (400, "Error when parsing request")
+        assert reply.headers["Connection"] == "close"
+
+
+def test_dead_worker_resets_the_request_and_comes_back(start: Start) -> None:
+    function = start(worker_timeout=5)
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"{function.url}/die", timeout=9)
+    assert requests.get(f"{function.url}/describe", timeout=9).status_code == 200
+
+
+def test_health(start: Start) -> None:
+    assert requests.get(f"{start().url}/__internal/health", timeout=9).status_code == 200
+
+
+def test_logs_come_back_when_asked_for(start: Start) -> None:
+    url = start().url
+    assert "X-Nuclio-Logs" not in requests.get(f"{url}/log", timeout=9).headers
+    logs = json.loads(
+        requests.get(f"{url}/log", headers={"X-Nuclio-Log-Level": "info"}, timeout=9).headers["X-Nuclio-Logs"]
+    )
+    assert [(entry["message"], entry["with"]) for entry in logs] == [("hello", {"size": 3})]

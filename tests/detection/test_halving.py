@@ -1,0 +1,50 @@
+"""Batches that the platform takes for too large are sent in halves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from faceblur.base.errors import RequestTooLarge
+from faceblur.detection.answer import Answer
+from faceblur.detection.client import FunctionClient
+from tests.support.batches import OPTIONS, echo, image, send, use
+from tests.support.hostile import Server, scripted
+
+
+@pytest.mark.parametrize("refusal", [(400, "Error when parsing request"), (413, "too large")])
+def test_body_that_is_too_large_is_halved(refusal: tuple[int, str]) -> None:
+    sizes: list[int] = []
+
+    def small_only(body: dict[str, Any]) -> Any:
+        sizes.append(len(body["frames"]))
+        return echo(body) if len(body["frames"]) <= 3 else web.Response(status=refusal[0], text=refusal[1])
+
+    images = [image(shade) for shade in range(0, 110, 10)]
+
+    async def twice(client: FunctionClient) -> list[Answer]:
+        return [await client.send(images, OPTIONS, return_frames=True) for _ in range(2)]
+
+    for answer in use(scripted(small_only), twice):
+        assert answer.frames == images
+    # The second batch is split before it is sent: what is too large was learnt from the first.
+    assert sizes.count(11) == 1
+
+
+def test_single_frame_that_is_too_large_is_an_error() -> None:
+    with pytest.raises(RequestTooLarge, match="even with a single frame"):
+        use(scripted(web.Response(status=413)), send([image(9)]))
+
+
+def test_connection_that_always_breaks_on_large_bodies_is_halved() -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        if len(body["frames"]) > 2:
+            assert request.transport is not None
+            request.transport.abort()
+        return web.json_response(echo(body))
+
+    images = [image(shade) for shade in range(0, 40, 10)]
+    assert use(Server(answer), send(images), give_up_after=20.0).frames == images
