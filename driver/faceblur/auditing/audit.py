@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -123,11 +123,7 @@ class _Audit:
                 self._begin("check")
                 for pair, alignment in alignments.items():
                     self._tally.begin(pair, alignment)
-                    walk = frame_pairs(self._files, pair, alignment)
-                    try:
-                        await self._check_stream(walk, read_thread, checkers)
-                    finally:
-                        await asyncio.shield(loop.run_in_executor(read_thread, walk.close))
+                    await self._check_stream(pair, alignment, read_thread, checkers)
                     self._tally.end()
                 self._begin("report")
             finally:
@@ -136,27 +132,35 @@ class _Audit:
             self._tally.add_surplus(stream)
         return self._report(), alignments
 
-    async def _check_stream(self, walk: Generator[FramePair], read_thread: Executor, checkers: Executor) -> None:
+    async def _check_stream(
+        self, pair: StreamPair, alignment: Alignment, read_thread: Executor, checkers: Executor
+    ) -> None:
         """Check all pairs of a stream: as many at once as the detectors take, added to the tally in order."""
         loop = asyncio.get_running_loop()
         in_flight = max((client.pressure.limit for client in self._clients), default=2)
         pending: deque[tuple[FramePair, asyncio.Task[FrameChecks | None]]] = deque()
+        walk = frame_pairs(self._files, pair, alignment)
         try:
-            while True:
-                pair = await loop.run_in_executor(read_thread, next, walk, None)
-                if pair is not None:
-                    pending.append((pair, asyncio.create_task(self._check_pair(pair, checkers))))
-                while pending and (pair is None or len(pending) > in_flight):
-                    done, task = pending.popleft()
-                    checks = await task
-                    self._tally.add(done, checks)
-                    self._advance(1, 0 if done.line is None else len(done.line.faces))
-                if pair is None:
-                    return
+            while frames := await loop.run_in_executor(read_thread, next, walk, None):
+                pending.append((frames, asyncio.create_task(self._check_pair(frames, checkers))))
+                while len(pending) > in_flight:
+                    await self._add_first(pending)
+            while pending:
+                await self._add_first(pending)
         finally:
             for _, task in pending:
                 task.cancel()
-            await asyncio.gather(*(task for _, task in pending), return_exceptions=True)
+            try:
+                await asyncio.gather(*(task for _, task in pending), return_exceptions=True)
+            finally:
+                await asyncio.shield(loop.run_in_executor(read_thread, walk.close))
+
+    async def _add_first(self, pending: deque[tuple[FramePair, asyncio.Task[FrameChecks | None]]]) -> None:
+        """Wait for the first of the checks in flight, and add it to the tally."""
+        frames, task = pending.popleft()
+        checks = await task
+        self._tally.add(frames, checks)
+        self._advance(1, 0 if frames.line is None else len(frames.line.faces))
 
     async def _check_pair(self, pair: FramePair, checkers: Executor) -> FrameChecks | None:
         """Compare a pair of frames, and have the detectors search both; None where it is a single frame."""
