@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shutil
@@ -15,14 +16,17 @@ import pytest
 from click.testing import CliRunner, Result
 
 from examples.sample_clip import Image, pan, write_clip
-from faceblur.auditing.moments import Report
+from faceblur.auditing.audit import AuditProgress, audit
+from faceblur.auditing.report import AuditReport
+from faceblur.base.errors import SidecarError
 from faceblur.cli.app import main
+from faceblur.detection.connect import Endpoint
 from faceblur.redaction.sidecar import SidecarReader, sidecar_path
 from faceblur_function.masks import regions
 from faceblur_function.styles import redact
 from tests.support import clips as media
 
-Pictures = list[Image]
+Frames = list[Image]
 FRAMES = 20
 
 
@@ -37,27 +41,27 @@ def redacted(source: Path, folder: Path, function_url: str, *more: object) -> Pa
     return folder / source.name
 
 
-def audited(source: Path, output: Path, function_url: str, *, code: int, sidecar: Path | None = None) -> Report:
+def audited(source: Path, output: Path, function_url: str, *, code: int, sidecar: Path | None = None) -> AuditReport:
     """The report of an audit, which must end with this exit code."""
     extra = [] if sidecar is None else [sidecar]
     result = call("audit", source, output, *extra, "--function", function_url)
     assert result.exit_code == code, result.output
-    report = Report.model_validate_json(output.with_name(f"{output.name}.audit.json").read_text())
+    report = AuditReport.model_validate_json(output.with_name(f"{output.name}.audit.json").read_text())
     page = output.with_name(f"{output.name}.audit.html").read_text()
-    for moment in report.findings:  # told in all three: text, JSON, page
-        for told in (result.stdout, page):
-            assert moment.first_time in told and str(moment.first_frame) in told
+    for finding in report.findings:  # in all three: text, JSON, page
+        for text in (result.stdout, page):
+            assert finding.first_time in text and str(finding.first_frame) in text
     return report
 
 
-def spoilt(good: Path, folder: Path, change: Callable[[Pictures], Pictures], **more: Any) -> Path:
+def spoilt(good: Path, folder: Path, change: Callable[[Frames], Frames], **more: Any) -> Path:
     """The good output with its frames changed, and with the good one's sidecar."""
     output = write_clip(folder / good.name, change(media.frames(good)), audio_codec=None, **more)
     shutil.copy(sidecar_path(good), sidecar_path(output))
     return output
 
 
-def frames_of(report: Report, *kinds: str) -> list[tuple[str, int, int]]:
+def frames_of(report: AuditReport, *kinds: str) -> list[tuple[str, int, int]]:
     return [(one.kind, one.first_frame, one.last_frame) for one in report.findings if not kinds or one.kind in kinds]
 
 
@@ -106,7 +110,7 @@ def test_region_moved_by_half_a_face(source: Path, good: Path, function_url: str
         lines = list(sidecar)
     clear = media.frames(source)
 
-    def moved(frames: Pictures) -> Pictures:
+    def moved(frames: Frames) -> Frames:
         for number, (dx, dy) in {5: (0.5, 0), 6: (0.5, 0), 11: (0, -0.5), 16: (-0.5, 0)}.items():
             frames[number] = clear[number].copy()
             (x1, y1, x2, y2), *others = [face.box for face in lines[number].faces]
@@ -119,7 +123,7 @@ def test_region_moved_by_half_a_face(source: Path, good: Path, function_url: str
 
 
 def test_sidecar_whose_box_was_moved(source: Path, good: Path, function_url: str, tmp_path: Path) -> None:
-    """An editor's mistake: the output is what the sidecar says, and half of the face is not covered."""
+    """An editor's mistake: the output is what the sidecar says, and half of the face is not masked."""
     lines = [json.loads(line) for line in sidecar_path(good).read_text().splitlines()]
     for line in lines[10:14]:
         x1, y1, x2, y2 = line["faces"][0]["box"]
@@ -132,7 +136,7 @@ def test_sidecar_whose_box_was_moved(source: Path, good: Path, function_url: str
     assert (finding.kind, finding.first_frame, finding.last_frame) == ("uncovered", 9, 12)
 
 
-def test_face_that_was_never_covered(source: Path, good: Path, function_url: str, tmp_path: Path) -> None:
+def test_face_that_was_never_masked(source: Path, good: Path, function_url: str, tmp_path: Path) -> None:
     lines = [json.loads(line) for line in sidecar_path(good).read_text().splitlines()]
     for line in lines[1:]:
         line["faces"] = []
@@ -151,7 +155,7 @@ def test_face_that_was_never_covered(source: Path, good: Path, function_url: str
 
 @pytest.mark.parametrize(("a", "b"), [(9, 10), (4, 15)])
 def test_swapped_frames(source: Path, good: Path, function_url: str, tmp_path: Path, a: int, b: int) -> None:
-    def swapped(frames: Pictures) -> Pictures:
+    def swapped(frames: Frames) -> Frames:
         frames[a], frames[b] = frames[b], frames[a]
         return frames
 
@@ -178,10 +182,10 @@ def test_dropped_frame(source: Path, good: Path, function_url: str, tmp_path: Pa
     assert report.facts.output_frames == FRAMES - 1
 
 
-def test_place_that_was_blurred_without_being_listed_is_a_warning(
+def test_area_that_was_blurred_without_being_listed_is_a_warning(
     source: Path, good: Path, function_url: str, tmp_path: Path
 ) -> None:
-    def blurred(frames: Pictures) -> Pictures:
+    def blurred(frames: Frames) -> Frames:
         for frame in frames[8:12]:
             redact(frame, regions([(200, 120, 280, 200)], 0.25), "blur")
         return frames
@@ -194,7 +198,7 @@ def test_place_that_was_blurred_without_being_listed_is_a_warning(
 
 
 def test_rotated_clip(face: Image, function_url: str, tmp_path: Path) -> None:
-    sideways = [picture.swapaxes(0, 1)[::-1].copy() for picture in pan(face, (320, 240), 8)]
+    sideways = [image.swapaxes(0, 1)[::-1].copy() for image in pan(face, (320, 240), 8)]
     clip = write_clip(tmp_path / "in" / "phone.mp4", sideways, rotation=-90)
     output = redacted(clip, tmp_path / "out", function_url)
     report = audited(clip, output, function_url, code=0)
@@ -234,3 +238,20 @@ def test_files_that_do_not_belong_together(
     assert result.exit_code == 2, result.output
     assert len(result.output.splitlines()) == 1 and str(tmp_path if wrong != "same" else source) in result.output
     assert not output.with_name(f"{output.name}.audit.json").exists() or output == good
+
+
+def test_a_program_gets_the_report_and_how_far_it_is(
+    source: Path, good: Path, function_url: str, tmp_path: Path
+) -> None:
+    output = Path(shutil.copy(good, tmp_path))
+    seen: list[AuditProgress] = []
+    endpoint = Endpoint((function_url,))
+    report = asyncio.run(
+        audit(source, output, sidecar_path(good), endpoint=endpoint, on_progress=seen.append, write=False)
+    )
+    assert report.passed and list(tmp_path.iterdir()) == [output]
+    for stage in ("align", "check"):
+        assert [one.frames for one in seen if one.stage == stage] == list(range(FRAMES + 1))
+    assert seen[-1].stage == "report" and seen[-2].faces >= FRAMES and seen[0].total == FRAMES
+    with pytest.raises(SidecarError, match="belongs to another video"):
+        asyncio.run(audit(good, output, sidecar_path(good), endpoint=endpoint))

@@ -1,1 +1,5 @@
-"""`faceblur audit`: what a careful person checks of an output before publishing it."""
+"""What a careful person checks of an output before it is published.
+
+Comes in: a source, an output, the sidecar. Goes out: a report, as an object, JSON and an HTML page; `audit.audit` is
+the entry. Imported by: cli.
+"""

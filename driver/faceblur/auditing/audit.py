@@ -1,255 +1,202 @@
-"""The audit of one output: which frames belong together, then every check on every pair of them, in order."""
+"""The audit of one output: aligns it with its source, checks every pair of frames in order, and writes the report."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Protocol
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
 
-from faceblur.auditing.alignment import Alignment
-from faceblur.auditing.check import Checked, check, note_seen
-from faceblur.auditing.listed import Listed
-from faceblur.auditing.looks import Followed, Follower, look
-from faceblur.auditing.moments import Detector, Facts, Findings, Report, Sight
-from faceblur.auditing.order import Misplaced, Order
-from faceblur.auditing.pairs import Place, Twins, Unit, aligned, units
+from faceblur.auditing.detectors import detector_endpoints
+from faceblur.auditing.frame_alignment import Alignment
+from faceblur.auditing.frame_checks import FrameChecks, check_detections, check_frames
+from faceblur.auditing.frame_pairs import FramePair, align_streams, frame_pairs
+from faceblur.auditing.html_page import html_page
+from faceblur.auditing.report import AuditDetector, AuditReport, report_path
+from faceblur.auditing.second_pass import second_pass
+from faceblur.auditing.stream_pairs import AuditedFiles, StreamPair, pair_streams
+from faceblur.auditing.tally import AuditTally
+from faceblur.base.atomic_files import write_whole
+from faceblur.base.errors import UsageError
 from faceblur.detection.client import FunctionClient
+from faceblur.detection.connect import Endpoint, connect
 from faceblur.media.planes import upright
-from faceblur.redaction.sidecar import SettingsUsed
+from faceblur.redaction.sidecar import sidecar_path
 from faceblur_function import wire
 
-# From this score on, or the run's threshold if that is higher, a look is sure; a place of which two looks are sure, at
-# the two sizes or in two frames, is taken for a face. On clips without an uncovered face (560 frames: a street, people,
-# an animation) what was no face came to 0.8 in one frame of a pattern, and to 0.66 elsewhere. What is less sure is a
-# candidate; below CANDIDATE it is not told.
-SURE, SURE_LOOKS, CANDIDATE = 0.7, 2, 0.3
-# Smaller faces, in pixels of height, are candidates only: it is from here on that benchmarks/leaks.py counts them.
-MIN_HEIGHT = 16.0
+log = logging.getLogger("faceblur")
+
+AuditStage = Literal["align", "check", "report"]
+Alignments = dict[StreamPair, Alignment]
 
 
-class Listener(Protocol):
-    """Told how an audit comes along."""
+@dataclass(frozen=True, slots=True)
+class AuditProgress:
+    """How far a stage of the audit is: `frames` are done of `total`, which is None where the file does not say it.
 
-    def aligned(self) -> None:
-        """A frame of the first pass, in which it is found out which frames belong together; from a thread."""
+    `faces` is the number of listed faces in these frames; the stage `align` does not count them.
+    """
 
-    def checking(self) -> None:
-        """The second pass begins."""
-
-    def checked(self, faces: int) -> None:
-        """A step of the second pass."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What the checks of all frames come to. `begin` a video stream, `add` its steps in order, `end` it."""
-
-    settings: SettingsUsed
-    moments: Findings = field(default_factory=Findings)
-    streams: list[int] = field(default_factory=list)
-    frames: list[int] = field(default_factory=lambda: [0, 0])
-    regions: int = 0
-    most_kept: float = 0.0
-    seconds: float = 0.0
-    time_offset: float = 0.0
-    psnr_sum: float = 0.0
-    psnr_frames: int = 0
-    psnr_lowest: float | None = None
-    _tolerance: float = 0.0
-    _offset: float | None = None
-    _last: float = 0.0
-    _order: Order = field(default_factory=Order)
-    _follower: Follower = field(init=False)
-    _listed: Listed = field(init=False)
-
-    @property
-    def _sure(self) -> float:
-        return max(SURE, self.settings.threshold)
-
-    def begin(self, twins: Twins, alignment: Alignment) -> None:
-        self.moments.begin(twins.source)
-        self.streams.append(twins.source)
-        self.frames[0] += alignment.source_frames
-        self.frames[1] += alignment.output_frames
-        self._tolerance, self._offset = twins.tolerance, None
-        self._order, self._follower = Order(), Follower(self._sure)
-        self._listed = Listed(self.moments, self.settings.threshold)
-
-    def add(self, unit: Unit, checked: Checked | None) -> None:
-        """Take the next step: `checked` is None where it is no pair of frames."""
-        step = unit.step
-        if unit.line is not None:
-            self._listed.push(unit.line, unit.source_seconds)
-            self._last = unit.source_seconds
-        if checked is None:
-            if step.kind == "missing":
-                text = "this frame of the source is not in the output"
-                sight = Sight(step.source, unit.source_seconds, 1.0, text)
-                self.moments.add("missing", [sight])
-            else:
-                text = f"the output has a frame more here (its frame {step.output}), which was not compared"
-                sight = Sight(step.source, unit.output_seconds, 1.0, text, output_frame=step.output)
-                self.moments.add("extra", [sight])
-            return
-        self._check_time(unit)
-        self.regions += len(checked.covered)
-        self.most_kept = max(self.most_kept, checked.most_kept)
-        if checked.psnr is not None:
-            self.psnr_sum, self.psnr_frames = self.psnr_sum + checked.psnr, self.psnr_frames + 1
-            self.psnr_lowest = min(checked.psnr, self.psnr_lowest or checked.psnr)
-        self.moments.add("exposed", checked.exposed)
-        self.moments.add("changed", checked.changed)
-        for misplaced in self._order.push(step.source, step.output, *checked.stills):
-            self._misplaced(misplaced)
-        for followed in self._follower.push(checked.stills[0].seconds, checked.seen):
-            self._judge(followed)
-
-    def _check_time(self, unit: Unit) -> None:
-        late = unit.output_seconds - unit.source_seconds
-        if self._offset is None:
-            self._offset = late
-            self.time_offset = max(self.time_offset, late, key=abs)
-        late -= self._offset
-        if abs(late) > self._tolerance:
-            text = f"shown {abs(late):.3f} s too {'late' if late > 0 else 'early'}"
-            sight = Sight(unit.step.source, unit.source_seconds, abs(late), text, output_frame=unit.step.output)
-            self.moments.add("time", [sight])
-
-    def _misplaced(self, one: Misplaced) -> None:
-        if one.shows is None:
-            text = "the output shows another picture, which is none of those around it"
-        elif one.swapped:
-            text = f"swapped: the output shows frame {one.shows} in its place"
-        else:
-            text = f"not shown: the output shows frame {one.shows} in its place"
-        self.moments.add("order", [Sight(one.source, one.seconds, 1.0, text, output_frame=one.output)])
-
-    def _judge(self, followed: Followed) -> None:
-        legible = followed.legible
-        if legible is None:
-            return
-        box = legible.worst.box
-        height = box[3] - box[1] if box else 0.0
-        if followed.score >= self._sure and followed.sure >= SURE_LOOKS and height >= MIN_HEIGHT:
-            self.moments.close("uncovered", legible)
-        elif (legible.worst.score or 0.0) >= CANDIDATE:
-            self.moments.close("candidate", legible)
-
-    def end(self) -> None:
-        """Judge what was waiting for more frames."""
-        self.seconds += self._last
-        self._listed.flush()
-        for misplaced in self._order.flush():
-            self._misplaced(misplaced)
-        for followed in self._follower.flush():
-            self._judge(followed)
+    stage: AuditStage
+    frames: int = 0
+    total: int | None = None
+    faces: int = 0
 
 
 async def audit(
-    place: Place,
-    clients: Sequence[FunctionClient],
-    detectors: list[Detector],
-    listener: Listener,
-) -> tuple[Report, dict[Twins, Alignment]]:
-    """Audit one output; `clients` are the detectors of the second look. The report, and which frames belong together.
+    source: Path,
+    output: Path,
+    sidecar: Path | None = None,
+    *,
+    endpoint: Endpoint,
+    on_progress: Callable[[AuditProgress], None] | None = None,
+    write: bool = True,
+) -> AuditReport:
+    """Compare an output with its source; `sidecar` None is the one beside the output. May be cancelled.
 
-    Raises MediaError, SidecarError or FunctionError; may be cancelled at any time.
+    `on_progress` is called in the event loop's thread: at the begin of each stage, and for each frame. `write` writes
+    the report as JSON and as an HTML page beside the output (`report_path`). Raises UsageError, MediaError or
+    SidecarError for files that cannot be compared or written, FunctionError when a detector does not answer.
     """
-    loop, stop = asyncio.get_running_loop(), threading.Event()
-    tally = Tally(place.header.settings)
-    alignments: dict[Twins, Alignment] = {}
-    with ThreadPoolExecutor(1, "read") as read_thread, ThreadPoolExecutor(2, "check") as checkers:
+    files = await asyncio.to_thread(pair_streams, source, output, sidecar or sidecar_path(output))
+    async with AsyncExitStack() as stack:
+        clients: list[FunctionClient] = []
+        detectors: list[AuditDetector] = []
+        for one in await asyncio.to_thread(detector_endpoints, endpoint):
+            client, info = await stack.enter_async_context(connect(one))
+            clients.append(client)
+            detectors.append(AuditDetector(model=info.model, device=info.device, weights_sha256=info.weights_sha256))
+            log.info("detector: %s on %s (%s)", info.model, info.device, info.provider)
+        report, alignments = await _Audit(files, clients, detectors, on_progress or (lambda _: None)).run()
+    if write:
         try:
-            for twins in place.twins:
-                alignment = await loop.run_in_executor(read_thread, aligned, place, twins, listener.aligned, stop)
-                alignments[twins] = alignment
-            listener.checking()
-            for twins, alignment in alignments.items():
-                tally.begin(twins, alignment)
-                walk = units(place, twins, alignment)
-                try:
-                    await _check_all(place, walk, tally, clients, read_thread, checkers, listener)
-                finally:
-                    await asyncio.shield(loop.run_in_executor(read_thread, walk.close))
-                tally.end()
+            await asyncio.to_thread(_write, report, files, alignments)
+        except OSError as error:
+            raise UsageError(f"the report cannot be written beside {output}: {error.strerror}") from error
+    return report
+
+
+def _write(report: AuditReport, files: AuditedFiles, alignments: Alignments) -> None:
+    # The generators open the videos only where the page shows frames of them.
+    frames = {pair.source: frame_pairs(files, pair, alignment) for pair, alignment in alignments.items()}
+    write_whole(report_path(files.output, "html"), html_page(report, frames))
+    content = report.model_dump_json(indent=2, exclude_none=True).encode()
+    write_whole(report_path(files.output, "json"), content)
+
+
+class _Audit:
+    """One audit: `clients` are the detectors of the second pass."""
+
+    def __init__(
+        self,
+        files: AuditedFiles,
+        clients: Sequence[FunctionClient],
+        detectors: list[AuditDetector],
+        on_progress: Callable[[AuditProgress], None],
+    ) -> None:
+        self._files, self._clients, self._detectors = files, clients, detectors
+        self._report_progress = on_progress
+        self._progress = AuditProgress("align", total=files.frames)
+        self._tally = AuditTally(files.header.settings)
+
+    async def run(self) -> tuple[AuditReport, Alignments]:
+        """The report, and which frames belong together."""
+        loop, stop = asyncio.get_running_loop(), threading.Event()
+        alignments: Alignments = {}
+
+        def aligned() -> None:
+            loop.call_soon_threadsafe(self._advance, 1, 0)
+
+        with ThreadPoolExecutor(1, "read") as read_thread, ThreadPoolExecutor(2, "check") as checkers:
+            try:
+                self._begin("align")
+                for pair in self._files.pairs:
+                    alignments[pair] = await loop.run_in_executor(
+                        read_thread, align_streams, self._files, pair, aligned, stop
+                    )
+                self._begin("check")
+                for pair, alignment in alignments.items():
+                    self._tally.begin(pair, alignment)
+                    await self._check_stream(pair, alignment, read_thread, checkers)
+                    self._tally.end()
+                self._begin("report")
+            finally:
+                stop.set()
+        for stream in self._files.surplus:
+            self._tally.add_surplus(stream)
+        return self._report(), alignments
+
+    async def _check_stream(
+        self, pair: StreamPair, alignment: Alignment, read_thread: Executor, checkers: Executor
+    ) -> None:
+        """Check all pairs of a stream: as many at once as the detectors take, added to the tally in order."""
+        loop = asyncio.get_running_loop()
+        in_flight = max((client.pressure.limit for client in self._clients), default=2)
+        pending: deque[tuple[FramePair, asyncio.Task[FrameChecks | None]]] = deque()
+        walk = frame_pairs(self._files, pair, alignment)
+        try:
+            while frames := await loop.run_in_executor(read_thread, next, walk, None):
+                pending.append((frames, asyncio.create_task(self._check_pair(frames, checkers))))
+                while len(pending) > in_flight:
+                    await self._add_first(pending)
+            while pending:
+                await self._add_first(pending)
         finally:
-            stop.set()
-    for stream in place.surplus:
-        tally.moments.begin(stream)
-        text = f"the output has a video stream more, its stream {stream}, which was not compared"
-        tally.moments.add("extra", [Sight(0, 0.0, 1.0, text)])
-    findings, watch = tally.moments.finish()
-    facts = Facts(
-        streams=tally.streams,
-        source_frames=tally.frames[0],
-        output_frames=tally.frames[1],
-        size_wh=place.header.frame_wh,
-        seconds=round(tally.seconds, 3),
-        regions=tally.regions,
-        most_kept=round(tally.most_kept, 4),
-        time_offset=round(tally.time_offset, 6),
-        psnr_lowest=None if tally.psnr_lowest is None else round(tally.psnr_lowest, 2),
-        psnr_mean=round(tally.psnr_sum / tally.psnr_frames, 2) if tally.psnr_frames else None,
-    )
-    report = Report(
-        source=str(place.source),
-        output=str(place.output),
-        sidecar=str(place.sidecar),
-        passed=not findings,
-        facts=facts,
-        detectors=detectors,
-        counts=dict(tally.moments.counts),
-        findings=findings,
-        watch=watch,
-    )
-    return report, alignments
+            for _, task in pending:
+                task.cancel()
+            try:
+                await asyncio.gather(*(task for _, task in pending), return_exceptions=True)
+            finally:
+                await asyncio.shield(loop.run_in_executor(read_thread, walk.close))
 
+    async def _add_first(self, pending: deque[tuple[FramePair, asyncio.Task[FrameChecks | None]]]) -> None:
+        """Wait for the first of the checks in flight, and add it to the tally."""
+        frames, task = pending.popleft()
+        checks = await task
+        self._tally.add(frames, checks)
+        self._advance(1, 0 if frames.line is None else len(frames.line.faces))
 
-async def _check_all(
-    place: Place,
-    walk: Generator[Unit],
-    tally: Tally,
-    clients: Sequence[FunctionClient],
-    read_thread: Executor,
-    checkers: Executor,
-    listener: Listener,
-) -> None:
-    """Have as many pairs under way as the detectors take, and tally them in order."""
-    loop = asyncio.get_running_loop()
-    settings = place.header.settings
-    options = wire.Options(threshold=settings.low_threshold)
-
-    async def one(unit: Unit) -> Checked | None:
-        if unit.source is None or unit.output is None:
+    async def _check_pair(self, pair: FramePair, checkers: Executor) -> FrameChecks | None:
+        """Compare a pair of frames, and have the detectors search both; None where it is a single frame."""
+        if pair.source is None or pair.output is None or pair.line is None:
             return None
-        source = await loop.run_in_executor(checkers, upright, unit.source)
-        output = await loop.run_in_executor(checkers, upright, unit.output)
-        checked, found = await asyncio.gather(
-            loop.run_in_executor(checkers, check, unit, (source, output), settings.padding, settings.style),
-            look(clients, source, output, options),
+        loop, settings = asyncio.get_running_loop(), self._files.header.settings
+        seconds = pair.source_seconds, pair.output_seconds
+        source = await loop.run_in_executor(checkers, upright, pair.source)
+        output = await loop.run_in_executor(checkers, upright, pair.output)
+        checks, detections = await asyncio.gather(
+            loop.run_in_executor(checkers, check_frames, pair.line, seconds, (source, output), settings),
+            second_pass(self._clients, source, output, wire.Options(threshold=settings.low_threshold)),
         )
-        await loop.run_in_executor(checkers, note_seen, checked, unit, found)
-        return checked
+        await loop.run_in_executor(checkers, check_detections, checks, pair.line, seconds[0], detections)
+        return checks
 
-    under_way = max((client.limit.limit for client in clients), default=2)
-    pending: deque[tuple[Unit, asyncio.Task[Checked | None]]] = deque()
-    try:
-        while True:
-            unit = await loop.run_in_executor(read_thread, next, walk, None)
-            if unit is not None:
-                pending.append((unit, asyncio.create_task(one(unit))))
-            while pending and (unit is None or len(pending) > under_way):
-                done, task = pending.popleft()
-                checked = await task
-                tally.add(done, checked)
-                listener.checked(0 if done.line is None else len(done.line.faces))
-            if unit is None:
-                return
-    finally:
-        for _, task in pending:
-            task.cancel()
-        await asyncio.gather(*(task for _, task in pending), return_exceptions=True)
+    def _report(self) -> AuditReport:
+        files, groups = self._files, self._tally.findings
+        findings, watch = groups.finish()
+        return AuditReport(
+            source=str(files.source),
+            output=str(files.output),
+            sidecar=str(files.sidecar),
+            passed=not findings,
+            facts=self._tally.facts(files.header.frame_wh),
+            detectors=self._detectors,
+            counts=dict(groups.counts),
+            findings=findings,
+            watch=watch,
+        )
+
+    def _begin(self, stage: AuditStage) -> None:
+        self._progress = AuditProgress(stage, total=None if stage == "report" else self._files.frames)
+        self._report_progress(self._progress)
+
+    def _advance(self, frames: int, faces: int) -> None:
+        now = self._progress
+        self._progress = replace(now, frames=now.frames + frames, faces=now.faces + faces)
+        self._report_progress(self._progress)

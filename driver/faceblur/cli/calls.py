@@ -110,7 +110,8 @@ def evaluate(
     **shared: Any,
 ) -> int:
     """Measure the detector on labelled faces."""
-    from faceblur.evaluation import command as evaluation
+    from faceblur.cli import evaluate_output
+    from faceblur.evaluation.report import EvaluationSettings
 
     if png and not sweep:
         raise click.BadParameter("--png is for --sweep")
@@ -118,10 +119,10 @@ def evaluate(
         _refuse_nan(name, value)
     _refuse_nan("--min-recall", min_recall)
     talk, endpoint = _talk(shared), _endpoint(shared)
-    settings = evaluation.EvaluationSettings(threshold, padding, look_around)
-    wanted = evaluation.Wanted(min_recall, sweep, json_file, png)
+    settings = EvaluationSettings(threshold, padding, look_around)
+    output = evaluate_output.EvaluationOutput(min_recall, sweep, json_file, png)
     return commands.execute(
-        lambda console: evaluation.evaluate(console, places, images, settings, endpoint, wanted), talk
+        lambda console: evaluate_output.print_evaluation(console, places, images, settings, endpoint, output), talk
     )
 
 

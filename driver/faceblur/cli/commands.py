@@ -161,10 +161,10 @@ async def audit_video(
     console: Console, talk: Talk, source: Path, output: Path, sidecar: Path | None, endpoint: Endpoint
 ) -> int:
     """Check an output before it is published."""
-    from faceblur.auditing.command import run_audit  # as above
+    from faceblur.cli.audit_output import print_audit  # as above
 
     display = _display(console, talk, 2, None)  # two passes
-    return await run_audit(display, source, output, sidecar, endpoint, quiet=talk.verbosity < 0)
+    return await print_audit(display, source, output, sidecar, endpoint, quiet=talk.verbosity < 0)
 
 
 async def _rendered(video: Path, sidecar: Path, target: Path, change: Change, display: Display) -> Outcome:

@@ -1,17 +1,18 @@
-"""Labelled datasets: which images and videos there are, and the faces that people see in them.
+"""Finds labelled datasets: the label files, and the images and videos that belong to them.
 
-`python -m faceblur.evaluation.datasets DATASET…` says how much there is, or what is wrong with it: exit codes 0 and 2.
+`python -m faceblur.evaluation.datasets DATASET…` prints the number of images, videos and faces, or what is wrong: exit
+codes 0 and 2.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from faceblur.base.errors import UsageError
-from faceblur.evaluation.labels import Label, read_coco, read_mot, read_sidecar, read_wider
+from faceblur.evaluation.label_formats import read_coco, read_mot, read_sidecar, read_wider
+from faceblur.evaluation.labels import Dataset, LabelledImage, LabelledVideo
 from faceblur.jobs.discovery import VIDEO_SUFFIXES
 from faceblur.redaction.sidecar import SUFFIX as SIDECAR
 from faceblur.redaction.sidecar import identify
@@ -21,47 +22,14 @@ WIDER = "_bbx_gt.txt"
 MISSING_SHOWN = 3
 
 
-@dataclass(frozen=True, slots=True)
-class LabelledImage:
-    """One image and its faces, in pixels of the image as a viewer shows it."""
-
-    path: Path
-    labels: list[Label]
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledVideo:
-    """One video and its faces by frame, from 0 on, in pixels as a viewer sees it; a frame without any may be absent."""
-
-    path: Path
-    labels: dict[int, list[Label]]
-    source: Path
-
-
-@dataclass(slots=True)
-class Dataset:
-    """What the label files name."""
-
-    images: list[LabelledImage] = field(default_factory=list)
-    videos: list[LabelledVideo] = field(default_factory=list)
-
-    def counts(self) -> dict[str, int]:
-        """How much of what there is."""
-        labels = [label for image in self.images for label in image.labels]
-        labels += [label for video in self.videos for one in video.labels.values() for label in one]
-        ignored = sum(label.ignored for label in labels)
-        counts = {"images": len(self.images), "videos": len(self.videos)}
-        return counts | {"faces": len(labels) - ignored, "ignored": ignored}
-
-
-def find_dataset(places: Sequence[Path], images: Path | None = None) -> Dataset:
+def find_dataset(paths: Sequence[Path], images: Path | None = None) -> Dataset:
     """Read label files, or those in folders and below; `images` is the folder that their images' names start from.
 
     Raises UsageError: for labels that are broken, named twice, or of images and videos that are not there.
     """
     dataset = Dataset()
     labelled: dict[Path, Path] = {}
-    for source in [source for place in places for source in _label_files(place)]:
+    for source in [source for path in paths for source in _label_files(path)]:
         if source.name.endswith((MOT, SIDECAR)):
             found: list[LabelledImage] | list[LabelledVideo] = [_video(source)]
         else:
@@ -78,16 +46,16 @@ def find_dataset(places: Sequence[Path], images: Path | None = None) -> Dataset:
     return dataset
 
 
-def _label_files(place: Path) -> list[Path]:
-    if place.is_file():
-        return [place]
-    if not place.is_dir():
-        raise UsageError(f"{place}: no such file or directory")
+def _label_files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise UsageError(f"{path}: no such file or directory")
     endings = (MOT, SIDECAR, WIDER, ".json")
-    found = [path for path in sorted(place.rglob("*")) if path.name.endswith(endings) and path.is_file()]
-    found = [path for path in found if not path.name.startswith(".")]
+    found = [one for one in sorted(path.rglob("*")) if one.name.endswith(endings) and one.is_file()]
+    found = [one for one in found if not one.name.startswith(".")]
     if not found:
-        raise UsageError(f"{place}: no labels in it: neither *{WIDER}, *.json, VIDEO{MOT} nor VIDEO{SIDECAR}")
+        raise UsageError(f"{path}: no labels in it: neither *{WIDER}, *.json, VIDEO{MOT} nor VIDEO{SIDECAR}")
     return found
 
 
@@ -96,7 +64,7 @@ def _images(source: Path, folder: Path | None) -> list[LabelledImage]:
     if not named:
         raise UsageError(f"{source}: it names no image")
     folders = [folder] if folder else _image_folders(source)
-    # The one in which most are: what is missing there is named.
+    # The one that has most of them; the error names what is missing there.
     counts = {one: sum((one / name).is_file() for name in named) for one in folders}
     root = max(counts, key=lambda one: counts[one])
     if missing := [name for name in named if not (root / name).is_file()]:

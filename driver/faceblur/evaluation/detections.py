@@ -1,23 +1,21 @@
-"""What the function finds in a labelled dataset: asked as a run asks, for boxes only, down to weak ones."""
+"""Runs the function over a labelled dataset: requests as a run sends them, for boxes only, with low scores too."""
 
 from __future__ import annotations
 
 import asyncio
 import io
 from collections.abc import AsyncIterator, Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
 
-from faceblur.base.errors import MediaError, RequestRejected, RequestTooLarge, Unavailable, UsageError
+from faceblur.base.errors import MediaError, RequestRejected, RequestTooLarge, UsageError
 from faceblur.detection.client import FunctionClient
-from faceblur.evaluation.datasets import Dataset, LabelledImage, LabelledVideo
-from faceblur.evaluation.exposure import Clip, ClipFrame
-from faceblur.evaluation.labels import visible
-from faceblur.evaluation.scores import Sample
+from faceblur.evaluation.labels import Dataset, LabelledImage, LabelledVideo, visible
+from faceblur.evaluation.samples import EvaluatedFrame, EvaluatedVideo, Sample
 from faceblur.media.planes import quarter_turns
 from faceblur.media.video import Picture, VideoReader
 from faceblur.redaction.batches import frame_bytes
@@ -27,55 +25,57 @@ from faceblur.redaction.plan import Plan
 from faceblur.tracking.scenes import Step, Thumbnail, frame_thumbnail, step
 from faceblur.tracking.tracker import Detection
 from faceblur_function import wire
-from faceblur_function.images import EXIF_ORIENTATION, image_size
 
-# Faces from this score on count for the AP, and it is the lowest threshold of a sweep. Of the weaker finds, thousands
-# in a crowd, hardly one is right.
+# Faces from this score on count for the AP, and it is the lowest threshold of a sweep. Of the detections below it,
+# thousands in a crowd, hardly one is right.
 REPORT_FROM = 0.05
 BATCH_SIZE = Plan.__dataclass_fields__["batch_size"].default
 
 
 @dataclass(slots=True)
-class Detections:
-    """What was found where. `detect_seconds` is the function's own time for it, `long_side` the largest picture's."""
+class DatasetDetections:
+    """What was detected where. `detect_seconds` is the function's own time, `long_side` the largest image's, in pixels.
+
+    `videos` are in the order of the dataset, as `images` are.
+    """
 
     images: list[Sample] = field(default_factory=list)
-    clips: list[Clip] = field(default_factory=list)
+    videos: list[EvaluatedVideo] = field(default_factory=list)
     detect_seconds: float = 0.0
     long_side: int = 0
 
     @property
     def samples(self) -> list[Sample]:
         """Those of the images and of every video's frames."""
-        return self.images + [sample for clip in self.clips for sample in clip.samples()]
+        return self.images + [sample for video in self.videos for sample in video.samples()]
 
 
 @dataclass(frozen=True, slots=True)
-class _Shot:
-    """What is kept of a frame: when it is shown, and how it follows the one before."""
+class _DecodedFrame:
+    """What is kept of a frame: its time, and its motion since the frame before."""
 
     seconds: float
     step: Step
 
 
-class Detecting:
-    """Asks the function about a whole dataset; `advance` is told how many pictures were answered."""
+class DatasetDetector:
+    """Has the function search a dataset; `advance` is called with the number of images that were answered."""
 
     def __init__(self, client: FunctionClient, advance: Callable[[int], None]) -> None:
         self._client, self._advance = client, advance
-        self._slots = client.limit.batches
+        self._slots = client.pressure.slots
         self._options = wire.Options(report_threshold=REPORT_FROM)
-        self._result = Detections()
+        self._result = DatasetDetections()
 
-    async def run(self, dataset: Dataset) -> Detections:
-        """Raises MediaError or FunctionError for the first picture that cannot be had, UsageError for wrong labels."""
+    async def run(self, dataset: Dataset) -> DatasetDetections:
+        """Raises MediaError or FunctionError for the first image that is not available, UsageError for wrong labels."""
         await self._images(dataset.images)
         for video in dataset.videos:
             await self._video(video)
         return self._result
 
     async def _images(self, images: list[LabelledImage]) -> None:
-        async with _group() as group:
+        async with _task_group() as group:
             tasks = [group.create_task(self._image(image)) for image in images]
         self._result.images = [task.result() for task in tasks]
 
@@ -84,71 +84,80 @@ class Detecting:
             try:
                 content = await asyncio.to_thread(image.path.read_bytes)
                 size_wh = _upright_size(content)
-                (found,) = await self._ask([content])
-            except Unavailable:  # an OSError too, but not the image's
-                raise
             except OSError as error:
                 raise MediaError(f"{image.path}: cannot be read: {error.strerror}") from error
-            except (wire.WireError, RequestRejected, RequestTooLarge) as error:
+            except wire.WireError as error:
                 raise MediaError(f"{image.path}: {error}") from error
-        self._saw(*size_wh)
-        return Sample(visible(image.labels, size_wh), found)
+            try:
+                (detections,) = await self._send([content])
+            except (RequestRejected, RequestTooLarge) as error:
+                raise MediaError(f"{image.path}: {error}") from error
+        self._note_size(*size_wh)
+        return Sample(visible(image.labels, size_wh), detections)
 
     async def _video(self, video: LabelledVideo) -> None:
+        decoder = _VideoDecoder(video.path)
+        frames = [
+            EvaluatedFrame(frame.seconds, frame.step, video.labels.get(number, []), faces)
+            for number, (frame, faces) in enumerate(await self._frames(decoder))
+        ]
+        if beyond := [number for number in video.labels if number >= len(frames)]:
+            labelled = f"labels frame {min(beyond) + 1}, but {video.path} has {len(frames)}"
+            raise UsageError(f"{video.source}: {labelled}")
+        self._note_size(*decoder.frame_wh)
+        self._result.videos.append(EvaluatedVideo(video.path, decoder.frame_wh, decoder.frame_bytes, frames))
+
+    async def _frames(self, decoder: _VideoDecoder) -> list[tuple[_DecodedFrame, list[Detection]]]:
+        """Each frame of a video, in order, with its detections."""
         loop = asyncio.get_running_loop()
-        reading = _Reading(video.path)
-        batches = reading.batches()
-        shots: list[_Shot] = []
+        batches = decoder.batches()
+        decoded: list[_DecodedFrame] = []
         tasks: list[asyncio.Task[list[list[Detection]]]] = []
+
+        async def send_all(group: asyncio.TaskGroup, thread: Executor) -> None:
+            while True:
+                await self._slots.acquire()
+                batch = await loop.run_in_executor(thread, next, batches, None)
+                if batch is None:
+                    return
+                tasks.append(group.create_task(self._batch([image for image, _ in batch])))
+                decoded.extend(frame for _, frame in batch)
+
         with ThreadPoolExecutor(1, "read") as thread:
             try:
-                async with _group() as group:
-                    while True:
-                        await self._slots.acquire()
-                        batch = await loop.run_in_executor(thread, next, batches, None)
-                        if batch is None:
-                            break
-                        tasks.append(group.create_task(self._batch([image for image, _ in batch])))
-                        shots += [shot for _, shot in batch]
+                async with _task_group() as group:
+                    await send_all(group, thread)
             finally:
                 self._slots.release()  # the one that waits for the next batch
                 await asyncio.shield(loop.run_in_executor(thread, batches.close))
-        found = [faces for task in tasks for faces in task.result()]
-        frames = [
-            ClipFrame(shot.seconds, shot.step, video.labels.get(number, []), faces)
-            for number, (shot, faces) in enumerate(zip(shots, found, strict=True))
-        ]
-        if beyond := [number for number in video.labels if number >= len(frames)]:
-            told = f"labels frame {min(beyond) + 1}, but {video.path} has {len(frames)}"
-            raise UsageError(f"{video.source}: {told}")
-        self._saw(*reading.frame_wh)
-        self._result.clips.append(Clip(video.path, reading.frame_wh, reading.frame_bytes, frames))
+        detections = [faces for task in tasks for faces in task.result()]
+        return list(zip(decoded, detections, strict=True))
 
     async def _batch(self, images: list[bytes]) -> list[list[Detection]]:
         try:
-            return await self._ask(images)
+            return await self._send(images)
         finally:
             self._slots.release()
 
-    async def _ask(self, images: list[bytes]) -> list[list[Detection]]:
+    async def _send(self, images: list[bytes]) -> list[list[Detection]]:
         answer = await self._client.send(images, self._options, return_frames=False)
         self._result.detect_seconds += answer.timings_ms.get("detect", 0.0) / 1000
         self._advance(len(images))
         return [[Detection(face.box, face.score) for face in faces] for faces in answer.faces]
 
-    def _saw(self, width: int, height: int) -> None:
+    def _note_size(self, width: int, height: int) -> None:
         self._result.long_side = max(self._result.long_side, width, height)
 
 
-class _Reading:
+class _VideoDecoder:
     """Decodes a video into batches of encoded frames; afterwards its size and that of a frame in bytes are known."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.frame_wh, self.frame_bytes = (1, 1), 1
 
-    def batches(self) -> Generator[list[tuple[bytes, _Shot]]]:
-        batch: list[tuple[bytes, _Shot]] = []
+    def batches(self) -> Generator[list[tuple[bytes, _DecodedFrame]]]:
+        batch: list[tuple[bytes, _DecodedFrame]] = []
         before: Thumbnail | None = None
         with VideoReader(self._path) as reader:
             for item in reader:
@@ -160,8 +169,8 @@ class _Reading:
                 self.frame_bytes = frame_bytes(frame)
                 small = frame_thumbnail(frame)
                 seconds = float(frame.pts * frame.time_base)  # type: ignore[operator]
-                shot, before = _Shot(seconds, step(before, small)), small
-                batch.append((encode_upright(frame), shot))
+                decoded, before = _DecodedFrame(seconds, step(before, small)), small
+                batch.append((encode_upright(frame), decoded))
                 if len(batch) == BATCH_SIZE:
                     yield batch
                     batch = []
@@ -171,14 +180,14 @@ class _Reading:
 
 def _upright_size(content: bytes) -> tuple[int, int]:
     """Width and height of an encoded image as a viewer shows it. Raises WireError."""
-    width, height = image_size(content)
+    width, height = wire.image_size(content)
     with Image.open(io.BytesIO(content)) as image:
-        turned = image.getexif().get(EXIF_ORIENTATION, 1) >= 5
+        turned = image.getexif().get(wire.ORIENTATION, 1) >= 5
     return (height, width) if turned else (width, height)
 
 
 @asynccontextmanager
-async def _group() -> AsyncIterator[asyncio.TaskGroup]:
+async def _task_group() -> AsyncIterator[asyncio.TaskGroup]:
     """A group of tasks that raises the first failure itself."""
     try:
         async with asyncio.TaskGroup() as group:

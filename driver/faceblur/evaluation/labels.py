@@ -1,26 +1,12 @@
-"""Labelled faces as people write them down: WIDER FACE's text, COCO's JSON, MOTChallenge's `gt.txt`, our own sidecar.
-
-Every reader raises UsageError, which names the file and the line.
-"""
+"""Labelled faces, and the images and videos of a dataset that have them."""
 
 from __future__ import annotations
 
-import json
-import math
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from faceblur.base.errors import SidecarError, UsageError
-from faceblur.redaction.sidecar import Identity, SidecarReader
 from faceblur.tracking.boxes import Box
-
-# x, y, w, h, blur, expression, illumination, invalid, occlusion, pose.
-WIDER_COLUMNS, WIDER_INVALID = 10, 7
-# frame, id, x, y, w, h, and more that may follow: the seventh is 0 for what is not to be counted.
-MOT_MIN_COLUMNS, MOT_COUNTED = 6, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,150 +17,49 @@ class Label:
     ignored: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class LabelledImage:
+    """One image and its faces, in pixels of the image as a viewer shows it."""
+
+    path: Path
+    labels: list[Label]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledVideo:
+    """One video and its faces by frame, from 0 on, in pixels as a viewer shows it; a frame without any may be absent.
+
+    `source` is the file of the labels.
+    """
+
+    path: Path
+    labels: dict[int, list[Label]]
+    source: Path
+
+
+@dataclass(slots=True)
+class Dataset:
+    """The images and videos that the label files name."""
+
+    images: list[LabelledImage] = field(default_factory=list)
+    videos: list[LabelledVideo] = field(default_factory=list)
+
+    def counts(self) -> dict[str, int]:
+        """The number of images, videos, faces and ignored faces."""
+        labels = [label for image in self.images for label in image.labels]
+        labels += [label for video in self.videos for one in video.labels.values() for label in one]
+        ignored = sum(label.ignored for label in labels)
+        counts = {"images": len(self.images), "videos": len(self.videos)}
+        return counts | {"faces": len(labels) - ignored, "ignored": ignored}
+
+
 def visible(labels: Iterable[Label], size_wh: tuple[int, int]) -> list[Label]:
-    """The labels as far as they lie in the picture: no detection reaches beyond it. What lies outside is left out."""
+    """The labels clipped to the frame: no detection reaches beyond it. What lies outside is left out."""
     width, height = size_wh
-    found = []
+    clipped = []
     for one in labels:
         x1, y1, x2, y2 = one.box
         box = (max(0.0, x1), max(0.0, y1), min(x2, float(width)), min(y2, float(height)))
         if box[0] < box[2] and box[1] < box[3]:
-            found.append(Label(box, one.ignored))
-    return found
-
-
-def read_wider(path: Path) -> dict[str, list[Label]]:
-    """The images' names and faces: a line with the name, one with the number of faces, then one a face.
-
-    Faces of the flag `invalid` are ignored. Where the number is 0, a line of zeros follows in the dataset's own files.
-    """
-    images: dict[str, list[Label]] = {}
-    lines = list(_lines(path))
-    place = 0
-    while place < len(lines):
-        number, name = lines[place]
-        if name in images:
-            raise _broken(path, number, f"{name} is there twice")
-        if re.fullmatch(r"(-?[\d.]+ +){9}-?[\d.]+", name):
-            raise _broken(path, number, "a face where the name of the next image should be")
-        if place + 1 == len(lines):
-            raise _broken(path, number, "the file ends where the number of faces should be")
-        number, text = lines[place + 1]
-        if not text.isdecimal():
-            raise _broken(path, number, f"{text[:60]!r} is no number of faces")
-        first, count = place + 2, int(text)
-        rows = lines[first : first + count]
-        images[name] = [_wider_face(path, *row) for row in rows]
-        if len(rows) < count:
-            raise _broken(path, lines[-1][0], f"the file ends after {len(rows)} of {count} faces")
-        place = first + count
-        if not count and place < len(lines) and lines[place][1].split() == ["0"] * WIDER_COLUMNS:
-            place += 1
-    return images
-
-
-def _wider_face(path: Path, number: int, text: str) -> Label:
-    values = _numbers(path, number, text.split())
-    if len(values) != WIDER_COLUMNS:
-        raise _broken(path, number, f"{len(values)} numbers where a face has {WIDER_COLUMNS}")
-    return _label(path, f"line {number}", values[:4], values[WIDER_INVALID] == 1)
-
-
-def read_coco(path: Path) -> dict[str, list[Label]]:
-    """The images' names and faces: `images`, `annotations` with `bbox` x, y, width, height, and `categories`.
-
-    With several categories only the one named `face` counts. Annotations with `iscrowd` or `ignore` are ignored.
-    """
-    try:
-        content = json.loads(path.read_bytes())
-    except json.JSONDecodeError as error:
-        raise _broken(path, error.lineno, f"not JSON: {error.msg}") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: cannot be read: {error}") from error
-    where = "the file"
-    try:
-        categories = {one["id"]: str(one["name"]).lower() for one in content["categories"]}
-        wanted = set(categories) if len(categories) == 1 else {key for key in categories if categories[key] == "face"}
-        if not wanted:
-            raise UsageError(f"{path}: none of its {len(categories)} categories is named face")
-        images: dict[str, list[Label]] = {}
-        names: dict[Any, str] = {}
-        for index, image in enumerate(content["images"]):
-            where = f"image {index}"
-            name = str(image["file_name"])
-            if image["id"] in names or name in images:
-                raise UsageError(f"{path}: {where}: {name} or its id {image['id']} is there twice")
-            names[image["id"]], images[name] = name, []
-        for index, one in enumerate(content["annotations"]):
-            where = f"annotation {index}"
-            if one["category_id"] in wanted:
-                label = _label(path, where, one["bbox"], bool(one.get("iscrowd") or one.get("ignore")))
-                images[names[one["image_id"]]].append(label)
-        return images
-    except KeyError as error:
-        raise UsageError(f"{path}: {where}: {error} is missing") from error
-    except (TypeError, AttributeError) as error:
-        raise UsageError(f"{path}: {where} is not as in COCO's JSON: {error}") from error
-
-
-def read_mot(path: Path) -> dict[int, list[Label]]:
-    """Each frame's faces, by its number from 0 on: lines of `frame,id,x,y,width,height[,counted,…]`, frames from 1 on.
-
-    Those whose seventh number is 0 are ignored, as in the challenge; what follows it is not read.
-    """
-    frames: dict[int, list[Label]] = {}
-    for number, text in _lines(path):
-        values = _numbers(path, number, text.split(","))
-        if len(values) < MOT_MIN_COLUMNS or not values[0].is_integer() or values[0] < 1:
-            raise _broken(path, number, "not of the form frame,id,x,y,width,height with frames from 1 on")
-        ignored = len(values) > MOT_COUNTED and values[MOT_COUNTED] == 0
-        frames.setdefault(int(values[0]) - 1, []).append(_label(path, f"line {number}", values[2:6], ignored))
-    return frames
-
-
-def read_sidecar(path: Path) -> tuple[Identity, dict[int, list[Label]]]:
-    """Which video a sidecar belongs to, and each frame's faces by its number from 0 on, of its first video stream."""
-    frames: dict[int, list[Label]] = {}
-    try:
-        with SidecarReader(path) as reader:
-            stream = None
-            for line in reader:
-                stream = line.stream if stream is None else stream
-                if line.stream == stream:
-                    frames[line.frame] = [Label(face.box) for face in line.faces]
-            return reader.header.video, frames
-    except SidecarError as error:
-        raise UsageError(str(error)) from error
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines that are not blank, stripped, with their numbers from 1 on."""
-    try:
-        # A byte order mark is no part of the first name.
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read: {error}") from error
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            yield number, line.strip()
-
-
-def _numbers(path: Path, number: int, texts: Sequence[str]) -> list[float]:
-    try:
-        return [float(text) for text in texts]
-    except ValueError:
-        raise _broken(path, number, f"{' '.join(texts)[:60]!r} where numbers should be") from None
-
-
-def _label(path: Path, where: str, xywh: Sequence[float], ignored: bool) -> Label:
-    x, y, width, height = xywh if len(xywh) == 4 else (math.nan,) * 4
-    if not all(isinstance(one, int | float) and math.isfinite(one) for one in (x, y, width, height)):
-        raise UsageError(f"{path}: {where}: a box is four numbers")
-    if width < 0 or height < 0:
-        raise UsageError(f"{path}: {where}: a box of {width:g}x{height:g} pixels")
-    # WIDER FACE itself has boxes without an extent that are not marked as invalid.
-    return Label((x, y, x + width, y + height), ignored or not width or not height)
-
-
-def _broken(path: Path, number: int, reason: str) -> UsageError:
-    return UsageError(f"{path}: line {number}: {reason}")
+            clipped.append(Label(box, one.ignored))
+    return clipped

@@ -1,34 +1,66 @@
-"""What an evaluation found, as tables for people and as JSON for programs."""
+"""What an evaluation gives: its figures as frozen objects, with the fields of the JSON."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from typing import Any, Literal
 
 from faceblur.base.atomic_files import write_whole
 from faceblur.base.errors import MediaError
-from faceblur.evaluation.exposure import Exposure
-from faceblur.evaluation.scores import COUNTED, Score
+from faceblur.evaluation.height_bands import COUNTED
+
+SweptSetting = Literal["threshold", "detect-size"]
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
-    """What one setting gives: `value` is the threshold or the detection size; seconds are the function's own."""
+class BandScore:
+    """Detections from a threshold on against the labels of one band of heights.
+
+    `recall` and `ap` are None without labelled faces, `precision` without detections.
+    """
+
+    height: str
+    faces: int
+    found: int
+    false: int
+    recall: float | None
+    precision: float | None
+    ap: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class VideoExposure:
+    """One video. Faces of MIN_HEIGHT pixels and more count; `by_height` has pairs of faces and exposed ones.
+
+    The longest run is of consecutive frames with an exposed face, whichever: what a viewer sees. Its first frame counts
+    from 0, None without any.
+    """
+
+    video: str
+    frames: int
+    faces: int
+    exposed_faces: int
+    exposed_rate: float | None
+    exposed_frames: int
+    longest_run_frames: int
+    longest_run_seconds: float
+    longest_run_first_frame: int | None
+    by_height: dict[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingFigures:
+    """The figures of one setting: `value` is the threshold or the detection size; seconds are the function's own."""
 
     value: float
-    scores: list[Score]
-    videos: list[Exposure]
+    scores: list[BandScore]
+    videos: list[VideoExposure]
     detect_seconds: float
 
     @property
-    def counted(self) -> Score:
+    def counted(self) -> BandScore:
         """The score of the faces that count."""
         return next(one for one in self.scores if one.height == COUNTED)
 
@@ -39,59 +71,54 @@ class Point:
         return sum(one.exposed_faces for one in self.videos) / faces if faces else None
 
 
-def print_point(console: Console, point: Point) -> None:
-    """A table by the faces' height, and one of the videos where there are any."""
-    table = _table("face height, px", "faces", "found", "false", "recall", "precision", "AP")
-    if point.videos:
-        table.add_column("exposed", justify="right")
-    for one in point.scores:
-        row = [one.height, one.faces, one.found, one.false, _share(one.recall), _share(one.precision), _share(one.ap)]
-        if point.videos:
-            pairs = [video.by_height[one.height] for video in point.videos]
-            row.append(f"{sum(exposed for _, exposed in pairs)} of {sum(faces for faces, _ in pairs)}")
-        table.add_row(*map(str, row), end_section=one.height == COUNTED)
-    console.print(table)
-    if not point.videos:
-        return
-    table = _table("video", "frames", "faces", "exposed", "rate", "frames with exposed", "longest run")
-    for video in point.videos:
-        run = f"{video.longest_run_frames} ({video.longest_run_seconds:.2f} s)"
-        if video.longest_run_first_frame is not None:
-            run += f" from {video.longest_run_first_frame}"
-        numbers = (video.frames, video.faces, video.exposed_faces, _share(video.exposed_rate), video.exposed_frames)
-        table.add_row(escape(video.video), *map(str, numbers), run)
-    console.print()
-    console.print(table)
+@dataclass(frozen=True, slots=True)
+class EvaluationSettings:
+    """The settings of a run that matter here: see `faceblur.base.options.Options`."""
+
+    threshold: float
+    padding: float
+    look_around: float
 
 
-def print_sweep(console: Console, sweep: str, points: Sequence[Point]) -> None:
-    """The curve, a row a setting."""
-    heights = [one.height for one in points[0].scores if one.height != "all"]
-    table = _table(sweep, *(f"recall {height}" for height in heights), "precision", "AP", "exposed", "detect s")
-    for point in points:
-        recalls = [_share(one.recall) for one in point.scores if one.height in heights]
-        rest = [_share(point.counted.precision), _share(point.counted.ap), _share(point.exposed_rate)]
-        table.add_row(f"{point.value:g}", *recalls, *rest, f"{point.detect_seconds:.1f}")
-    console.print()
-    console.print(table)
+@dataclass(frozen=True, slots=True)
+class EvaluatedFunction:
+    """The function that was measured."""
+
+    model: str
+    device: str
+    weights_sha256: str
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write the results. Raises MediaError, which names the file."""
-    text = json.dumps(content, indent=2, allow_nan=False, default=asdict)
-    try:
-        write_whole(path, (text + "\n").encode())
-    except OSError as error:
-        raise MediaError(f"{path}: cannot be written: {error.strerror}") from error
+@dataclass(frozen=True, slots=True)
+class RecallGate:
+    """Whether the recall of the faces that count reaches `min_recall`; `passed` is None where none is asked for."""
+
+    min_recall: float | None
+    faces: str
+    recall: float | None
+    passed: bool | None
 
 
-def _table(first: str, *headings: str) -> Table:
-    table = Table(title=None, show_edge=False, pad_edge=False)
-    table.add_column(first, overflow="fold")
-    for heading in headings:
-        table.add_column(heading, justify="right")
-    return table
+@dataclass(frozen=True, slots=True)
+class EvaluationReport:
+    """The complete evaluation: figures at the settings, then one of each swept value, in order."""
 
+    function: EvaluatedFunction
+    settings: EvaluationSettings
+    dataset: dict[str, int]
+    scores: list[BandScore]
+    videos: list[VideoExposure]
+    sweep: list[SettingFigures]
+    gate: RecallGate
 
-def _share(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+    def content(self) -> dict[str, Any]:
+        """The content of the JSON."""
+        return asdict(self)
+
+    def write_json(self, path: Path) -> None:
+        """Write the JSON. Raises MediaError, which names the file."""
+        text = json.dumps(self.content(), indent=2, allow_nan=False)
+        try:
+            write_whole(path, (text + "\n").encode())
+        except OSError as error:
+            raise MediaError(f"{path}: cannot be written: {error.strerror}") from error

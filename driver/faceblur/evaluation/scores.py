@@ -1,7 +1,8 @@
-"""How good detections are: recall, precision and average precision (AP) at IoU 0.5, by the faces' height.
+"""Scores detections against labels: recall, precision and average precision (AP) at IoU 0.5, by the faces' height.
 
 faster-coco-eval pairs detections with labels and integrates the AP, as COCO defines it: the best score first, each face
-at most once, over 101 recalls. Its numbers are pycocotools', in a twelfth of the time: crowds of a thousand take long.
+at most once, over 101 recalls. Its figures are those of pycocotools, in a twelfth of the time, which matters for crowds
+of a thousand faces.
 What lies in an ignored label counts neither as found nor as false.
 """
 
@@ -17,52 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceblur.base.errors import UsageError
-from faceblur.evaluation.labels import Label
-from faceblur.tracking.tracker import Detection
+from faceblur.evaluation.height_bands import BANDS
+from faceblur.evaluation.report import BandScore
+from faceblur.evaluation.samples import Sample
 
 IOU = 0.5
-# Faces lower than this can't be told from each other, and no detector's anchor is smaller: they are listed, but neither
-# `--min-recall` nor the count of exposed faces goes by them.
-MIN_HEIGHT = 16.0
-COUNTED = f"{MIN_HEIGHT:g} and more"
-# By their labels' height in pixels: from the first on, up to but not including the second.
-BANDS = {
-    "all": (0.0, math.inf),
-    COUNTED: (MIN_HEIGHT, math.inf),
-    "under 16": (0.0, 16.0),
-    "16 to 32": (16.0, 32.0),
-    "32 to 64": (32.0, 64.0),
-    "64 and more": (64.0, math.inf),
-}
 CATEGORY = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """One image, or frame: its labels and everything that was found, in the same pixels."""
-
-    labels: Sequence[Label]
-    found: Sequence[Detection]
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """Detections from a threshold on against the labels of one band of heights.
-
-    `recall` and `ap` are None without labelled faces, `precision` without detections.
-    """
-
-    height: str
-    faces: int
-    found: int
-    false: int
-    recall: float | None
-    precision: float | None
-    ap: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Matches:
+class BandMatches:
     """One band: the number of labelled faces, its AP, the scores of the detections and which of them are right."""
 
     height: str
@@ -71,44 +36,45 @@ class Matches:
     scores: NDArray[np.float64]
     right: NDArray[np.bool_]
 
-    def at(self, threshold: float) -> Score:
+    def at(self, threshold: float) -> BandScore:
         """The score of the detections from this threshold on."""
         shown = self.scores >= threshold
         found, total = int((shown & self.right).sum()), int(shown.sum())
         recall = found / self.faces if self.faces else None
-        return Score(self.height, self.faces, found, total - found, recall, found / total if total else None, self.ap)
+        precision = found / total if total else None
+        return BandScore(self.height, self.faces, found, total - found, recall, precision, self.ap)
 
 
-def match(samples: Sequence[Sample], stop: threading.Event | None = None) -> dict[str, Matches]:
+def match_labels(samples: Sequence[Sample], stop: threading.Event | None = None) -> dict[str, BandMatches]:
     """Pair detections with labels, by band of heights; `stop` ends it early.
 
     Raises UsageError without faster-coco-eval.
     """
     coco, coco_eval = require_library()
-    labels, finds = list[dict[str, Any]](), list[dict[str, Any]]()
+    labels, detections = list[dict[str, Any]](), list[dict[str, Any]]()
     for number, sample in enumerate(samples, 1):
         for label in sample.labels:
             # In COCO's evaluation iscrowd is what is ignored; ids count from 1, for 0 means unmatched.
             labels.append(_annotation(number, label.box, id=len(labels) + 1, iscrowd=int(label.ignored)))
-        for one in sample.found:
-            finds.append(_annotation(number, one.box, id=len(finds) + 1, iscrowd=0, score=one.score))
+        for one in sample.detections:
+            detections.append(_annotation(number, one.box, id=len(detections) + 1, iscrowd=0, score=one.score))
     shared = {"images": [{"id": number + 1} for number in range(len(samples))], "categories": [{"id": CATEGORY}]}
-    truth, result = (coco(shared | {"annotations": annotations}) for annotations in (labels, finds))
-    most = max((len(sample.found) for sample in samples), default=0)
+    truth, result = (coco(shared | {"annotations": annotations}) for annotations in (labels, detections))
+    max_detections = max((len(sample.detections) for sample in samples), default=0)
     bands = {}
     for height in BANDS:
         if stop is not None and stop.is_set():
             break
-        bands[height] = _match_band(height, coco_eval(truth, result, "bbox", extra_calc=True), most)
+        bands[height] = _match_band(height, coco_eval(truth, result, "bbox", extra_calc=True), max_detections)
     return bands
 
 
-def _match_band(height: str, evaluation: Any, most: int) -> Matches:
+def _match_band(height: str, evaluation: Any, max_detections: int) -> BandMatches:
     first, end = BANDS[height]
-    labels, finds = evaluation.cocoGt.anns, evaluation.cocoDt.anns
+    labels, detections = evaluation.cocoGt.anns, evaluation.cocoDt.anns
     parameters = evaluation.params
     parameters.iouThrs = np.array([IOU])
-    parameters.maxDets = [max(1, most)]  # in an image; by default no more than 100
+    parameters.maxDets = [max(1, max_detections)]  # in an image; by default no more than 100
     # Both ends belong to a range of COCO's.
     parameters.areaRng, parameters.areaRngLbl = [[first, math.nextafter(end, 0.0)]], [height]
     evaluation.evaluate()
@@ -116,17 +82,17 @@ def _match_band(height: str, evaluation: Any, most: int) -> Matches:
     counted = {key for key, one in labels.items() if not one["iscrowd"] and first <= one["area"] < end}
     pairs: dict[int, int] = {}
     for pair in evaluation.eval["matched"]:
-        find, label = pair.split("_")
-        pairs[int(find)] = int(label)
+        detection, label = pair.split("_")
+        pairs[int(detection)] = int(label)
     # A detection of something ignored counts as nothing, and so does a false one of another height.
     shown = [
         (one["score"], pairs.get(key) in counted)
-        for key, one in finds.items()
+        for key, one in detections.items()
         if (pairs[key] in counted if key in pairs else first <= one["area"] < end)
     ]
     ap = float(evaluation.eval["precision"].mean()) if counted else None
     scores, right = zip(*shown, strict=True) if shown else ((), ())
-    return Matches(height, len(counted), ap, np.array(scores, float), np.array(right, bool))
+    return BandMatches(height, len(counted), ap, np.array(scores, float), np.array(right, bool))
 
 
 def require_library() -> tuple[Any, Any]:

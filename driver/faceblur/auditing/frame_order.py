@@ -1,7 +1,7 @@
 """Whether each output frame shows its own frame of the source: finds frames that were swapped, repeated or replaced.
 
-A frame is compared with those around it by the small copies of `alignment`. A codec blurs a picture, and at strong
-compression repeats much of the last one; it never reverses the difference between two pictures.
+A frame is compared with those around it by the small frames of `frame_alignment`. A codec blurs a frame, and at strong
+compression repeats much of the last one; it never reverses the difference between two frames.
 """
 
 from __future__ import annotations
@@ -12,24 +12,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faceblur.auditing.alignment import MIN_PIXELS, Still
-from faceblur.auditing.legible import Gray
+from faceblur.auditing.frame_alignment import MIN_PIXELS, GrayImage, SmallFrame
 
 # Two frames count as swapped when the output's difference between them is this share of the source's, reversed.
 REVERSED = 0.5
 # A frame shows another one when its error against that is this many times smaller than against its own.
 TIMES_NEARER = 2.0
-# Frames of the source that differ by less, mean square in gray levels, are the same to a viewer; by less than the
-# second they may differ in noise alone, of which an encoder repeats what it likes.
+# Frames of the source that differ by less than the first, mean square in gray levels, are the same to a viewer; by
+# less than the second they may differ in noise alone, which an encoder may repeat.
 MIN_MOTION, MORE_THAN_NOISE = 1.0, 4.0
-# A frame that differs by this much, mean square in gray levels, and by this many times the usual, shows none of them.
+# A frame that differs by this much, mean square in gray levels, and by this many times the usual, shows none of these.
 FOREIGN, TIMES_USUAL = 400.0, 8.0
 # Frames on each side that a frame is compared with, 4 seconds of them at 25 a second.
 NEIGHBOURS = 100
 
 
 @dataclass(slots=True)
-class Misplaced:
+class MisplacedFrame:
     """An output frame that does not show its own frame of the source, but `shows`; None: none of those around it.
 
     `seconds` is the time of its own frame.
@@ -43,7 +42,7 @@ class Misplaced:
 
 
 @dataclass(slots=True)
-class _Pair:
+class _OrderedPair:
     source: int
     output: int
     seconds: float
@@ -53,22 +52,22 @@ class _Pair:
     swapped: bool = False
 
 
-class Order:
-    """Takes pairs of frames in order by `push`; gives those that are misplaced, late; `flush` gives the last ones."""
+class FrameOrder:
+    """Takes pairs of frames in order by `push`, and yields those that are misplaced, late; `flush` yields the last."""
 
     def __init__(self) -> None:
-        self._pairs: deque[_Pair] = deque()
+        self._pairs: deque[_OrderedPair] = deque()
         self._usual = MIN_MOTION
         self._sources = self._outputs = self._clear = np.empty((0, 0), np.float32)
 
-    def push(self, source: int, output: int, of_source: Still, of_output: Still) -> Iterator[Misplaced]:
-        """Add the next pair: the frames' numbers and small copies."""
-        s, o = of_source.picture.ravel(), of_output.picture.ravel()
+    def push(self, source: int, output: int, of_source: SmallFrame, of_output: SmallFrame) -> Iterator[MisplacedFrame]:
+        """Add the next pair: the frames' numbers and small frames."""
+        s, o = of_source.image.ravel(), of_output.image.ravel()
         clear = of_source.clear.ravel().astype(np.float32)
         if not self._pairs:
             self._sources = self._outputs = self._clear = np.empty((0, s.size), np.float32)
         own = _mean((o - s) ** 2, clear) if clear.sum() >= MIN_PIXELS else 0.0
-        pair = _Pair(source, output, of_source.seconds, own, own)
+        pair = _OrderedPair(source, output, of_source.seconds, own, own)
         if self._pairs:
             self._compare(pair, s, o, clear)
         self._pairs.append(pair)
@@ -78,44 +77,44 @@ class Order:
         if len(self._pairs) > NEIGHBOURS:
             yield from self._judge(self._pairs.popleft())
 
-    def flush(self) -> Iterator[Misplaced]:
+    def flush(self) -> Iterator[MisplacedFrame]:
         """Judge the frames that are still in the window."""
         while self._pairs:
             yield from self._judge(self._pairs.popleft())
 
-    def _compare(self, pair: _Pair, s: Gray, o: Gray, clear: Gray) -> None:
+    def _compare(self, pair: _OrderedPair, s: GrayImage, o: GrayImage, clear: GrayImage) -> None:
         both = self._clear * clear
         weight = both.sum(axis=1)
         weight[weight < MIN_PIXELS] = np.nan
         motion = (((self._sources - s) ** 2) * both).sum(axis=1) / weight
-        told, sure = motion >= MIN_MOTION, motion >= MORE_THAN_NOISE  # False where it is not a number
+        moving, above_noise = motion >= MIN_MOTION, motion >= MORE_THAN_NOISE  # False where it is not a number
         reversal = ((self._outputs - o) * (self._sources - s) * both).sum(axis=1) / weight / np.maximum(motion, 1e-9)
         mine = (((self._sources - o) ** 2) * both).sum(axis=1) / weight
         theirs = (((self._outputs - s) ** 2) * both).sum(axis=1) / weight
         pairs = self._pairs
-        for index in np.flatnonzero(told & (reversal < -REVERSED)):
+        for index in np.flatnonzero(moving & (reversal < -REVERSED)):
             other = pairs[index]
             # Each must show the other: a frame between two swapped ones sees their difference reversed, too.
             if mine[index] < pair.own and theirs[index] < other.own:
                 pair.swapped = other.swapped = True
                 pair.shows, other.shows = other.source, pair.source
                 pair.best, other.best = float(mine[index]), float(theirs[index])
-        for index in np.flatnonzero(sure & (theirs * TIMES_NEARER < [other.best for other in pairs])):
+        for index in np.flatnonzero(above_noise & (theirs * TIMES_NEARER < [other.best for other in pairs])):
             if not pairs[index].swapped:
                 pairs[index].best, pairs[index].shows = float(theirs[index]), pair.source
-        mine = np.where(sure, mine, np.inf)
+        mine = np.where(above_noise, mine, np.inf)
         nearest = int(np.argmin(mine))
         if not pair.swapped and mine[nearest] * TIMES_NEARER < pair.own:
             pair.best, pair.shows = float(mine[nearest]), pairs[nearest].source
 
-    def _judge(self, pair: _Pair) -> Iterator[Misplaced]:
+    def _judge(self, pair: _OrderedPair) -> Iterator[MisplacedFrame]:
         if pair.swapped or pair.best * TIMES_NEARER < pair.own:
-            yield Misplaced(pair.source, pair.output, pair.seconds, pair.shows, pair.swapped)
+            yield MisplacedFrame(pair.source, pair.output, pair.seconds, pair.shows, pair.swapped)
         elif pair.own > max(FOREIGN, TIMES_USUAL * self._usual):
-            yield Misplaced(pair.source, pair.output, pair.seconds, None)
+            yield MisplacedFrame(pair.source, pair.output, pair.seconds, None)
         else:
             self._usual = 0.9 * self._usual + 0.1 * pair.own
 
 
-def _mean(values: Gray, weights: Gray) -> float:
+def _mean(values: GrayImage, weights: GrayImage) -> float:
     return float((values * weights).sum() / weights.sum())

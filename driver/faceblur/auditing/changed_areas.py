@@ -1,0 +1,64 @@
+"""Finds what differs between source and output outside the masks, by more than the codec's error.
+
+Images are `(H, W) float32` of gray levels 0..255, upright.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceblur.tracking.boxes import Box
+from faceblur_function.masks import Region
+
+# Outside the faces blocks of this many pixels are compared. A block counts as changed when its error is this large
+# (mean square, gray levels), this many times the frame's own coding error, and this share of what it shows; an area,
+# when this many such blocks touch.
+BLOCK, MIN_ERROR, TIMES_TYPICAL, SHARE_OF_BLOCK, MIN_BLOCKS = 16, 100.0, 10.0, 0.3, 4
+
+
+def unmasked(regions: Iterable[Region], size_wh: tuple[int, int]) -> NDArray[np.bool_]:
+    """Where no region reaches, `(H, W)`."""
+    clear = np.ones(size_wh[::-1], np.bool_)
+    for region in regions:
+        rows, columns = region.window(*size_wh)
+        clear[rows, columns] &= region.opacity(rows, columns) <= 0
+    return clear
+
+
+def changed_areas(
+    source: NDArray[np.float32], output: NDArray[np.float32], clear: NDArray[np.bool_]
+) -> tuple[list[Box], float | None]:
+    """Boxes of the areas that differ by more than the codec's error, and the PSNR in dB, both where `clear` is true.
+
+    The PSNR is None where two frames are equal or nothing is clear. Areas under about 32 pixels are not found.
+    """
+    error = (source - output) ** 2
+    if not clear.any():
+        return [], None
+    mean = float(error[clear].mean())
+    psnr = 10 * float(np.log10(255**2 / mean)) if mean else None
+    height, width = (length // BLOCK for length in source.shape)
+    if not height or not width:
+        return [], psnr
+    full_blocks = (slice(height * BLOCK), slice(width * BLOCK))
+
+    def blocks(image: NDArray[np.float32]) -> NDArray[np.float32]:
+        return cv2.resize(image[full_blocks], (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+    # Blocks beside a region are left out: the codec spreads its edge.
+    masked = cv2.dilate((blocks(clear.astype(np.float32)) < 1).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    if masked.all():
+        return [], psnr
+    errors, shown = blocks(error), blocks(source**2) - blocks(source) ** 2
+    typical = float(np.median(errors[~masked]))
+    changed = ~masked & (errors > max(MIN_ERROR, TIMES_TYPICAL * typical)) & (errors > SHARE_OF_BLOCK * shown)
+    count, _, components, _ = cv2.connectedComponentsWithStats(changed.astype(np.uint8))
+    boxes = []
+    for x, y, columns, rows, area in components[1:count].tolist():
+        if area >= MIN_BLOCKS:
+            boxes.append(tuple(float(BLOCK * value) for value in (x, y, x + columns, y + rows)))
+    return boxes, psnr  # type: ignore[return-value]

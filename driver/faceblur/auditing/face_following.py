@@ -1,0 +1,69 @@
+"""Follows the second pass's detections from frame to frame.
+
+A detector may take noise for a face in one frame: what counts as a face is decided over all frames of a detection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from faceblur.auditing.observations import APART_SECONDS, Observation, ObservationSpan
+from faceblur.auditing.second_pass import MergedDetection
+from faceblur.tracking.boxes import Box, match
+
+
+@dataclass(slots=True)
+class FollowedFace:
+    """What may be a face, over the frames in which it was detected.
+
+    `confident` is the number of detections in the source that score high. `legible` are the frames in which the output
+    still shows it, None where there is none; `score` is its best score in the source in one of these.
+    """
+
+    box: Box
+    seconds: float
+    confident: int = 0
+    score: float = 0.0
+    legible: ObservationSpan | None = None
+
+
+class FaceFollower:
+    """Takes each frame's detections by `push`, and returns the faces that were not detected for APART_SECONDS.
+
+    `confident` is the score from which a detection counts as one that scores high.
+    """
+
+    def __init__(self, confident: float) -> None:
+        self._confident = confident
+        self._open: list[FollowedFace] = []
+
+    def push(
+        self, seconds: float, detections: Sequence[tuple[MergedDetection, Observation | None]]
+    ) -> list[FollowedFace]:
+        """Add a frame at `seconds`: each detection, and an observation where the output still shows the face."""
+        gone = [one for one in self._open if seconds - one.seconds > APART_SECONDS]
+        self._open = [one for one in self._open if seconds - one.seconds <= APART_SECONDS]
+        before = list(self._open)
+        pairs = match([one.box for one in before], [one.box for one, _ in detections])
+        known = {column: row for row, column in pairs}
+        for index, (detection, observation) in enumerate(detections):
+            if index in known:
+                face = before[known[index]]
+            else:
+                face = FollowedFace(detection.box, seconds)
+                self._open.append(face)
+            face.box, face.seconds = detection.box, seconds
+            face.confident += sum(score >= self._confident for score in detection.source_scores)
+            if observation is None:
+                continue
+            face.score = max([face.score, *detection.source_scores])
+            if face.legible is None:
+                face.legible = ObservationSpan.of(observation)
+            else:
+                face.legible.add(observation)
+        return gone
+
+    def flush(self) -> list[FollowedFace]:
+        """The faces that are still followed."""
+        return self._open

@@ -1,0 +1,96 @@
+"""Measures how much of a face is left in the output: is it still legible?
+
+Images are `(H, W) float32` of gray levels 0..255, upright. The measures compare fine detail, not brightness, so that
+they hold at any quality of the encoder; the constants were set on outputs that were encoded again at CRF 18 to 36.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+# Detail is what is finer than 1/20 of the face's width; it is compared in windows of about 1/6 of it.
+FINE, WINDOW = 20, 12
+# Windows whose normalised correlation with the source is higher than this have kept their detail.
+SAME = 0.6
+# A face is legible from these on: the share of its detail that is kept, and the correlation of all of its detail.
+# Measured on 1,000 redacted faces of 33 to 160 px: kept is at most 0.04 at CRF 18 and 30. A mask that is shifted by
+# half a face leaves 0.2 to 0.6 of it, a face without a mask 0.8 to 1.
+LEGIBLE_KEPT, LEGIBLE_CORRELATION = 0.10, 0.25
+# A face with less detail than this, in gray levels (standard deviation), shows nothing that can be compared.
+MIN_DETAIL = 2.0
+MIN_PIXELS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Legibility:
+    """What is left of a face: `kept` is the share of its detail that is still there, `correlation` of all of it.
+
+    Both 0 to 1.
+    """
+
+    kept: float
+    correlation: float
+
+    @property
+    def left(self) -> float:
+        """How much is left, 0 to 1: the smaller of both measures, since noise raises one of them alone."""
+        return min(self.kept, self.correlation)
+
+    @property
+    def legible(self) -> bool:
+        return self.kept >= LEGIBLE_KEPT and self.correlation >= LEGIBLE_CORRELATION
+
+
+def measure_legibility(
+    source: NDArray[np.float32], output: NDArray[np.float32], box: Sequence[float], reach: float = 0.5
+) -> Legibility | None:
+    """Compare the ellipse around a box's centre with radii of `reach` times its sides; 0.5 is the inscribed one.
+
+    None where the source shows no detail, or where hardly any of it lies within the image.
+    """
+    x1, y1, x2, y2 = box
+    width, height = x2 - x1, y2 - y1
+    margin = max(4.0, width / 4)
+    rows = _clamped((y1 + y2) / 2, height * reach + margin, source.shape[0])
+    columns = _clamped((x1 + x2) / 2, width * reach + margin, source.shape[1])
+    if rows.start >= rows.stop or columns.start >= columns.stop:
+        return None
+    inside = _ellipse(box, reach, rows, columns)
+    if np.count_nonzero(inside) < MIN_PIXELS:
+        return None
+    a, b = (_fine_detail(image[rows, columns], width) for image in (source, output))
+    a, b = a - a[inside].mean(), b - b[inside].mean()
+    energy, other = float((a[inside] ** 2).sum()), float((b[inside] ** 2).sum())
+    if energy < MIN_DETAIL**2 * np.count_nonzero(inside):
+        return None
+    # A flat output has nothing but the codec's noise: the division must not amplify it.
+    correlation = float(a[inside] @ b[inside]) / np.sqrt(energy * max(other, 0.05**2 * energy))
+    aa, bb, ab = (_window_mean(product, width) for product in (a * a, b * b, a * b))
+    local = ab / np.sqrt(np.maximum(aa, 1e-3) * np.maximum(bb, 0.05 * aa + 1e-3))
+    kept = float((a**2)[inside & (local > SAME)].sum()) / energy
+    return Legibility(kept, abs(float(correlation)))
+
+
+def _clamped(centre: float, reach: float, length: int) -> slice:
+    return slice(max(0, int(centre - reach)), max(0, min(length, int(np.ceil(centre + reach)))))
+
+
+def _ellipse(box: Sequence[float], reach: float, rows: slice, columns: slice) -> NDArray[np.bool_]:
+    x1, y1, x2, y2 = box
+    y = (np.arange(rows.start, rows.stop) + 0.5 - (y1 + y2) / 2) / max((y2 - y1) * reach, 1e-6)
+    x = (np.arange(columns.start, columns.stop) + 0.5 - (x1 + x2) / 2) / max((x2 - x1) * reach, 1e-6)
+    inside: NDArray[np.bool_] = y[:, None] ** 2 + x[None, :] ** 2 <= 1
+    return inside
+
+
+def _fine_detail(image: NDArray[np.float32], width: float) -> NDArray[np.float32]:
+    return image - cv2.GaussianBlur(image, (0, 0), max(0.5, width / FINE))
+
+
+def _window_mean(product: NDArray[np.float32], width: float) -> NDArray[np.float32]:
+    return cv2.GaussianBlur(product, (0, 0), max(1.0, width / WINDOW))  # type: ignore[return-value]

@@ -1,0 +1,96 @@
+"""The audit's report: the models of its JSON, the kinds of findings, and where it is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from faceblur.tracking.boxes import Box
+
+# What makes an audit fail, and what a person should look at; both with the worst kind first.
+FailingKind = Literal["exposed", "uncovered", "missing", "extra", "order", "time"]
+WatchKind = Literal["candidate", "changed", "long_gap", "short_track", "low_score"]
+FindingKind = FailingKind | WatchKind
+FINDINGS: tuple[FailingKind, ...] = ("exposed", "uncovered", "missing", "extra", "order", "time")
+WATCH: tuple[WatchKind, ...] = ("candidate", "changed", "long_gap", "short_track", "low_score")
+# Of each kind at most this many findings are listed, the worst; all are counted.
+MAX_LISTED = 200
+
+
+class Finding(BaseModel):
+    """What was found from a first to a last frame of the source; times are time codes hh:mm:ss.mmm.
+
+    `frame` is where it is worst; `box` is its location there, x1, y1, x2, y2 in pixels of the upright frame. Findings
+    of one kind are sorted by `severity`, the worst first. `frames` is the number of frames concerned, `stream` the
+    index of the source's video stream.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: FindingKind
+    text: str
+    severity: float
+    first_frame: int
+    last_frame: int
+    first_time: str
+    last_time: str
+    frames: int
+    frame: int
+    time: str
+    stream: int = 0
+    box: Box | None = None
+    score: float | None = None
+    kept: float | None = None
+    track: int | None = None
+    output_frame: int | None = None
+
+
+class AuditFacts(BaseModel):
+    """What was compared, in numbers. PSNR in dB, of what lies outside the regions.
+
+    `streams` are the source's video streams, `seconds` is their total duration, `time_offset` the largest by which one
+    of the output begins later.
+    """
+
+    streams: list[int]
+    source_frames: int
+    output_frames: int
+    size_wh: tuple[int, int]
+    seconds: float
+    regions: int
+    most_kept: float
+    time_offset: float
+    psnr_lowest: float | None
+    psnr_mean: float | None
+
+
+class AuditDetector(BaseModel):
+    """One detector of the second pass."""
+
+    model: str
+    device: str
+    weights_sha256: str
+
+
+class AuditReport(BaseModel):
+    """The complete audit: `findings` make it fail, `watch` is for a person to look at, `counts` is of all."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    faceblur_audit: Literal[1] = 1
+    source: str
+    output: str
+    sidecar: str
+    passed: bool
+    facts: AuditFacts
+    detectors: list[AuditDetector]
+    counts: dict[str, int]
+    findings: list[Finding]
+    watch: list[Finding]
+
+
+def report_path(output: Path, suffix: Literal["json", "html"]) -> Path:
+    """Where the report of an output is written: beside it."""
+    return output.with_name(f"{output.name}.audit.{suffix}")

@@ -1,0 +1,108 @@
+"""Pairs the video streams of a source with those of its output, and checks that the three files belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from faceblur.base.errors import MediaError, SidecarError, UsageError
+from faceblur.media.planes import upright
+from faceblur.media.video import Picture, VideoFrame, VideoReader
+from faceblur.redaction.sidecar import Header, SidecarReader, identify
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPair:
+    """A video stream of the source and its counterpart in the output, by their indices.
+
+    `tolerance` is the largest difference of their times, in seconds; a stream of cover art holds one image.
+    """
+
+    source: int
+    output: int
+    tolerance: float = 0.0
+    is_cover_art: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedFiles:
+    """Which files are compared, what the sidecar's header says, which video streams belong together.
+
+    `frames` is how many to expect, for progress; `surplus` are video streams of the output that the source has not.
+    """
+
+    source: Path
+    output: Path
+    sidecar: Path
+    header: Header
+    pairs: tuple[StreamPair, ...]
+    surplus: tuple[int, ...]
+    frames: int | None
+
+
+def pair_streams(source: Path, output: Path, sidecar: Path) -> AuditedFiles:
+    """Pair the streams of source and output, both also of cover art.
+
+    Raises UsageError for files that do not exist, MediaError or SidecarError for those that do not belong together.
+    """
+    _check_names(source, output, sidecar)
+    with ExitStack() as stack:
+        header = stack.enter_context(SidecarReader(sidecar)).header
+        of_source, of_output = (stack.enter_context(open_video(path, path is source)) for path in (source, output))
+        if not identify(source, of_source.duration).is_of(header.video):
+            raise SidecarError(f"{sidecar}: belongs to another video ({header.video.name}) than {source}")
+        pairs = [
+            StreamPair(one, other, _tolerance(of_source.videos[one], of_output.videos[other]))
+            for one, other in zip(of_source.videos, of_output.videos, strict=False)
+        ]
+        # A run may leave out streams of the source that it cannot write; it never adds one, so nobody checked those.
+        cover_art = [[picture.stream for picture in reader.cover_pictures()] for reader in (of_source, of_output)]
+        pairs += [StreamPair(one, other, is_cover_art=True) for one, other in zip(*cover_art, strict=False)]
+        surplus = [*list(of_output.videos)[len(of_source.videos) :], *cover_art[1][len(cover_art[0]) :]]
+        expected = of_source.expected_frames
+        files = AuditedFiles(source, output, sidecar, header, tuple(pairs), tuple(surplus), expected)
+    for pair in pairs:
+        _check_size(files, pair)
+    return files
+
+
+def open_video(path: Path, is_source: bool) -> VideoReader:
+    """Open one of the two videos. Damage of the source is tolerated: the run skipped it, or it had failed."""
+    return VideoReader(path, tolerate=is_source)
+
+
+def stream_frames(reader: VideoReader, stream: int, is_cover_art: bool) -> Iterator[VideoFrame]:
+    """The frames of one video stream."""
+    for item in reader.cover_pictures() if is_cover_art else reader:
+        if isinstance(item, Picture) and item.stream == stream:
+            yield item.frame
+
+
+def _check_names(source: Path, output: Path, sidecar: Path) -> None:
+    for path in (source, output, sidecar):
+        if not path.is_file():
+            raise UsageError(f"{path}: no such file")
+    if output.samefile(source):
+        raise UsageError(f"{output} is the source: name the output that a run wrote of it")
+
+
+def _tolerance(one: Any, other: Any) -> float:
+    tick, rate = float(max(one.time_base, other.time_base)), one.average_rate
+    # A tick as long as a frame, as AVI's, separates the frames only by half of it.
+    return (min(tick, 0.5 / float(rate)) if rate else tick) + 1e-6
+
+
+def _check_size(files: AuditedFiles, pair: StreamPair) -> None:
+    sizes = []
+    for path, stream in ((files.source, pair.source), (files.output, pair.output)):
+        with open_video(path, path == files.source) as reader:
+            frame = next(stream_frames(reader, stream, pair.is_cover_art), None)
+            if frame is None:
+                raise MediaError(f"{path}: its video stream {stream} holds no frame")
+            sizes.append(upright(frame).shape[1::-1])
+    if sizes[0] != sizes[1]:
+        (a, b), (c, d) = sizes
+        raise MediaError(f"{files.output}: its frames are {c}x{d}, those of {files.source} {a}x{b}")

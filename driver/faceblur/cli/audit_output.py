@@ -1,0 +1,110 @@
+"""`faceblur audit` on the command line: progress bars, the table of findings, the exit code."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from faceblur.auditing.audit import AuditProgress, AuditStage, audit
+from faceblur.auditing.report import FINDINGS, AuditReport, Finding, report_path
+from faceblur.base.errors import MediaError, SidecarError, UsageError
+from faceblur.cli.progress import Display
+from faceblur.detection.connect import Endpoint
+
+MAX_ROWS = 20
+
+
+async def print_audit(
+    display: AbstractContextManager[Display],
+    source: Path,
+    output: Path,
+    sidecar: Path | None,
+    endpoint: Endpoint,
+    *,
+    quiet: bool,
+) -> int:
+    """Audit an output and print what was found: 0 when nothing is exposed and no frame is lost, else 1.
+
+    Raises UsageError for files that cannot be compared, FunctionError when a detector does not answer.
+    """
+    try:
+        with _AuditDisplay(display, source, output) as shown:
+            report = await audit(source, output, sidecar, endpoint=endpoint, on_progress=shown.update)
+    except (MediaError, SidecarError) as error:
+        raise UsageError(str(error)) from error
+    if not quiet:
+        print_report(Console(width=None if sys.stdout.isatty() else 160), report)
+        page, content = report_path(output, "html"), report_path(output, "json")
+        print(f"{page} (it shows real faces: do not publish it), {content}")
+    return 0 if report.passed else 1
+
+
+class _AuditDisplay:
+    """Shows the two passes as two bars: the source's while frames are aligned, the output's while they are checked."""
+
+    def __init__(self, display: AbstractContextManager[Display], source: Path, output: Path) -> None:
+        self._context, self._stack = display, ExitStack()
+        self._paths: dict[AuditStage, Path] = {"align": source, "check": output}
+        self._last: AuditProgress | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def update(self, progress: AuditProgress) -> None:
+        last, self._last = self._last, progress
+        if last is None:
+            self._display = self._stack.enter_context(self._context)
+        if last is None or last.stage != progress.stage:
+            if last is not None:
+                self._display.ended(self._paths[last.stage], "aligned" if last.stage == "align" else "audited")
+            if progress.stage == "report":
+                self._stack.close()
+            else:
+                self._display.started(self._paths[progress.stage], progress.total)
+        else:
+            path = self._paths[progress.stage]
+            self._display.advanced(path, progress.frames - last.frames, progress.faces - last.faces)
+
+
+def print_report(console: Console, report: AuditReport) -> None:
+    """The findings and what to watch, in one table, and the verdict."""
+    findings = [*report.findings, *report.watch]
+    if findings:
+        table = Table(show_edge=False, pad_edge=False)
+        for heading in ("", "time", "frames", "what"):
+            table.add_column(heading, overflow="fold")
+        for one in findings[:MAX_ROWS]:
+            colour = "red" if one.kind in FINDINGS else "yellow"
+            table.add_row(f"[{colour}]{one.kind}[/]", one.first_time, _frames(one), escape(one.text))
+        console.print(table)
+        if len(findings) > MAX_ROWS:
+            console.print(f"… and {len(findings) - MAX_ROWS} more", highlight=False)
+        console.print()
+    facts = report.facts
+    found = [f"{report.counts[kind]} {kind}" for kind in FINDINGS if kind in report.counts]
+    verdict = "nothing exposed was found" if report.passed else "do not publish: " + ", ".join(found)
+    watch = sum(count for kind, count in report.counts.items() if kind not in FINDINGS)
+    models = ", ".join(one.model for one in report.detectors)
+    console.print(
+        f"{verdict}; {facts.output_frames} frames, {facts.regions} regions, second pass by {models}; {watch} to watch",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _frames(finding: Finding) -> str:
+    """The numbers of the first and last frame."""
+    first, last = finding.first_frame, finding.last_frame
+    return f"{first}" if first == last else f"{first}-{last}"

@@ -1,0 +1,184 @@
+"""Measures the detector on labelled datasets, at given settings and over a sweep of one of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from faceblur.base.errors import UsageError
+from faceblur.base.options import Options
+from faceblur.detection.connect import Endpoint, connect
+from faceblur.evaluation import scores
+from faceblur.evaluation.datasets import find_dataset
+from faceblur.evaluation.detections import DatasetDetections, DatasetDetector
+from faceblur.evaluation.exposure import exposure
+from faceblur.evaluation.height_bands import COUNTED
+from faceblur.evaluation.labels import Dataset
+from faceblur.evaluation.report import (
+    EvaluatedFunction,
+    EvaluationReport,
+    EvaluationSettings,
+    RecallGate,
+    SettingFigures,
+    SweptSetting,
+)
+from faceblur.evaluation.scores import BandMatches
+from faceblur_function import wire
+
+log = logging.getLogger("faceblur")
+T = TypeVar("T")
+DEFAULTS = Options()
+THRESHOLDS = [round(0.05 * step, 2) for step in range(1, 20)]
+# Sizes above the largest image's are left out: it is not scaled down at any of them.
+DETECT_SIZES = [480, 640, 960, 1280, 1600, 1920, 2560, 3840]
+
+EvaluationStage = Literal["detect", "score"]
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationProgress:
+    """How far a stage is: `done` images and frames of `total`, which is None where videos are among them.
+
+    Each pass over the dataset is one stage `detect` and one stage `score`; a sweep over detection sizes has several.
+    """
+
+    stage: EvaluationStage
+    done: int = 0
+    total: int | None = None
+
+
+async def evaluate(
+    datasets: Sequence[Path],
+    *,
+    endpoint: Endpoint,
+    images: Path | None = None,
+    threshold: float = DEFAULTS.threshold,
+    padding: float = DEFAULTS.padding,
+    look_around: float = DEFAULTS.look_around,
+    min_recall: float | None = None,
+    sweep: SweptSetting | None = None,
+    on_progress: Callable[[EvaluationProgress], None] | None = None,
+    on_figures: Callable[[SettingFigures], None] | None = None,
+) -> EvaluationReport:
+    """Measure the function on label files, or on those in folders. May be cancelled.
+
+    `images` is the folder from which the names of labelled images start, None for beside the labels. `threshold`,
+    `padding` and `look_around` are as in `faceblur.base.options.Options`. `min_recall` sets the gate of the report.
+    `sweep` varies the threshold, or the function's DETECT_SIZE, which restarts the function on this machine each time.
+    `on_progress` and `on_figures` are called in the event loop's thread; the latter with the figures at the given
+    settings, before the sweep begins. Raises UsageError, MediaError or FunctionError.
+    """
+    scores.require_library()
+    if sweep == "detect-size" and endpoint.urls:
+        raise UsageError("--sweep detect-size restarts the function on this machine: not together with --function")
+    dataset = await asyncio.to_thread(find_dataset, datasets, images)
+    settings = EvaluationSettings(threshold, padding, look_around)
+    evaluation = _Evaluation(dataset, settings, endpoint, on_progress or (lambda _: None))
+    return await evaluation.run(min_recall, sweep, on_figures or (lambda _: None))
+
+
+class _Evaluation:
+    """One dataset at some settings."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        settings: EvaluationSettings,
+        endpoint: Endpoint,
+        on_progress: Callable[[EvaluationProgress], None],
+    ) -> None:
+        self._dataset, self._settings, self._endpoint = dataset, settings, endpoint
+        self._report_progress = on_progress
+
+    async def run(
+        self, min_recall: float | None, sweep: SweptSetting | None, on_figures: Callable[[SettingFigures], None]
+    ) -> EvaluationReport:
+        """Detect, score, and sweep."""
+        info, detections = await self._detect(self._endpoint)
+        matches = await _in_thread(scores.match_labels, detections.samples)
+        figures = await self._figures(matches, detections, self._settings.threshold)
+        recall = figures.counted.recall
+        if min_recall is not None and recall is None:
+            raise UsageError(f"--min-recall: no face of {COUNTED} pixels is labelled")
+        on_figures(figures)
+        swept: list[SettingFigures] = []
+        if sweep == "threshold":
+            swept = [await self._figures(matches, detections, one, threshold=one) for one in THRESHOLDS]
+        elif sweep == "detect-size":
+            swept = await self._sweep_sizes(detections.long_side)
+        passed = None if min_recall is None else recall is not None and recall >= min_recall
+        return EvaluationReport(
+            function=EvaluatedFunction(info.model, info.device, info.weights_sha256),
+            settings=self._settings,
+            dataset=self._dataset.counts(),
+            scores=figures.scores,
+            videos=figures.videos,
+            sweep=swept,
+            gate=RecallGate(min_recall, COUNTED, recall, passed),
+        )
+
+    async def _detect(self, endpoint: Endpoint) -> tuple[wire.Info, DatasetDetections]:
+        """Have a function search the dataset: what it runs, and what it detects."""
+        progress = EvaluationProgress("detect", 0, None if self._dataset.videos else len(self._dataset.images))
+
+        def advance(number: int) -> None:
+            nonlocal progress
+            progress = replace(progress, done=progress.done + number)
+            self._report_progress(progress)
+
+        async with connect(endpoint) as (client, info):
+            log.info("function: %s on %s (%s)", info.model, info.device, info.provider)
+            self._report_progress(progress)
+            detections = await DatasetDetector(client, advance).run(self._dataset)
+            self._report_progress(EvaluationProgress("score"))
+            return info, detections
+
+    async def _figures(
+        self,
+        matches: dict[str, BandMatches],
+        detections: DatasetDetections,
+        value: float,
+        *,
+        threshold: float | None = None,
+    ) -> SettingFigures:
+        """The figures of the settings, or of another threshold; `value` is what the sweep varies."""
+        settings = self._settings if threshold is None else replace(self._settings, threshold=threshold)
+        return await _in_thread(_figures_at, settings, matches, detections, value)
+
+    async def _sweep_sizes(self, long_side: int) -> list[SettingFigures]:
+        """The figures at each detection size, up to the first one at which no image is scaled down."""
+        swept = []
+        for index, size in enumerate(DETECT_SIZES):
+            if index and DETECT_SIZES[index - 1] >= long_side:
+                break
+            endpoint = replace(self._endpoint, env=self._endpoint.env | {"DETECT_SIZE": str(size)})
+            _, detections = await self._detect(endpoint)
+            matches = await _in_thread(scores.match_labels, detections.samples)
+            swept.append(await self._figures(matches, detections, size))
+        return swept
+
+
+def _figures_at(
+    settings: EvaluationSettings,
+    matches: dict[str, BandMatches],
+    detections: DatasetDetections,
+    value: float,
+    stop: threading.Event,
+) -> SettingFigures:
+    videos = [exposure(video, **asdict(settings), stop=stop) for video in detections.videos]
+    bands = [one.at(settings.threshold) for one in matches.values()]
+    return SettingFigures(value, bands, videos, detections.detect_seconds)
+
+
+async def _in_thread(work: Callable[..., T], *arguments: Any) -> T:
+    """Compute in a thread, which ends soon after this is cancelled: or Ctrl-C would wait for minutes."""
+    stop = threading.Event()
+    try:
+        return await asyncio.to_thread(work, *arguments, stop)
+    finally:
+        stop.set()

@@ -1,0 +1,43 @@
+"""Images and videos with their labels and with what the function detected: what the figures are computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from faceblur.evaluation.labels import Label, visible
+from faceblur.tracking.scenes import Step
+from faceblur.tracking.tracker import Detection
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One image, or frame: its labels and all detections, in the same pixels."""
+
+    labels: Sequence[Label]
+    detections: Sequence[Detection]
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedFrame:
+    """One frame of a video: its time, its motion since the frame before, its labels as written, its detections."""
+
+    seconds: float
+    step: Step
+    labels: Sequence[Label]
+    detections: Sequence[Detection]
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedVideo:
+    """One video; `frame_bytes` is the size of a decoded frame, which bounds the driver's look-ahead."""
+
+    path: Path
+    frame_wh: tuple[int, int]
+    frame_bytes: int
+    frames: list[EvaluatedFrame]
+
+    def samples(self) -> list[Sample]:
+        """Each frame as an image, for the scores."""
+        return [Sample(visible(frame.labels, self.frame_wh), frame.detections) for frame in self.frames]
