@@ -20,7 +20,7 @@ from faceblur.auditing.audit import AuditProgress, audit
 from faceblur.auditing.report import AuditReport
 from faceblur.base.errors import SidecarError
 from faceblur.cli.app import main
-from faceblur.detection.connect import Endpoint
+from faceblur.detection.endpoint import Endpoint
 from faceblur.redaction.sidecar import SidecarReader, sidecar_path
 from faceblur_function.masks import regions
 from faceblur_function.styles import redact

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from examples.sample_clip import Image
-from faceblur.detection.connect import Endpoint
+from faceblur.detection.endpoint import Endpoint
 from faceblur.evaluation.evaluate import EvaluationProgress, evaluate
 from tests.evaluation.labelled import (
     Labelled,

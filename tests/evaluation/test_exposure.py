@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from faceblur.detection.connect import Endpoint
+from faceblur.detection.endpoint import Endpoint
 from faceblur.evaluation import exposure as exposure_module
 from faceblur.evaluation.evaluate import evaluate
 from faceblur.evaluation.exposure import ellipses, exposure, masked_share

@@ -9,15 +9,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from faceblur.auditing.detectors import detector_endpoints
 from faceblur.auditing.frame_alignment import Alignment
 from faceblur.auditing.frame_checks import FrameChecks, check_detections, check_frames
 from faceblur.auditing.frame_pairs import FramePair, align_streams, frame_pairs
 from faceblur.auditing.html_page import html_page
+from faceblur.auditing.progress import AuditProgress, AuditStage
 from faceblur.auditing.report import AuditDetector, AuditReport, report_path
 from faceblur.auditing.second_pass import second_pass
 from faceblur.auditing.stream_pairs import AuditedFiles, StreamPair, pair_streams
@@ -25,28 +25,15 @@ from faceblur.auditing.tally import AuditTally
 from faceblur.base.atomic_files import write_whole
 from faceblur.base.errors import UsageError
 from faceblur.detection.client import FunctionClient
-from faceblur.detection.connect import Endpoint, connect
+from faceblur.detection.connect import connect
+from faceblur.detection.endpoint import Endpoint
 from faceblur.media.planes import upright
 from faceblur.redaction.sidecar import sidecar_path
 from faceblur_function import wire
 
 log = logging.getLogger("faceblur")
 
-AuditStage = Literal["align", "check", "report"]
 Alignments = dict[StreamPair, Alignment]
-
-
-@dataclass(frozen=True, slots=True)
-class AuditProgress:
-    """How far a stage of the audit is: `frames` are done of `total`, which is None where the file does not say it.
-
-    `faces` is the number of listed faces in these frames; the stage `align` does not count them.
-    """
-
-    stage: AuditStage
-    frames: int = 0
-    total: int | None = None
-    faces: int = 0
 
 
 async def audit(

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from faceblur.detection.connect import Endpoint
+from faceblur.detection.endpoint import Endpoint
 
 # What else can detect on this machine, besides function.yaml's default for it.
 SECOND_MODEL = "retinaface-resnet50"

@@ -1,128 +1,131 @@
 """`faceblur`: what can be called, and its help. Exit codes: 0 all done, 1 some files failed, 2 the call was wrong, 130
-interrupted. What the calls do is in `faceblur.cli.calls`, which is loaded only then: so help is there at once.
+interrupted. What a command needs is imported in it, so that help is there at once.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from faceblur.base.errors import UsageError
-from faceblur.base.options import PRESETS
+from faceblur.base.options import PRESETS, STYLES, Options
 from faceblur.cli.options import (
     FILES,
     FUNCTION,
+    IMAGE_OPTIONS,
     KEEP_LOCATION,
     LOCAL,
     LOGGING,
     LOOK_AROUND,
     PADDING,
-    REDACTION,
     THRESHOLD,
     TOLERATE_DAMAGE,
-    parse_every,
+    VIDEO_OPTIONS,
+    Number,
 )
+from faceblur.cli.verbosity import Verbosity
+from faceblur.detection.endpoint import Endpoint
 from faceblur.detection.local_function.function_yaml import find_function_yaml, read_config
 from faceblur.detection.local_function.worker_handle import Worker
-from faceblur.media.encoder_settings import DEFAULT_PRESET
-from faceblur_function.defaults import MAX_FRAMES
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="faceblur", prog_name="faceblur")
 def main() -> None:
-    """Make the faces in videos and pictures disappear, through a Nuclio function on a GPU or on this machine."""
+    """Make the faces in videos and images disappear, through a Nuclio function on a GPU or on this machine."""
 
 
 @main.command()
 @FILES
-@REDACTION
-@click.option(
-    "--return",
-    "returned",
-    type=click.Choice(["frames", "faces"]),
-    help="What the function sends back: blurred frames, to be checked, or boxes alone; the result is the same.  "
-    "[default: frames; faces from the function on this machine]",
-)
-@LOOK_AROUND
-@click.option(
-    "--detect-every",
-    default="auto",
-    show_default=True,
-    callback=parse_every,
-    metavar="N|auto",
-    help="Search every Nth frame where the faces before and after agree, and more of them elsewhere; auto: up to every "
-    "6th; 1: every frame.",
-)
-@click.option(
-    "--batch-size",
-    type=click.IntRange(1, MAX_FRAMES),
-    default=16,
-    show_default=True,
-    metavar="N",
-    help="Frames in one request.",
-)
-@click.option(
-    "--sidecar/--no-sidecar",
-    default=True,
-    show_default=True,
-    help="Write NAME.faces.jsonl beside each output: every face of every frame, to audit, edit and render again.",
-)
+@VIDEO_OPTIONS
 @click.option(
     "--jobs",
     type=click.IntRange(1),
     metavar="N",
     help="Videos at a time.  [default: 2, and as many more as keep the function busy, up to 32]",
 )
-@click.option("--encoder", metavar="NAME", help="FFmpeg's video encoder.  [default: one of the source's codec]")
-@click.option(
-    "--crf",
-    type=click.IntRange(0, 63),
-    metavar="N",
-    help="Constant quality of the encoder: lower is better and larger.  [default: the encoder's in the README]",
-)
-@click.option(
-    "--preset",
-    type=click.Choice(PRESETS),
-    default=DEFAULT_PRESET,
-    show_default=True,
-    help="Speed of the encoder against the size of the file.",
-)
-@KEEP_LOCATION
-@TOLERATE_DAMAGE
 @FUNCTION
 @LOGGING
-def run(**options: Any) -> None:
+def run(
+    inputs: tuple[Path, ...],
+    outdir: Path,
+    overwrite: bool,
+    options: Options,
+    jobs: int | None,
+    endpoint: Endpoint,
+    verbosity: Verbosity,
+) -> None:
     """Redact videos: files, and every video in directories and below.
 
     Each is written under its own name below OUTDIR, with its own timestamps and its audio as it was. What exists
     there already is skipped, so that an interrupted run goes on where it was.
     """
-    _spawn_ahead(options)
-    from faceblur.cli import calls
+    endpoint = spawn_ahead(endpoint)
+    from faceblur.cli.execute import DONE, FAILED, execute
+    from faceblur.cli.progress import RunProgress, choose_display
+    from faceblur.cli.summary import summarized
+    from faceblur.jobs.crash_guard import Journal
+    from faceblur.jobs.video_run import VideoRun
 
-    sys.exit(calls.run(**options))
+    async def command(console: Console) -> int:
+        with RunProgress(choose_display(console, verbosity)) as progress:
+            videos = VideoRun(
+                inputs,
+                outdir,
+                options,
+                endpoint,
+                overwrite=overwrite,
+                jobs=jobs,
+                journal=Journal.of_this_run(),
+                on_event=progress,
+            )
+            with summarized(videos.report, verbosity):
+                await videos.execute()
+        return DONE if videos.report.ok else FAILED
+
+    sys.exit(execute(command, verbosity))
 
 
 @main.command()
 @FILES
-@REDACTION
+@IMAGE_OPTIONS
 @FUNCTION
 @LOGGING
-def image(**options: Any) -> None:
-    """Redact still images: JPEG, PNG, WebP, GIF and TIFF files, animated ones too, and those in directories and below.
+def image(
+    inputs: tuple[Path, ...],
+    outdir: Path,
+    overwrite: bool,
+    options: Options,
+    endpoint: Endpoint,
+    verbosity: Verbosity,
+) -> None:
+    """Redact images: JPEG, PNG, WebP, GIF and TIFF files, animated ones too, and those in directories and below.
 
-    Written upright in their own format and depth with their colour profile; all other metadata, such as the place, is
-    dropped.
+    Written upright in their own format and depth with their colour profile; all other metadata, such as the location,
+    is dropped.
     """
-    _spawn_ahead(options)
-    from faceblur.cli import calls
+    endpoint = spawn_ahead(endpoint)
+    from faceblur.cli.execute import DONE, FAILED, execute
+    from faceblur.cli.progress import Lines, RunProgress
+    from faceblur.cli.summary import summarized
+    from faceblur.jobs.image_run import ImageRun
 
-    sys.exit(calls.image(**options))
+    async def command(_: Console) -> int:
+        with RunProgress(Lines()) as progress:
+            images = ImageRun(inputs, outdir, options, endpoint, overwrite=overwrite, on_event=progress)
+            with summarized(images.report, verbosity):
+                await images.execute()
+        return DONE if images.report.ok else FAILED
+
+    sys.exit(execute(command, verbosity))
 
 
 @main.command()
@@ -138,14 +141,9 @@ def image(**options: Any) -> None:
     help="File to write, or an existing folder to write it into.",
 )
 @click.option("--overwrite", is_flag=True, help="Write a file that exists already again.")
+@click.option("--style", type=click.Choice(STYLES), help="Another style.  [default: the sidecar's]")
 @click.option(
-    "--style", type=click.Choice(["blur", "pixelate", "solid"]), help="Another style.  [default: the sidecar's]"
-)
-@click.option(
-    "--padding",
-    type=click.FloatRange(0, 2),
-    metavar="SHARE",
-    help="Another growth of the boxes.  [default: the sidecar's]",
+    "--padding", type=Number(0, 2), metavar="SHARE", help="Another growth of the boxes.  [default: the sidecar's]"
 )
 @click.option("--encoder", metavar="NAME", help="Another encoder.  [default: the sidecar's]")
 @click.option("--crf", type=click.IntRange(0, 63), metavar="N", help="Another quality.  [default: the sidecar's]")
@@ -153,14 +151,39 @@ def image(**options: Any) -> None:
 @KEEP_LOCATION
 @TOLERATE_DAMAGE
 @LOGGING
-def render(**options: Any) -> None:
+def render(
+    video: Path,
+    sidecar: Path,
+    out: Path,
+    overwrite: bool,
+    style: str | None,
+    padding: float | None,
+    encoder: str | None,
+    crf: int | None,
+    preset: str | None,
+    keep_location: bool,
+    tolerate_damage: bool,
+    verbosity: Verbosity,
+) -> None:
     """Write VIDEO, a source, again from its SIDECAR, which may have been edited. No function is needed.
 
     Without an edit the result equals that of the run. A sidecar of another video is refused.
     """
-    from faceblur.cli import calls
+    from faceblur.cli.execute import DONE, FAILED, execute
+    from faceblur.cli.progress import RunProgress, choose_display
+    from faceblur.cli.summary import summarized
+    from faceblur.jobs.render_run import Changes, RenderRun
 
-    sys.exit(calls.render(**options))
+    changes = Changes(style, padding, encoder, crf, preset, keep_location, tolerate_damage)
+
+    async def command(console: Console) -> int:
+        with RunProgress(choose_display(console, verbosity)) as progress:
+            rendering = RenderRun(video, sidecar, out, changes, overwrite=overwrite, on_event=progress)
+            with summarized(rendering.report, verbosity):
+                await rendering.execute()
+        return DONE if rendering.report.ok else FAILED
+
+    sys.exit(execute(command, verbosity))
 
 
 @main.command()
@@ -169,19 +192,29 @@ def render(**options: Any) -> None:
 @click.argument("sidecar", required=False, type=click.Path(path_type=Path))
 @FUNCTION
 @LOGGING
-def audit(**options: Any) -> None:
+def audit(source: Path, output: Path, sidecar: Path | None, endpoint: Endpoint, verbosity: Verbosity) -> None:
     """Check OUTPUT against its SOURCE before it is published; SIDECAR is by default OUTPUT.faces.jsonl.
 
-    Every listed face must be gone, nothing else changed, no frame lost, and a second look must find no face that was
-    never covered. Writes OUTPUT.audit.json and OUTPUT.audit.html. Exit code 1: something is exposed or lost.
+    Every listed face must be gone, nothing else changed, no frame lost, and a second detection pass must detect no face
+    that was never masked. Writes OUTPUT.audit.json and OUTPUT.audit.html. Exit code 1: something is exposed or lost.
     """
-    from faceblur.cli import calls
+    from faceblur.auditing.audit import audit as audit_files
+    from faceblur.cli.audit_output import AuditDisplay, as_usage_error, print_report
+    from faceblur.cli.execute import DONE, FAILED, execute
+    from faceblur.cli.progress import choose_display
 
-    sys.exit(calls.audit(**options))
+    async def command(console: Console) -> int:
+        with AuditDisplay(choose_display(console, verbosity), source, output) as shown, as_usage_error():
+            report = await audit_files(source, output, sidecar, endpoint=endpoint, on_progress=shown.update)
+        if not verbosity.quiet:
+            print_report(output, report)
+        return DONE if report.passed else FAILED
+
+    sys.exit(execute(command, verbosity))
 
 
 @main.command()
-@click.argument("places", nargs=-1, required=True, metavar="DATASET...", type=click.Path(path_type=Path))
+@click.argument("datasets", nargs=-1, required=True, metavar="DATASET...", type=click.Path(path_type=Path))
 @click.option(
     "--images",
     metavar="DIR",
@@ -193,14 +226,14 @@ def audit(**options: Any) -> None:
 @LOOK_AROUND
 @click.option(
     "--min-recall",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     metavar="SHARE",
     help="Exit with 1 when the recall of faces of 16 and more pixels is lower.",
 )
 @click.option(
     "--sweep",
     type=click.Choice(["threshold", "detect-size"]),
-    help="Print and draw how the numbers change with the threshold or the function's DETECT_SIZE.",
+    help="Print and draw how the figures change with the threshold or the function's DETECT_SIZE.",
 )
 @click.option(
     "--png",
@@ -213,11 +246,23 @@ def audit(**options: Any) -> None:
     "json_file",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the numbers to this file too.",
+    help="Write the figures to this file too.",
 )
 @FUNCTION
 @LOGGING
-def evaluate(**options: Any) -> None:
+def evaluate(
+    datasets: tuple[Path, ...],
+    images: Path | None,
+    threshold: float,
+    padding: float,
+    look_around: float,
+    min_recall: float | None,
+    sweep: Literal["threshold", "detect-size"] | None,
+    png: Path | None,
+    json_file: Path | None,
+    endpoint: Endpoint,
+    verbosity: Verbosity,
+) -> None:
     """Measure the detector on labelled faces: recall, precision, AP, and which faces of videos would stay exposed.
 
     DATASET is a file of labels, or a folder that is searched for them:
@@ -230,9 +275,29 @@ def evaluate(**options: Any) -> None:
 
     Exit code 1 when --min-recall is not reached, 2 for labels that cannot be used.
     """
-    from faceblur.cli import calls
+    if png and not sweep:
+        raise click.BadParameter("--png is for --sweep")
+    from faceblur.cli.evaluate_output import EvaluationOutput
+    from faceblur.cli.execute import execute
+    from faceblur.evaluation.evaluate import evaluate as evaluate_datasets
 
-    sys.exit(calls.evaluate(**options))
+    async def command(console: Console) -> int:
+        with EvaluationOutput(console, sweep, json_file, png) as output:
+            report = await evaluate_datasets(
+                datasets,
+                endpoint=endpoint,
+                images=images,
+                threshold=threshold,
+                padding=padding,
+                look_around=look_around,
+                min_recall=min_recall,
+                sweep=sweep,
+                on_progress=output.update,
+                on_figures=output.print_figures,
+            )
+        return output.finish(report)
+
+    sys.exit(execute(command, verbosity))
 
 
 @main.command()
@@ -247,24 +312,40 @@ def evaluate(**options: Any) -> None:
 )
 @LOCAL
 @LOGGING
-def serve(**options: Any) -> None:
+def serve(host: str, port: int, workers: int | None, env: dict[str, str], verbosity: Verbosity) -> None:
     """Run function.yaml's function on this machine, behind the HTTP trigger that it describes.
 
     A stand-in for one machine, with the model for the CPU; on a cluster Nuclio runs the function.
     """
-    from faceblur.cli import calls
+    import asyncio
 
-    sys.exit(calls.serve(**options))
+    from faceblur.cli.execute import DONE, execute
+    from faceblur.detection.local_function.http_trigger import LocalFunction
+
+    async def command(_: Console) -> int:
+        config = read_config(find_function_yaml(), env=env, workers=workers)
+        async with LocalFunction(config, host=host, port=port) as function:
+            count = f"{config.workers} worker{'s' if config.workers != 1 else ''}"
+            print(f"{config.handler} on {function.url} with {count}: a stand-in for Nuclio on this machine", flush=True)
+            with suppress(asyncio.CancelledError):  # the way in which a server is meant to end
+                await asyncio.Event().wait()
+        return DONE
+
+    if not verbosity.quiet:
+        verbosity = dataclasses.replace(verbosity, level=verbosity.level + 1)  # the model and its device
+    sys.exit(execute(command, verbosity))
 
 
-def _spawn_ahead(options: dict[str, Any]) -> None:
-    """Let the function on this machine, if that is asked for, load its model while this program is being loaded."""
-    options["spawned"] = []
-    if not options["urls"]:
-        with suppress(UsageError):  # the call itself comes to the same place, and says what is wrong
-            config = read_config(find_function_yaml(), env=options["env"], workers=options["workers"])
-            for number in range(config.workers):
-                worker = Worker(config, number)
-                click.get_current_context().call_on_close(worker.kill)
-                worker.spawn()
-                options["spawned"].append(worker)
+def spawn_ahead(endpoint: Endpoint) -> Endpoint:
+    """Have the function on this machine load its model while this program is being loaded, where it is asked for."""
+    if endpoint.urls:
+        return endpoint
+    spawned: list[Worker] = []
+    with suppress(UsageError):  # the call itself comes to the same error, and reports it
+        config = read_config(find_function_yaml(), env=endpoint.env, workers=endpoint.workers)
+        for number in range(config.workers):
+            worker = Worker(config, number)
+            click.get_current_context().call_on_close(worker.kill)
+            worker.spawn()
+            spawned.append(worker)
+    return dataclasses.replace(endpoint, spawned=tuple(spawned))

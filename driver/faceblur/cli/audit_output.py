@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,46 +13,31 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from faceblur.auditing.audit import AuditProgress, AuditStage, audit
+from faceblur.auditing.progress import AuditProgress
 from faceblur.auditing.report import FINDINGS, AuditReport, Finding, report_path
 from faceblur.base.errors import MediaError, SidecarError, UsageError
-from faceblur.cli.progress import Display
-from faceblur.detection.connect import Endpoint
+from faceblur.cli.progress import ProgressDisplay
 
 MAX_ROWS = 20
+WIDTH = 160  # of what is printed into a file or a pipe
 
 
-async def print_audit(
-    display: AbstractContextManager[Display],
-    source: Path,
-    output: Path,
-    sidecar: Path | None,
-    endpoint: Endpoint,
-    *,
-    quiet: bool,
-) -> int:
-    """Audit an output and print what was found: 0 when nothing is exposed and no frame is lost, else 1.
-
-    Raises UsageError for files that cannot be compared, FunctionError when a detector does not answer.
-    """
+@contextmanager
+def as_usage_error() -> Iterator[None]:
+    """Files that cannot be compared are a wrong call."""
     try:
-        with _AuditDisplay(display, source, output) as shown:
-            report = await audit(source, output, sidecar, endpoint=endpoint, on_progress=shown.update)
+        yield
     except (MediaError, SidecarError) as error:
         raise UsageError(str(error)) from error
-    if not quiet:
-        print_report(Console(width=None if sys.stdout.isatty() else 160), report)
-        page, content = report_path(output, "html"), report_path(output, "json")
-        print(f"{page} (it shows real faces: do not publish it), {content}")
-    return 0 if report.passed else 1
 
 
-class _AuditDisplay:
+class AuditDisplay:
     """Shows the two passes as two bars: the source's while frames are aligned, the output's while they are checked."""
 
-    def __init__(self, display: AbstractContextManager[Display], source: Path, output: Path) -> None:
-        self._context, self._stack = display, ExitStack()
-        self._paths: dict[AuditStage, Path] = {"align": source, "check": output}
+    def __init__(self, display: ProgressDisplay, source: Path, output: Path) -> None:
+        self._display, self._stack = display, ExitStack()
+        self._display.planned(2, None)  # two passes
+        self._paths: dict[str, Path] = {"align": source, "check": output}
         self._last: AuditProgress | None = None
 
     def __enter__(self) -> Self:
@@ -65,7 +51,7 @@ class _AuditDisplay:
     def update(self, progress: AuditProgress) -> None:
         last, self._last = self._last, progress
         if last is None:
-            self._display = self._stack.enter_context(self._context)
+            self._stack.enter_context(self._display)
         if last is None or last.stage != progress.stage:
             if last is not None:
                 self._display.ended(self._paths[last.stage], "aligned" if last.stage == "align" else "audited")
@@ -78,8 +64,9 @@ class _AuditDisplay:
             self._display.advanced(path, progress.frames - last.frames, progress.faces - last.faces)
 
 
-def print_report(console: Console, report: AuditReport) -> None:
-    """The findings and what to watch, in one table, and the verdict."""
+def print_report(output: Path, report: AuditReport) -> None:
+    """Print the findings and what to watch, in one table, the verdict, and where the report is."""
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     findings = [*report.findings, *report.watch]
     if findings:
         table = Table(show_edge=False, pad_edge=False)
@@ -102,6 +89,8 @@ def print_report(console: Console, report: AuditReport) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    page, content = report_path(output, "html"), report_path(output, "json")
+    print(f"{page} (it shows real faces: do not publish it), {content}")
 
 
 def _frames(finding: Finding) -> str:

@@ -5,96 +5,79 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from faceblur.detection.connect import Endpoint
-from faceblur.evaluation.evaluate import EvaluationProgress, evaluate
+from faceblur.cli.execute import DONE, FAILED
 from faceblur.evaluation.height_bands import COUNTED
-from faceblur.evaluation.report import EvaluationSettings, SettingFigures, SweptSetting
+from faceblur.evaluation.progress import EvaluationProgress
+from faceblur.evaluation.report import EvaluationReport, SettingFigures, SweptSetting
 from faceblur.evaluation.sweep_chart import draw_sweep, require_library
 
 log = logging.getLogger("faceblur")
+WIDTH = 160  # of what is printed into a file or a pipe
 
 
-@dataclass(frozen=True, slots=True)
 class EvaluationOutput:
-    """What to do with the figures: a recall to reach, a setting to vary, files to write."""
+    """Shows an evaluation: a bar for each pass over the dataset on `console`, then tables, and the files asked for.
 
-    min_recall: float | None = None
-    sweep: SweptSetting | None = None
-    json: Path | None = None
-    png: Path | None = None
-
-
-async def print_evaluation(
-    console: Console,
-    datasets: Sequence[Path],
-    images: Path | None,
-    settings: EvaluationSettings,
-    endpoint: Endpoint,
-    output: EvaluationOutput,
-) -> int:
-    """Evaluate and print the figures: 0, or 1 when the recall is below `min_recall`. Raises FaceblurError.
-
-    `console` is for the progress bar.
+    A context manager. `sweep` is the setting that is varied; `json_file` and `png` are where figures and curve go.
+    Raises UsageError when a library for the curve is missing.
     """
-    if output.sweep:
-        require_library()
-    out = Console(width=None if console.is_terminal else 160)
-    with ExitStack() as stack:
-        report = await evaluate(
-            datasets,
-            endpoint=endpoint,
-            images=images,
-            threshold=settings.threshold,
-            padding=settings.padding,
-            look_around=settings.look_around,
-            min_recall=output.min_recall,
-            sweep=output.sweep,
-            on_progress=_DetectionBar(console, stack).update,
-            on_figures=lambda figures: print_figures(out, figures),
-        )
-    if output.sweep:
-        print_sweep(out, output.sweep, report.sweep)
-        path = output.png or Path(f"sweep-{output.sweep}.png")
-        draw_sweep(path, output.sweep, report.sweep, settings.threshold if output.sweep == "threshold" else None)
-        out.print(f"\nThe curve is in {path}", highlight=False, markup=False, soft_wrap=True)
-    if output.json is not None:
-        report.write_json(output.json)
-    gate = report.gate
-    if gate.passed is False:
-        what = f"recall {gate.recall:.4f} of faces of {gate.faces} pixels"
-        log.error("error: %s is below --min-recall %g", what, gate.min_recall)
-        return 1
-    return 0
 
+    def __init__(self, console: Console, sweep: SweptSetting | None, json_file: Path | None, png: Path | None) -> None:
+        self._console, self._sweep, self._json, self._png = console, sweep, json_file, png
+        self._out = Console(width=None if console.is_terminal else WIDTH)
+        self._stack = ExitStack()
+        self._bar: Progress | None = None
+        self._last = EvaluationProgress("score")
+        if sweep:
+            require_library()
 
-@dataclass(slots=True)
-class _DetectionBar:
-    """A bar for each pass over the dataset, in a terminal; `stack` closes the last one."""
+    def __enter__(self) -> Self:
+        return self
 
-    console: Console
-    stack: ExitStack
-    _last: EvaluationProgress = field(default_factory=lambda: EvaluationProgress("score"))
-    _bar: Progress | None = None
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
 
     def update(self, progress: EvaluationProgress) -> None:
+        """Show how far it is."""
         last, self._last = self._last, progress
         if progress.stage == "score":
-            self.stack.close()
+            self._stack.close()
             self._bar = None
         elif self._bar is None:
-            self._bar = Progress(console=self.console, transient=True, disable=not self.console.is_terminal)
-            self.stack.enter_context(self._bar)
+            self._bar = Progress(console=self._console, transient=True, disable=not self._console.is_terminal)
+            self._stack.enter_context(self._bar)
             self._bar.add_task("images and frames", total=progress.total)
         else:
             self._bar.advance(self._bar.task_ids[0], progress.done - last.done)
+
+    def print_figures(self, figures: SettingFigures) -> None:
+        """Print the figures at the given settings."""
+        print_figures(self._out, figures)
+
+    def finish(self, report: EvaluationReport) -> int:
+        """Print the sweep and write the files: the exit code, 1 when the recall is below `--min-recall`."""
+        if self._sweep:
+            print_sweep(self._out, self._sweep, report.sweep)
+            path = self._png or Path(f"sweep-{self._sweep}.png")
+            chosen = report.settings.threshold if self._sweep == "threshold" else None
+            draw_sweep(path, self._sweep, report.sweep, chosen)
+            self._out.print(f"\nThe curve is in {path}", highlight=False, markup=False, soft_wrap=True)
+        if self._json is not None:
+            report.write_json(self._json)
+        gate = report.gate
+        if gate.passed is False:
+            what = f"recall {gate.recall:.4f} of faces of {gate.faces} pixels"
+            log.error("error: %s is below --min-recall %g", what, gate.min_recall)
+            return FAILED
+        return DONE
 
 
 def print_figures(console: Console, figures: SettingFigures) -> None:

@@ -1,12 +1,11 @@
-"""What the user sees while a run goes on: bars in a terminal, plain lines elsewhere, JSON lines for machines."""
+"""Progress while a command works: bars in a terminal or a notebook, plain lines elsewhere, JSON lines for programs."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import sys
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -17,14 +16,20 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from faceblur.base.events import Event, FileEnded, FileStarted, FramesMasked, FunctionConnected, RunPlanned
+from faceblur.cli.logs import printable, progress_log
+from faceblur.cli.verbosity import Verbosity
+from faceblur.jobs.report import clock
+
 log = logging.getLogger("faceblur")
-progress_log = logging.getLogger("faceblur.progress")
-PLAIN_INTERVAL_SECONDS = 10.0
+LINE_SECONDS = 10.0  # from one plain line to the next
+MAX_NAME = 28  # characters of a file's name beside its bar
 
 
-class Display(Protocol):
-    """Shows how a run comes along; a context manager."""
+class ProgressDisplay(Protocol):
+    """Shows how files come along; a context manager."""
 
+    def planned(self, files: int, frames: int | None) -> None: ...
     def started(self, source: Path, frames: int | None) -> None: ...
     def advanced(self, source: Path, frames: int, faces: int) -> None: ...
     def ended(self, source: Path, state: str) -> None: ...
@@ -41,9 +46,9 @@ class _FpsColumn(ProgressColumn):
 
 
 class Bars:
-    """One bar per running video and one in total, with frames, speed, faces and the time left."""
+    """One bar per running file and one in total, with frames, speed, faces and the time left."""
 
-    def __init__(self, console: Console, videos: int, frames: int | None) -> None:
+    def __init__(self, console: Console) -> None:
         self._progress = Progress(
             TextColumn("{task.description}", table_column=None),
             BarColumn(bar_width=None),
@@ -55,21 +60,27 @@ class Bars:
             expand=True,
             speed_estimate_period=10,
         )
-        self._videos, self._done = videos, 0
-        self._total = self._progress.add_task(self._title(), total=frames, faces=0)
+        self._files, self._done = 1, 0
+        self._total = self._progress.add_task(self._title(), total=None, faces=0)
         self._tasks: dict[Path, Any] = {}
 
     def _title(self) -> str:
-        return f"total {self._done}/{self._videos} videos"
+        return f"total {self._done}/{self._files} videos"
+
+    def planned(self, files: int, frames: int | None) -> None:
+        self._files = files
+        self._progress.update(self._total, total=frames, description=self._title())
 
     def started(self, source: Path, frames: int | None) -> None:
-        name = source.name if len(source.name) <= 28 else f"{source.name[:13]}…{source.name[-14:]}"
-        self._tasks[source] = self._progress.add_task(escape(shown(name)), total=frames, faces=0)
+        name = source.name
+        if len(name) > MAX_NAME:
+            name = f"{name[: MAX_NAME // 2 - 1]}…{name[-MAX_NAME // 2 :]}"
+        self._tasks[source] = self._progress.add_task(escape(printable(name)), total=frames, faces=0)
 
     def advanced(self, source: Path, frames: int, faces: int) -> None:
         for task in (self._tasks[source], self._total):
-            found = self._progress.tasks[self._progress.task_ids.index(task)].fields["faces"]
-            self._progress.update(task, advance=frames, faces=found + faces)
+            before = self._progress.tasks[self._progress.task_ids.index(task)].fields["faces"]
+            self._progress.update(task, advance=frames, faces=before + faces)
 
     def ended(self, source: Path, state: str) -> None:
         self._done += 1
@@ -90,14 +101,17 @@ class Bars:
 class Lines:
     """A plain line at intervals, for logs and pipes. Use inside a running event loop."""
 
-    videos: int
-    frames: int | None
-    interval: float = PLAIN_INTERVAL_SECONDS
+    interval: float = LINE_SECONDS
+    _files: int = 1
+    _total: int | None = None
     _done: int = 0
     _frames: int = 0
     _faces: int = 0
     _start: float = field(default_factory=time.monotonic)
     _ticker: asyncio.Task[None] | None = None
+
+    def planned(self, files: int, frames: int | None) -> None:
+        self._files, self._total = files, frames
 
     def started(self, source: Path, frames: int | None) -> None:
         log.info("started %s", source, extra={"event": "started", "source": str(source), "frames": frames})
@@ -111,6 +125,7 @@ class Lines:
         log.info("%s %s", state, source, extra={"event": "ended", "source": str(source), "state": state})
 
     def __enter__(self) -> Self:
+        self._start = time.monotonic()
         self._ticker = asyncio.get_running_loop().create_task(self._tick())
         return self
 
@@ -125,77 +140,66 @@ class Lines:
             await asyncio.sleep(self.interval)
             seconds = time.monotonic() - self._start
             fps = self._frames / seconds
-            left = (self.frames - self._frames) / fps if self.frames and fps else None
-            total = f"/{self.frames}" if self.frames else ""
-            ending = f", {duration(max(0.0, left))} left" if left is not None else ""
+            left = (self._total - self._frames) / fps if self._total and fps else None
+            total = f"/{self._total}" if self._total else ""
+            ending = f", {clock(max(0.0, left))} left" if left is not None else ""
             progress_log.info(
                 "%d/%d videos, %d%s frames, %.1f fps, %d faces%s",
-                *(self._done, self.videos, self._frames, total, fps, self._faces, ending),
+                *(self._done, self._files, self._frames, total, fps, self._faces, ending),
                 extra={"event": "progress", "frames": self._frames, "faces": self._faces, "fps": round(fps, 2)},
             )
 
 
-def duration(seconds: float) -> str:
-    """Seconds as 0:12 or 1:02:03."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+def choose_display(console: Console, verbosity: Verbosity) -> ProgressDisplay:
+    """Bars in a terminal, lines elsewhere."""
+    return Bars(console) if console.is_terminal and not verbosity.as_json and not verbosity.quiet else Lines()
 
 
-def shown(text: str) -> str:
-    """A text for one line of a terminal: what is in a file's name but not printable is escaped."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+class RunProgress:
+    """Shows a run's events on a display, from the first file on, and logs what fails. A context manager; call it.
 
+    Without a display it draws bars, in a terminal or a notebook:
 
-class TextFormatter(logging.Formatter):
-    """The message on one line."""
+    >>> with faceblur.RunProgress() as progress:
+    ...     faceblur.blur("videos", "blurred", on_event=progress)
+    """
 
-    def formatMessage(self, record: logging.LogRecord) -> str:
-        return shown(record.message)
+    def __init__(self, display: ProgressDisplay | None = None) -> None:
+        self._display: ProgressDisplay = display or Bars(Console())
+        self._running: set[Path] = set()
+        self._stack, self._is_shown = ExitStack(), False
 
+    def __call__(self, event: Event) -> None:
+        match event:
+            case RunPlanned(files=files, frames=frames):
+                self._display.planned(files, frames)
+            case FunctionConnected(model=model, device=device, provider=provider):
+                log.info("function: %s on %s (%s)", model, device, provider)
+            case FileStarted(source=source, frames=frames):
+                if not self._is_shown:
+                    self._stack.enter_context(self._display)
+                    self._is_shown = True
+                self._running.add(source)
+                self._display.started(source, frames)
+            case FramesMasked(source=source, frames=frames, faces=faces):
+                self._display.advanced(source, frames, faces)
+            case FileEnded():
+                self._end(event)
+            case _:
+                return
 
-class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, and what the event brings along."""
+    def _end(self, event: FileEnded) -> None:
+        if event.state == "failed":
+            extra = {"event": "failed", "source": str(event.source), "reason": event.reason}
+            log.error("error: %s: %s", event.source, event.reason, extra=extra)
+        if event.source in self._running:
+            self._running.remove(event.source)
+            self._display.ended(event.source, event.state)
 
-    FIELDS = ("event", "source", "state", "frames", "faces", "fps", "seconds", "reason")
+    def __enter__(self) -> Self:
+        return self
 
-    def format(self, record: logging.LogRecord) -> str:
-        entry: dict[str, Any] = {
-            "time": self.formatTime(record),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        entry |= {name: getattr(record, name) for name in self.FIELDS if hasattr(record, name)}
-        if record.exc_info:
-            entry["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False)
-
-
-def set_up_logging(console: Console, *, verbosity: int, as_json: bool) -> None:
-    """Send logs to stderr, around the progress bars: warnings by default, `verbosity` 1 info, 2 debug, -1 errors."""
-    level = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}.get(verbosity, logging.DEBUG)
-    handler: logging.Handler
-    if as_json:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(JsonFormatter())
-    else:
-        handler = _ConsoleHandler(console)
-        handler.setFormatter(TextFormatter())
-    root = logging.getLogger("faceblur")
-    root.handlers[:] = [handler]
-    root.propagate = False
-    root.setLevel(level)
-    progress_log.setLevel(min(level, logging.INFO) if verbosity >= 0 else level)
-
-
-class _ConsoleHandler(logging.Handler):
-    """Prints above the bars instead of through them."""
-
-    def __init__(self, console: Console) -> None:
-        super().__init__()
-        self._console = console
-
-    def emit(self, record: logging.LogRecord) -> None:
-        text = self.format(record)
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()

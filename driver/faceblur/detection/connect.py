@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 from faceblur.base.errors import UsageError
 from faceblur.detection.client import FunctionClient
+from faceblur.detection.endpoint import Endpoint
 from faceblur.detection.local_function.function_yaml import find_function_yaml, read_config
 from faceblur.detection.local_function.http_trigger import LocalFunction
-from faceblur.detection.local_function.worker_handle import Worker
 from faceblur_function import wire
 
 # Requests in flight at each given URL at the start: function.yaml's two workers, and as many that wait or travel.
@@ -19,26 +18,6 @@ START_PER_URL = 4
 MAX_CONCURRENCY = 128
 # At the local function every worker has one request, and two wait or travel.
 SPARE_LOCAL_REQUESTS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where the function is and how to call it. Without `urls` it is started here, with `workers` and `env`.
-
-    `concurrency` is the limit on the requests in flight. None: it is adaptive, or, at the function on this machine,
-    SPARE_LOCAL_REQUESTS above the number of workers. Some workers may have been `spawned` already. The other fields are
-    those of `FunctionClient`.
-    """
-
-    urls: tuple[str, ...] = ()
-    headers: dict[str, str] = field(default_factory=dict)
-    ca_file: str | None = None
-    timeout: float = 120.0
-    give_up_after: float = 300.0
-    concurrency: int | None = None
-    workers: int | None = None
-    env: dict[str, str] = field(default_factory=dict)
-    spawned: tuple[Worker, ...] = ()
 
 
 @asynccontextmanager

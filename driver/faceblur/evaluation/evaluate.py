@@ -6,19 +6,21 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from faceblur.base.errors import UsageError
 from faceblur.base.options import Options
-from faceblur.detection.connect import Endpoint, connect
+from faceblur.detection.connect import connect
+from faceblur.detection.endpoint import Endpoint
 from faceblur.evaluation import scores
 from faceblur.evaluation.datasets import find_dataset
 from faceblur.evaluation.detections import DatasetDetections, DatasetDetector
 from faceblur.evaluation.exposure import exposure
 from faceblur.evaluation.height_bands import COUNTED
 from faceblur.evaluation.labels import Dataset
+from faceblur.evaluation.progress import EvaluationProgress
 from faceblur.evaluation.report import (
     EvaluatedFunction,
     EvaluationReport,
@@ -36,20 +38,6 @@ DEFAULTS = Options()
 THRESHOLDS = [round(0.05 * step, 2) for step in range(1, 20)]
 # Sizes above the largest image's are left out: it is not scaled down at any of them.
 DETECT_SIZES = [480, 640, 960, 1280, 1600, 1920, 2560, 3840]
-
-EvaluationStage = Literal["detect", "score"]
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluationProgress:
-    """How far a stage is: `done` images and frames of `total`, which is None where videos are among them.
-
-    Each pass over the dataset is one stage `detect` and one stage `score`; a sweep over detection sizes has several.
-    """
-
-    stage: EvaluationStage
-    done: int = 0
-    total: int | None = None
 
 
 async def evaluate(

@@ -73,8 +73,6 @@ def _folded(path: Path) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", str(path)).casefold())
 
 
-
-
 def check_output_folder(inputs: Sequence[Path], outdir: Path) -> None:
     """Refuse an output folder that is, or lies in, an input: its results would be taken for sources next time."""
     target = outdir.resolve()

@@ -8,34 +8,34 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
 
 from faceblur.base.atomic_files import remove_stale
 from faceblur.base.errors import FaceblurError, UsageError
-from faceblur.base.events import Emit, Event, FileEnded, FileStarted, FunctionConnected, RunPlanned
+from faceblur.base.events import Emit, FileEnded, FunctionConnected, RunPlanned
 from faceblur.base.options import Options
 from faceblur.detection.client import FunctionClient
-from faceblur.detection.connect import Endpoint, connect
+from faceblur.detection.connect import connect
+from faceblur.detection.endpoint import Endpoint
 from faceblur.jobs.crash_guard import Journal
 from faceblur.jobs.discovery import Discovery, SourceFile
+from faceblur.jobs.job import Job
 from faceblur.jobs.report import FileReport, Report
-from faceblur.redaction.output import Written
-from faceblur.redaction.threads import FileWork, codec_threads
+from faceblur.redaction.threads import codec_threads
 from faceblur_function import wire
 
 log = logging.getLogger("faceblur")
 NAMES_SHOWN = 10
 
 
-class Run(ABC):
+class Run(Job, ABC):
     """Redacts the files of `inputs` into `outdir`, through the function of `endpoint`.
 
-    `report` is true at any moment. `on_event` gets every event once the report has taken it, in the event loop's thread.
+    Files that the `journal` of the crash guard gave up are not tried again.
     """
 
     kind: ClassVar[str]
@@ -49,11 +49,11 @@ class Run(ABC):
         *,
         overwrite: bool = False,
         on_event: Emit | None = None,
+        journal: Journal | None = None,
     ) -> None:
+        super().__init__(on_event, journal)
         self.inputs, self.outdir, self.options, self.endpoint = inputs, outdir, options, endpoint
-        self.report = Report()
-        self._overwrite, self._on_event = overwrite, on_event
-        self._journal = Journal(None)
+        self._overwrite = overwrite
 
     async def execute(self) -> Report:
         """Redact everything. Raises UsageError or FunctionError.
@@ -74,12 +74,6 @@ class Run(ABC):
                 if trouble := client.statistics.trouble():
                     log.warning("%s", trouble)
         return self.report
-
-    def emit(self, event: Event) -> None:
-        """Have the report and the listener take an event."""
-        self.report.apply(event)
-        if self._on_event is not None:
-            self._on_event(event)
 
     @abstractmethod
     async def _discover(self) -> Discovery:
@@ -123,32 +117,6 @@ class Run(ABC):
             raise UsageError(str(error)) from error
         finally:
             stop.set()
-
-    async def _redact_file(
-        self, one: SourceFile, codecs: Executor, redact: Callable[[FileWork], Awaitable[Written]]
-    ) -> None:
-        """Redact one file, and report how it ended; only cancellation is raised."""
-        start = time.perf_counter()
-        self.emit(FileStarted(one.source, one.frames))
-        self._journal.write("begun", one.source)
-        ended = FileEnded(one.source, "not done")
-        try:
-            written = await redact(FileWork(one.source, codecs, self.emit))
-            notes = [f"left out: {note}" for note in written.left_out] + [f"damage: {note}" for note in written.damage]
-            seconds = time.perf_counter() - start
-            ended = FileEnded(
-                one.source, "done", "; ".join(notes), one.target, written.left_out, written.damage, seconds
-            )
-        except FaceblurError as error:
-            ended = FileEnded(one.source, "failed", str(error).removeprefix(f"{one.source}: "))
-        except Exception as error:
-            log.debug("%s failed", one.source, exc_info=True)
-            reason = f"internal error, a bug in faceblur: {type(error).__name__}: {error} (see -vv)"
-            ended = FileEnded(one.source, "failed", reason)
-        finally:
-            self.emit(ended)
-            report = self.report.files[one.source] if ended.state != "not done" else None
-            self._journal.write("ended", one.source, report)
 
 
 def _log_unusual(found: Discovery) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 
 from faceblur.base.events import Emit, Event
 from faceblur.base.options import Options
-from faceblur.detection.connect import Endpoint
+from faceblur.detection.endpoint import Endpoint
 from faceblur.jobs.image_run import ImageRun
 from faceblur.jobs.report import Report
 from faceblur.jobs.run import Run

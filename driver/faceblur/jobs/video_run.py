@@ -10,7 +10,7 @@ from pathlib import Path
 from faceblur.base.events import Emit, RunEnded
 from faceblur.base.options import Options
 from faceblur.detection.client import FunctionClient
-from faceblur.detection.connect import Endpoint
+from faceblur.detection.endpoint import Endpoint
 from faceblur.jobs.bottleneck import BottleneckSampler
 from faceblur.jobs.crash_guard import Journal
 from faceblur.jobs.discovery import Discovery, SourceFile, find_videos
@@ -25,10 +25,7 @@ from faceblur_function import wire
 
 
 class VideoRun(Run):
-    """Redacts videos, `jobs` at a time (None: as many as keep the function busy).
-
-    `journal` is what the crash guard's child process keeps: files that crashed it are not tried again.
-    """
+    """Redacts videos, `jobs` at a time (None: as many as keep the function busy)."""
 
     kind = "video"
 
@@ -44,8 +41,8 @@ class VideoRun(Run):
         journal: Journal | None = None,
         on_event: Emit | None = None,
     ) -> None:
-        super().__init__(inputs, outdir, options, endpoint, overwrite=overwrite, on_event=on_event)
-        self._jobs, self._journal = jobs, journal or Journal(None)
+        super().__init__(inputs, outdir, options, endpoint, overwrite=overwrite, on_event=on_event, journal=journal)
+        self._jobs = jobs
 
     async def _discover(self) -> Discovery:
         codec = check_encoder(self.options.encoder) if self.options.encoder else None

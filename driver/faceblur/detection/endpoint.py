@@ -1,0 +1,28 @@
+"""Where the function is and how to call it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from faceblur.detection.local_function.worker_handle import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the function is and how to call it. Without `urls` it is started here, with `workers` and `env`.
+
+    `headers` go with every request; `ca_file` holds the authorities to trust instead of the system's; `timeout` bounds
+    one request and `give_up_after` all attempts of one batch, in seconds. `concurrency` is the limit on the requests in
+    flight. None: it is adaptive, or, at the function on this machine, two above the number of workers. Some workers may
+    have been `spawned` already.
+    """
+
+    urls: tuple[str, ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
+    ca_file: str | None = None
+    timeout: float = 120.0
+    give_up_after: float = 300.0
+    concurrency: int | None = None
+    workers: int | None = None
+    env: dict[str, str] = field(default_factory=dict)
+    spawned: tuple[Worker, ...] = ()
