@@ -21,11 +21,13 @@ from rich.console import Console
 from rich.table import Table
 
 from examples.sample_clip import astronaut, pan, write_clip
+from faceblur.base.options import Options
 from faceblur.detection.reply_checks import check_reply, encode_request
-from faceblur.media.encoder_settings import Encoding
-from faceblur.media.planes import check_redacted, quarter_turns, redact_frame, upright
-from faceblur.media.video import Picture, VideoReader, VideoWriter
-from faceblur.redaction.cover import stored_regions
+from faceblur.media.frames import DecodedFrame
+from faceblur.media.reader import VideoReader
+from faceblur.media.writer import VideoWriter
+from faceblur.redaction.masking import redact_frame, stored_regions
+from faceblur.redaction.verification import verify_redacted
 from faceblur.tracking.scenes import thumbnail
 from faceblur_function import wire
 from faceblur_function.detectors.detector import COARSE_SIZE, load_detector, small_copy
@@ -44,13 +46,13 @@ def cpu_milliseconds(work: Callable[[], Any], frames: int) -> tuple[float, Any]:
     return best, result
 
 
-def read(clip: Path) -> list[Picture]:
+def read(clip: Path) -> list[DecodedFrame]:
     with VideoReader(clip) as reader:
-        return [item for item in reader if isinstance(item, Picture)]
+        return [item for item in reader if isinstance(item, DecodedFrame)]
 
 
 def write(clip: Path, target: Path) -> None:
-    with VideoReader(clip) as reader, VideoWriter(target, reader, Encoding()) as writer:
+    with VideoReader(clip) as reader, VideoWriter(target, reader, Options()) as writer:
         for item in reader:
             writer.write(item)
         writer.finish()
@@ -62,7 +64,7 @@ def measure(clip: Path, folder: Path) -> dict[str, float]:
     costs: dict[str, float] = {}
     costs["decode"], pictures = cpu_milliseconds(lambda: read(clip), len(read(clip)))
     both, _ = cpu_milliseconds(lambda: write(clip, folder / "again.mp4"), len(pictures))
-    frames = [one.frame for one in pictures[:: max(1, len(pictures) // FRAMES)]]
+    frames = pictures[:: max(1, len(pictures) // FRAMES)]
     options = wire.Options()
     detector = load_detector("retinaface-mobilenet0.25", threads=1)
 
@@ -70,7 +72,7 @@ def measure(clip: Path, folder: Path) -> dict[str, float]:
         costs[step], result = cpu_milliseconds(work, len(frames))
         return result
 
-    colours = timed("to BGR", lambda: [upright(frame) for frame in frames])
+    colours = timed("to BGR", lambda: [frame.upright() for frame in frames])
     timed("thumbnail", lambda: [thumbnail(one) for one in colours])
     images = timed("JPEG to send", lambda: [wire.encode_image(one, "jpeg", 95) for one in colours])
     sent = timed("base64, JSON: request", lambda: encode_request(images, options, return_frames=True))
@@ -96,11 +98,11 @@ def measure(clip: Path, folder: Path) -> dict[str, float]:
     )
     returned = timed("JPEG of the answer", lambda: [wire.decode_image(one) for one in checked.frames])
     regions = [
-        stored_regions(frame, quarter_turns(frame), [face.box for face in its], options.padding)
+        stored_regions(frame, [face.box for face in its], options.padding)
         for frame, its in zip(frames, faces, strict=True)
     ]
     clear = list(zip(frames, returned, regions, strict=True))
-    timed("check its faces", lambda: [check_redacted(*one, "blur") for one in clear])
+    timed("check its faces", lambda: [verify_redacted(*one, "blur") for one in clear])
     timed("cover", lambda: [redact_frame(*one, "blur") for one in zip(frames, regions, strict=True)])
     costs["encode"] = both - costs["decode"]
     return costs

@@ -18,7 +18,6 @@ from faceblur.auditing.moments import Detector, Facts, Findings, Report, Sight
 from faceblur.auditing.order import Misplaced, Order
 from faceblur.auditing.pairs import Place, Twins, Unit, aligned, units
 from faceblur.detection.client import FunctionClient
-from faceblur.media.planes import upright
 from faceblur.redaction.sidecar import SettingsUsed
 from faceblur_function import wire
 
@@ -226,8 +225,8 @@ async def _check_all(
     async def one(unit: Unit) -> Checked | None:
         if unit.source is None or unit.output is None:
             return None
-        source = await loop.run_in_executor(checkers, upright, unit.source)
-        output = await loop.run_in_executor(checkers, upright, unit.output)
+        source = await loop.run_in_executor(checkers, unit.source.upright)
+        output = await loop.run_in_executor(checkers, unit.output.upright)
         checked, found = await asyncio.gather(
             loop.run_in_executor(checkers, check, unit, (source, output), settings.padding, settings.style),
             look(clients, source, output, options),

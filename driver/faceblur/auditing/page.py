@@ -14,7 +14,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from faceblur.auditing.alignment import Alignment
 from faceblur.auditing.moments import FINDINGS, MAX_LISTED, TITLES, WATCH, Finding, Report
 from faceblur.auditing.pairs import BGR, Place, Twins, units
-from faceblur.media.planes import upright
 from faceblur_function import wire
 
 # At most this many moments are shown with pictures: a page of about 5 MB. The JSON lists more.
@@ -83,7 +82,7 @@ def _take_pictures(place: Place, twins: Twins, alignment: Alignment, shown: Iter
         )
         for one in waiting.pop(key, []):
             for name, frame in (("before", unit.source), ("after", unit.output)):
-                picture = None if frame is None else upright(frame)
+                picture = None if frame is None else frame.upright()
                 one.pictures[name] = None if picture is None else _whole(picture, one.moment.box)
                 one.pictures[f"{name}_crop"] = None if picture is None else _crop(picture, one.moment.box)
         if not waiting:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from faceblur.auditing.alignment import Alignment, Step, Still, align, small
 from faceblur.auditing.legible import Gray, untouched
 from faceblur.base.errors import MediaError, SidecarError
-from faceblur.media.planes import upright
-from faceblur.media.video import Picture, VideoFrame, VideoReader
+from faceblur.media.frames import DecodedFrame
+from faceblur.media.reader import VideoReader
 from faceblur.redaction.sidecar import FrameLine, Header, SidecarReader, identify
 from faceblur_function.masks import Region, regions
 
@@ -58,8 +58,8 @@ class Unit:
     """One step through the videos: a pair of frames, or a single one; `line` is the sidecar's of the source's frame."""
 
     step: Step
-    source: VideoFrame | None
-    output: VideoFrame | None
+    source: DecodedFrame | None
+    output: DecodedFrame | None
     line: FrameLine | None
 
     @property
@@ -83,7 +83,7 @@ def open_place(source: Path, output: Path, sidecar: Path) -> Place:
             for one, other in zip(mine.videos, its.videos, strict=False)
         ]
         # What a run could not write of the source is not there; the other way round nobody looked at it.
-        covers = [[picture.stream for picture in reader.cover_pictures()] for reader in (mine, its)]
+        covers = [[picture.stream for picture in reader.cover_art_frames()] for reader in (mine, its)]
         twins += [Twins(one, other, is_cover=True) for one, other in zip(*covers, strict=False)]
         surplus = [*list(its.videos)[len(mine.videos) :], *covers[1][len(covers[0]) :]]
         place = Place(source, output, sidecar, told.header, tuple(twins), tuple(surplus), mine.expected_frames)
@@ -110,17 +110,17 @@ def _check_size(place: Place, twins: Twins) -> None:
             frame = next(_frames(reader, stream, twins.is_cover), None)
             if frame is None:
                 raise MediaError(f"{path}: its video stream {stream} holds no frame")
-            sizes.append(upright(frame).shape[1::-1])
+            sizes.append(frame.upright().shape[1::-1])
     if sizes[0] != sizes[1]:
         (a, b), (c, d) = sizes
         raise MediaError(f"{place.output}: its pictures are {c}x{d}, those of {place.source} {a}x{b}")
 
 
-def _frames(reader: VideoReader, stream: int, is_cover: bool) -> Iterator[VideoFrame]:
+def _frames(reader: VideoReader, stream: int, is_cover: bool) -> Iterator[DecodedFrame]:
     """The frames of one video stream."""
-    for item in reader.cover_pictures() if is_cover else reader:
-        if isinstance(item, Picture) and item.stream == stream:
-            yield item.frame
+    for item in reader.cover_art_frames() if is_cover else reader:
+        if isinstance(item, DecodedFrame) and item.stream == stream:
+            yield item
 
 
 def _lines(told: SidecarReader, stream: int) -> Iterator[FrameLine]:
@@ -128,8 +128,9 @@ def _lines(told: SidecarReader, stream: int) -> Iterator[FrameLine]:
     return (line for line in told if line.stream == stream)
 
 
-def _seconds(frame: VideoFrame | None) -> float:
-    return float(frame.pts * frame.time_base)  # type: ignore[union-attr, operator]
+def _seconds(frame: DecodedFrame | None) -> float:
+    assert frame is not None
+    return frame.seconds
 
 
 def gray(picture: BGR) -> Gray:
@@ -171,7 +172,7 @@ def aligned(place: Place, twins: Twins, counted: Callable[[], None], stop: threa
             line = _line_of(place, lines, frame)
             counted()
             covered = regions((face.box for face in line.faces), padding)
-            yield source_still(gray(upright(frame)), _seconds(frame), covered)
+            yield source_still(gray(frame.upright()), _seconds(frame), covered)
         if next(lines, None) is not None:
             raise SidecarError(f"{place.sidecar}: tells of more frames than {place.source} has")
 
@@ -179,7 +180,7 @@ def aligned(place: Place, twins: Twins, counted: Callable[[], None], stop: threa
         for frame in _frames(reader, twins.output, twins.is_cover):
             if stop.is_set():
                 return
-            yield output_still(gray(upright(frame)), _seconds(frame))
+            yield output_still(gray(frame.upright()), _seconds(frame))
 
     with _opened(place) as (source, output, told):
         lines = _lines(told, twins.source)
@@ -198,7 +199,7 @@ def units(place: Place, twins: Twins, alignment: Alignment) -> Generator[Unit]:
             yield Unit(step, frame, other, None if frame is None else _line_of(place, lines, frame))
 
 
-def _line_of(place: Place, lines: Iterator[FrameLine], frame: VideoFrame) -> FrameLine:
+def _line_of(place: Place, lines: Iterator[FrameLine], frame: DecodedFrame) -> FrameLine:
     line = next(lines, None)
     if line is None:
         raise SidecarError(f"{place.sidecar}: tells of fewer frames than {place.source} has")

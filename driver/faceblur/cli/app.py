@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from faceblur.base.errors import UsageError
-from faceblur.base.options import PRESETS
+from faceblur.base.options import PRESETS, Options
 from faceblur.cli.options import (
     FILES,
     FUNCTION,
@@ -28,7 +28,6 @@ from faceblur.cli.options import (
 )
 from faceblur.detection.local_function.function_yaml import find_function_yaml, read_config
 from faceblur.detection.local_function.worker_handle import Worker
-from faceblur.media.encoder_settings import DEFAULT_PRESET
 from faceblur_function.defaults import MAX_FRAMES
 
 
@@ -88,7 +87,7 @@ def main() -> None:
 @click.option(
     "--preset",
     type=click.Choice(PRESETS),
-    default=DEFAULT_PRESET,
+    default=Options().preset,
     show_default=True,
     help="Speed of the encoder against the size of the file.",
 )

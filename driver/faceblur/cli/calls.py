@@ -10,11 +10,11 @@ from typing import Any, Literal
 import click
 from pydantic import ValidationError
 
+from faceblur.base.options import Options
 from faceblur.cli import commands
 from faceblur.cli.commands import Talk
 from faceblur.detection.connect import Endpoint
 from faceblur.detection.local_function.function_yaml import find_function_yaml, read_config
-from faceblur.media.encoder_settings import Encoding
 from faceblur.redaction.plan import Plan
 from faceblur.redaction.render import Change
 from faceblur_function import wire
@@ -38,7 +38,7 @@ def run(
     **shared: Any,
 ) -> int:
     """Redact videos."""
-    encoding = Encoding(encoder, crf, preset, keep_location)
+    encoding = Options(encoder=encoder, crf=crf, preset=preset, keep_location=keep_location)
     plan = Plan(
         _options(shared),
         encoding,

@@ -27,7 +27,8 @@ from faceblur.detection.local_function.http_trigger import LocalFunction
 from faceblur.jobs.crash_guard import Journal
 from faceblur.jobs.discovery import Discovery, find_videos
 from faceblur.jobs.scheduler import Outcome, Run, exit_code, failed
-from faceblur.media.video import VideoReader, check_encoder
+from faceblur.media.encoder_choice import check_encoder
+from faceblur.media.source_file import SourceFile
 from faceblur.redaction.plan import Plan
 from faceblur.redaction.render import Change, output_path, render
 from faceblur_function import wire
@@ -148,7 +149,7 @@ async def render_video(
         outcomes[video] = Outcome(video, "skipped", f"{target} exists; --overwrite writes it again")
     with _reported(outcomes, talk, start):
         if outcomes[video].state == "not done":
-            with VideoReader(video) as reader:
+            with SourceFile(video) as reader:
                 frames = reader.expected_frames
             with _display(console, talk, 1, frames) as display:
                 display.started(video, frames)

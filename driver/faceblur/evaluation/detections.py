@@ -18,9 +18,8 @@ from faceblur.evaluation.datasets import Dataset, LabelledImage, LabelledVideo
 from faceblur.evaluation.exposure import Clip, ClipFrame
 from faceblur.evaluation.labels import visible
 from faceblur.evaluation.scores import Sample
-from faceblur.media.planes import quarter_turns
-from faceblur.media.video import Picture, VideoReader
-from faceblur.redaction.batches import frame_bytes
+from faceblur.media.frames import DecodedFrame
+from faceblur.media.reader import VideoReader
 from faceblur.redaction.cover import encode_upright
 from faceblur.redaction.pipeline import first_failure
 from faceblur.redaction.plan import Plan
@@ -149,16 +148,12 @@ class _Reading:
         before: Thumbnail | None = None
         with VideoReader(self._path) as reader:
             for item in reader:
-                if not isinstance(item, Picture) or item.stream != reader.stream.index:
+                if not isinstance(item, DecodedFrame) or item.stream != reader.main_stream.index:
                     continue
-                frame = item.frame
-                stored_wh = (frame.width, frame.height)
-                self.frame_wh = stored_wh[::-1] if quarter_turns(frame) % 2 else stored_wh
-                self.frame_bytes = frame_bytes(frame)
-                small = frame_thumbnail(frame)
-                seconds = float(frame.pts * frame.time_base)  # type: ignore[operator]
-                shot, before = _Shot(seconds, step(before, small)), small
-                batch.append((encode_upright(frame), shot))
+                self.frame_wh, self.frame_bytes = item.upright_wh, item.size_bytes
+                small = frame_thumbnail(item)
+                shot, before = _Shot(item.seconds, step(before, small)), small
+                batch.append((encode_upright(item), shot))
                 if len(batch) == BATCH_SIZE:
                     yield batch
                     batch = []

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from faceblur.base.atomic_files import TEMPORARY_SUFFIX, fitting_name
 from faceblur.base.errors import MediaError, UsageError
 from faceblur.jobs.crash_guard import Journal
-from faceblur.media.video import VideoReader
+from faceblur.media.source_file import SourceFile
 
 # A file below a directory that has one of these suffixes and cannot be read is a failure, not merely some other file.
 VIDEO_SUFFIXES = frozenset(
@@ -212,7 +212,7 @@ def find_videos(
             found.broken.append((path, reason))
             continue
         try:
-            with journal.at_work(path), VideoReader(path) as reader:
+            with journal.at_work(path), SourceFile(path) as reader:
                 frames, name = reader.expected_frames, reader.output_name(codec)
         except MediaError as error:
             # A Mac leaves a file `._NAME` beside each on foreign disks, which holds no video.

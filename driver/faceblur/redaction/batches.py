@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from faceblur.media.video import Packet, Picture, VideoFrame, VideoReader
+from faceblur.media.frames import DecodedFrame, Packet
+from faceblur.media.reader import VideoReader
 from faceblur.redaction.plan import BATCH_BYTES, Plan, window_frames
 from faceblur.redaction.search import AUTOMATIC_EVERY, Pace
 
 # Frames are searched at intervals only where the look-ahead window holds this many of them.
 WINDOW_INTERVALS = 3
-Item: TypeAlias = "Picture | Packet[Any]"
+Item: TypeAlias = "DecodedFrame | Packet[Any]"
 
 
 @dataclass(slots=True)
@@ -23,21 +24,21 @@ class Batch:
     """
 
     items: list[Item] = field(default_factory=list)
-    pictures: list[Picture] = field(default_factory=list)
+    pictures: list[DecodedFrame] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
     size: int = 0
     inside: int | None = None
 
     def add(self, item: Item, *, main: int, pace: Pace | None) -> None:
         self.items.append(item)
-        if not isinstance(item, Picture):
+        if not isinstance(item, DecodedFrame):
             self.size += item.size
             return
-        self.size += frame_bytes(item.frame)
+        self.size += item.size_bytes
         self.pictures.append(item)
         if item.stream == main and pace is not None:
             self.inside = len(self.pictures) - 1
-            if pace.ends_interval(item.frame):
+            if pace.ends_interval(item):
                 self.end()
 
     def end(self) -> None:
@@ -49,11 +50,11 @@ class Batch:
 
 def read_batches(reader: VideoReader, plan: Plan) -> Iterator[Batch]:
     """Read a video to its end. What ends an interval depends on the video alone, not on where a batch ends."""
-    batch, begun, main = Batch(), False, reader.stream.index
+    batch, begun, main = Batch(), False, reader.main_stream.index
     pace: Pace | None = None
     for item in reader:
-        if pace is None and isinstance(item, Picture) and item.stream == main:
-            pace = pace_for(item.frame, plan)
+        if pace is None and isinstance(item, DecodedFrame) and item.stream == main:
+            pace = pace_for(item, plan)
         batch.add(item, main=main, pace=pace)
         begun = begun or bool(batch.pictures)  # the writer waits for a frame, however much sound goes before it
         searched = len(batch.pictures) if not batch.ends else len(batch.ends)
@@ -66,13 +67,8 @@ def read_batches(reader: VideoReader, plan: Plan) -> Iterator[Batch]:
         yield batch
 
 
-def pace_for(frame: VideoFrame, plan: Plan) -> Pace:
+def pace_for(frame: DecodedFrame, plan: Plan) -> Pace:
     """The pace of a video of such frames: one search a frame where the window could not cover gaps backwards."""
-    fits = window_frames(frame_bytes(frame)) // WINDOW_INTERVALS
+    fits = window_frames(frame.size_bytes) // WINDOW_INTERVALS
     every = plan.detect_every
     return Pace(1 if fits < (every or AUTOMATIC_EVERY) else every, plan.look_around)
-
-
-def frame_bytes(frame: VideoFrame) -> int:
-    """What a decoded frame takes in memory."""
-    return sum(plane.buffer_size for plane in frame.planes)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from faceblur.base.errors import InvalidReply
-from faceblur.media.planes import check_redacted, quarter_turns, redact_frame, stored_box, upright
-from faceblur.media.video import Picture, VideoFrame, in_format
+from faceblur.media.frames import DecodedFrame
+from faceblur.redaction.masking import redact_frame, stored_regions
 from faceblur.redaction.sidecar import FrameLine, SidecarFace
+from faceblur.redaction.verification import verify_redacted
 from faceblur.tracking.boxes import Box
 from faceblur.tracking.scenes import Thumbnail
 from faceblur.tracking.tracker import Detection, WindowedFrame
 from faceblur_function import wire
-from faceblur_function.masks import Region, regions
+from faceblur_function.masks import Region
 
 JPEG_QUALITY = 95
 
@@ -25,27 +26,26 @@ JPEG_QUALITY = 95
 class Searched:
     """A picture in the encoder's format whose sure faces are covered; where its faces are, as a viewer sees it."""
 
-    picture: Picture
-    turns: int
+    picture: DecodedFrame
     found: list[Detection]
     thumbnail: Thumbnail
 
     @property
-    def frame(self) -> VideoFrame:
-        return self.picture.frame
+    def frame(self) -> DecodedFrame:
+        return self.picture
 
     @property
     def seconds(self) -> float:
-        return float(self.frame.pts * self.frame.time_base)  # type: ignore[operator]
+        return self.picture.seconds
 
 
-def encode_upright(frame: VideoFrame) -> bytes:
+def encode_upright(frame: DecodedFrame) -> bytes:
     """What is sent of a frame."""
-    return wire.encode_image(upright(frame), "jpeg", JPEG_QUALITY)
+    return wire.encode_image(frame.upright(), "jpeg", JPEG_QUALITY)
 
 
 def cover(
-    picture: Picture,
+    picture: DecodedFrame,
     thumbnail: Thumbnail,
     faces: list[wire.Face],
     image: bytes | None,
@@ -60,17 +60,16 @@ def cover(
     further: so the result is the same to the bit whatever the function sends back, and `render` can repeat it. Raises
     InvalidReply when it cannot be used or shows a face that was not redacted.
     """
-    native = in_format(picture.frame, pix_fmt)
+    native = picture.in_format(pix_fmt)
     found = [Detection(face.box, face.score) for face in faces]
-    turns = quarter_turns(picture.frame)
-    searched = Searched(replace(picture, frame=native), turns, found, thumbnail)
+    searched = Searched(native, found, thumbnail)
     covered = _regions(searched, [one.box for one in found if one.score >= options.threshold], options.padding)
     if image is not None and covered:
         try:
             redacted = wire.decode_image(image)
         except wire.WireError as error:
             raise InvalidReply(f"{source}: the function's image is {error}") from error
-        check_redacted(native, np.rot90(redacted, -searched.turns), covered, options.style)
+        verify_redacted(native, np.rot90(redacted, -native.turns), covered, options.style)
     redact_frame(native, covered, options.style)
     return searched
 
@@ -94,15 +93,8 @@ def tell(moment: WindowedFrame[Searched], number: int, threshold: float) -> Fram
         box = moment.covers[track]
         faces.append(SidecarFace(box=box, score=scores.get(box), track=track, state="covered"))
     picture = moment.item.picture
-    assert picture.frame.pts is not None
-    return FrameLine(frame=number, pts=picture.frame.pts, faces=faces, stream=picture.stream, damage=picture.damage)
-
-
-def stored_regions(frame: VideoFrame, turns: int, boxes: Iterable[Box], padding: float) -> list[Region]:
-    """Boxes of the upright frame as regions of the stored one, which lies `turns` quarter turns away."""
-    upright_wh = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
-    return regions([stored_box(box, turns, upright_wh) for box in boxes], padding)
+    return FrameLine(frame=number, pts=picture.pts, faces=faces, stream=picture.stream, damage=picture.damage)
 
 
 def _regions(searched: Searched, boxes: Iterable[Box], padding: float) -> list[Region]:
-    return stored_regions(searched.frame, searched.turns, boxes, padding)
+    return stored_regions(searched.frame, boxes, padding)

@@ -22,8 +22,9 @@ from faceblur.base.errors import FaceblurError, MediaError
 from faceblur.detection.client import FunctionClient
 from faceblur.jobs.discovery import Discovery, Places, Video, check_places, walk
 from faceblur.jobs.scheduler import Outcome, failed
-from faceblur.media.images.files import measure, read_still
-from faceblur.media.images.page import Still
+from faceblur.media.images.image_reader import measure, read_image
+from faceblur.media.images.page import ImageFile
+from faceblur.redaction.masking import mask_page
 from faceblur.redaction.plan import BATCH_BYTES, LOW_THRESHOLD, Result
 from faceblur.tracking.boxes import Box
 from faceblur.tracking.tracker import Detection, Tracker
@@ -92,7 +93,7 @@ async def redact_images(
 async def _redact(picture: Video, client: FunctionClient, options: wire.Options) -> Result:
     start = time.perf_counter()
     result = Result(picture.source, picture.target)
-    still = await asyncio.to_thread(read_still, picture.source)
+    still = await asyncio.to_thread(read_image, picture.source)
     boxes = await _find(still, client, options, result)
     content = await asyncio.to_thread(_covered, still, boxes, options)
     try:
@@ -104,13 +105,15 @@ async def _redact(picture: Video, client: FunctionClient, options: wire.Options)
     return result
 
 
-def _covered(still: Still, boxes: list[list[list[Box]]], options: wire.Options) -> bytes:
+def _covered(still: ImageFile, boxes: list[list[list[Box]]], options: wire.Options) -> bytes:
     for page, found in zip(still.pages, boxes, strict=True):
-        page.cover(found, padding=options.padding, style=options.style)
+        mask_page(page, found, padding=options.padding, style=options.style)
     return still.encode(still.pages)
 
 
-async def _find(still: Still, client: FunctionClient, options: wire.Options, result: Result) -> list[list[list[Box]]]:
+async def _find(
+    still: ImageFile, client: FunctionClient, options: wire.Options, result: Result
+) -> list[list[list[Box]]]:
     """The boxes to cover: for every page a list for each of its views."""
     asked = options.model_copy(update={"report_threshold": LOW_THRESHOLD}) if still.animated else options
     found: list[list[list[Detection]]] = []
@@ -144,7 +147,7 @@ async def _find(still: Still, client: FunctionClient, options: wire.Options, res
     return sure
 
 
-def _batches(still: Still) -> Iterator[tuple[int, int]]:
+def _batches(still: ImageFile) -> Iterator[tuple[int, int]]:
     """Which pages go into one request, by their decoded size."""
     first, size = 0, 0
     for index, page in enumerate(still.pages):

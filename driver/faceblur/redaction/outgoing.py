@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any
 
 from faceblur.base.errors import MediaError
-from faceblur.media.video import Packet, VideoFrame, VideoWriter
-from faceblur.redaction.batches import frame_bytes
+from faceblur.media.frames import DecodedFrame, Packet
+from faceblur.media.writer import VideoWriter
 from faceblur.redaction.cover import Searched, fill, tell
 from faceblur.redaction.plan import Plan, Result, window_frames
 from faceblur.redaction.sidecar import SidecarWriter
@@ -61,7 +61,7 @@ class Output:
             self.writer.write(item)
             return
         if self.sidecar is not None:
-            self.sidecar.write(tell(item, self.writer.frames[item.item.picture.stream], threshold))
+            self.sidecar.write(tell(item, self.writer.frames_written[item.item.picture.stream], threshold))
         self.writer.write(item.item.picture)
 
     def finish(self) -> None:
@@ -161,11 +161,11 @@ class Outgoing:
         works = [partial(step, *pair) for pair in pairs]
         return await self._stages.coded("camera", works, [one.frame for one in frames])
 
-    def _tracker(self, frame: VideoFrame) -> Tracker[Searched]:
+    def _tracker(self, frame: DecodedFrame) -> Tracker[Searched]:
         return Tracker(
             threshold=self._plan.options.threshold,
             look_around=self._plan.look_around,
-            most_frames=window_frames(frame_bytes(frame)),
+            most_frames=window_frames(frame.size_bytes),
         )
 
     async def _finished(

@@ -19,8 +19,9 @@ from typing import Any, TypeVar
 from faceblur.base.errors import MediaError
 from faceblur.detection.client import FunctionClient
 from faceblur.detection.reply_checks import Answer
-from faceblur.media.planes import quarter_turns
-from faceblur.media.video import Packet, Picture, VideoReader, VideoWriter
+from faceblur.media.frames import DecodedFrame, Packet
+from faceblur.media.reader import VideoReader
+from faceblur.media.writer import VideoWriter
 from faceblur.redaction.batches import Batch, read_batches
 from faceblur.redaction.cover import Searched, tell
 from faceblur.redaction.outgoing import Answered, Outgoing, Output
@@ -98,7 +99,7 @@ class VideoJob:
                     sidecar = SidecarWriter(sidecar_path(self.result.target), header)
                     for one in covers:
                         sidecar.write(tell(WindowedFrame(one, 0.0, 0), 0, self._plan.options.threshold))
-                main = reader.stream.index
+                main = reader.main_stream.index
                 outgoing = Outgoing(
                     *(Output(writer, sidecar), write_thread),
                     plan=self._plan,
@@ -112,9 +113,9 @@ class VideoJob:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._produce(group, first, batches, read_thread, writer.pix_fmts, main, pending))
                     group.create_task(outgoing.take(group, pending))
-                if (written := sum(writer.frames.values())) != self.result.frames:
+                if (written := sum(writer.frames_written.values())) != self.result.frames:
                     raise MediaError(f"{self.result.source}: {written} of {self.result.frames} frames written")
-                self.result.damage = reader.damage.told()
+                self.result.damage = reader.damage.summary()
                 await outgoing.finish()
             finally:
                 self._stop.set()
@@ -125,15 +126,14 @@ class VideoJob:
             self._stop.set()
             await asyncio.shield(loop.run_in_executor(read_thread, reader.close))
 
-    def _header(self, reader: VideoReader, pictures: list[Picture]) -> Header:
-        first = next((one for one in pictures if one.stream == reader.stream.index), pictures[0]).frame
-        turned = quarter_turns(first) % 2
+    def _header(self, reader: VideoReader, pictures: list[DecodedFrame]) -> Header:
+        first = next((one for one in pictures if one.stream == reader.main_stream.index), pictures[0])
         return Header(
             video=identify(reader.path, reader.duration),
             output=told_name(self.result.target),
             function=self._function,
             settings=self._plan.settings(),
-            frame_wh=(first.height, first.width) if turned else (first.width, first.height),
+            frame_wh=first.upright_wh,
             time_base=str(first.time_base),
         )
 
@@ -176,8 +176,8 @@ class VideoJob:
 
     async def _covers(self, reader: VideoReader, read_thread: Executor) -> list[Searched]:
         """The video's still pictures with their faces covered: they are written before anything else."""
-        pictures = await asyncio.get_running_loop().run_in_executor(read_thread, reader.cover_pictures)
-        pix_fmts = {picture.stream: picture.frame.format.name for picture in pictures}
+        pictures = await asyncio.get_running_loop().run_in_executor(read_thread, reader.cover_art_frames)
+        pix_fmts = {picture.stream: picture.pixels.format.name for picture in pictures}
         covers = await self._search(pix_fmts).every(pictures)
         self.result.faces += self._sure(covers)
         return covers
@@ -197,7 +197,7 @@ class VideoJob:
         self, search: Search, batch: Batch, main: int, before: asyncio.Future[End] | None, end: asyncio.Future[End]
     ) -> Answered:
         """Have the batch's faces found and covered: when this returns, the sure ones are."""
-        items = [None if isinstance(item, Picture) else item for item in batch.items if _is_of(main, item)]
+        items = [None if isinstance(item, DecodedFrame) else item for item in batch.items if _is_of(main, item)]
         searched = await search.batch(batch.pictures, batch.ends, main, before, end)
         faces = self._sure(searched)
         self.result.faces += faces
@@ -225,9 +225,9 @@ async def _opened(opening: asyncio.Future[Opened]) -> Opened:
         raise
 
 
-def _is_of(main: int, item: Picture | Packet[Any]) -> bool:
+def _is_of(main: int, item: DecodedFrame | Packet[Any]) -> bool:
     """Whether an item is a packet or of the main video stream."""
-    return not isinstance(item, Picture) or item.stream == main
+    return not isinstance(item, DecodedFrame) or item.stream == main
 
 
 def first_failure(group: BaseExceptionGroup[BaseException]) -> BaseException:

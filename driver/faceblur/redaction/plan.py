@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from faceblur.media.encoder_settings import Encoding
+from faceblur.base.options import Options
 from faceblur.redaction.sidecar import SettingsUsed
 from faceblur_function import wire
 
@@ -40,7 +40,7 @@ class Plan:
     """
 
     options: wire.Options
-    encoding: Encoding
+    encoding: Options
     return_frames: bool = True
     batch_size: int = 16
     look_around: float = 0.4

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceblur.base.errors import SidecarError, UsageError
+from faceblur.base.options import Options
 from faceblur.media.containers import MUXERS
-from faceblur.media.encoder_settings import DEFAULT_PRESET
-from faceblur.media.planes import quarter_turns, redact_frame
-from faceblur.media.video import Encoding, Packet, Picture, VideoReader, VideoWriter, in_format
-from faceblur.redaction.cover import stored_regions
+from faceblur.media.frames import DecodedFrame, Packet
+from faceblur.media.reader import VideoReader
+from faceblur.media.writer import VideoWriter
+from faceblur.redaction.masking import redact_frame, stored_regions
 from faceblur.redaction.plan import Result
 from faceblur.redaction.sidecar import (
     FrameLine,
@@ -82,13 +83,17 @@ def render(
             raise SidecarError(f"{sidecar}: belongs to another video ({told.header.video.name}) than {video}")
         header = change.of(told.header).model_copy(update={"output": told_name(target)})
         settings = header.settings
-        encoding = Encoding(
-            settings.encoder, settings.crf, settings.preset or DEFAULT_PRESET, keep_location=change.keep_location
+        encoding = Options(
+            encoder=settings.encoder,
+            crf=settings.crf,
+            preset=settings.preset or Options().preset,
+            keep_location=change.keep_location,
         )
         lines = _Lines(told)
-        covers = reader.cover_pictures()
-        for cover in covers:
-            _redact(cover, lines.of(cover, 0), settings, cover.frame.format.name)
+        covers = [
+            _redact(cover, lines.of(cover, 0), settings, cover.pixels.format.name)
+            for cover in reader.cover_art_frames()
+        ]
         writer = stack.enter_context(VideoWriter(target, reader, encoding, covers))
         copy = SidecarWriter(sidecar_path(target), header)
         stack.callback(copy.abort)
@@ -100,10 +105,10 @@ def render(
             if isinstance(item, Packet):
                 writer.write(item)
                 continue
-            line = lines.of(item, writer.frames[item.stream])
-            _redact(item, line, settings, writer.pix_fmts[item.stream])
+            line = lines.of(item, writer.frames_written[item.stream])
+            masked = _redact(item, line, settings, writer.pix_fmts[item.stream])
             copy.write(line)
-            writer.write(item)
+            writer.write(masked)
             result.frames += 1
             result.faces += len(line.faces)
             result.filled += sum(face.state == "covered" for face in line.faces)
@@ -113,7 +118,7 @@ def render(
             raise SidecarError(f"{sidecar}: tells of more frames than the {result.frames} of {video}")
         copy.finish()
         writer.finish()
-        result.left_out, result.damage = [*reader.left_out, *writer.left_out], reader.damage.told()
+        result.left_out, result.damage = [*reader.left_out, *writer.left_out], reader.damage.summary()
     result.model, result.device = header.function.model, "no function: from the sidecar"
     result.seconds = time.perf_counter() - start
     return result
@@ -124,12 +129,12 @@ def _own_name(video: Path) -> str:
         return reader.output_name()
 
 
-def _redact(picture: Picture, line: FrameLine, settings: SettingsUsed, pix_fmt: str) -> None:
-    """Cover a picture's faces, in the format that it is written in."""
-    turns = quarter_turns(picture.frame)
-    picture.frame = in_format(picture.frame, pix_fmt)
+def _redact(frame: DecodedFrame, line: FrameLine, settings: SettingsUsed, pix_fmt: str) -> DecodedFrame:
+    """The frame in the format that it is written in, with its faces masked."""
+    native = frame.in_format(pix_fmt)
     boxes = [face.box for face in line.faces]
-    redact_frame(picture.frame, stored_regions(picture.frame, turns, boxes, settings.padding), settings.style)
+    redact_frame(native, stored_regions(native, boxes, settings.padding), settings.style)
+    return native
 
 
 class _Lines:
@@ -140,7 +145,7 @@ class _Lines:
         self._early: dict[int, deque[FrameLine]] = defaultdict(deque)
         self.taken: dict[int, FrameLine] = {}
 
-    def of(self, picture: Picture, number: int) -> FrameLine:
+    def of(self, picture: DecodedFrame, number: int) -> FrameLine:
         """The line of a picture. Raises SidecarError when there is none, or one of another time."""
         early = self._early[picture.stream]
         while not early:
@@ -149,8 +154,8 @@ class _Lines:
                 raise SidecarError(f"{self._path}: tells of {number} frames, the video has more: they would stay clear")
             self._early[line.stream].append(line)
         line = self.taken[picture.stream] = early.popleft()
-        if line.pts != picture.frame.pts:
-            raise SidecarError(f"{self._path}: frame {number} is at {line.pts}, in the video at {picture.frame.pts}")
+        if line.pts != picture.pts:
+            raise SidecarError(f"{self._path}: frame {number} is at {line.pts}, in the video at {picture.pts}")
         return line
 
     def left(self) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from faceblur.detection.reply_checks import Answer
-from faceblur.media.video import Picture, VideoFrame
+from faceblur.media.frames import DecodedFrame
 from faceblur.redaction.cover import Searched, cover, encode_upright
 from faceblur.redaction.plan import Plan
 from faceblur.tracking.boxes import Box, match
@@ -43,8 +43,8 @@ class Pace:
         self._seconds = min(AUTOMATIC_SECONDS if every is None else math.inf, look_around / 2)
         self._since, self._last, self._before = self._every, 0.0, 0.0
 
-    def ends_interval(self, frame: VideoFrame) -> bool:
-        now = float(frame.pts * frame.time_base)  # type: ignore[operator]
+    def ends_interval(self, frame: DecodedFrame) -> bool:
+        now = frame.seconds
         following, self._before = now + (now - self._before), now
         self._since += 1
         # Matroska rounds times to milliseconds: 6 frames of a thirtieth may take 0.201 seconds.
@@ -91,14 +91,14 @@ class Search:
     ) -> None:
         self._plan, self._pix_fmts, self._source, self._coded, self._sent = plan, pix_fmts, source, coded, sent
 
-    async def every(self, pictures: Sequence[Picture]) -> list[Searched]:
+    async def every(self, pictures: Sequence[DecodedFrame]) -> list[Searched]:
         """Search all of some pictures."""
         thumbnails = await self._thumbnails(pictures)
         return await self._cover(pictures, thumbnails, dict(enumerate(await self._ask(pictures))))
 
     async def batch(
         self,
-        pictures: Sequence[Picture],
+        pictures: Sequence[DecodedFrame],
         ends: Sequence[int],
         main: int,
         before: asyncio.Future[End] | None,
@@ -138,32 +138,30 @@ class Search:
                 yield inner[len(inner) // 2]
             inner, cut, faces = [], False, seen[index].faces
 
-    async def _thumbnails(self, pictures: Sequence[Picture]) -> list[Thumbnail]:
-        frames = [picture.frame for picture in pictures]
-        return await self._coded("compare", [partial(frame_thumbnail, frame) for frame in frames], frames)
+    async def _thumbnails(self, pictures: Sequence[DecodedFrame]) -> list[Thumbnail]:
+        return await self._coded("compare", [partial(frame_thumbnail, frame) for frame in pictures], pictures)
 
-    async def _ask(self, pictures: Sequence[Picture]) -> list[Seen]:
+    async def _ask(self, pictures: Sequence[DecodedFrame]) -> list[Seen]:
         """Have the function search pictures, in requests of at most a batch."""
         size = self._plan.batch_size
         parts = [pictures[index : index + size] for index in range(0, len(pictures), size)]
         return [one for part in await asyncio.gather(*map(self._request, parts)) for one in part]
 
-    async def _request(self, pictures: Sequence[Picture]) -> list[Seen]:
-        frames = [picture.frame for picture in pictures]
-        images = await self._coded("JPEG", [partial(encode_upright, frame) for frame in frames], frames)
+    async def _request(self, pictures: Sequence[DecodedFrame]) -> list[Seen]:
+        images = await self._coded("JPEG", [partial(encode_upright, frame) for frame in pictures], pictures)
         answer = await self._sent(images)
         redacted: Sequence[bytes | None] = [None] * len(images) if answer.frames is None else answer.frames
         return [Seen(faces, image) for faces, image in zip(answer.faces, redacted, strict=True)]
 
     async def _cover(
-        self, pictures: Sequence[Picture], thumbnails: Sequence[Thumbnail], seen: Mapping[int, Seen]
+        self, pictures: Sequence[DecodedFrame], thumbnails: Sequence[Thumbnail], seen: Mapping[int, Seen]
     ) -> list[Searched]:
         works = []
         for index, (picture, thumbnail) in enumerate(zip(pictures, thumbnails, strict=True)):
             one, pix_fmt = seen.get(index, NOTHING), self._pix_fmts[picture.stream]
             arguments = (picture, thumbnail, one.faces, one.image, pix_fmt)
             works.append(partial(cover, *arguments, options=self._plan.options, source=self._source))
-        return await self._coded("cover", works, [picture.frame for picture in pictures])
+        return await self._coded("cover", works, pictures)
 
 
 def agree(before: Sequence[wire.Face], after: Sequence[wire.Face], threshold: float) -> bool:

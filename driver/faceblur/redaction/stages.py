@@ -12,7 +12,7 @@ from concurrent.futures import Executor
 from typing import Any, TypeVar
 
 from faceblur.jobs.bottleneck import Gauge
-from faceblur.media.video import VideoFrame
+from faceblur.media.frames import DecodedFrame
 
 # Frames of fewer pixels in all go to one thread.
 SMALL_PIXELS = 1 << 19
@@ -24,9 +24,9 @@ def codec_threads() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def are_small(frames: Sequence[VideoFrame]) -> bool:
+def are_small(frames: Sequence[DecodedFrame]) -> bool:
     """Whether these frames are not worth more than one thread."""
-    return sum(frame.width * frame.height for frame in frames) < SMALL_PIXELS
+    return sum(frame.area for frame in frames) < SMALL_PIXELS
 
 
 class Stages:
@@ -41,7 +41,9 @@ class Stages:
         """Have a thread do this."""
         return await asyncio.get_running_loop().run_in_executor(thread, self._timed, stage, work, *arguments)
 
-    async def coded(self, stage: str, works: Sequence[Callable[[], Done]], frames: Sequence[VideoFrame]) -> list[Done]:
+    async def coded(
+        self, stage: str, works: Sequence[Callable[[], Done]], frames: Sequence[DecodedFrame]
+    ) -> list[Done]:
         """Have the codec threads do this for these frames."""
         if not works:
             return []

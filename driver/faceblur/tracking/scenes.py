@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceblur.media.planes import quarter_turns
-from faceblur.media.video import VideoFrame, miniature
+from faceblur.media.frames import DecodedFrame
 from faceblur.tracking.boxes import STILL, Camera
 
 HUES_WH = (64, 36)
@@ -47,15 +46,13 @@ def thumbnail(picture: NDArray[np.uint8]) -> Thumbnail:
     return Thumbnail(hues.astype(np.int16), small, width / small.shape[1])  # type: ignore[arg-type]
 
 
-def frame_thumbnail(frame: VideoFrame) -> Thumbnail:
+def frame_thumbnail(frame: DecodedFrame) -> Thumbnail:
     """The same of a video's frame, upright, without converting all of it first."""
-    share = min(1.0, GREY_SIDE / max(frame.width, frame.height))
-    small = miniature(frame, (max(1, round(frame.width * share)), max(1, round(frame.height * share))))
-    picture = np.ascontiguousarray(np.rot90(small, quarter_turns(frame)))
+    picture = frame.thumbnail(GREY_SIDE)
     # By halves, which is fast; what remains is not.
     hues = cv2.cvtColor(cv2.resize(_halved(picture), HUES_WH, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2HSV)
     grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-    return Thumbnail(hues.astype(np.int16), grey, frame.width / small.shape[1])  # type: ignore[arg-type]
+    return Thumbnail(hues.astype(np.int16), grey, frame.pixels.width / picture.shape[0 if frame.turns % 2 else 1])  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,47 @@
+"""Draws masks over faces, in place: on a decoded frame's own planes, or on those of an image's page.
+
+Nothing outside a region changes. Frames are in a planar format of 8 to 16 bits, which the writer chooses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from faceblur.media.frames import DecodedFrame
+from faceblur.media.images.page import Page
+from faceblur.media.planes import planes
+from faceblur.tracking.boxes import Box
+from faceblur_function.masks import Region, redact, regions
+
+
+def redact_frame(frame: DecodedFrame, masked: Sequence[Region], style: str) -> None:
+    """Mask regions of the stored frame on its own planes, in place."""
+    if not masked:
+        return
+    frame.pixels.make_writable()
+    for plane in planes(frame.pixels):
+        scaled = [region.scaled(1 / plane.step_x, 1 / plane.step_y) for region in masked]
+        redact(plane.array, scaled, style, fill=plane.black)
+
+
+def mask_page(page: Page, boxes: Sequence[Iterable[Box]], *, padding: float, style: str) -> None:
+    """Mask boxes on the planes of a page, in place: a list of them for each of its views."""
+    for view, boxes_of_view in enumerate(boxes):
+        masked = regions(boxes_of_view, padding)
+        for plane, black in page.planes(view):
+            redact(plane, masked, style, fill=black)
+
+
+def stored_regions(frame: DecodedFrame, boxes: Iterable[Box], padding: float) -> list[Region]:
+    """Boxes of the upright frame as regions of the stored one."""
+    return regions([stored_box(box, frame.turns, frame.upright_wh) for box in boxes], padding)
+
+
+def stored_box(box: Sequence[float], turns: int, upright_wh: tuple[int, int]) -> Box:
+    """A box of the upright frame in the coordinates of the stored one, `turns` quarter turns away."""
+    x1, y1, x2, y2 = box
+    width, height = upright_wh
+    for _ in range(turns):  # undo one counter-clockwise turn: x goes to the old y axis
+        x1, y1, x2, y2 = height - y2, x1, height - y1, x2
+        width, height = height, width
+    return x1, y1, x2, y2
