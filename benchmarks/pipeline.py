@@ -29,7 +29,7 @@ from rich.table import Table
 
 from benchmarks.machine import Others
 from examples.sample_clip import astronaut, pan, write_clip
-from faceblur.media.video import VideoReader
+from faceblur.media.reader import VideoReader
 
 DEFACE = "deface==1.5.0"
 # What faceblur does by default, each taken back alone.
@@ -152,7 +152,7 @@ def command(clip: Path | None, frames: int, repeats: int, choices: bool, deface:
             write_clip(clip, pan(astronaut(), (608, 1080), frames), rate=Fraction(30))
         with VideoReader(clip) as reader:
             frames = reader.expected_frames or frames
-            size = f"{reader.stream.width}x{reader.stream.height}"
+            size = f"{reader.main_stream.width}x{reader.main_stream.height}"
         ran = contestants(clip, folder / "out", choices=choices, deface=deface)
         (folder / "out").mkdir()
         with Others() as others:

@@ -19,14 +19,14 @@ from tests.support import clips as media
 # The driver, in which a decoder dies of the given signal at the tenth frame of files with `deadly` in their name.
 DEADLY = """
 import os, sys
-import faceblur.media.video as video
-decode = video.VideoReader.__iter__
+import faceblur.media.reader as reader_module
+decode = reader_module.VideoReader.__iter__
 def deadly(reader):
     for count, item in enumerate(decode(reader)):
         if "deadly" in reader.path.name and count == 10:
             os.kill(os.getpid(), {signal})
         yield item
-video.VideoReader.__iter__ = deadly
+reader_module.VideoReader.__iter__ = deadly
 from faceblur.cli.app import main
 main()
 """

@@ -1,4 +1,4 @@
-"""Damaged videos: refused by default, and with --tolerate-damage written as far as they can be read, which is told."""
+"""Damaged videos: refused by default; with --tolerate-damage what can be read is written, and the rest reported."""
 
 from __future__ import annotations
 
@@ -11,40 +11,9 @@ from click.testing import CliRunner
 
 from examples.sample_clip import Image, pan, write_clip
 from faceblur.cli.app import main
-from faceblur.media import integrity as whole
 from faceblur_function.detectors.detector import Detector
 from tests.support import awkward
 from tests.support import clips as media
-
-
-@pytest.mark.parametrize(
-    ("suffix", "container", "codec", "audio"),
-    [
-        (".mp4", "mov,mp4,m4a,3gp,3g2,mj2", "libx264", "aac"),
-        (".mkv", "matroska,webm", "libx264", "aac"),
-        (".avi", "avi", "mpeg4", "libmp3lame"),
-        (".ts", "mpegts", "libx264", "aac"),
-    ],
-)
-def test_structure_tells_what_is_missing(
-    face: Image, tmp_path: Path, suffix: str, container: str, codec: str, audio: str
-) -> None:
-    clip = write_clip(tmp_path / f"clip{suffix}", pan(face, (160, 120), 12), video_codec=codec, audio_codec=audio)
-    content = clip.read_bytes()
-    assert whole.fault(clip, container) is None
-    for share in (0.3, 0.7, 0.99):
-        clip.write_bytes(content[: int(len(content) * share) // 188 * 188 + 100])
-        assert whole.fault(clip, container)
-
-
-def test_structure_of_nonsense_is_no_error(tmp_path: Path) -> None:
-    for index, content in enumerate(
-        [b"", b"\0" * 5, b"\xff" * 300, b"RIFF\xff\xff\xff\x7fAVI LIST", b"\x1aE\xdf\xa3\x18S\x80g"]
-    ):
-        path = tmp_path / str(index)
-        path.write_bytes(content)
-        for container in whole.CHECKS:
-            whole.fault(path, container)
 
 
 def run(source: Path, outdir: Path, url: str, *more: str) -> tuple[int, str]:
@@ -117,5 +86,9 @@ def test_no_damage_ends_the_run(
     write_clip(clip, pan(face, (160, 120), 12), video_codec=codec, audio_codec=audio, pix_fmt=pix_fmt)
     clip.write_bytes(spoil(clip.read_bytes()))
     code, told = run(tmp_path / "in", tmp_path / "out", function_url, "--tolerate-damage")
-    assert (tmp_path / "out" / healthy.name).exists() and "a defect of faceblur" not in told
+    assert (
+        (tmp_path / "out" / healthy.name).exists()
+        and "a defect of faceblur" not in told
+        and "internal error" not in told
+    )
     assert code == 1 or "damage:" in told, told

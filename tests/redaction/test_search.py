@@ -115,7 +115,7 @@ def test_a_face_that_comes_jumps_or_goes_is_searched_up_to_that_frame(
 
 
 def frames_at(*seconds: float) -> list[Any]:
-    return [SimpleNamespace(pts=second, time_base=1) for second in seconds]
+    return [SimpleNamespace(seconds=float(second)) for second in seconds]
 
 
 @pytest.mark.parametrize(

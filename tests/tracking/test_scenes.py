@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from examples.sample_clip import Image
+from faceblur.media.frames import DecodedFrame
 from faceblur.tracking.scenes import Step, frame_thumbnail, step, thumbnail
 
 
@@ -57,5 +58,6 @@ def test_a_cut_is_a_change_that_no_motion_explains(face: Image) -> None:
 def test_picture_that_is_almost_a_line() -> None:
     """Its small copy is a single pixel high."""
     noise = np.random.default_rng(1).integers(0, 256, (2, 640, 3), np.uint8)
-    line = frame_thumbnail(av.VideoFrame.from_ndarray(noise, "bgr24").reformat(format="yuv420p"))
+    pixels = av.VideoFrame.from_ndarray(noise, "bgr24").reformat(format="yuv420p")
+    line = frame_thumbnail(DecodedFrame(0, 0, pixels))
     assert line.grey.shape == (1, 320) and step(line, line) == Step()

@@ -29,7 +29,7 @@ IMAGE_SUFFIXES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class SourceFile:
+class PlannedFile:
     """One video or image to redact, where it is written, and how many frames its header promises (None: unknown)."""
 
     source: Path
@@ -45,11 +45,11 @@ class Discovery:
     written; `renamed` are those that could not keep their name; `others` are no videos, or no images.
     """
 
-    files: list[SourceFile] = field(default_factory=list)
+    files: list[PlannedFile] = field(default_factory=list)
     broken: list[tuple[Path, str]] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
     duplicates: list[tuple[Path, Path]] = field(default_factory=list)
-    renamed: list[SourceFile] = field(default_factory=list)
+    renamed: list[PlannedFile] = field(default_factory=list)
 
     def settle(self, paths: OutputPaths) -> None:
         """Take over what the output paths found. Raises UsageError for an output that would be written over an input."""
@@ -155,7 +155,7 @@ def find_videos(
             continue
         if suffix := name.removeprefix(path.name):
             relative = paths.take(path, relative.with_name(fitting_name(relative.name, suffix)))
-        found.files.append(SourceFile(path, outdir / relative, frames))
+        found.files.append(PlannedFile(path, outdir / relative, frames))
     found.settle(paths)
     return found
 
@@ -171,6 +171,6 @@ def find_images(inputs: Sequence[Path], outdir: Path, stop: threading.Event | No
         if not named and path.suffix.lower() not in IMAGE_SUFFIXES:
             found.others.append(path)
         elif paths.is_new(path):
-            found.files.append(SourceFile(path, outdir / paths.take(path, relative), 1))
+            found.files.append(PlannedFile(path, outdir / paths.take(path, relative), 1))
     found.settle(paths)
     return found

@@ -9,7 +9,7 @@ from functools import partial
 
 from faceblur.base.errors import MediaError
 from faceblur.detection.client import FunctionClient
-from faceblur.jobs.discovery import Discovery, SourceFile, find_images
+from faceblur.jobs.discovery import Discovery, PlannedFile, find_images
 from faceblur.jobs.run import Run
 from faceblur.media.images.image_reader import measure
 from faceblur.redaction.image import redact_image
@@ -30,18 +30,18 @@ class ImageRun(Run):
         return await self._find(find_images)
 
     async def _redact(
-        self, waiting: list[SourceFile], client: FunctionClient, info: wire.Info, codecs: Executor
+        self, waiting: list[PlannedFile], client: FunctionClient, info: wire.Info, codecs: Executor
     ) -> None:
         large = asyncio.Lock()
 
-        async def redact(one: SourceFile, work: FileWork) -> Written:
+        async def redact(one: PlannedFile, work: FileWork) -> Written:
             size = await asyncio.to_thread(measure, one.source)
             if size > MAX_BYTES:
                 raise MediaError(f"{one.source}: {size >> 20} MiB of pixels, of at most {MAX_BYTES >> 20}")
             async with large if size > LARGE_BYTES else nullcontext():
                 return await redact_image(one.target, self.options, work, client=client)
 
-        async def redact_one(one: SourceFile) -> None:
+        async def redact_one(one: PlannedFile) -> None:
             async with client.limit.batches:
                 await self._redact_file(one, codecs, partial(redact, one))
 

@@ -10,7 +10,7 @@ from concurrent.futures import Executor
 from faceblur.base.errors import FaceblurError
 from faceblur.base.events import Emit, Event, FileEnded, FileStarted
 from faceblur.jobs.crash_guard import Journal
-from faceblur.jobs.discovery import SourceFile
+from faceblur.jobs.discovery import PlannedFile
 from faceblur.jobs.report import Report
 from faceblur.redaction.output import Written
 from faceblur.redaction.threads import FileWork
@@ -36,7 +36,7 @@ class Job:
             self._on_event(event)
 
     async def _redact_file(
-        self, one: SourceFile, codecs: Executor, redact: Callable[[FileWork], Awaitable[Written]]
+        self, one: PlannedFile, codecs: Executor, redact: Callable[[FileWork], Awaitable[Written]]
     ) -> None:
         """Redact one file, and report how it ended; only cancellation is raised."""
         start = time.perf_counter()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from faceblur.base.errors import UsageError
 from faceblur.base.events import Emit, FileEnded, ReplyReceived, RunPlanned
-from faceblur.jobs.discovery import SourceFile
+from faceblur.jobs.discovery import PlannedFile
 from faceblur.jobs.job import Job
 from faceblur.jobs.report import FileReport, Report
 from faceblur.media.containers import MUXERS
@@ -55,7 +55,7 @@ class RenderRun(Job):
         frames = await asyncio.to_thread(_expected_frames, self._video)
         self.emit(RunPlanned(1, frames))
         with ThreadPoolExecutor(codec_threads(), "codec") as codecs:
-            await self._redact_file(SourceFile(self._video, target, frames), codecs, self._render)
+            await self._redact_file(PlannedFile(self._video, target, frames), codecs, self._render)
         return self.report
 
     async def _render(self, work: FileWork) -> Written:

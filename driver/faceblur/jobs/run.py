@@ -22,7 +22,7 @@ from faceblur.detection.client import FunctionClient
 from faceblur.detection.connect import connect
 from faceblur.detection.endpoint import Endpoint
 from faceblur.jobs.crash_guard import Journal
-from faceblur.jobs.discovery import Discovery, SourceFile
+from faceblur.jobs.discovery import Discovery, PlannedFile
 from faceblur.jobs.job import Job
 from faceblur.jobs.report import FileReport, Report
 from faceblur.redaction.threads import codec_threads
@@ -81,11 +81,11 @@ class Run(Job, ABC):
 
     @abstractmethod
     async def _redact(
-        self, waiting: list[SourceFile], client: FunctionClient, info: wire.Info, codecs: Executor
+        self, waiting: list[PlannedFile], client: FunctionClient, info: wire.Info, codecs: Executor
     ) -> None:
         """Redact the files that wait. Files may fail; nothing is raised for them."""
 
-    def _plan(self, found: Discovery) -> list[SourceFile]:
+    def _plan(self, found: Discovery) -> list[PlannedFile]:
         """Report the files that are not to be redacted; return those that are."""
         for path, reason in found.broken:
             self.emit(FileEnded(path, "failed", reason))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from faceblur.jobs.discovery import SourceFile
+from faceblur.jobs.discovery import PlannedFile
 from faceblur.redaction.threads import codec_threads
 
 # Two, so that short videos do not wait behind a long one.
@@ -31,14 +31,14 @@ class FileQueue:
     no two run at a time.
     """
 
-    def __init__(self, files: Sequence[SourceFile], *, alone: bool) -> None:
+    def __init__(self, files: Sequence[PlannedFile], *, alone: bool) -> None:
         self._waiting, self._alone = sorted(files, key=lambda one: one.frames or 0), alone
         self._long: Path | None = None
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def next(self) -> SourceFile:
+    def next(self) -> PlannedFile:
         if self._alone or self._long is not None:
             return self._waiting.pop(0)
         one = self._waiting.pop()
@@ -71,8 +71,8 @@ class ParallelFiles:
 
 
 async def run_files(
-    files: Sequence[SourceFile],
-    redact: Callable[[SourceFile], Coroutine[Any, Any, None]],
+    files: Sequence[PlannedFile],
+    redact: Callable[[PlannedFile], Coroutine[Any, Any, None]],
     limit: HasIdleShare,
     jobs: int | None,
 ) -> None:

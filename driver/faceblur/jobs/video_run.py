@@ -13,7 +13,7 @@ from faceblur.detection.client import FunctionClient
 from faceblur.detection.endpoint import Endpoint
 from faceblur.jobs.bottleneck import BottleneckSampler
 from faceblur.jobs.crash_guard import Journal
-from faceblur.jobs.discovery import Discovery, SourceFile, find_videos
+from faceblur.jobs.discovery import Discovery, PlannedFile, find_videos
 from faceblur.jobs.run import Run
 from faceblur.jobs.scheduler import run_files
 from faceblur.media.encoder_choice import check_encoder
@@ -49,19 +49,19 @@ class VideoRun(Run):
         return await self._find(partial(find_videos, codec=codec, journal=self._journal))
 
     async def _redact(
-        self, waiting: list[SourceFile], client: FunctionClient, info: wire.Info, codecs: Executor
+        self, waiting: list[PlannedFile], client: FunctionClient, info: wire.Info, codecs: Executor
     ) -> None:
         local = not self.endpoint.urls
         function = FunctionUsed(model=info.model, weights_sha256=info.weights_sha256, device=info.device)
         # The function on this machine is this very code: there is nothing to verify.
         returned = self.options.returned or ("faces" if local else "frames")
 
-        async def redact(one: SourceFile, work: FileWork) -> Written:
+        async def redact(one: PlannedFile, work: FileWork) -> Written:
             return await redact_video(
                 one.target, self.options, work, client=client, function=function, return_frames=returned == "frames"
             )
 
-        async def redact_one(one: SourceFile) -> None:
+        async def redact_one(one: PlannedFile) -> None:
             await self._redact_file(one, codecs, partial(redact, one))
 
         limit = client.limit

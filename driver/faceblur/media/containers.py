@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from faceblur.media.encoder_settings import ENCODERS
-
 # FFmpeg's muxers by suffix; a source of any other kind becomes Matroska.
 MUXERS = {
     ".mp4": "mp4",
@@ -74,22 +72,22 @@ NOT_IN_MATROSKA = {
     "ffvhuff",
     "utvideo",
 } | {"magicyuv", "png", "qtrle", "v210", "cfhd"}
-# The only sound that FLV's muxer takes: others abort the process.
+# The only audio that FLV's muxer takes: others abort the process.
 FLV_AUDIO = {"aac", "mp3", "speex", "nellymoser"}
-# The only sound whose times AVI keeps when packets are copied: it counts the others by bytes, and FFmpeg with it.
+# The only audio whose times AVI keeps when packets are copied: it counts the others by bytes, and FFmpeg with it.
 AVI_AUDIO = {"mp2", "mp3", "flac"}
 FALLBACK_SUFFIX = ".mkv"
-# Containers that cannot hold times below zero, as those of reordered frames at the very beginning would be.
+# Containers that cannot hold times below zero, which reordered frames at the very beginning would need.
 FROM_ZERO = {"mpegts", "vob", "flv", "asf", "mxf", "avi"}
 
 
 def output_name(source: Path, video: Sequence[str] = (), audio: Sequence[str] = ()) -> str:
     """The output's file name: the source's own where its container takes these codecs, else with Matroska's suffix.
 
-    `video` are the codecs that are to be written, or the source's; where those cannot be, H.264 takes their place.
+    `video` are the codecs that the video streams are written in, `audio` those that are copied.
     """
     muxer = MUXERS.get(source.suffix.lower())
-    fits = muxer is not None and all(holds(muxer, codec if codec in ENCODERS else "h264") for codec in video)
+    fits = muxer is not None and all(holds(muxer, codec) for codec in video)
     if muxer == "flv":
         fits = fits and set(audio) <= FLV_AUDIO
     if muxer == "avi":

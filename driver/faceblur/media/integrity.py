@@ -1,6 +1,6 @@
-"""Whether a file is whole by its container's own structure: what is cut or damaged often decodes without an error.
+"""Whether a file is complete by its container's own structure: what is cut or damaged often decodes without an error.
 
-FFmpeg passes over damaged places of Matroska, FLV, ASF and Ogg in silence; their structure tells of them.
+FFmpeg skips damaged parts of Matroska, FLV, ASF and Ogg without a message; the structure of the file shows them.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import mmap
 import struct
 from collections.abc import Callable
 from pathlib import Path
+
+from faceblur.media.ebml import read_element
 
 TS_PACKETS = (188, 192, 204)  # plain, with a clock before each, with error correction after it
 AVI_HAS_INDEX = 0x10  # AVIF_HASINDEX of the main header's flags
@@ -31,8 +33,8 @@ BELOW_SEGMENT = {
 BELOW_CLUSTER = {0xE7, 0xA3, 0xA0, 0xA7, 0xAB, 0x5854, 0xAF, 0xEC, 0xBF}
 
 
-def fault(path: Path, container: str) -> str | None:
-    """What is wrong with a file, as `cut short: …` or `damaged: …`; `container` is FFmpeg's name. None: nothing seen.
+def find_fault(path: Path, container: str) -> str | None:
+    """What is wrong with a file, as `cut short: …` or `damaged: …`; None: nothing. `container` is FFmpeg's name.
 
     Raises OSError.
     """
@@ -46,11 +48,11 @@ def fault(path: Path, container: str) -> str | None:
     return None
 
 
-def _ends(stop: int, size: int) -> str | None:
+def _cut_short(stop: int, size: int) -> str | None:
     return f"cut short: {stop - size} bytes are missing at its end" if stop > size else None
 
 
-def _boxes(content: mmap.mmap) -> str | None:
+def _iso_bmff(content: mmap.mmap) -> str | None:
     """ISO BMFF: boxes of a length and a type, one after the other."""
     at, size = 0, len(content)
     while at + 8 <= size:
@@ -60,32 +62,23 @@ def _boxes(content: mmap.mmap) -> str | None:
         if length < 8:  # 0: to the end of the file; others: padding after the last box
             return None
         at += length
-    return _ends(at, size)
+    return _cut_short(at, size)
 
 
-def element(content: mmap.mmap | bytes, at: int) -> tuple[int, int, int | None]:
-    """An EBML element's identity, where its content begins, and its length; None where that is not told."""
-    id_width = 9 - content[at].bit_length()
-    width = 9 - content[at + id_width].bit_length()
-    begin = at + id_width + width
-    length = int.from_bytes(content[at + id_width : begin]) & ((1 << 7 * width) - 1)
-    return int.from_bytes(content[at : at + id_width]), begin, None if length == (1 << 7 * width) - 1 else length
-
-
-def _segment(content: mmap.mmap) -> str | None:
-    """Matroska: one segment of known elements after the EBML header, clusters of frames among them."""
+def _matroska(content: mmap.mmap) -> str | None:
+    """Matroska: one segment of known elements after the EBML header, with clusters of frames."""
     size = len(content)
     at, stops = 0, [size]
     try:
         while at < stops[-1]:
-            identity, begin, length = element(content, at)
+            identity, begin, length = read_element(content, at)
             if len(stops) == 3 and identity in BELOW_SEGMENT - BELOW_CLUSTER:
                 stops.pop()  # a cluster of unknown length ends where the next element begins
             known = (None, BELOW_SEGMENT, BELOW_CLUSTER)[len(stops) - 1]
             if known is not None and identity not in known:
-                return f"damaged: byte {at} is none of Matroska's"
+                return f"damaged: byte {at} begins no element of Matroska"
             if length is not None and begin + length > size:
-                return _ends(begin + length, size)
+                return _cut_short(begin + length, size)
             if identity in (SEGMENT, CLUSTER):
                 stops.append(stops[-1] if length is None else begin + length)
                 at = begin
@@ -96,11 +89,11 @@ def _segment(content: mmap.mmap) -> str | None:
                     return f"damaged: an element ends at byte {at}, beyond what holds it"
                 stops.pop()
     except IndexError:
-        return "cut short: its last element is not whole"
+        return "cut short: its last element is not complete"
     return None
 
 
-def _riff(content: mmap.mmap) -> str | None:
+def _avi(content: mmap.mmap) -> str | None:
     """AVI: RIFF chunks, each of at most a gigabyte or two; an index at the end of the first, unless others are."""
     at, size, index, promised = 0, len(content), False, False
     while at + 12 <= size and content[at : at + 4] == b"RIFF":
@@ -110,19 +103,19 @@ def _riff(content: mmap.mmap) -> str | None:
             index = index or name == b"idx1"
             if name == b"LIST" and content[inner + 8 : inner + 12] == b"hdrl":
                 header = content[inner : inner + 8 + length]
-                place = header.find(b"avih")
-                promised = place >= 0 and bool(
-                    int.from_bytes(header[place + 20 : place + 24], "little") & AVI_HAS_INDEX
+                position = header.find(b"avih")
+                promised = position >= 0 and bool(
+                    int.from_bytes(header[position + 20 : position + 24], "little") & AVI_HAS_INDEX
                 )
                 index = index or b"indx" in header
             inner += 8 + length + length % 2
         at = stop + stop % 2
     if promised and not index:
         return "cut short: its index is missing"
-    return _ends(at, size)
+    return _cut_short(at, size)
 
 
-def _transport(content: mmap.mmap) -> str | None:
+def _mpeg_ts(content: mmap.mmap) -> str | None:
     """MPEG-TS: packets of one size, each beginning with the same byte."""
     head, size = content[: 1 << 16], len(content)
     for length in TS_PACKETS:
@@ -133,13 +126,13 @@ def _transport(content: mmap.mmap) -> str | None:
     return None
 
 
-def _program(content: mmap.mmap) -> str | None:
-    """MPEG-PS: packs and packets, each beginning with a start code; all but packs tell their length."""
+def _mpeg_ps(content: mmap.mmap) -> str | None:
+    """MPEG-PS: packs and packets, each beginning with a start code; all but packs hold their length."""
     at, size = 0, len(content)
     while at + 6 <= size:
         code = content[at + 3]
         if content[at : at + 3] != b"\0\0\1":
-            at = content.find(b"\0\0\1\xba", at)  # stuffing, or damage that its decoders see
+            at = content.find(b"\0\0\1\xba", at)  # stuffing, or damage that the decoders report
             if at < 0:
                 return None
         elif code == 0xB9:  # the end of the program
@@ -148,23 +141,23 @@ def _program(content: mmap.mmap) -> str | None:
             at += 14 + (content[min(at + 13, size - 1)] & 7) if content[at + 4] >> 6 == 1 else 12
         else:
             at += 6 + int.from_bytes(content[at + 4 : at + 6])
-    return _ends(at, size)
+    return _cut_short(at, size)
 
 
-def _flash(content: mmap.mmap) -> str | None:
+def _flv(content: mmap.mmap) -> str | None:
     """FLV: tags, each followed by its length."""
     size, at = len(content), int.from_bytes(content[5:9]) + 4
     while at + 11 <= size:
         length = 11 + int.from_bytes(content[at + 1 : at + 4])
         if at + length + 4 > size:
-            return _ends(at + length + 4, size)
+            return _cut_short(at + length + 4, size)
         if int.from_bytes(content[at + length : at + length + 4]) not in (length, length - 11, 0):
-            return f"damaged: the tag at byte {at} does not end where it says"
+            return f"damaged: the tag at byte {at} does not end where its length says"
         at += length + 4
-    return "cut short: its last tag is not whole" if at < size else None
+    return "cut short: its last tag is not complete" if at < size else None
 
 
-def _advanced(content: mmap.mmap) -> str | None:
+def _asf(content: mmap.mmap) -> str | None:
     """ASF: objects of an identity and a length, one after the other."""
     at, size = 0, len(content)
     while at + 24 <= size:
@@ -172,7 +165,7 @@ def _advanced(content: mmap.mmap) -> str | None:
         if length < 24:
             return f"damaged: the object at byte {at} has no length"
         at += length
-    return _ends(at, size) or (f"damaged: {size - at} bytes are left over at its end" if at < size else None)
+    return _cut_short(at, size) or (f"damaged: {size - at} bytes are left over at its end" if at < size else None)
 
 
 def _ogg(content: mmap.mmap) -> str | None:
@@ -189,16 +182,16 @@ def _ogg(content: mmap.mmap) -> str | None:
             ended.add(serial)
         segments = content[at + 26]
         at += 27 + segments + sum(content[at + 27 : at + 27 + segments])
-    return _ends(at, size) or ("cut short: its streams do not end" if ended != set(numbers) else None)
+    return _cut_short(at, size) or ("cut short: its streams do not end" if ended != set(numbers) else None)
 
 
 CHECKS: dict[str, Callable[[mmap.mmap], str | None]] = {
-    "mp4": _boxes,
-    "matroska": _segment,
-    "avi": _riff,
-    "mpegts": _transport,
-    "mpeg": _program,
-    "flv": _flash,
-    "asf": _advanced,
+    "mp4": _iso_bmff,
+    "matroska": _matroska,
+    "avi": _avi,
+    "mpegts": _mpeg_ts,
+    "mpeg": _mpeg_ps,
+    "flv": _flv,
+    "asf": _asf,
     "ogg": _ogg,
 }

@@ -1,4 +1,4 @@
-"""Times of frames: made up where a container holds none, and rates for encoders that want a fixed one."""
+"""Times of frames: made up where a container holds none, and rates for encoders that need a fixed one."""
 
 from __future__ import annotations
 
@@ -8,34 +8,38 @@ from typing import Any
 
 # The rates that MPEG-1 and MPEG-2 have numbers for.
 MPEG_RATES = [Fraction(1000 * n, 1001) for n in (24, 30, 60)] + [Fraction(n) for n in (24, 25, 30, 50, 60)]
+DV_RATES = (Fraction(25), Fraction(30000, 1001))
+MAX_RATE_DENOMINATOR = 1001
 
 
-class Timer:
-    """Gives the frames of a stream their times where the container holds none."""
+class FrameTimer:
+    """Gives the frames of a stream their times where the container holds none. `last` is the pts of the last frame."""
 
     def __init__(self, container: str, rate: Fraction, time_base: Fraction) -> None:
-        # AVI holds no presentation times: the frames, in the order of display, have the packets' times in theirs.
-        self._packets: list[int] | None = [] if container == "avi" else None
+        # AVI holds no presentation times: the frames, in the order of display, get the packets' times in order.
+        self._packet_times: list[int] | None = [] if container == "avi" else None
         self._step, self._time_base = max(1, round(1 / rate / time_base)), time_base
         self.last: int | None = None
 
-    def saw(self, packet: Any) -> None:
-        if self._packets is not None and packet.size and packet.dts is not None:
-            heapq.heappush(self._packets, packet.dts)
+    def add_packet(self, packet: Any) -> None:
+        """Take note of a packet that goes to the decoder."""
+        if self._packet_times is not None and packet.size and packet.dts is not None:
+            heapq.heappush(self._packet_times, packet.dts)
 
-    def time(self, frame: Any) -> None:
-        if self._packets:
-            frame.pts = heapq.heappop(self._packets)
+    def set_time(self, frame: Any) -> None:
+        """Give a decoded frame its packet's time, in AVI."""
+        if self._packet_times:
+            frame.pts = heapq.heappop(self._packet_times)
 
-    def guess(self, frame: Any) -> None:
-        """A time one frame's length after the last one."""
+    def guess_time(self, frame: Any) -> None:
+        """Give a frame the time one frame's length after the last one."""
         frame.pts, frame.time_base = 0 if self.last is None else self.last + self._step, self._time_base
 
 
 def fixed_rate(rate: Fraction, encoder: str) -> Fraction:
-    """The rate that an encoder for fixed rates is told; the frames' own times are kept beside it."""
+    """The rate that an encoder for fixed rates is opened with; the frames' own times are kept beside it."""
     if encoder in ("mpeg1video", "mpeg2video"):
         return min(MPEG_RATES, key=lambda one: abs(one - rate))
     if encoder == "dvvideo":
-        return min((Fraction(25), Fraction(30000, 1001)), key=lambda one: abs(one - rate))
-    return rate.limit_denominator(1001)
+        return min(DV_RATES, key=lambda one: abs(one - rate))
+    return rate.limit_denominator(MAX_RATE_DENOMINATOR)

@@ -18,7 +18,7 @@ from faceblur.base.options import Options
 from faceblur.base.stages import Channel, Stages, in_order
 from faceblur.detection.client import FunctionClient
 from faceblur.detection.gate import Gate
-from faceblur.media.images.files import read_image
+from faceblur.media.images.image_reader import read_image
 from faceblur.redaction.batch import Ready
 from faceblur.redaction.batch_reader import BatchReader, into_batches
 from faceblur.redaction.image_frame import PageFrame

@@ -122,7 +122,7 @@ async def finish(
     """Give the output its name, once every frame that was `read`, counted by stream, is in it. Raises MediaError."""
     output = writing.object
     for stream, count in read.items():
-        written = output.writer.frames.get(stream, 0)
+        written = output.writer.frames_written.get(stream, 0)
         if written != count:
             raise MediaError(f"{work.source}: {written} of {count} frames of stream {stream} were written")
     damage = tuple(reader.damage.summary())

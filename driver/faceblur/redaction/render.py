@@ -137,8 +137,8 @@ async def render_video(
         cover_art = await reading.call(cover_art_frames, reader)
         for one in cover_art:
             masks.take_line(one)
-            masks.mask(one, {one.stream: one.decoded.pix_fmt})
-        batches = into_batches(video_frames(reader), reader.stream.index, options)
+            masks.mask(one, {one.stream: one.decoded.pixels.format.name})
+        batches = into_batches(video_frames(reader), reader.main_stream.index, options)
         batch_reader = stack.enter_context(BatchReader(batches, reading, Gate(lambda: BATCHES), work))
         first = await batch_reader.first()
         header = partial(changes.header, recorded.header, target)

@@ -48,16 +48,16 @@ async def redact_video(
     async with AsyncExitStack() as stack:
         reading = await stack.enter_async_context(OwnThread(opening, "read"))
         reader = reading.object
-        batches = into_batches(video_frames(reader), reader.stream.index, options)
+        batches = into_batches(video_frames(reader), reader.main_stream.index, options)
         batch_reader = stack.enter_context(BatchReader(batches, reading, client.limit.batches, work))
         first = await batch_reader.first()
         cover_art = await reading.call(cover_art_frames, reader)
-        await searching(pix_fmts={one.stream: one.decoded.pix_fmt for one in cover_art}).search_all(cover_art)
+        await searching(pix_fmts={one.stream: one.decoded.pixels.format.name for one in cover_art}).search_all(cover_art)
         header = partial(_header, reader, first, target, function, options) if options.sidecar else None
         opening_output = partial(open_output, target, reader, options, header, cover_art)
         writing = await stack.enter_async_context(OwnThread(opening_output, "write"))
         search = searching(pix_fmts=writing.object.writer.pix_fmts)
-        look_ahead = LookAhead(reader.stream.index, options, work)
+        look_ahead = LookAhead(reader.main_stream.index, options, work)
         in_flight = client.limit.ceiling
         async with Stages() as stages:
             read = stages.link(batch_reader.read(first), capacity=1)
@@ -70,7 +70,7 @@ async def redact_video(
 
 def _header(reader: VideoReader, first: Batch, target: Path, function: FunctionUsed, options: Options) -> Header:
     frames: Sequence[Any] = first.frames
-    main = next((one for one in frames if one.stream == reader.stream.index), frames[0]).decoded
+    main = next((one for one in frames if one.stream == reader.main_stream.index), frames[0]).decoded
     return Header(
         video=identify(reader.path, reader.duration),
         output=json_name(target),

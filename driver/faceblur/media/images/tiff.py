@@ -1,4 +1,4 @@
-"""TIFF, the one module on tifffile: every page in its own depth, colours, compression and resolution."""
+"""TIFF, the only module that uses tifffile: every page in its own depth, colours, compression and resolution."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import tifffile
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, SAMPLEFORMAT
 
 from faceblur.base.errors import MediaError
-from faceblur.media.images.page import Page, Still, turned
+from faceblur.media.images.page import ImageFile, Page, is_sideways, turned
 
 log = logging.getLogger("tifffile")
-log.propagate = False  # it goes into our errors
+log.propagate = False  # what it says goes into MediaError
 # Kept as they are; every other compression, some of which lose something, becomes the lossless `zlib`.
 KEPT = {
     COMPRESSION.NONE: None,
@@ -32,7 +32,7 @@ SEPARATE = tifffile.PLANARCONFIG.SEPARATE
 ORIENTATION = 274
 # Tags that say what colours are meant: transfer function, white point, primaries, reference black and white.
 COLOUR = frozenset({301, 318, 319, 532})
-# Tags that hold a picture's structure; all others but these are metadata.
+# Tags that hold an image's structure; all others but these are metadata.
 STRUCTURE = frozenset(
     {*range(254, 260), 262, 266, 273, 274, *range(277, 280), *range(282, 285), 296, 297, 317, 320, *range(322, 326)}
     | {332, 338, 339, 347, 530, 531, 34675}
@@ -41,66 +41,66 @@ STRUCTURE = frozenset(
 
 def measure_tiff(path: Path, content: bytes) -> int:
     """How many bytes its pages take decoded, from their headers alone. Raises MediaError."""
-    with _translated(path), tifffile.TiffFile(io.BytesIO(content)) as file:
+    with _errors_translated(path), tifffile.TiffFile(io.BytesIO(content)) as file:
         leaves: list[Any] = list(file.pages)
         return sum(2 * leaf.imagewidth * leaf.imagelength * leaf.samplesperpixel for leaf in leaves)
 
 
-def read_tiff(path: Path, content: bytes) -> Still:
+def read_tiff(path: Path, content: bytes) -> ImageFile:
     """Read every page. Raises MediaError for what cannot be written again as it is."""
-    with _translated(path):
+    with _errors_translated(path):
         with tifffile.TiffFile(io.BytesIO(content)) as file:
             leaves: list[Any] = list(file.pages)
             for leaf in leaves:
                 _check(path, leaf)
-            pages, forms = [_page(leaf) for leaf in leaves], [_form(leaf) for leaf in leaves]
+            pages, settings = [_page(leaf) for leaf in leaves], [_settings(leaf) for leaf in leaves]
             dropped = {tag.name for leaf in leaves for tag in leaf.tags if tag.code not in STRUCTURE | COLOUR}
             big = file.is_bigtiff
         if not pages:
             raise ValueError("it has no page")
 
-    def encode(covered: list[Page]) -> bytes:
+    def encode(redacted: list[Page]) -> bytes:
         buffer = io.BytesIO()
         with tifffile.TiffWriter(buffer, bigtiff=big) as writer:
-            for page, form in zip(covered, forms, strict=True):
+            for page, options in zip(redacted, settings, strict=True):
                 planes = page.colours if page.alpha is None else np.dstack([page.colours, page.alpha])
-                if form.get("planarconfig") == SEPARATE:
+                if options.get("planarconfig") == SEPARATE:
                     planes = np.moveaxis(planes, -1, 0)
-                writer.write(planes[..., 0] if planes.shape[-1] == 1 else planes, **form)
+                writer.write(planes[..., 0] if planes.shape[-1] == 1 else planes, **options)
         return buffer.getvalue()
 
     left_out = [f"metadata ({', '.join(sorted(dropped))})"] if dropped else []
-    return Still(pages, encode, left_out)
+    return ImageFile(pages, encode, left_out)
 
 
-class _Complaints(logging.Handler):
-    """What tifffile only logs of a damaged file, such as a next page that lies beyond its end."""
+class _LoggedErrors(logging.Handler):
+    """Collects what tifffile only logs of a damaged file, such as a next page that lies beyond its end."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
-        self.found: list[str] = []
+        self.messages: list[str] = []
         self._thread = threading.get_ident()
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.thread == self._thread:
-            self.found.append(record.getMessage())
+            self.messages.append(record.getMessage())
 
 
 @contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    complaints = _Complaints()
-    log.addHandler(complaints)
+def _errors_translated(path: Path) -> Iterator[None]:
+    logged = _LoggedErrors()
+    log.addHandler(logged)
     try:
         yield
-        if complaints.found:
-            raise ValueError(complaints.found[0])
+        if logged.messages:
+            raise ValueError(logged.messages[0])
     except MediaError:
         raise
     except Exception as error:  # tifffile and its codecs raise whatever their parsers do on damaged files
         reason = " ".join(str(error).split())
         raise MediaError(f"{path}: a damaged or cut TIFF: {reason}") from error
     finally:
-        log.removeHandler(complaints)
+        log.removeHandler(logged)
 
 
 def _check(path: Path, leaf: Any) -> None:
@@ -115,8 +115,8 @@ def _check(path: Path, leaf: Any) -> None:
         f"colours of the kind {getattr(photometric, 'name', photometric)}"
         if photometric not in CHANNELS and photometric != PHOTOMETRIC.PALETTE and not jpeg
         else "",
-        f"{bits} bits a sample" if bits not in (1, 8, 16) else "",
-        "samples that are no whole numbers" if leaf.sampleformat not in (SAMPLEFORMAT.UINT, SAMPLEFORMAT.VOID) else "",
+        f"{bits} bits per sample" if bits not in (1, 8, 16) else "",
+        "samples that are no integers" if leaf.sampleformat not in (SAMPLEFORMAT.UINT, SAMPLEFORMAT.VOID) else "",
         "more channels than colours and alpha" if leaf.samplesperpixel != _channels(leaf) + _has_alpha(leaf) else "",
         "several planes in depth" if leaf.imagedepth > 1 else "",
     ]
@@ -148,8 +148,7 @@ def _page(leaf: Any) -> Page:
     if planes.dtype == bool:
         planes = planes.astype(np.uint8) * 255
     colours = planes.shape[2] - _has_alpha(leaf)
-    tag = leaf.tags.get(ORIENTATION)
-    orientation = int(tag.value) if tag is not None else 1
+    orientation = _orientation(leaf)
     return Page(
         turned(planes[..., :colours], orientation),
         turned(planes[..., colours], orientation) if _has_alpha(leaf) else None,
@@ -157,7 +156,7 @@ def _page(leaf: Any) -> Page:
     )
 
 
-def _form(leaf: Any) -> dict[str, Any]:
+def _settings(leaf: Any) -> dict[str, Any]:
     """How a page is written again, as options of tifffile's writer."""
     kept = leaf.photometric if leaf.photometric in CHANNELS else PHOTOMETRIC.RGB
     options: dict[str, Any] = {
@@ -182,11 +181,11 @@ def _form(leaf: Any) -> dict[str, Any]:
     across, down = leaf.tags.get("XResolution"), leaf.tags.get("YResolution")
     if across is not None and down is not None:
         resolution = (across.value, down.value)
-        options["resolution"] = resolution[::-1] if _lies(leaf) else resolution
+        options["resolution"] = resolution[::-1] if is_sideways(_orientation(leaf)) else resolution
         options["resolutionunit"] = leaf.resolutionunit
     return options
 
 
-def _lies(leaf: Any) -> bool:
+def _orientation(leaf: Any) -> int:
     tag = leaf.tags.get(ORIENTATION)
-    return tag is not None and int(tag.value) >= 5
+    return int(tag.value) if tag is not None else 1

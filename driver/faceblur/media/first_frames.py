@@ -1,0 +1,66 @@
+"""The first frames of a stream, read in a separate pass: they hold facts that the container's header may lack."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from av.sidedata.sidedata import Type as SideDataType
+from av.video.frame import VideoFrame
+
+from faceblur.media.hdr import HdrMetadata, read_hdr
+from faceblur.media.pyav import READ_ERRORS, decoder_of, open_input, seconds_of
+
+# The pass ends after so many packets, whatever was found.
+MAX_PACKETS = 5000
+PROBED_FRAMES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class StreamProbe:
+    """Facts of a video stream that its first frames hold.
+
+    `start_seconds` is the time of the first frame. `matrix` is FFmpeg's display matrix: 9 integers, None for none.
+    """
+
+    pix_fmt: str
+    start_seconds: float
+    matrix: tuple[int, ...] | None = None
+    interlaced: bool = False
+    hdr: HdrMetadata | None = None
+
+
+def probe_stream(path: Path, stream: Any) -> StreamProbe:
+    """Probe a video stream of a file; what the header says of it where no frame can be decoded."""
+    frames = read_first_frames(path, stream, PROBED_FRAMES)
+    if not frames:
+        return StreamProbe(stream.codec_context.pix_fmt or "yuv420p", 0.0)
+    side_data: Any = frames[0].side_data  # iterates over its values, whatever its type says
+    data = {one.type: bytes(one) for one in side_data}
+    matrix = data.get(SideDataType.DISPLAYMATRIX)
+    return StreamProbe(
+        frames[0].format.name,
+        seconds_of(frames[0]) or 0.0,
+        struct.unpack_from("=9i", matrix) if matrix else None,
+        any(one.interlaced_frame for one in frames),
+        read_hdr(data),
+    )
+
+
+def read_first_frames(path: Path, stream: Any, count: int) -> list[VideoFrame]:
+    """The first `count` frames or a few more of a stream, read from the beginning; fewer where reading fails."""
+    frames: list[VideoFrame] = []
+    try:
+        with open_input(path) as container:
+            counterpart: Any = container.streams[stream.index]
+            decoder = decoder_of(counterpart)
+            for packets, packet in enumerate(container.demux(counterpart)):
+                frames += decoder.decode(packet)
+                if len(frames) >= count or packets > MAX_PACKETS:
+                    break
+    except READ_ERRORS:
+        # The pass that reads the complete file fails at the same place, and reports why.
+        return frames
+    return frames

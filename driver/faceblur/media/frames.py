@@ -1,0 +1,103 @@
+"""A decoded frame of a video, with its identity: which frame it is, of which stream, and when it is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Interpolation
+from numpy.typing import NDArray
+
+# PyAV is imported in this package only: the packages above take its types from here.
+__all__ = ["DecodedFrame", "Packet", "VideoFrame"]
+
+
+@dataclass(slots=True)
+class DecodedFrame:
+    """A frame as it is stored, and what it is.
+
+    `stream` is the index of its video stream in the source. `number` is its sequence number: its position, from 0,
+    among the frames of that stream that the reader yields. `pixels` is PyAV's frame: the planes, the timestamp and the
+    side data. `damage` says what could not be read just before this frame, None: nothing.
+    """
+
+    stream: int
+    number: int
+    pixels: VideoFrame
+    damage: str | None = None
+
+    @property
+    def pts(self) -> int:
+        """The time at which the frame is shown, in units of `time_base`."""
+        pts = self.pixels.pts
+        assert pts is not None  # the reader gives every frame one
+        return pts
+
+    @property
+    def time_base(self) -> Fraction:
+        """The unit of `pts` in seconds."""
+        time_base = self.pixels.time_base
+        assert time_base is not None
+        return time_base
+
+    @property
+    def seconds(self) -> float:
+        """The time at which the frame is shown, in seconds."""
+        return float(self.pts * self.time_base)
+
+    @property
+    def size_bytes(self) -> int:
+        """What the decoded planes take in memory."""
+        return sum(plane.buffer_size for plane in self.pixels.planes)
+
+    @property
+    def area(self) -> int:
+        """Width times height, in pixels."""
+        return self.pixels.width * self.pixels.height
+
+    @property
+    def turns(self) -> int:
+        """Counter-clockwise quarter turns, 0 to 3, from the stored pixels to what a viewer shows."""
+        return round(self.pixels.rotation / 90) % 4
+
+    @property
+    def upright_wh(self) -> tuple[int, int]:
+        """Width and height of what a viewer shows."""
+        width, height = self.pixels.width, self.pixels.height
+        return (height, width) if self.turns % 2 else (width, height)
+
+    def upright(self) -> NDArray[np.uint8]:
+        """The frame as a viewer shows it, `(H, W, 3) uint8 BGR`: its rotation is applied."""
+        stored = self.pixels.to_ndarray(format="bgr24", threads=1)
+        return np.ascontiguousarray(np.rot90(stored, self.turns))
+
+    def thumbnail(self, long_side: int) -> NDArray[np.uint8]:
+        """A small upright copy, `(h, w, 3) uint8 BGR`, at most `long_side` pixels long; never larger than the frame.
+
+        It is scaled in the frame's own pixel format first: to convert all of the frame would take longer.
+        """
+        width, height = self.pixels.width, self.pixels.height
+        share = min(1.0, long_side / max(width, height))
+        small = self.pixels.reformat(
+            width=max(1, round(width * share)),
+            height=max(1, round(height * share)),
+            format="bgr24",
+            interpolation=Interpolation.AREA,
+            threads=1,
+        )
+        return np.ascontiguousarray(np.rot90(np.asarray(small.to_ndarray(), np.uint8), self.turns))
+
+    def in_format(self, pix_fmt: str) -> DecodedFrame:
+        """The same frame in another pixel format, in its own range; itself where it is in this format already."""
+        pixels = self.pixels
+        if pixels.format.name == pix_fmt:
+            return self
+        is_full_range = pixels.color_range == ColorRange.JPEG or "yuvj" in pixels.format.name
+        converted = pixels.reformat(
+            format=pix_fmt, dst_color_range=ColorRange.JPEG if is_full_range else None, threads=1
+        )
+        converted.pts, converted.time_base = pixels.pts, pixels.time_base
+        return replace(self, pixels=converted)

@@ -1,0 +1,68 @@
+"""What PyAV does not offer itself: a safe way to open a file, a stream's decoder, and its facts as plain values.
+
+PyAV's own types are used in this package only. Their attributes differ between kinds of stream, hence `Any`.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+from av.container import InputContainer
+
+# What PyAV raises while a file is opened, read or written.
+READ_ERRORS = (av.error.FFmpegError, OSError)
+WRITE_ERRORS = (av.error.FFmpegError, OSError, ValueError)
+DEFAULT_RATE = 25  # frames per second, where the container names no rate
+
+
+def open_input(path: Path) -> InputContainer:
+    """Open a file for reading. Raises READ_ERRORS."""
+    # A file may name others, on the network too (playlists do): only this one is read.
+    return av.open(f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+
+
+def decoder_of(stream: Any) -> Any:
+    """The decoder of a stream: FFmpeg's own decoders of VP8 and VP9 drop alpha, those of libvpx keep it."""
+    name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.codec.canonical_name)
+    if name and any(tag.lower() == "alpha_mode" and value == "1" for tag, value in stream.metadata.items()):
+        return av.CodecContext.create(name, "r")
+    stream.thread_type = "AUTO"
+    return stream.codec_context
+
+
+def codec_of(stream: Any) -> str:
+    """FFmpeg's name of a stream's codec."""
+    return str(stream.codec_context.codec.canonical_name)
+
+
+def codec_tag(stream: Any) -> str:
+    """The four characters by which the container names the codec; empty where they are no text."""
+    try:
+        return str(stream.codec_context.codec_tag)
+    except UnicodeDecodeError:
+        return ""
+
+
+def describe(stream: Any) -> str:
+    """A stream in the words of messages: `stream 1 (data, klv)`."""
+    codec = stream.codec_context.name if stream.codec_context is not None else getattr(stream, "name", None)
+    return f"stream {stream.index} ({stream.type}, {codec or 'unknown'})"
+
+
+def frame_rate(stream: Any) -> Fraction:
+    """A video stream's frames per second, as its container names or FFmpeg guesses them."""
+    return Fraction(stream.average_rate or stream.guessed_rate or DEFAULT_RATE)
+
+
+def seconds_of(item: Any) -> float | None:
+    """The time of a packet or frame in seconds, None where it has none."""
+    return None if item.pts is None or item.time_base is None else float(item.pts * item.time_base)
+
+
+def reason(error: BaseException) -> str:
+    """Why something failed, in FFmpeg's or the system's words, without a path."""
+    return str(getattr(error, "strerror", None) or error or type(error).__name__)

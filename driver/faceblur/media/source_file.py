@@ -1,0 +1,113 @@
+"""An opened video file: its streams, sorted by what becomes of each in an output, and what its header promises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+
+import av
+from av.stream import Disposition
+
+from faceblur.base.errors import MediaError
+from faceblur.media.containers import output_name
+from faceblur.media.damage import Damage
+from faceblur.media.encoder_tables import written_codec
+from faceblur.media.pyav import READ_ERRORS, codec_of, describe, open_input, reason
+
+# Formats that open as video but are none: images, subtitles, listings, text drawn as on a terminal.
+NOT_VIDEO = frozenset({"image2", "tty", "concat", "hls", "dash", "sdp", "rtsp", "lavfi", "srt", "ass", "webvtt", "gif"})
+
+
+class SourceFile:
+    """A video file that is open for reading. A context manager. Raises MediaError, which names the file.
+
+    By the source's index, `videos` are the streams to redact, `cover_art` those that are one attached image; `copied`
+    are those to copy. `main_stream` is the first of `videos`. `left_out` lists the streams that nothing can be done
+    with. `damage` records what could not be read; with `tolerate` it does not end the reading.
+    """
+
+    def __init__(self, path: Path, *, tolerate: bool = False) -> None:
+        self.path = path
+        self.damage = Damage(path, tolerate=tolerate)
+        self.videos: dict[int, Any] = {}
+        self.cover_art: dict[int, Any] = {}
+        self.copied: list[Any] = []
+        self.left_out: list[str] = []
+        try:
+            if path.stat().st_size == 0:
+                raise MediaError(f"{path}: the file is empty")
+            self.container = open_input(path)
+        except READ_ERRORS as error:
+            raise MediaError(f"{path}: not a video that can be read: {reason(error)}") from error
+        try:
+            self._check_format()
+            for stream in cast(Any, self.container.streams):
+                self._sort(stream)
+            if not self.videos:
+                raise MediaError(f"{path}: no video stream")
+        except MediaError:
+            self.container.close()
+            raise
+        self.main_stream = next(iter(self.videos.values()))
+
+    def _check_format(self) -> None:
+        name = self.container.format.name
+        if name.endswith("_pipe") or NOT_VIDEO & set(name.split(",")):
+            raise MediaError(f"{self.path}: not a video ({self.container.format.long_name})")
+
+    def _sort(self, stream: Any) -> None:
+        if stream.type in ("audio", "subtitle", "data", "attachment"):
+            self.copied.append(stream)
+        elif stream.type != "video":
+            self.left_out.append(describe(stream))
+        elif stream.disposition & Disposition.attached_pic:
+            self.cover_art[stream.index] = stream
+        elif stream.codec_context is not None and stream.width and stream.height:
+            self.videos[stream.index] = stream
+        elif self.videos:
+            self.left_out.append(f"{describe(stream)}, which cannot be decoded")
+        else:
+            raise MediaError(f"{self.path}: its video stream cannot be decoded")
+
+    @property
+    def formats(self) -> list[str]:
+        """FFmpeg's names of the container, such as `mov`, `mp4` and others for one family."""
+        return self.container.format.name.split(",")
+
+    def output_name(self, codec: str | None = None) -> str:
+        """The file name of an output that is written in this codec, None: in the source's own."""
+        video = [written_codec(codec or codec_of(one)) for one in self.videos.values()]
+        audio = [codec_of(one) for one in self.copied if one.type == "audio"]
+        return output_name(self.path, video, audio)
+
+    @property
+    def expected_frames(self) -> int | None:
+        """How many frames of all videos the header promises, for progress; None where it has no numbers to tell."""
+        counts = [self._expected(stream) for stream in self.videos.values()]
+        return sum(filter(None, counts)) if all(counts) else None
+
+    def _expected(self, stream: Any) -> int | None:
+        rate = stream.average_rate
+        if stream.frames:
+            return int(stream.frames)
+        if rate and stream.duration:
+            return round(float(stream.duration * stream.time_base * rate))
+        return round(float(self.container.duration / av.time_base * rate)) if rate and self.container.duration else None
+
+    @property
+    def duration(self) -> float | None:
+        """The length of the file in seconds by its header, None where it holds none."""
+        return self.container.duration / av.time_base if self.container.duration else None
+
+    def close(self) -> None:
+        """Close the file."""
+        self.container.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

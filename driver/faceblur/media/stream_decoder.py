@@ -1,0 +1,56 @@
+"""One video stream of a source: packets go in, numbered frames of one size with rising times come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from av.video.frame import VideoFrame
+
+from faceblur.media.damage import Damage
+from faceblur.media.frames import DecodedFrame
+from faceblur.media.pyav import READ_ERRORS, decoder_of, frame_rate, reason, seconds_of
+from faceblur.media.timestamps import FrameTimer
+
+
+class StreamDecoder:
+    """Decodes one video stream. `packets` counts those that were not empty; `container` is FFmpeg's name of it."""
+
+    def __init__(self, stream: Any, container: str, damage: Damage) -> None:
+        self.packets = 0
+        self._stream, self._damage = stream, damage
+        self._decoder = decoder_of(stream)
+        self._timer = FrameTimer(container, frame_rate(stream), stream.time_base)
+        self._next_number = 0
+
+    def decode(self, packet: Any) -> Iterator[DecodedFrame]:
+        """The frames that are ready after this packet; an empty one brings the last. Raises MediaError on damage."""
+        self.packets += bool(packet.size)
+        self._timer.add_packet(packet)
+        try:
+            frames = self._decoder.decode(packet)
+        except READ_ERRORS as error:
+            self._damage.record("damaged", reason(error), seconds_of(packet))
+            return
+        for pixels in frames:
+            if self._is_usable(pixels):
+                yield DecodedFrame(self._stream.index, self._next_number, pixels, self._damage.take_first())
+                self._next_number += 1
+
+    def _is_usable(self, pixels: VideoFrame) -> bool:
+        """Give a frame a time after the last one's; whether it has the stream's size."""
+        timer = self._timer
+        timer.set_time(pixels)
+        if pixels.is_corrupt:
+            self._damage.record("damaged", seconds=seconds_of(pixels))
+        if pixels.pts is None:
+            self._damage.record("a frame has no timestamp")
+            timer.guess_time(pixels)
+        elif timer.last is not None and pixels.pts <= timer.last:
+            self._damage.record("a frame's time goes back", "it is put after the one before it", seconds_of(pixels))
+            timer.guess_time(pixels)
+        if (pixels.width, pixels.height) != (self._stream.width, self._stream.height):
+            self._damage.record("the frame size changes", "such frames are left out", seconds_of(pixels))
+            return False
+        timer.last = pixels.pts
+        return True

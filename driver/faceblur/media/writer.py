@@ -1,0 +1,199 @@
+"""Writes a video again: frames are encoded, packets copied, and the file gets its name when it is complete.
+
+The output is written under a temporary name beside its final one, flushed to the disk, and renamed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+from av.container import OutputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+
+from faceblur.base.atomic_files import fsync_folder, temporary_path
+from faceblur.base.errors import MediaError
+from faceblur.base.options import Options
+from faceblur.media.containers import MUXERS
+from faceblur.media.copied_streams import CopiedStreams
+from faceblur.media.cover_art import MUXERS_WITH_COVER_ART, add_cover_art
+from faceblur.media.encoder_choice import choose_encoder
+from faceblur.media.encoder_settings import encoder_settings
+from faceblur.media.encoder_tables import ALPHA_BESIDE
+from faceblur.media.encoding_changes import aspect_for_container, encoding_changes
+from faceblur.media.first_frames import probe_stream
+from faceblur.media.frames import DecodedFrame
+from faceblur.media.matroska_aspect import DisplaySize, name_with_room, set_display_sizes
+from faceblur.media.metadata import dropped_tags, kept_tags, kept_video_tags
+from faceblur.media.muxer_options import muxer_options
+from faceblur.media.pixel_formats import has_alpha
+from faceblur.media.pyav import WRITE_ERRORS, codec_of, describe, reason
+from faceblur.media.source_file import SourceFile
+from faceblur.media.stream_encoder import StreamEncoder
+
+MATROSKA = ("matroska", "webm")
+
+
+class VideoWriter:
+    """Writes a source again to `path`, whose suffix names the container.
+
+    `cover_art` are the source's attached images, redacted. Call `finish` when everything is written: only then does the
+    file get its final name. Leaving the context without it removes the temporary file. `left_out` lists what the output
+    does not keep. Raises MediaError, which names the file.
+    """
+
+    def __init__(
+        self, path: Path, source: SourceFile, options: Options, cover_art: Sequence[DecodedFrame] = ()
+    ) -> None:
+        self.path, self.temporary = path, temporary_path(path)
+        self.left_out: list[str] = []
+        self._options, self._muxer = options, MUXERS[path.suffix.lower()]
+        self._videos: dict[int, StreamEncoder] = {}
+        self._display_sizes: list[DisplaySize | None] = []
+        self._container: OutputContainer | None = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = self.temporary.open("ab")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise MediaError(f"{path}: another run is writing it") from error
+        except OSError as error:
+            raise MediaError(f"{path}: cannot be written: {error.strerror}") from error
+        try:
+            self._open(source, {frame.stream: frame.pixels for frame in cover_art})
+        except BaseException as error:
+            self.abort()
+            if isinstance(error, WRITE_ERRORS) and not isinstance(error, MediaError):
+                raise MediaError(f"{path}: cannot be written: {reason(error)}") from error
+            raise
+
+    def _open(self, source: SourceFile, cover_art: dict[int, VideoFrame]) -> None:
+        """Open the container and add every stream, in the source's order."""
+        streams, chapters = source.container.streams, source.container.chapters()
+        tags, dropped = kept_tags(source.container.metadata, keep_location=self._options.keep_location)
+        self.left_out += dropped_tags(dropped, "the file")
+        time_bases = [stream.time_base for stream in streams]
+        settings = muxer_options(self._muxer, self.path, tags, time_bases, has_cover_art=bool(source.cover_art))
+        container = av.open(f"file:{self.temporary}", "w", format=self._muxer, container_options=settings)
+        self._container = container
+        keep_location = self._options.keep_location
+        self._copies = CopiedStreams(
+            self.path, container, self._muxer, keep_location=keep_location, damage=source.damage
+        )
+        first_packets: list[Packet[Any]] = []
+        for stream in streams:
+            if stream.index in source.videos:
+                self._add_video(container, source, stream)
+            elif stream.index in cover_art and self._muxer not in MUXERS_WITH_COVER_ART:
+                self.left_out.append(f"{describe(stream)}, cover art: {self._muxer} holds none")
+            elif stream.index in cover_art:
+                first_packets += add_cover_art(container, stream, cover_art[stream.index], self._muxer)
+            elif stream in source.copied:
+                self.left_out += self._copies.add(stream, has_chapters=bool(chapters))
+        container.metadata.update(tags)
+        container.set_chapters(chapters)
+        container.mux(first_packets)
+
+    def _add_video(self, container: OutputContainer, source: SourceFile, stream: Any) -> None:
+        """Add a video stream: choose its encoder, and give it the source's tags and aspect."""
+        muxer, options = self._muxer, self._options
+        probe = probe_stream(source.path, stream)
+        odd = bool(stream.width % 2 or stream.height % 2)
+        choice = choose_encoder(codec_of(stream), probe.pix_fmt, muxer, options.encoder, odd=odd)
+        settings = encoder_settings(choice.encoder, choice.pix_fmt, stream, probe, muxer=muxer, options=options)
+        video = StreamEncoder(container, stream, probe, choice, settings, muxer)
+        self._videos[stream.index] = video
+        self.left_out += encoding_changes(stream, probe, choice, muxer=muxer, encoder_is_given=bool(options.encoder))
+        tags, dropped = kept_video_tags(stream.metadata, keep_location=options.keep_location)
+        self.left_out += dropped_tags(dropped, describe(stream))
+        video.stream.metadata.update(tags)
+        if muxer in MATROSKA:
+            self._add_matroska_fields(video, stream)
+
+    def _add_matroska_fields(self, video: StreamEncoder, source: Any) -> None:
+        """Room for the display size in the track's name, and the mark of alpha."""
+        tags, aspect = video.stream.metadata, aspect_for_container(source, video.codec)
+        self._display_sizes.append(DisplaySize.of((source.width, source.height), aspect) if aspect else None)
+        if aspect:
+            tags["title"] = name_with_room(tags.pop("title", ""))
+        if has_alpha(video.work_format) and video.encoder not in ALPHA_BESIDE:
+            tags["alpha_mode"] = "1"
+
+    @property
+    def pix_fmts(self) -> dict[int, str]:
+        """The planar pixel format in which each video stream's frames are redacted and given to `write`."""
+        return {index: video.work_format for index, video in self._videos.items()}
+
+    @property
+    def frames_written(self) -> dict[int, int]:
+        """How many frames of each video stream were given to its encoder."""
+        return {index: video.frames for index, video in self._videos.items()}
+
+    def write(self, item: DecodedFrame | Packet[Any]) -> None:
+        """Write the next frame or packet; each stream's in the order in which the reader gave them."""
+        assert self._container is not None
+        try:
+            if isinstance(item, DecodedFrame):
+                video = self._videos[item.stream]
+                self._check_sequence(item, video.frames)
+                self._container.mux(video.encode(item.pixels))
+            else:
+                self._copies.write(item)
+        except MediaError:
+            raise
+        except WRITE_ERRORS as error:
+            raise MediaError(f"{self.path}: cannot be written: {reason(error)}") from error
+
+    def _check_sequence(self, frame: DecodedFrame, expected: int) -> None:
+        """Refuse a frame that is not the next one of its stream: every loss between reader and writer ends here."""
+        if frame.number == expected:
+            return
+        raise MediaError(
+            f"{self.path}: internal error: frame {expected} of stream {frame.stream} was lost or is out of order, "
+            f"frame {frame.number} came in its position: a bug in faceblur"
+        )
+
+    def finish(self) -> None:
+        """Write what is still in the encoder, flush to the disk and give the file its final name."""
+        assert self._container is not None
+        try:
+            for video in self._videos.values():
+                self._container.mux(video.encode(None))
+            self._container.close()
+            self._container = None
+            if any(self._display_sizes):
+                set_display_sizes(self.temporary, self._display_sizes)
+            os.fsync(self._lock.fileno())
+            os.replace(self.temporary, self.path)
+            fsync_folder(self.path.parent)
+        except WRITE_ERRORS as error:
+            self.abort()
+            raise MediaError(f"{self.path}: cannot be written: {reason(error)}") from error
+        self._lock.close()
+
+    def abort(self) -> None:
+        """Remove the temporary file. Does nothing once the video is finished."""
+        if self._lock.closed:
+            return
+        try:
+            if self._container is not None:
+                self._container.close()
+        except WRITE_ERRORS:
+            # The file is removed anyway; its end may be what the disk has no room for.
+            self._container = None
+        self.temporary.unlink(missing_ok=True)
+        self._lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.abort()

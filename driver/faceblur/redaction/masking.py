@@ -1,0 +1,49 @@
+"""Draws masks over faces, in place: on a decoded frame's own planes, or on those of an image's page.
+
+Nothing outside a region changes. Frames are in a planar format of 8 to 16 bits, which the writer chooses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from faceblur.media.frames import DecodedFrame
+from faceblur.media.images.page import Page
+from faceblur.media.planes import planes
+from faceblur.tracking.boxes import Box
+from faceblur_function.masks import Region, regions
+from faceblur_function.styles import redact
+
+
+def mask_frame(frame: DecodedFrame, boxes: Iterable[Box], *, style: str, padding: float) -> None:
+    """Mask boxes of the upright frame on the stored frame's own planes, in place."""
+    masks = stored_regions(frame, boxes, padding)
+    if not masks:
+        return
+    frame.pixels.make_writable()
+    for plane in planes(frame.pixels):
+        scaled = [region.scaled(1 / plane.step_x, 1 / plane.step_y) for region in masks]
+        redact(plane.array, scaled, style, fill=plane.black)
+
+
+def mask_page(page: Page, view: int, boxes: Iterable[Box], *, style: str, padding: float) -> None:
+    """Mask boxes on the planes of one view of a page, in place."""
+    masks = regions(boxes, padding)
+    if masks:
+        for plane, black in page.planes(view):
+            redact(plane, masks, style, fill=black)
+
+
+def stored_regions(frame: DecodedFrame, boxes: Iterable[Box], padding: float) -> list[Region]:
+    """Boxes of the upright frame as regions of the stored one."""
+    return regions([stored_box(box, frame.turns, frame.upright_wh) for box in boxes], padding)
+
+
+def stored_box(box: Sequence[float], turns: int, upright_wh: tuple[int, int]) -> Box:
+    """A box of the upright frame in the coordinates of the stored one, `turns` quarter turns away."""
+    x1, y1, x2, y2 = box
+    width, height = upright_wh
+    for _ in range(turns):  # undo one counter-clockwise turn: x goes to the old y axis
+        x1, y1, x2, y2 = height - y2, x1, height - y1, x2
+        width, height = height, width
+    return x1, y1, x2, y2

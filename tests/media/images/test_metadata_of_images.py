@@ -1,0 +1,77 @@
+"""Metadata of images: rotation is applied, all else that is dropped is named."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image as Pillow
+from PIL import ImageOps, PngImagePlugin
+
+from examples.sample_clip import Image
+from faceblur_function.detectors.detector import Detector
+from tests.support import clips as media
+from tests.support.images import invoke
+
+
+def tagged() -> Pillow.Exif:
+    """EXIF that says how the picture lies, where it was taken and with what."""
+    exif = Pillow.Exif()
+    exif[0x0112] = 6
+    exif[0x0110] = "a model"
+    exif[0x8825] = {1: "N", 2: (48.0, 8.0, 0.0)}
+    return exif
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+def test_upright_and_nothing_that_tells_the_place_or_shows_the_face(
+    face: Image, function_url: str, tmp_path: Path, suffix: str, detector: Detector
+) -> None:
+    """A lying picture whose metadata holds a place and a small copy of itself."""
+    upright = face[:400, :, ::-1]
+    lying = Pillow.fromarray(np.ascontiguousarray(np.rot90(upright)))
+    small = io.BytesIO()
+    Pillow.fromarray(np.ascontiguousarray(upright)).resize((160, 125)).save(small, "JPEG")
+    source = tmp_path / f"lying{suffix}"
+    extra: dict[str, Any] = {"exif": tagged()}
+    if suffix == ".png":
+        extra["pnginfo"] = PngImagePlugin.PngInfo()
+        extra["pnginfo"].add_text("Comment", "a place")
+    if suffix == ".jpg":
+        extra["exif"] = tagged().tobytes() + small.getvalue()  # as cameras do, after the tags
+        extra["comment"] = b"a place"
+    if suffix == ".tif":
+        tags = [(0x0112, "H", 1, 6, True), (0x0110, "s", 0, "a model", True), (700, "B", 7, b"a place", True)]
+        tifffile.imwrite(source, np.array(lying), extratags=tags)
+    else:
+        lying.save(source, **extra, **({"lossless": True} if suffix == ".webp" else {}))
+    result = invoke("image", source, "-o", tmp_path / "out", "--function", function_url)
+    assert result.exit_code == 0 and "1 frames, 1 faces" in result.output, result.output
+    assert "left out: metadata (" in " ".join(result.output.split())
+    target = tmp_path / "out" / source.name
+    with Pillow.open(target) as out:
+        assert out.size == (512, 400) and not out.getexif().get(0x8825) and not out.getexif().get(0x0110)
+        assert out.getexif().get(0x0112, 1) == 1
+        pixels = np.array(out.convert("RGB"))
+    with Pillow.open(source) as image:
+        shown = np.array(ImageOps.exif_transpose(image).convert("RGB"))
+    box = detector.detect([np.ascontiguousarray(face[:400])], threshold=0.5)[0].xyxy[0]
+    change = media.outside((shown, pixels), [box], 0.45)
+    assert change.mean() < 1 if suffix == ".jpg" else change.max() == 0
+    content = target.read_bytes()
+    assert (
+        content.count(b"\xff\xd8\xff\xe0") == (suffix == ".jpg") and b"place" not in content and b"model" not in content
+    )
+
+
+def test_second_picture_of_an_mpo_is_left_out_and_named(face: Image, function_url: str, tmp_path: Path) -> None:
+    first = Pillow.fromarray(face[..., ::-1])
+    first.save(tmp_path / "two.jpg", "MPO", save_all=True, append_images=[first.rotate(1)])
+    result = invoke("image", tmp_path / "two.jpg", "-o", tmp_path / "out", "--function", function_url)
+    assert result.exit_code == 0 and "further image" in " ".join(result.output.split())
+    with Pillow.open(tmp_path / "out" / "two.jpg") as image:
+        assert image.format == "JPEG" and getattr(image, "n_frames", 1) == 1

@@ -1,0 +1,56 @@
+"""Pages: what is searched and masked of them, and how they are turned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import imagecodecs
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+from PIL import ImageOps
+
+from examples.sample_clip import Image
+from faceblur.media.images.page import Page, turned
+from tests.conftest import detail_left
+from tests.support.images import bgr, invoke, read
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_what_a_viewer_shows(orientation: int) -> None:
+    stored = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(6, 4, 3)
+    image = Pillow.fromarray(stored)
+    image.getexif()[0x0112] = orientation
+    assert np.array_equal(turned(stored, orientation), np.array(ImageOps.exif_transpose(image)))
+
+
+def test_face_in_the_alpha_and_in_what_is_transparent(face: Image, function_url: str, tmp_path: Path) -> None:
+    """A cut-out whose alpha is the picture, and a picture that is there though nobody sees it."""
+    gray = cv2.cvtColor(face, cv2.COLOR_BGR2GRAY)
+    Pillow.fromarray(np.dstack([np.zeros_like(face), gray])).save(tmp_path / "stencil.png")
+    Pillow.fromarray(np.dstack([face[..., ::-1], np.zeros_like(gray)])).save(tmp_path / "hidden.png")
+    dark = (face[..., ::-1].astype(np.uint16) * 16) // 2  # 11 bits of 16: black on a screen
+    (tmp_path / "dark16.png").write_bytes(imagecodecs.png_encode(dark))
+    result = invoke("image", tmp_path, "-o", tmp_path.parent / "masks-out", "--function", function_url)
+    assert result.exit_code == 0 and "3 frames, 3 faces" in result.output, result.output
+    out = tmp_path.parent / "masks-out"
+    stencil, hidden, bright = (read(out / name)[0] for name in ("stencil.png", "hidden.png", "dark16.png"))
+    face_at = (slice(80, 180), slice(180, 270))
+    assert detail_left(cv2.cvtColor(gray[face_at], cv2.COLOR_GRAY2BGR), bgr(stencil[..., 3])[face_at]) < 0.25
+    assert detail_left(face[face_at], bgr(hidden)[face_at]) < 0.25
+    assert detail_left(face[face_at], (bright[..., 2::-1] >> 3).astype(np.uint8)[face_at]) < 0.25
+
+
+@pytest.mark.parametrize(
+    ("channels", "white_is_zero", "black"),
+    [(1, False, [0]), (1, True, [65535]), (3, False, [0, 0, 0]), (4, False, [0, 0, 0, 65535])],
+)
+def test_planes_of_a_page_and_their_black(channels: int, white_is_zero: bool, black: list[int]) -> None:
+    page = Page(np.ones((4, 6, channels), np.uint16), np.zeros((4, 6), np.uint16), white_is_zero)
+    found = list(page.planes(0))
+    assert [value for _, value in found] == black and all(plane.shape == (4, 6) for plane, _ in found)
+    found[-1][0][...] = 7
+    assert (page.colours[..., -1] == 7).all()
+    assert [value for _, value in page.planes(1)] == [65535]
+    assert list(Page(page.colours).planes(1)) == []

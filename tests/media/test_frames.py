@@ -1,0 +1,61 @@
+"""A decoded frame keeps its identity, its time and its rotation."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from examples.sample_clip import Image, pan
+from faceblur.media.frames import DecodedFrame
+from faceblur.media.reader import VideoReader
+from tests.support import awkward
+
+
+def decoded(picture: Image, pix_fmt: str = "yuv420p") -> DecodedFrame:
+    pixels = av.VideoFrame.from_ndarray(picture, "bgr24").reformat(format=pix_fmt)
+    pixels.pts, pixels.time_base = 90, Fraction(1, 30)
+    return DecodedFrame(1, 7, pixels, "damaged at 0.100 s")
+
+
+def test_time_size_and_area(face: Image) -> None:
+    frame = decoded(next(pan(face, (320, 240), 1)))
+    assert (frame.pts, frame.time_base, frame.seconds) == (90, Fraction(1, 30), 3.0)
+    assert frame.area == 320 * 240 and frame.size_bytes >= 320 * 240 * 3 // 2
+    assert frame.turns == 0 and frame.upright_wh == (320, 240)
+
+
+def test_another_format_is_the_same_frame(face: Image) -> None:
+    frame = decoded(next(pan(face, (320, 240), 1)))
+    assert frame.in_format("yuv420p") is frame
+    other = frame.in_format("yuv444p10le")
+    assert other.pixels.format.name == "yuv444p10le" and frame.pixels.format.name == "yuv420p"
+    assert (other.stream, other.number, other.damage, other.seconds) == (1, 7, "damaged at 0.100 s", 3.0)
+
+
+def test_thumbnail_is_a_small_copy_and_never_larger(face: Image) -> None:
+    frame = decoded(next(pan(face, (320, 240), 1)))
+    small = frame.thumbnail(160)
+    assert small.shape == (120, 160, 3) and small.flags["C_CONTIGUOUS"]
+    expected = cv2.resize(frame.upright(), (160, 120), interpolation=cv2.INTER_AREA)
+    assert np.abs(small.astype(int) - expected).mean() < 3
+    assert frame.thumbnail(1000).shape == (240, 320, 3)
+
+
+@pytest.mark.parametrize(("name", "turns"), [("rotated_90.mp4", 1), ("rotated_180.mp4", 2), ("rotated_270.mp4", 3)])
+def test_rotation_is_applied_and_survives_a_change_of_format(name: str, turns: int, tmp_path: Path) -> None:
+    kind = next(one for one in awkward.HEALTHY if one.name == name)
+    awkward.make_all((kind,), tmp_path / "material", tmp_path)
+    with VideoReader(tmp_path / name) as reader:
+        frame = next(item for item in reader if isinstance(item, DecodedFrame))
+    assert frame.turns == frame.in_format("yuv444p10le").turns == turns
+    width, height = frame.upright_wh
+    assert frame.upright().shape == (height, width, 3)
+    stored = frame.pixels.to_ndarray(format="bgr24")
+    assert np.array_equal(frame.upright(), np.rot90(stored, turns))
+    small = frame.thumbnail(96)
+    assert max(small.shape) == 96 and (small.shape[1] > small.shape[0]) == (width > height)

@@ -1,0 +1,80 @@
+"""Reading: broken files are named, odd ones are read in full, and nothing passes for complete that is not."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from examples.sample_clip import Image, pan, write_clip
+from faceblur.base.errors import MediaError
+from faceblur.media.frames import DecodedFrame
+from faceblur.media.reader import VideoReader
+from tests.support import clips as media
+from tests.support.copies import copy
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "audio"),
+    [(".mkv", "libx264", "aac"), (".webm", "libvpx-vp9", "libopus"), (".mp4", "libx264", "aac")],
+)
+def test_cut_file_is_never_whole(face: Image, tmp_path: Path, suffix: str, codec: str, audio: str) -> None:
+    clip = write_clip(tmp_path / f"clip{suffix}", pan(face, (160, 120), 100), video_codec=codec, audio_codec=audio)
+    content = clip.read_bytes()
+    copy(clip, tmp_path / "out" / clip.name)
+    for share in (0.3, 0.6):
+        clip.write_bytes(content[: int(len(content) * share)])
+        with pytest.raises(MediaError, match=r"cut short|not a video that can be read|damaged"):
+            copy(clip, tmp_path / "cut" / clip.name)
+    assert not list((tmp_path / "cut").glob("*")) if (tmp_path / "cut").exists() else True
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".webm", ".ts", ".mp4"])
+def test_file_that_begins_late_is_whole(face: Image, tmp_path: Path, suffix: str) -> None:
+    clip = write_clip(
+        tmp_path / f"late{suffix}",
+        pan(face, (160, 120), 50),
+        pts=range(125, 175),
+        time_base=Fraction(1, 25),
+        video_codec="libvpx-vp9" if suffix == ".webm" else "libx264",
+        audio_codec=None,
+    )
+    copy(clip, tmp_path / "out" / clip.name)
+    assert media.times(tmp_path / "out" / clip.name) == media.times(clip)
+
+
+def test_flipped_bytes_are_refused(face: Image, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", pan(face, (320, 240), 50))
+    content = bytearray(clip.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 3000] = bytes(255 - value for value in content[middle : middle + 3000])
+    clip.write_bytes(content)
+    with pytest.raises(MediaError, match="damaged"):
+        copy(clip, tmp_path / "out.mp4")
+
+
+def test_avi_with_dropped_frames_is_whole(face: Image, tmp_path: Path) -> None:
+    pts = [*range(10), *range(31, 60)]
+    clip = write_clip(
+        tmp_path / "gaps.avi", pan(face, (160, 120), len(pts)), pts=pts, time_base=Fraction(1, 25), audio_codec=None
+    )
+    copy(clip, tmp_path / "out" / "gaps.avi")
+    assert len(media.frames(tmp_path / "out" / "gaps.avi")) == len(pts)
+
+
+def test_frames_are_numbered_by_stream(face: Image, tmp_path: Path) -> None:
+    clip = tmp_path / "two.mkv"
+    with av.open(str(clip), "w") as container:
+        streams = [container.add_stream("libx264", rate=25) for _ in range(2)]
+        for stream in streams:
+            stream.width, stream.height = 160, 120
+        for stream, count in zip(streams, (3, 5), strict=True):
+            for picture in pan(face, (160, 120), count):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "bgr24")))
+            container.mux(stream.encode(None))
+    with VideoReader(clip) as reader:
+        frames = [item for item in reader if isinstance(item, DecodedFrame)]
+    for stream, count in ((0, 3), (1, 5)):
+        assert [frame.number for frame in frames if frame.stream == stream] == list(range(count))
