@@ -22,13 +22,12 @@ from faceblur.auditing.report import AuditDetector, AuditReport, report_path
 from faceblur.auditing.second_pass import second_pass
 from faceblur.auditing.stream_pairs import AuditedFiles, StreamPair, pair_streams
 from faceblur.auditing.tally import AuditTally
-from faceblur.base.atomic_files import write_whole
+from faceblur.base.atomic_files import write_complete
 from faceblur.base.errors import UsageError
 from faceblur.detection.client import FunctionClient
 from faceblur.detection.connect import connect
 from faceblur.detection.endpoint import Endpoint
-from faceblur.media.planes import upright
-from faceblur.redaction.sidecar import sidecar_path
+from faceblur.redaction.sidecar_files import sidecar_path
 from faceblur_function import wire
 
 log = logging.getLogger("faceblur")
@@ -72,9 +71,9 @@ async def audit(
 def _write(report: AuditReport, files: AuditedFiles, alignments: Alignments) -> None:
     # The generators open the videos only where the page shows frames of them.
     frames = {pair.source: frame_pairs(files, pair, alignment) for pair, alignment in alignments.items()}
-    write_whole(report_path(files.output, "html"), html_page(report, frames))
+    write_complete(report_path(files.output, "html"), html_page(report, frames))
     content = report.model_dump_json(indent=2, exclude_none=True).encode()
-    write_whole(report_path(files.output, "json"), content)
+    write_complete(report_path(files.output, "json"), content)
 
 
 class _Audit:
@@ -124,7 +123,7 @@ class _Audit:
     ) -> None:
         """Check all pairs of a stream: as many at once as the detectors take, added to the tally in order."""
         loop = asyncio.get_running_loop()
-        in_flight = max((client.pressure.limit for client in self._clients), default=2)
+        in_flight = max((client.limit.limit for client in self._clients), default=2)
         pending: deque[tuple[FramePair, asyncio.Task[FrameChecks | None]]] = deque()
         walk = frame_pairs(self._files, pair, alignment)
         try:
@@ -155,8 +154,8 @@ class _Audit:
             return None
         loop, settings = asyncio.get_running_loop(), self._files.header.settings
         seconds = pair.source_seconds, pair.output_seconds
-        source = await loop.run_in_executor(checkers, upright, pair.source)
-        output = await loop.run_in_executor(checkers, upright, pair.output)
+        source = await loop.run_in_executor(checkers, pair.source.upright)
+        output = await loop.run_in_executor(checkers, pair.output.upright)
         checks, detections = await asyncio.gather(
             loop.run_in_executor(checkers, check_frames, pair.line, seconds, (source, output), settings),
             second_pass(self._clients, source, output, wire.Options(threshold=settings.low_threshold)),

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from faceblur.auditing.merged_detections import MergedDetection
 from faceblur.auditing.observations import APART_SECONDS, Observation, ObservationSpan
-from faceblur.auditing.second_pass import MergedDetection
-from faceblur.tracking.boxes import Box, match
+from faceblur.tracking.boxes import Box, match_boxes
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class FaceFollower:
         gone = [one for one in self._open if seconds - one.seconds > APART_SECONDS]
         self._open = [one for one in self._open if seconds - one.seconds <= APART_SECONDS]
         before = list(self._open)
-        pairs = match([one.box for one in before], [one.box for one, _ in detections])
+        pairs = match_boxes([one.box for one in before], [one.box for one, _ in detections])
         known = {column: row for row, column in pairs}
         for index, (detection, observation) in enumerate(detections):
             if index in known:

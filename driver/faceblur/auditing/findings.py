@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from faceblur.auditing.observations import APART_SECONDS, Observation, ObservationSpan
 from faceblur.auditing.report import FINDINGS, MAX_LISTED, WATCH, Finding, FindingKind
-from faceblur.tracking.boxes import match
+from faceblur.tracking.boxes import match_boxes
 
 
 @dataclass(slots=True)
@@ -106,7 +106,7 @@ def _belongs(last: Observation, observation: Observation) -> bool:
         return True
     if last.box is None or observation.box is None:
         return last.box is observation.box
-    return last.frame != observation.frame and bool(match([last.box], [observation.box]))
+    return last.frame != observation.frame and bool(match_boxes([last.box], [observation.box]))
 
 
 def _rounded(value: float | None) -> float | None:

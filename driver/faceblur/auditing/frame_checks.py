@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from faceblur.auditing.changed_areas import changed_areas, unmasked
 from faceblur.auditing.frame_alignment import GrayImage, SmallFrame, gray_image, small_frame
 from faceblur.auditing.legibility import LEGIBLE_KEPT, Legibility, measure_legibility
+from faceblur.auditing.merged_detections import ONE_FACE, MergedDetection, iou
 from faceblur.auditing.observations import Observation
-from faceblur.auditing.second_pass import ONE_FACE, MergedDetection, iou
 from faceblur.redaction.sidecar import FrameLine, SettingsUsed
 from faceblur.tracking.boxes import Box
-from faceblur_function.masks import Region, redact, regions
+from faceblur_function.masks import Region, regions
+from faceblur_function.styles import redact
 
 # A region is compared without its soft edge.
 WITHIN = 0.9

@@ -11,9 +11,10 @@ from faceblur.auditing.changed_areas import unmasked
 from faceblur.auditing.frame_alignment import Alignment, AlignmentStep, SmallFrame, align, gray_image, small_frame
 from faceblur.auditing.stream_pairs import AuditedFiles, StreamPair, open_video, stream_frames
 from faceblur.base.errors import SidecarError
-from faceblur.media.planes import upright
-from faceblur.media.video import VideoFrame, VideoReader
-from faceblur.redaction.sidecar import FrameLine, SidecarReader
+from faceblur.media.frames import DecodedFrame
+from faceblur.media.reader import VideoReader
+from faceblur.redaction.sidecar import FrameLine
+from faceblur.redaction.sidecar_files import SidecarReader
 from faceblur_function.masks import regions
 
 
@@ -22,17 +23,17 @@ class FramePair:
     """One step through the videos: a pair of frames, or a single one; `line` is the sidecar's of the source's frame."""
 
     step: AlignmentStep
-    source: VideoFrame | None
-    output: VideoFrame | None
+    source: DecodedFrame | None
+    output: DecodedFrame | None
     line: FrameLine | None
 
     @property
     def source_seconds(self) -> float:
-        return _seconds(self.source)
+        return self.source.seconds if self.source is not None else 0.0
 
     @property
     def output_seconds(self) -> float:
-        return _seconds(self.output)
+        return self.output.seconds if self.output is not None else 0.0
 
 
 def align_streams(
@@ -50,9 +51,9 @@ def align_streams(
                 return
             line = _line_of(files, lines, frame)
             advance()
-            gray = gray_image(upright(frame))
+            gray = gray_image(frame.upright())
             clear = unmasked(regions((face.box for face in line.faces), padding), gray.shape[1::-1])
-            yield small_frame(gray, _seconds(frame), clear)
+            yield small_frame(gray, frame.seconds, clear)
         if next(lines, None) is not None:
             raise SidecarError(f"{files.sidecar}: lists more frames than {files.source} has")
 
@@ -60,7 +61,7 @@ def align_streams(
         for frame in stream_frames(reader, pair.output, pair.is_cover_art):
             if stop.is_set():
                 return
-            yield small_frame(gray_image(upright(frame)), _seconds(frame))
+            yield small_frame(gray_image(frame.upright()), frame.seconds)
 
     with _opened(files) as (source, output, sidecar):
         lines = _lines(sidecar, pair.source)
@@ -92,7 +93,7 @@ def _lines(sidecar: SidecarReader, stream: int) -> Iterator[FrameLine]:
     return (line for line in sidecar if line.stream == stream)
 
 
-def _line_of(files: AuditedFiles, lines: Iterator[FrameLine], frame: VideoFrame) -> FrameLine:
+def _line_of(files: AuditedFiles, lines: Iterator[FrameLine], frame: DecodedFrame) -> FrameLine:
     line = next(lines, None)
     if line is None:
         raise SidecarError(f"{files.sidecar}: lists fewer frames than {files.source} has")
@@ -101,7 +102,3 @@ def _line_of(files: AuditedFiles, lines: Iterator[FrameLine], frame: VideoFrame)
             f"{files.sidecar}: frame {line.frame} has the timestamp {line.pts}, that of {files.source} {frame.pts}"
         )
     return line
-
-
-def _seconds(frame: VideoFrame | None) -> float:
-    return float(frame.pts * frame.time_base)  # type: ignore[union-attr, operator]

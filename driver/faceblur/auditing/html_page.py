@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from faceblur.auditing.frame_pairs import FramePair
 from faceblur.auditing.report import FINDINGS, MAX_LISTED, WATCH, AuditReport, Finding, FindingKind
-from faceblur.media.planes import upright
-from faceblur_function import wire
+from faceblur_function import images
 
 TITLES: dict[FindingKind, str] = {
     "exposed": "A listed face that is still legible",
@@ -100,7 +99,7 @@ def _take_images(pairs: Iterable[FramePair], shown: Iterable[ShownFinding]) -> N
 
 def _add_images(shown: ShownFinding, pair: FramePair) -> None:
     for name, frame in (("before", pair.source), ("after", pair.output)):
-        image = None if frame is None else upright(frame)
+        image = None if frame is None else frame.upright()
         shown.images[name] = None if image is None else _full_frame(image, shown.finding.box)
         shown.images[f"{name}_crop"] = None if image is None else _crop(image, shown.finding.box)
 
@@ -130,5 +129,5 @@ def _crop(image: NDArray[np.uint8], box: Sequence[float] | None) -> str | None:
 
 
 def _uri(image: NDArray[np.uint8]) -> str:
-    content = wire.encode_image(image, "jpeg", JPEG_QUALITY)
+    content = images.encode_image(image, "jpeg", JPEG_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(content).decode("ascii")

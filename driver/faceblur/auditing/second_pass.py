@@ -15,9 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceblur.auditing.merged_detections import ONE_FACE, MergedDetection, iou
 from faceblur.detection.client import FunctionClient
 from faceblur.tracking.boxes import Box
 from faceblur_function import wire
+from faceblur_function.images import encode_image
 
 # A run's detection scales down to 1920 (the function's DETECT_SIZE): twice the size is up to this long side. A larger
 # frame goes in tiles, or the function would scale it down; a face of up to OVERLAP pixels is complete in one of them.
@@ -25,22 +27,7 @@ LONG_SIDE, TILE, OVERLAP = 3840, 1920, 192
 # Larger detections in the enlarged copy, in its pixels, only confirm those at the frame's own size: full bodies look
 # like faces there.
 MAX_ENLARGED = 128.0
-# Detections of one frame that overlap by this IoU are one face.
-ONE_FACE = 0.4
 JPEG_QUALITY = 95
-
-
-@dataclass(slots=True)
-class MergedDetection:
-    """The detections at one location of one frame: the best one's box and score.
-
-    `source_scores` are the scores of those in the source. There are none where only the output shows a face: a masked
-    head often looks like a face to a detector.
-    """
-
-    box: Box
-    score: float
-    source_scores: list[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +64,7 @@ async def second_pass(
     Raises FunctionError.
     """
     tiles = await asyncio.to_thread(lambda: [*_tiles(source), *_tiles(output)])
-    images = await asyncio.to_thread(lambda: [wire.encode_image(one.image, "jpeg", JPEG_QUALITY) for one in tiles])
+    images = await asyncio.to_thread(lambda: [encode_image(one.image, "jpeg", JPEG_QUALITY) for one in tiles])
     answers = await asyncio.gather(*(client.send(images, options, return_frames=False) for client in clients))
     detections = []
     for answer in answers:
@@ -120,12 +107,3 @@ def _merged(detections: Iterable[_PassDetection]) -> list[MergedDetection]:
         elif not detection.confirms:
             merged.append(MergedDetection(detection.box, detection.score, scores))
     return merged
-
-
-def iou(a: Box, b: Box) -> float:
-    """The overlap of two boxes as intersection over union, 0 to 1."""
-    width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
-    height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
-    areas = [(one[2] - one[0]) * (one[3] - one[1]) for one in (a, b)]
-    union = sum(areas) - width * height
-    return width * height / union if union > 0 else 0.0

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from faceblur.base.errors import MediaError, SidecarError, UsageError
-from faceblur.media.planes import upright
-from faceblur.media.video import Picture, VideoFrame, VideoReader
-from faceblur.redaction.sidecar import Header, SidecarReader, identify
+from faceblur.media.frames import DecodedFrame
+from faceblur.media.reader import VideoReader
+from faceblur.redaction.sidecar import Header
+from faceblur.redaction.sidecar_files import SidecarReader, identify
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def pair_streams(source: Path, output: Path, sidecar: Path) -> AuditedFiles:
             for one, other in zip(of_source.videos, of_output.videos, strict=False)
         ]
         # A run may leave out streams of the source that it cannot write; it never adds one, so nobody checked those.
-        cover_art = [[picture.stream for picture in reader.cover_pictures()] for reader in (of_source, of_output)]
+        cover_art = [[frame.stream for frame in reader.cover_art_frames()] for reader in (of_source, of_output)]
         pairs += [StreamPair(one, other, is_cover_art=True) for one, other in zip(*cover_art, strict=False)]
         surplus = [*list(of_output.videos)[len(of_source.videos) :], *cover_art[1][len(cover_art[0]) :]]
         expected = of_source.expected_frames
@@ -74,11 +75,11 @@ def open_video(path: Path, is_source: bool) -> VideoReader:
     return VideoReader(path, tolerate=is_source)
 
 
-def stream_frames(reader: VideoReader, stream: int, is_cover_art: bool) -> Iterator[VideoFrame]:
+def stream_frames(reader: VideoReader, stream: int, is_cover_art: bool) -> Iterator[DecodedFrame]:
     """The frames of one video stream."""
-    for item in reader.cover_pictures() if is_cover_art else reader:
-        if isinstance(item, Picture) and item.stream == stream:
-            yield item.frame
+    for item in reader.cover_art_frames() if is_cover_art else reader:
+        if isinstance(item, DecodedFrame) and item.stream == stream:
+            yield item
 
 
 def _check_names(source: Path, output: Path, sidecar: Path) -> None:
@@ -102,7 +103,7 @@ def _check_size(files: AuditedFiles, pair: StreamPair) -> None:
             frame = next(stream_frames(reader, stream, pair.is_cover_art), None)
             if frame is None:
                 raise MediaError(f"{path}: its video stream {stream} holds no frame")
-            sizes.append(upright(frame).shape[1::-1])
+            sizes.append(frame.upright().shape[1::-1])
     if sizes[0] != sizes[1]:
         (a, b), (c, d) = sizes
         raise MediaError(f"{files.output}: its frames are {c}x{d}, those of {files.source} {a}x{b}")

@@ -32,7 +32,7 @@ class Number(click.FloatRange):
         return number
 
 
-class SearchedEvery(click.ParamType):
+class SearchedEvery(click.ParamType[int | None]):
     """An interval of frames, None for `auto`."""
 
     name = "N|auto"
@@ -155,8 +155,8 @@ VIDEO_OPTIONS = grouped(
                       "same.  [default: frames; faces from the function on this machine]"),
     LOOK_AROUND,
     click.option("--detect-every", type=SearchedEvery(), default="auto", show_default=True, metavar="N|auto",
-                 help="Search every Nth frame where the faces before and after agree, and more of them elsewhere; auto: "
-                      "up to every 6th; 1: every frame."),
+                 help="Search every Nth frame where the faces before and after agree, and more of them elsewhere; "
+                      "auto: up to every 6th; 1: every frame."),
     click.option("--batch-size", type=click.IntRange(1, MAX_FRAMES), default=DEFAULTS.batch_size, show_default=True,
                  metavar="N", help="Frames in one request."),
     click.option("--sidecar/--no-sidecar", default=True, show_default=True,

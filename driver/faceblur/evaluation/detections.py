@@ -13,23 +13,25 @@ from pathlib import Path
 from PIL import Image
 
 from faceblur.base.errors import MediaError, RequestRejected, RequestTooLarge, UsageError
+from faceblur.base.options import Options
+from faceblur.base.stages import first_failure
 from faceblur.detection.client import FunctionClient
 from faceblur.evaluation.labels import Dataset, LabelledImage, LabelledVideo, visible
 from faceblur.evaluation.samples import EvaluatedFrame, EvaluatedVideo, Sample
-from faceblur.media.planes import quarter_turns
-from faceblur.media.video import Picture, VideoReader
-from faceblur.redaction.batches import frame_bytes
-from faceblur.redaction.cover import encode_upright
-from faceblur.redaction.pipeline import first_failure
-from faceblur.redaction.plan import Plan
-from faceblur.tracking.scenes import Step, Thumbnail, frame_thumbnail, step
-from faceblur.tracking.tracker import Detection
+from faceblur.media.frames import DecodedFrame
+from faceblur.media.reader import VideoReader
+from faceblur.redaction.video_frame import VideoFrame
+from faceblur.tracking.boxes import Detection
+from faceblur.tracking.camera_motion import CameraMotion
+from faceblur.tracking.thumbnails import Thumbnail
+from faceblur.tracking.transitions import transition
+from faceblur_function import images as codec
 from faceblur_function import wire
 
 # Faces from this score on count for the AP, and it is the lowest threshold of a sweep. Of the detections below it,
 # thousands in a crowd, hardly one is right.
 REPORT_FROM = 0.05
-BATCH_SIZE = Plan.__dataclass_fields__["batch_size"].default
+BATCH_SIZE = Options().batch_size
 
 
 @dataclass(slots=True)
@@ -51,11 +53,12 @@ class DatasetDetections:
 
 
 @dataclass(frozen=True, slots=True)
-class _DecodedFrame:
-    """What is kept of a frame: its time, and its motion since the frame before."""
+class _FrameTime:
+    """What is kept of a frame: its time, and what happened since the frame before."""
 
     seconds: float
-    step: Step
+    cut: bool
+    camera: CameraMotion
 
 
 class DatasetDetector:
@@ -63,7 +66,7 @@ class DatasetDetector:
 
     def __init__(self, client: FunctionClient, advance: Callable[[int], None]) -> None:
         self._client, self._advance = client, advance
-        self._slots = client.pressure.slots
+        self._slots = client.limit.batches
         self._options = wire.Options(report_threshold=REPORT_FROM)
         self._result = DatasetDetections()
 
@@ -98,7 +101,7 @@ class DatasetDetector:
     async def _video(self, video: LabelledVideo) -> None:
         decoder = _VideoDecoder(video.path)
         frames = [
-            EvaluatedFrame(frame.seconds, frame.step, video.labels.get(number, []), faces)
+            EvaluatedFrame(frame.seconds, frame.cut, frame.camera, video.labels.get(number, []), faces)
             for number, (frame, faces) in enumerate(await self._frames(decoder))
         ]
         if beyond := [number for number in video.labels if number >= len(frames)]:
@@ -107,11 +110,11 @@ class DatasetDetector:
         self._note_size(*decoder.frame_wh)
         self._result.videos.append(EvaluatedVideo(video.path, decoder.frame_wh, decoder.frame_bytes, frames))
 
-    async def _frames(self, decoder: _VideoDecoder) -> list[tuple[_DecodedFrame, list[Detection]]]:
+    async def _frames(self, decoder: _VideoDecoder) -> list[tuple[_FrameTime, list[Detection]]]:
         """Each frame of a video, in order, with its detections."""
         loop = asyncio.get_running_loop()
         batches = decoder.batches()
-        decoded: list[_DecodedFrame] = []
+        decoded: list[_FrameTime] = []
         tasks: list[asyncio.Task[list[list[Detection]]]] = []
 
         async def send_all(group: asyncio.TaskGroup, thread: Executor) -> None:
@@ -156,21 +159,20 @@ class _VideoDecoder:
         self._path = path
         self.frame_wh, self.frame_bytes = (1, 1), 1
 
-    def batches(self) -> Generator[list[tuple[bytes, _DecodedFrame]]]:
-        batch: list[tuple[bytes, _DecodedFrame]] = []
+    def batches(self) -> Generator[list[tuple[bytes, _FrameTime]]]:
+        batch: list[tuple[bytes, _FrameTime]] = []
         before: Thumbnail | None = None
         with VideoReader(self._path) as reader:
             for item in reader:
-                if not isinstance(item, Picture) or item.stream != reader.stream.index:
+                if not isinstance(item, DecodedFrame) or item.stream != reader.main_stream.index:
                     continue
-                frame = item.frame
-                stored_wh = (frame.width, frame.height)
-                self.frame_wh = stored_wh[::-1] if quarter_turns(frame) % 2 else stored_wh
-                self.frame_bytes = frame_bytes(frame)
-                small = frame_thumbnail(frame)
-                seconds = float(frame.pts * frame.time_base)  # type: ignore[operator]
-                decoded, before = _DecodedFrame(seconds, step(before, small)), small
-                batch.append((encode_upright(frame), decoded))
+                self.frame_wh, self.frame_bytes = item.upright_wh, item.size_bytes
+                frame = VideoFrame.of(item)
+                frame.make_thumbnail()
+                time = _FrameTime(frame.seconds, *transition(before, frame.thumbnail))
+                before = frame.thumbnail
+                (image,) = frame.encode()
+                batch.append((image, time))
                 if len(batch) == BATCH_SIZE:
                     yield batch
                     batch = []
@@ -180,9 +182,9 @@ class _VideoDecoder:
 
 def _upright_size(content: bytes) -> tuple[int, int]:
     """Width and height of an encoded image as a viewer shows it. Raises WireError."""
-    width, height = wire.image_size(content)
+    width, height = codec.image_size(content)
     with Image.open(io.BytesIO(content)) as image:
-        turned = image.getexif().get(wire.ORIENTATION, 1) >= 5
+        turned = image.getexif().get(codec.EXIF_ORIENTATION, 1) >= 5
     return (height, width) if turned else (width, height)
 
 

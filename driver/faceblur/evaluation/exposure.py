@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,8 @@ from faceblur.evaluation.height_bands import BANDS, COUNTED, MIN_HEIGHT, bands_o
 from faceblur.evaluation.labels import visible
 from faceblur.evaluation.report import VideoExposure
 from faceblur.evaluation.samples import EvaluatedFrame, EvaluatedVideo
-from faceblur.redaction.plan import LOW_THRESHOLD, window_frames
-from faceblur.tracking.boxes import Box
+from faceblur.redaction.memory_bounds import window_frames
+from faceblur.tracking.boxes import LOW_THRESHOLD, Box
 from faceblur.tracking.tracker import Tracker, WindowedFrame
 from faceblur_function.masks import SOFT_EDGE, Region, regions
 
@@ -76,23 +77,30 @@ def _exposed_faces(frame: EvaluatedFrame, masks: Ellipses, frame_wh: tuple[int, 
             yield height, masked_share(label.box, masks, frame_wh) < MASKED_SHARE
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
+class _TrackedFrame(WindowedFrame):
+    evaluated: EvaluatedFrame
+
+
 def _masked_boxes(
     video: EvaluatedVideo, threshold: float, look_around: float
 ) -> Iterator[tuple[EvaluatedFrame, list[Box]]]:
     """Each frame, in order, with every box that the driver masks in it."""
-    tracker: Tracker[EvaluatedFrame] = Tracker(
-        threshold=threshold, look_around=look_around, most_frames=window_frames(video.frame_bytes)
+    tracker: Tracker[_TrackedFrame] = Tracker(
+        threshold=threshold, look_around=look_around, max_frames=window_frames(video.frame_bytes)
     )
     low = min(threshold, LOW_THRESHOLD) if look_around else threshold
 
-    def windowed() -> Iterator[WindowedFrame[EvaluatedFrame]]:
-        for frame in video.frames:
-            found = [one for one in frame.detections if one.score >= low]
-            yield from tracker.push(frame, frame.seconds, found, cut=frame.step.cut, camera=frame.step.camera)
+    def windowed() -> Iterator[_TrackedFrame]:
+        for one in video.frames:
+            detections = [detection for detection in one.detections if detection.score >= low]
+            yield from tracker.push(
+                _TrackedFrame(seconds=one.seconds, detections=detections, cut=one.cut, camera=one.camera, evaluated=one)
+            )
         yield from tracker.flush()
 
     for frame in windowed():
-        yield frame.item, list(frame.covers.values())
+        yield frame.evaluated, list(frame.masks.values())
 
 
 def ellipses(masks: Sequence[Region]) -> Ellipses:

@@ -14,7 +14,8 @@ from typing import Any
 
 from faceblur.base.errors import SidecarError, UsageError
 from faceblur.evaluation.labels import Label
-from faceblur.redaction.sidecar import Identity, SidecarReader
+from faceblur.redaction.sidecar import Identity
+from faceblur.redaction.sidecar_files import SidecarReader
 
 # x, y, w, h, blur, expression, illumination, invalid, occlusion, pose.
 WIDER_COLUMNS, WIDER_INVALID = 10, 7

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from faceblur.base.atomic_files import write_whole
+from faceblur.base.atomic_files import write_complete
 from faceblur.base.errors import MediaError
 from faceblur.evaluation.height_bands import COUNTED
 
@@ -119,6 +119,6 @@ class EvaluationReport:
         """Write the JSON. Raises MediaError, which names the file."""
         text = json.dumps(self.content(), indent=2, allow_nan=False)
         try:
-            write_whole(path, (text + "\n").encode())
+            write_complete(path, (text + "\n").encode())
         except OSError as error:
             raise MediaError(f"{path}: cannot be written: {error.strerror}") from error

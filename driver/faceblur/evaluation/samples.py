@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceblur.evaluation.labels import Label, visible
-from faceblur.tracking.scenes import Step
-from faceblur.tracking.tracker import Detection
+from faceblur.tracking.boxes import Detection
+from faceblur.tracking.camera_motion import CameraMotion
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +21,14 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedFrame:
-    """One frame of a video: its time, its motion since the frame before, its labels as written, its detections."""
+    """One frame of a video: its time, its labels as written, its detections.
+
+    `cut` says that a new scene begins with it, `camera` how the camera moved since the frame before.
+    """
 
     seconds: float
-    step: Step
+    cut: bool
+    camera: CameraMotion
     labels: Sequence[Label]
     detections: Sequence[Detection]
 

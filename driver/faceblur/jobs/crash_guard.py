@@ -21,9 +21,9 @@ from typing import Any, Literal
 
 VARIABLE = "FACEBLUR_JOURNAL"  # the journal's path and the parent's process, for the child
 CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
-# glibc keeps up to eight heaps a core, which many threads fragment: that was most of what grew over a long video. It also
-# returns memory and requests it again for each frame, which takes as long as to fill it. OpenBLAS' and OpenCV's threads
-# spin, waiting for work that the threads of the run have shared out already.
+# glibc keeps up to eight heaps a core, which many threads fragment: that was most of what grew over a long video. It
+# also returns memory and requests it again for each frame, which takes as long as to fill it. OpenBLAS' and OpenCV's
+# threads spin, waiting for work that the threads of the run have shared out already.
 ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2",
     "MALLOC_MMAP_THRESHOLD_": "33554432",

@@ -52,7 +52,7 @@ class Discovery:
     renamed: list[PlannedFile] = field(default_factory=list)
 
     def settle(self, paths: OutputPaths) -> None:
-        """Take over what the output paths found. Raises UsageError for an output that would be written over an input."""
+        """Take over what the output paths found. Raises UsageError for an output that would replace an input."""
         for one in self.files:
             if paths.is_source(one.target):
                 raise UsageError(f"{one.target} is an input and would be an output: choose another output folder")

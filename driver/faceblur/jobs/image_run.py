@@ -13,8 +13,8 @@ from faceblur.jobs.discovery import Discovery, PlannedFile, find_images
 from faceblur.jobs.run import Run
 from faceblur.media.images.image_reader import measure
 from faceblur.redaction.image import redact_image
-from faceblur.redaction.output import Written
 from faceblur.redaction.threads import FileWork
+from faceblur.redaction.written import Written
 from faceblur_function import wire
 
 # What an image may take as decoded pixels, and from where on images are read one at a time.

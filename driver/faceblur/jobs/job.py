@@ -12,8 +12,8 @@ from faceblur.base.events import Emit, Event, FileEnded, FileStarted
 from faceblur.jobs.crash_guard import Journal
 from faceblur.jobs.discovery import PlannedFile
 from faceblur.jobs.report import Report
-from faceblur.redaction.output import Written
 from faceblur.redaction.threads import FileWork
+from faceblur.redaction.written import Written
 
 log = logging.getLogger("faceblur")
 

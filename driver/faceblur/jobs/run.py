@@ -93,10 +93,11 @@ class Run(Job, ABC):
             self.emit(FileEnded(path, "skipped", f"the same file as {first}"))
         waiting = []
         for one in found.files:
+            given_up = self._journal.given_up.get(one.source)
             if before := self._journal.ended.get(one.source):
                 self.report.files[one.source] = before
-            elif reason := self._journal.given_up.get(one.source):
-                self.emit(FileEnded(one.source, "failed", reason))
+            elif given_up:
+                self.emit(FileEnded(one.source, "failed", given_up))
             elif one.target.is_file() and not self._overwrite:
                 self.emit(FileEnded(one.source, "skipped", f"{one.target} exists; --overwrite writes it again"))
             else:

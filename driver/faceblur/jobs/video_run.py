@@ -17,10 +17,10 @@ from faceblur.jobs.discovery import Discovery, PlannedFile, find_videos
 from faceblur.jobs.run import Run
 from faceblur.jobs.scheduler import run_files
 from faceblur.media.encoder_choice import check_encoder
-from faceblur.redaction.output import Written
 from faceblur.redaction.sidecar import FunctionUsed
 from faceblur.redaction.threads import FileWork
 from faceblur.redaction.video import redact_video
+from faceblur.redaction.written import Written
 from faceblur_function import wire
 
 

@@ -13,18 +13,9 @@ from faceblur.base.options import Options
 from faceblur.detection.gate import Gate, Lease
 from faceblur.redaction.batch import Batch, Interval
 from faceblur.redaction.frame import Frame
+from faceblur.redaction.memory_bounds import BATCH_BYTES, window_frames
 from faceblur.redaction.threads import FileWork, OwnThread
 from faceblur.tracking.search_intervals import SearchInterval
-
-# A batch ends early at this many bytes of decoded frames: 10 frames of 1080p, 2 of 4K.
-BATCH_BYTES = 32 << 20
-# The look-ahead window holds at most this many bytes of decoded frames (86 of 1080p), whatever --look-around says.
-WINDOW_BYTES = 256 << 20
-
-
-def window_frames(frame_bytes: int) -> int:
-    """How many frames of this size the look-ahead window holds at most."""
-    return max(1, WINDOW_BYTES // frame_bytes)
 
 
 def into_batches(items: Iterable[Any], main: int, options: Options) -> Iterator[Batch]:

@@ -23,9 +23,9 @@ from faceblur.redaction.batch import Ready
 from faceblur.redaction.batch_reader import BatchReader, into_batches
 from faceblur.redaction.image_frame import PageFrame
 from faceblur.redaction.look_ahead import LookAhead
-from faceblur.redaction.output import Written
 from faceblur.redaction.search import FunctionSearch
 from faceblur.redaction.threads import FileWork, OwnThread
+from faceblur.redaction.written import Written
 
 # Batches of one image in flight: its pages are in memory anyway, and other images are searched beside it.
 BATCHES = 2

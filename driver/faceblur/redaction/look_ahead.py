@@ -10,8 +10,8 @@ from typing import Any
 from faceblur.base.events import GapsMasked
 from faceblur.base.options import Options
 from faceblur.redaction.batch import Batch, Ready
-from faceblur.redaction.batch_reader import window_frames
 from faceblur.redaction.frame import Frame, all_pixels
+from faceblur.redaction.memory_bounds import window_frames
 from faceblur.redaction.threads import FileWork
 from faceblur.tracking.thumbnails import Thumbnail
 from faceblur.tracking.tracker import Tracker

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,14 +19,7 @@ from faceblur.redaction.sidecar import FrameLine, Header, SidecarFace
 from faceblur.redaction.sidecar_files import SidecarWriter, sidecar_path
 from faceblur.redaction.threads import FileWork, OwnThread, are_small
 from faceblur.redaction.video_frame import VideoFrame
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A complete output: what it could not keep of its source, and what could not be read."""
-
-    left_out: tuple[str, ...] = ()
-    damage: tuple[str, ...] = ()
+from faceblur.redaction.written import Written
 
 
 class VideoOutput:

@@ -19,12 +19,13 @@ from faceblur.media.reader import VideoReader
 from faceblur.redaction.batch import Batch
 from faceblur.redaction.batch_reader import BatchReader, into_batches
 from faceblur.redaction.look_ahead import LookAhead
-from faceblur.redaction.output import Written, finish, open_output, write_all
+from faceblur.redaction.output import finish, open_output, write_all
 from faceblur.redaction.search import FunctionSearch
 from faceblur.redaction.sidecar import FunctionUsed, Header, SettingsUsed
 from faceblur.redaction.sidecar_files import identify, json_name
 from faceblur.redaction.threads import FileWork, OwnThread
 from faceblur.redaction.video_frame import cover_art_frames, video_frames
+from faceblur.redaction.written import Written
 
 # Ready frames wait for the writer in at most so many parts: small frames are handed over many at a time.
 READY_PARTS = 16
@@ -52,7 +53,9 @@ async def redact_video(
         batch_reader = stack.enter_context(BatchReader(batches, reading, client.limit.batches, work))
         first = await batch_reader.first()
         cover_art = await reading.call(cover_art_frames, reader)
-        await searching(pix_fmts={one.stream: one.decoded.pixels.format.name for one in cover_art}).search_all(cover_art)
+        await searching(pix_fmts={one.stream: one.decoded.pixels.format.name for one in cover_art}).search_all(
+            cover_art
+        )
         header = partial(_header, reader, first, target, function, options) if options.sidecar else None
         opening_output = partial(open_output, target, reader, options, header, cover_art)
         writing = await stack.enter_async_context(OwnThread(opening_output, "write"))

@@ -1,0 +1,13 @@
+"""What bounds the memory of one video: the size of a batch, and of the look-ahead window."""
+
+from __future__ import annotations
+
+# A batch ends early at this many bytes of decoded frames: 10 frames of 1080p, 2 of 4K.
+BATCH_BYTES = 32 << 20
+# The look-ahead window holds at most this many bytes of decoded frames (86 of 1080p), whatever --look-around says.
+WINDOW_BYTES = 256 << 20
+
+
+def window_frames(frame_bytes: int) -> int:
+    """How many frames of this size the look-ahead window holds at most."""
+    return max(1, WINDOW_BYTES // frame_bytes)

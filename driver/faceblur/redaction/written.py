@@ -1,0 +1,13 @@
+"""What remains to be said of an output once it is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A complete output: what it could not keep of its source, and what could not be read."""
+
+    left_out: tuple[str, ...] = ()
+    damage: tuple[str, ...] = ()
