@@ -53,10 +53,10 @@ def test_telemetry_is_left_out_unless_it_is_asked_for(face: Image, tmp_path: Pat
         for packet in source.demux():
             if packet.size:
                 packet.stream = video
-                place = av.Packet(b"48.8584 2.2945")
-                place.pts = place.dts = packet.dts
-                place.time_base, place.stream = packet.time_base, data
-                target.mux([packet, place])
+                location = av.Packet(b"48.8584 2.2945")
+                location.pts = location.dts = packet.dts
+                location.time_base, location.stream = packet.time_base, data
+                target.mux([packet, location])
     left_out = copy(clip, tmp_path / "out" / "drone.ts")
     assert left_out == ["stream 1 (data, klv), which may hold a location: --keep-location copies it"]
     assert copy(clip, tmp_path / "kept" / "drone.ts", keep_location=True) == []

@@ -35,14 +35,14 @@ def broken(name: str, folder: Path) -> Path:
         ("no_timestamps.h264", "no_timestamps.h264.mkv", 12),
     ],
 )
-def test_what_can_be_read_is_written_and_the_rest_is_told(
+def test_what_can_be_read_is_written_and_the_rest_is_reported(
     name: str, output: str, frames: int, function_url: str, detector: Detector, tmp_path: Path
 ) -> None:
     source, target = broken(name, tmp_path), tmp_path / "out" / output
-    code, told = run(source, tmp_path / "out", function_url)
-    assert code == 1 and "--tolerate-damage" in told and not target.exists()
-    code, told = run(source, tmp_path / "out", function_url, "--tolerate-damage")
-    assert code == 0 and "damage:" in told, told
+    code, output_text = run(source, tmp_path / "out", function_url)
+    assert code == 1 and "--tolerate-damage" in output_text and not target.exists()
+    code, output_text = run(source, tmp_path / "out", function_url, "--tolerate-damage")
+    assert code == 0 and "damage:" in output_text, output_text
     written = media.frames(target)
     assert len(written) >= frames
     assert sum(map(len, detector.detect(written, threshold=0.7))) == 0
@@ -54,10 +54,10 @@ def test_times_that_go_back_are_refused_or_put_in_order(face: Image, function_ur
     """Two recordings that were joined by their bytes: the second one's clock begins anew."""
     clip = write_clip(tmp_path / "joined.ts", pan(face, (160, 120), 10))
     clip.write_bytes(clip.read_bytes() * 2)
-    code, told = run(clip, tmp_path / "out", function_url)
-    assert code == 1 and "--tolerate-damage" in told
-    code, told = run(clip, tmp_path / "out", function_url, "--tolerate-damage")
-    assert code == 0 and "goes back" in told, told
+    code, output_text = run(clip, tmp_path / "out", function_url)
+    assert code == 1 and "--tolerate-damage" in output_text
+    code, output_text = run(clip, tmp_path / "out", function_url, "--tolerate-damage")
+    assert code == 0 and "goes back" in output_text, output_text
     times = media.times(tmp_path / "out" / clip.name)
     assert len(times) == 20 and times == sorted(set(times))
 
@@ -85,10 +85,10 @@ def test_no_damage_ends_the_run(
     clip = tmp_path / "in" / f"spoiled{suffix}"
     write_clip(clip, pan(face, (160, 120), 12), video_codec=codec, audio_codec=audio, pix_fmt=pix_fmt)
     clip.write_bytes(spoil(clip.read_bytes()))
-    code, told = run(tmp_path / "in", tmp_path / "out", function_url, "--tolerate-damage")
+    code, output_text = run(tmp_path / "in", tmp_path / "out", function_url, "--tolerate-damage")
     assert (
         (tmp_path / "out" / healthy.name).exists()
-        and "a defect of faceblur" not in told
-        and "internal error" not in told
+        and "a defect of faceblur" not in output_text
+        and "internal error" not in output_text
     )
-    assert code == 1 or "damage:" in told, told
+    assert code == 1 or "damage:" in output_text, output_text

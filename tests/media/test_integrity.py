@@ -19,7 +19,7 @@ from faceblur.media import integrity
         (".ts", "mpegts", "libx264", "aac"),
     ],
 )
-def test_structure_tells_what_is_missing(
+def test_structure_shows_what_is_missing(
     face: Image, tmp_path: Path, suffix: str, container: str, codec: str, audio: str
 ) -> None:
     clip = write_clip(tmp_path / f"clip{suffix}", pan(face, (160, 120), 12), video_codec=codec, audio_codec=audio)

@@ -31,8 +31,7 @@ def test_pixel_aspect_that_only_the_container_holds(
     clip, target = tmp_path / "in" / name, tmp_path / "out" / name
     clip.parent.mkdir()
     subprocess.run(["ffmpeg", "-v", "error", "-i", plain, "-c", "copy", *options, clip], check=True)
-    told = copy(clip, target)
-    assert told == []
+    assert copy(clip, target) == []
     before, after = (probe(path).streams["video"][0] for path in (clip, target))
     assert before.facts == after.facts and before.times == after.times
     assert after.facts["title"] == (title or None)

@@ -8,7 +8,7 @@ from faceblur.media.metadata import kept_tags
 
 
 @pytest.mark.parametrize("keep", [False, True])
-def test_tags_of_places_and_devices(keep: bool) -> None:
+def test_tags_of_locations_and_devices(keep: bool) -> None:
     private = {"location": "+48+011/", "com.apple.quicktime.make": "X", "©xyz": "+48+011/", "GPS-Altitude": "3"}
     shared = {"title": "a title", "creation_time": "2020-01-01", "remodelling": "no model"}
     kept, dropped = kept_tags(private | shared | {"encoder": "Lavf"}, keep_location=keep)

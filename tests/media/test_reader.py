@@ -20,7 +20,7 @@ from tests.support.copies import copy
     ("suffix", "codec", "audio"),
     [(".mkv", "libx264", "aac"), (".webm", "libvpx-vp9", "libopus"), (".mp4", "libx264", "aac")],
 )
-def test_cut_file_is_never_whole(face: Image, tmp_path: Path, suffix: str, codec: str, audio: str) -> None:
+def test_cut_file_is_never_complete(face: Image, tmp_path: Path, suffix: str, codec: str, audio: str) -> None:
     clip = write_clip(tmp_path / f"clip{suffix}", pan(face, (160, 120), 100), video_codec=codec, audio_codec=audio)
     content = clip.read_bytes()
     copy(clip, tmp_path / "out" / clip.name)
@@ -32,7 +32,7 @@ def test_cut_file_is_never_whole(face: Image, tmp_path: Path, suffix: str, codec
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".webm", ".ts", ".mp4"])
-def test_file_that_begins_late_is_whole(face: Image, tmp_path: Path, suffix: str) -> None:
+def test_file_that_begins_late_is_complete(face: Image, tmp_path: Path, suffix: str) -> None:
     clip = write_clip(
         tmp_path / f"late{suffix}",
         pan(face, (160, 120), 50),
@@ -55,7 +55,7 @@ def test_flipped_bytes_are_refused(face: Image, tmp_path: Path) -> None:
         copy(clip, tmp_path / "out.mp4")
 
 
-def test_avi_with_dropped_frames_is_whole(face: Image, tmp_path: Path) -> None:
+def test_avi_with_dropped_frames_is_complete(face: Image, tmp_path: Path) -> None:
     pts = [*range(10), *range(31, 60)]
     clip = write_clip(
         tmp_path / "gaps.avi", pan(face, (160, 120), len(pts)), pts=pts, time_base=Fraction(1, 25), audio_codec=None

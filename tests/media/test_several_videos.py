@@ -20,7 +20,7 @@ def run(*arguments: object) -> str:
 
 
 @pytest.mark.parametrize("name", ["cover_art.mkv", "second_video.mp4"])
-def test_sidecar_tells_of_every_video_stream_and_renders_it(name: str, function_url: str, tmp_path: Path) -> None:
+def test_sidecar_lists_every_video_stream_and_renders_it(name: str, function_url: str, tmp_path: Path) -> None:
     kind = next(one for one in awkward.HEALTHY if one.name == name)
     awkward.make_all((kind,), tmp_path / "material", tmp_path / "in")
     source, target, again = (tmp_path / folder / name for folder in ("in", "out", "again"))

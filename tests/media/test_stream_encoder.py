@@ -53,14 +53,14 @@ def fields(path: Path) -> Iterator[tuple[Image, Image]]:
 def test_no_field_keeps_a_face_that_moves_between_them(
     face: Image, function_url: str, tmp_path: Path, style: str
 ) -> None:
-    """An interlaced camera that swings: each frame's two fields show the face in two places."""
-    moments = list(pan(face, (320, 240), 64))[::2]
+    """An interlaced camera that swings: each frame's two fields show the face at two positions."""
+    shots = list(pan(face, (320, 240), 64))[::2]
     pictures = []
-    for upper, lower in zip(moments[0::2], moments[1::2], strict=True):
+    for upper, lower in zip(shots[0::2], shots[1::2], strict=True):
         woven = upper.copy()
         woven[1::2] = lower[1::2]
         pictures.append(woven)
-    shift = max(np.abs(one.astype(int) - two).mean() for one, two in zip(moments[0::2], moments[1::2], strict=True))
+    shift = max(np.abs(one.astype(int) - two).mean() for one, two in zip(shots[0::2], shots[1::2], strict=True))
     assert shift > 5
     clip = tmp_path / "fields.mkv"
     with av.open(str(clip), "w") as container:
@@ -78,5 +78,5 @@ def test_no_field_keeps_a_face_that_moves_between_them(
     for line, before, after in zip(lines, fields(clip), fields(target), strict=True):
         x1, y1, x2, y2 = (int(value) for value in line["faces"][0]["box"])
         for was, now in zip(before, after, strict=True):
-            place = (slice(max(0, y1) // 2, y2 // 2), slice(max(0, x1), x2))
-            assert detail_left(was[place], now[place]) < 0.25
+            window = (slice(max(0, y1) // 2, y2 // 2), slice(max(0, x1), x2))
+            assert detail_left(was[window], now[window]) < 0.25

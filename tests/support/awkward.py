@@ -52,7 +52,7 @@ Make = Callable[[Path, Path], None]  # the folder with what to make it of, and t
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One awkward file: what breaks it, as the README tells it, and how it is made."""
+    """One awkward file: what is special about it, as in the README's table, and how it is made."""
 
     name: str
     what: str
@@ -215,7 +215,7 @@ HEALTHY = (
         Kind(f"rotated_{turn}.mp4", f"stored lying, with a tag to turn it by {turn}°", filmed(rotation=turn))
         for turn in (90, 180, 270)
     ),
-    # Streams and what is told of them.
+    # Streams and their metadata.
     Kind(
         "tracks.mkv",
         "two audio tracks and subtitles with languages, dispositions, titles; chapters",

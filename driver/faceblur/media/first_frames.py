@@ -13,7 +13,7 @@ from av.video.frame import VideoFrame
 from faceblur.media.hdr import HdrMetadata, read_hdr
 from faceblur.media.pyav import READ_ERRORS, decoder_of, open_input, seconds_of
 
-# The pass ends after so many packets, whatever was found.
+# The pass ends after this many packets, also where no frame was decoded.
 MAX_PACKETS = 5000
 PROBED_FRAMES = 4
 

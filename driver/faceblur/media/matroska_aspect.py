@@ -118,10 +118,10 @@ def _tracks(head: bytes) -> tuple[int, int]:
 
 
 def _elements(content: bytes) -> list[_Element]:
-    found, at = [], 0
+    elements, at = [], 0
     while at < len(content):
         identity, begin, length = read_element(content, at)
         stop = len(content) if length is None else begin + length
-        found.append(_Element(identity, content[at:begin], content[begin:stop]))
+        elements.append(_Element(identity, content[at:begin], content[begin:stop]))
         at = stop
-    return found
+    return elements

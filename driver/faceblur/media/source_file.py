@@ -83,7 +83,7 @@ class SourceFile:
 
     @property
     def expected_frames(self) -> int | None:
-        """How many frames of all videos the header promises, for progress; None where it has no numbers to tell."""
+        """How many frames of all videos the header promises, for progress; None where it lacks a number for one."""
         counts = [self._expected(stream) for stream in self.videos.values()]
         return sum(filter(None, counts)) if all(counts) else None
 

@@ -36,7 +36,8 @@ def mask_page(page: Page, view: int, boxes: Iterable[Box], *, style: str, paddin
 
 def stored_regions(frame: DecodedFrame, boxes: Iterable[Box], padding: float) -> list[Region]:
     """Boxes of the upright frame as regions of the stored one."""
-    return regions([stored_box(box, frame.turns, frame.upright_wh) for box in boxes], padding)
+    turns, upright_wh = frame.turns, frame.upright_wh
+    return regions([stored_box(box, turns, upright_wh) for box in boxes], padding)
 
 
 def stored_box(box: Sequence[float], turns: int, upright_wh: tuple[int, int]) -> Box:

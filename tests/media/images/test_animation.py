@@ -31,7 +31,7 @@ def test_face_that_is_missed_in_a_frame_is_covered(
 
 
 def test_default_image_of_an_animation_keeps_its_part(face: Image, tmp_path: Path) -> None:
-    """It is shown by what knows no animated PNG, and is redacted as the frames are."""
+    """It is shown by programs that know no animated PNG, and is redacted as the frames are."""
     first, *rest = [Pillow.fromarray(one[..., ::-1].copy()) for one in list(pan(face, (64, 48), 48))[:4]]
     path = tmp_path / "default.png"
     first.save(path, save_all=True, append_images=rest, default_image=True, duration=[40, 80, 120], loop=0)

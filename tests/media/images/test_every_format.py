@@ -38,8 +38,8 @@ def test_faces_are_gone_and_the_rest_unchanged(name: str, done: tuple[Path, Path
         if name == "palette.png":
             was = np.array(Pillow.open(source / name).convert("RGB"))
         assert was.shape == now.shape and was.dtype == now.dtype
-        looked = np.ascontiguousarray(frames[index][..., 1:]) if frames else bgr(read(source / "rgb.png")[0])
-        box = detector.detect([looked], threshold=0.5)[0].xyxy[0]
+        searched = np.ascontiguousarray(frames[index][..., 1:]) if frames else bgr(read(source / "rgb.png")[0])
+        box = detector.detect([searched], threshold=0.5)[0].xyxy[0]
         x1, y1, x2, y2 = box.astype(int)
         assert detail_left(bgr(was)[y1:y2, x1:x2], bgr(now)[y1:y2, x1:x2]) < 0.25
         if was.ndim == 3 and was.shape[0] in (3, 4):
@@ -51,7 +51,7 @@ def test_faces_are_gone_and_the_rest_unchanged(name: str, done: tuple[Path, Path
 
 
 def test_detail_is_there_before(done: tuple[Path, Path, Result], detector: Detector) -> None:
-    """The measure above tells covered from clear."""
+    """The measure above distinguishes masked from clear."""
     clear = bgr(read(done[0] / "rgb.png")[0])
     x1, y1, x2, y2 = detector.detect([clear], threshold=0.5)[0].xyxy[0].astype(int)
     again = bgr(read(done[0] / "coarse.jpg")[0])
@@ -59,7 +59,7 @@ def test_detail_is_there_before(done: tuple[Path, Path, Result], detector: Detec
 
 
 @pytest.mark.parametrize("name", ["moving.gif", "moving.png", "moving.webp"])
-def test_animations_keep_their_pace(name: str, done: tuple[Path, Path, Result]) -> None:
+def test_animations_keep_their_durations(name: str, done: tuple[Path, Path, Result]) -> None:
     with Pillow.open(done[1] / name) as image:
         assert image.info["loop"] == 3
         durations = []

@@ -53,7 +53,7 @@ def test_what_cannot_be_redacted_is_named_and_not_written(face: Image, function_
     assert again.exit_code == 0 and "1 skipped" in again.output
 
 
-def test_two_pictures_with_one_name(face: Image, function_url: str, tmp_path: Path) -> None:
+def test_two_images_with_one_name(face: Image, function_url: str, tmp_path: Path) -> None:
     for name in ("a/photo.png", "b/photo.png"):
         (tmp_path / name).parent.mkdir()
         Pillow.fromarray(face[..., ::-1]).resize((128, 128)).save(tmp_path / name)
@@ -63,7 +63,7 @@ def test_two_pictures_with_one_name(face: Image, function_url: str, tmp_path: Pa
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["photo (2).png", "photo.png"]
 
 
-def test_damaged_bytes_are_never_a_defect(tmp_path: Path) -> None:
+def test_damaged_bytes_are_never_an_internal_error(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     write_all(tmp_path / "in")
     chance = random.Random(7)

@@ -19,7 +19,7 @@ from tests.support.images import invoke
 
 
 def tagged() -> Pillow.Exif:
-    """EXIF that says how the picture lies, where it was taken and with what."""
+    """EXIF with the orientation, the location and the camera."""
     exif = Pillow.Exif()
     exif[0x0112] = 6
     exif[0x0110] = "a model"
@@ -28,10 +28,10 @@ def tagged() -> Pillow.Exif:
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
-def test_upright_and_nothing_that_tells_the_place_or_shows_the_face(
+def test_upright_and_nothing_that_identifies_the_location_or_shows_the_face(
     face: Image, function_url: str, tmp_path: Path, suffix: str, detector: Detector
 ) -> None:
-    """A lying picture whose metadata holds a place and a small copy of itself."""
+    """A sideways image whose metadata holds a location and a small copy of itself."""
     upright = face[:400, :, ::-1]
     lying = Pillow.fromarray(np.ascontiguousarray(np.rot90(upright)))
     small = io.BytesIO()
@@ -68,7 +68,7 @@ def test_upright_and_nothing_that_tells_the_place_or_shows_the_face(
     )
 
 
-def test_second_picture_of_an_mpo_is_left_out_and_named(face: Image, function_url: str, tmp_path: Path) -> None:
+def test_second_image_of_an_mpo_is_left_out_and_named(face: Image, function_url: str, tmp_path: Path) -> None:
     first = Pillow.fromarray(face[..., ::-1])
     first.save(tmp_path / "two.jpg", "MPO", save_all=True, append_images=[first.rotate(1)])
     result = invoke("image", tmp_path / "two.jpg", "-o", tmp_path / "out", "--function", function_url)

@@ -26,7 +26,7 @@ def test_every_orientation_is_what_a_viewer_shows(orientation: int) -> None:
 
 
 def test_face_in_the_alpha_and_in_what_is_transparent(face: Image, function_url: str, tmp_path: Path) -> None:
-    """A cut-out whose alpha is the picture, and a picture that is there though nobody sees it."""
+    """A cut-out whose alpha is the image, and an image that is in the file though no viewer shows it."""
     gray = cv2.cvtColor(face, cv2.COLOR_BGR2GRAY)
     Pillow.fromarray(np.dstack([np.zeros_like(face), gray])).save(tmp_path / "stencil.png")
     Pillow.fromarray(np.dstack([face[..., ::-1], np.zeros_like(gray)])).save(tmp_path / "hidden.png")

@@ -1,1 +1,4 @@
-"""Image files: read into pages of planes, written again in their own format."""
+"""Image files. Comes in: paths (`image_reader`). Goes out: pages of planes, and bytes of the same format.
+
+Imported by: redaction and the packages above it.
+"""

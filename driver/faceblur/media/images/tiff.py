@@ -120,8 +120,8 @@ def _check(path: Path, leaf: Any) -> None:
         "more channels than colours and alpha" if leaf.samplesperpixel != _channels(leaf) + _has_alpha(leaf) else "",
         "several planes in depth" if leaf.imagedepth > 1 else "",
     ]
-    if found := ", ".join(filter(None, unusual)):
-        raise MediaError(f"{path}: a TIFF with {found} cannot be written as it is: convert it first")
+    if kinds := ", ".join(filter(None, unusual)):
+        raise MediaError(f"{path}: a TIFF with {kinds} cannot be written as it is: convert it first")
 
 
 def _channels(leaf: Any) -> int:

@@ -1,0 +1,54 @@
+"""Masks are drawn where the boxes of the upright frame are, on every plane, and nowhere else."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from examples.sample_clip import Image
+from faceblur.media.frames import DecodedFrame
+from faceblur.media.images.page import Page
+from faceblur.media.planes import planes
+from faceblur.redaction.masking import mask_page, redact_frame, stored_box, stored_regions
+
+BOX = (100.0, 60.0, 180.0, 160.0)
+
+
+def frame_of(picture: Image, pix_fmt: str) -> DecodedFrame:
+    pixels = av.VideoFrame.from_ndarray(picture, "bgr24").reformat(format=pix_fmt)
+    pixels.pts, pixels.time_base = 0, Fraction(1, 25)
+    return DecodedFrame(0, 0, pixels)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_box_of_the_upright_frame_in_the_stored_one(turns: int) -> None:
+    stored = np.zeros((48, 64), np.uint8)
+    stored[10:20, 5:30] = 1
+    upright = np.rot90(stored, turns)
+    rows, columns = np.nonzero(upright)
+    box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    assert stored_box(box, turns, (upright.shape[1], upright.shape[0])) == (5, 10, 30, 20)
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p10le", "gbrp", "gray"])
+def test_every_plane_is_masked_inside_the_region_only(face: Image, pix_fmt: str) -> None:
+    frame = frame_of(face, pix_fmt)
+    before = [view.array.copy() for view in planes(frame.pixels)]
+    redact_frame(frame, stored_regions(frame, [BOX], 0.0), "solid")
+    for was, view in zip(before, planes(frame.pixels), strict=True):
+        x1, y1, x2, y2 = (int(value / step) for value, step in zip(BOX, (view.step_x, view.step_y) * 2, strict=True))
+        assert view.array[(y1 + y2) // 2, (x1 + x2) // 2] == view.black
+        changed = was != view.array
+        changed[y1 : y2 + 1, x1 : x2 + 1] = False
+        assert not changed.any()
+
+
+def test_page_is_masked_view_by_view() -> None:
+    ramp = np.tile(np.arange(256, dtype=np.uint8), (200, 1))
+    page = Page(np.dstack([ramp] * 3), ramp.copy())
+    mask_page(page, [[BOX], [(0.0, 0.0, 40.0, 40.0)]], padding=0.0, style="solid")
+    assert (page.colours[110, 140] == 0).all() and (page.colours[20, 20] == 20).all()
+    assert page.alpha is not None and page.alpha[20, 20] == 255 and page.alpha[110, 140] == 140
