@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         Unavailable,
         UsageError,
     )
-    from faceblur.base.options import Options
+    from faceblur.base.options import Changes, Options
     from faceblur.cli.progress import RunProgress
     from faceblur.detection.endpoint import Endpoint
     from faceblur.evaluation.api import evaluate
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from faceblur.jobs.api import blur, blur_images, render
     from faceblur.jobs.report import FileReport, Report
     from faceblur.jobs.session import Session
-    from faceblur.redaction.render import Changes
     from faceblur.redaction.sidecar import FrameLine, FunctionUsed, Header, Identity, SettingsUsed, SidecarFace
     from faceblur.redaction.sidecar_files import Sidecar, read_sidecar, sidecar_path, write_sidecar
 
@@ -85,7 +84,7 @@ _NAMES = {
     "faceblur.auditing.report": "AuditReport",
     "faceblur.base.errors": "FaceblurError FunctionError InvalidReply MediaError RequestRejected RequestTooLarge "
     "SidecarError Unavailable UsageError",
-    "faceblur.base.options": "Options",
+    "faceblur.base.options": "Changes Options",
     "faceblur.cli.progress": "RunProgress",
     "faceblur.detection.endpoint": "Endpoint",
     "faceblur.evaluation.api": "evaluate",
@@ -93,7 +92,6 @@ _NAMES = {
     "faceblur.jobs.api": "blur blur_images render",
     "faceblur.jobs.report": "FileReport Report",
     "faceblur.jobs.session": "Session",
-    "faceblur.redaction.render": "Changes",
     "faceblur.redaction.sidecar": "FrameLine FunctionUsed Header Identity SettingsUsed SidecarFace",
     "faceblur.redaction.sidecar_files": "Sidecar read_sidecar sidecar_path write_sidecar",
 }

@@ -68,6 +68,26 @@ class Options:
             check_value(field.name, getattr(self, field.name))
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Options of a video that is rendered from its sidecar; None leaves what the sidecar has. See `Options`.
+
+    Raises UsageError for a value outside of its range.
+    """
+
+    style: Style | None = None
+    padding: float | None = None
+    encoder: str | None = None
+    crf: int | None = None
+    preset: str | None = None
+    keep_location: bool = False
+    tolerate_damage: bool = False
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            check_value(field.name, getattr(self, field.name))
+
+
 def check_value(name: str, value: Any) -> None:
     """Refuse a value that an option cannot have. Raises UsageError."""
     if name in RANGES and value is not None:

@@ -8,25 +8,25 @@ import dataclasses
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
 from faceblur.base.errors import UsageError
-from faceblur.base.options import PRESETS, STYLES, Options
+from faceblur.base.options import Changes, Options
 from faceblur.cli.options import (
     FILES,
     FUNCTION,
     IMAGE_OPTIONS,
-    KEEP_LOCATION,
     LOCAL,
     LOGGING,
     LOOK_AROUND,
+    MEASUREMENT,
     PADDING,
+    RENDER_OPTIONS,
     THRESHOLD,
-    TOLERATE_DAMAGE,
     VIDEO_OPTIONS,
-    Number,
+    Measurement,
 )
 from faceblur.cli.verbosity import Verbosity
 from faceblur.detection.endpoint import Endpoint
@@ -141,28 +141,14 @@ def image(
     help="File to write, or an existing folder to write it into.",
 )
 @click.option("--overwrite", is_flag=True, help="Write a file that exists already again.")
-@click.option("--style", type=click.Choice(STYLES), help="Another style.  [default: the sidecar's]")
-@click.option(
-    "--padding", type=Number(0, 2), metavar="SHARE", help="Another growth of the boxes.  [default: the sidecar's]"
-)
-@click.option("--encoder", metavar="NAME", help="Another encoder.  [default: the sidecar's]")
-@click.option("--crf", type=click.IntRange(0, 63), metavar="N", help="Another quality.  [default: the sidecar's]")
-@click.option("--preset", type=click.Choice(PRESETS), help="Another preset.  [default: the sidecar's]")
-@KEEP_LOCATION
-@TOLERATE_DAMAGE
+@RENDER_OPTIONS
 @LOGGING
 def render(
     video: Path,
     sidecar: Path,
     out: Path,
     overwrite: bool,
-    style: str | None,
-    padding: float | None,
-    encoder: str | None,
-    crf: int | None,
-    preset: str | None,
-    keep_location: bool,
-    tolerate_damage: bool,
+    changes: Changes,
     verbosity: Verbosity,
 ) -> None:
     """Write VIDEO, a source, again from its SIDECAR, which may have been edited. No function is needed.
@@ -172,9 +158,7 @@ def render(
     from faceblur.cli.execute import DONE, FAILED, execute
     from faceblur.cli.progress import RunProgress, choose_display
     from faceblur.cli.summary import summarized
-    from faceblur.jobs.render_run import Changes, RenderRun
-
-    changes = Changes(style, padding, encoder, crf, preset, keep_location, tolerate_damage)
+    from faceblur.jobs.render_run import RenderRun
 
     async def command(console: Console) -> int:
         with RunProgress(choose_display(console, verbosity)) as progress:
@@ -215,51 +199,18 @@ def audit(source: Path, output: Path, sidecar: Path | None, endpoint: Endpoint, 
 
 @main.command()
 @click.argument("datasets", nargs=-1, required=True, metavar="DATASET...", type=click.Path(path_type=Path))
-@click.option(
-    "--images",
-    metavar="DIR",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder from which the names of the labelled images start.  [default: beside the labels]",
-)
 @THRESHOLD
 @PADDING
 @LOOK_AROUND
-@click.option(
-    "--min-recall",
-    type=Number(0, 1),
-    metavar="SHARE",
-    help="Exit with 1 when the recall of faces of 16 and more pixels is lower.",
-)
-@click.option(
-    "--sweep",
-    type=click.Choice(["threshold", "detect-size"]),
-    help="Print and draw how the figures change with the threshold or the function's DETECT_SIZE.",
-)
-@click.option(
-    "--png",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Where --sweep draws its curve.  [default: sweep-threshold.png or sweep-detect-size.png]",
-)
-@click.option(
-    "--json",
-    "json_file",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the figures to this file too.",
-)
+@MEASUREMENT
 @FUNCTION
 @LOGGING
 def evaluate(
     datasets: tuple[Path, ...],
-    images: Path | None,
     threshold: float,
     padding: float,
     look_around: float,
-    min_recall: float | None,
-    sweep: Literal["threshold", "detect-size"] | None,
-    png: Path | None,
-    json_file: Path | None,
+    measurement: Measurement,
     endpoint: Endpoint,
     verbosity: Verbosity,
 ) -> None:
@@ -275,23 +226,21 @@ def evaluate(
 
     Exit code 1 when --min-recall is not reached, 2 for labels that cannot be used.
     """
-    if png and not sweep:
-        raise click.BadParameter("--png is for --sweep")
     from faceblur.cli.evaluate_output import EvaluationOutput
     from faceblur.cli.execute import execute
     from faceblur.evaluation.evaluate import evaluate as evaluate_datasets
 
     async def command(console: Console) -> int:
-        with EvaluationOutput(console, sweep, json_file, png) as output:
+        with EvaluationOutput(console, measurement) as output:
             report = await evaluate_datasets(
                 datasets,
                 endpoint=endpoint,
-                images=images,
+                images=measurement.images,
                 threshold=threshold,
                 padding=padding,
                 look_around=look_around,
-                min_recall=min_recall,
-                sweep=sweep,
+                min_recall=measurement.min_recall,
+                sweep=measurement.sweep,
                 on_progress=output.update,
                 on_figures=output.print_figures,
             )

@@ -14,6 +14,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from faceblur.cli.execute import DONE, FAILED
+from faceblur.cli.options import Measurement
 from faceblur.evaluation.height_bands import COUNTED
 from faceblur.evaluation.progress import EvaluationProgress
 from faceblur.evaluation.report import EvaluationReport, SettingFigures, SweptSetting
@@ -26,17 +27,17 @@ WIDTH = 160  # of what is printed into a file or a pipe
 class EvaluationOutput:
     """Shows an evaluation: a bar for each pass over the dataset on `console`, then tables, and the files asked for.
 
-    A context manager. `sweep` is the setting that is varied; `json_file` and `png` are where figures and curve go.
-    Raises UsageError when a library for the curve is missing.
+    A context manager. `wanted` has the setting that is varied, and the files. Raises UsageError when a library for the
+    curve is missing.
     """
 
-    def __init__(self, console: Console, sweep: SweptSetting | None, json_file: Path | None, png: Path | None) -> None:
-        self._console, self._sweep, self._json, self._png = console, sweep, json_file, png
+    def __init__(self, console: Console, wanted: Measurement) -> None:
+        self._console, self._wanted = console, wanted
         self._out = Console(width=None if console.is_terminal else WIDTH)
         self._stack = ExitStack()
         self._bar: Progress | None = None
         self._last = EvaluationProgress("score")
-        if sweep:
+        if wanted.sweep:
             require_library()
 
     def __enter__(self) -> Self:
@@ -64,14 +65,13 @@ class EvaluationOutput:
 
     def finish(self, report: EvaluationReport) -> int:
         """Print the sweep and write the files: the exit code, 1 when the recall is below `--min-recall`."""
-        if self._sweep:
-            print_sweep(self._out, self._sweep, report.sweep)
-            path = self._png or Path(f"sweep-{self._sweep}.png")
-            chosen = report.settings.threshold if self._sweep == "threshold" else None
-            draw_sweep(path, self._sweep, report.sweep, chosen)
+        if sweep := self._wanted.sweep:
+            print_sweep(self._out, sweep, report.sweep)
+            path = self._wanted.png or Path(f"sweep-{sweep}.png")
+            draw_sweep(path, sweep, report.sweep, report.settings.threshold if sweep == "threshold" else None)
             self._out.print(f"\nThe curve is in {path}", highlight=False, markup=False, soft_wrap=True)
-        if self._json is not None:
-            report.write_json(self._json)
+        if self._wanted.json_file is not None:
+            report.write_json(self._wanted.json_file)
         gate = report.gate
         if gate.passed is False:
             what = f"recall {gate.recall:.4f} of faces of {gate.faces} pixels"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 
-from faceblur.base.options import MAX_DETECT_EVERY, PRESETS, STYLES, Options
+from faceblur.base.options import MAX_DETECT_EVERY, PRESETS, STYLES, Changes, Options
 from faceblur.cli.verbosity import Verbosity
 from faceblur.detection.endpoint import Endpoint
 from faceblur_function.defaults import MAX_FRAMES
@@ -43,6 +44,21 @@ class SearchedEvery(click.ParamType[int | None]):
         if str(value).isdecimal() and 1 <= int(value) <= MAX_DETECT_EVERY:
             return int(value)
         self.fail(f"{value!r} is neither auto nor a number from 1 to {MAX_DETECT_EVERY}", param, ctx)
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What an evaluation is to reach, to vary and to write."""
+
+    images: Path | None = None
+    min_recall: float | None = None
+    sweep: Literal["threshold", "detect-size"] | None = None
+    png: Path | None = None
+    json_file: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.png and not self.sweep:
+            raise click.BadParameter("--png is for --sweep")
 
 
 def stacked(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -170,6 +186,33 @@ VIDEO_OPTIONS = grouped(
                  help="Speed of the encoder against the size of the file."),
     KEEP_LOCATION,
     TOLERATE_DAMAGE,
+)
+RENDER_OPTIONS = grouped(
+    "changes",
+    Changes,
+    click.option("--style", type=click.Choice(STYLES), help="Another style.  [default: the sidecar's]"),
+    click.option("--padding", type=Number(0, 2), metavar="SHARE",
+                 help="Another growth of the boxes.  [default: the sidecar's]"),
+    click.option("--encoder", metavar="NAME", help="Another encoder.  [default: the sidecar's]"),
+    click.option("--crf", type=click.IntRange(0, 63), metavar="N",
+                 help="Another quality.  [default: the sidecar's]"),
+    click.option("--preset", type=click.Choice(PRESETS), help="Another preset.  [default: the sidecar's]"),
+    KEEP_LOCATION,
+    TOLERATE_DAMAGE,
+)
+MEASUREMENT = grouped(
+    "measurement",
+    Measurement,
+    click.option("--images", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False),
+                 help="Folder from which the names of the labelled images start.  [default: beside the labels]"),
+    click.option("--min-recall", type=Number(0, 1), metavar="SHARE",
+                 help="Exit with 1 when the recall of faces of 16 and more pixels is lower."),
+    click.option("--sweep", type=click.Choice(["threshold", "detect-size"]),
+                 help="Print and draw how the figures change with the threshold or the function's DETECT_SIZE."),
+    click.option("--png", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+                 help="Where --sweep draws its curve.  [default: sweep-threshold.png or sweep-detect-size.png]"),
+    click.option("--json", "json_file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+                 help="Write the figures to this file too."),
 )
 LOGGING = grouped(
     "verbosity",

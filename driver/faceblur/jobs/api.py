@@ -8,11 +8,11 @@ from pathlib import Path
 
 from faceblur.base.blocking import run_blocking
 from faceblur.base.events import Emit
-from faceblur.base.options import Options
+from faceblur.base.options import Changes, Options
 from faceblur.detection.endpoint import Endpoint
 from faceblur.jobs.arguments import Paths, endpoint, paths
 from faceblur.jobs.image_run import ImageRun
-from faceblur.jobs.render_run import Changes, RenderRun
+from faceblur.jobs.render_run import RenderRun
 from faceblur.jobs.report import Report
 from faceblur.jobs.video_run import VideoRun
 

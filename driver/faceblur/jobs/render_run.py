@@ -8,18 +8,18 @@ from pathlib import Path
 
 from faceblur.base.errors import UsageError
 from faceblur.base.events import Emit, FileEnded, ReplyReceived, RunPlanned
+from faceblur.base.options import Changes
 from faceblur.jobs.discovery import PlannedFile
 from faceblur.jobs.job import Job
 from faceblur.jobs.report import FileReport, Report
 from faceblur.media.containers import MUXERS
 from faceblur.media.encoder_choice import check_encoder
 from faceblur.media.reader import VideoReader
-from faceblur.redaction.render import Changes, render_video
+from faceblur.redaction.render import render_video
 from faceblur.redaction.sidecar import Header
 from faceblur.redaction.threads import FileWork, codec_threads
 from faceblur.redaction.written import Written
 
-__all__ = ["Changes", "RenderRun", "output_path"]
 FROM_SIDECAR = "no function: from the sidecar"
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from faceblur.base.errors import SidecarError, UsageError
 from faceblur.base.events import FramesMasked, GapsMasked, PositionEntered
-from faceblur.base.options import Options
+from faceblur.base.options import Changes, Options
 from faceblur.base.stages import Stages
 from faceblur.detection.gate import Gate
 from faceblur.media.reader import VideoReader
@@ -30,42 +30,31 @@ from faceblur.redaction.written import Written
 BATCHES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What is to be other than in the first run; None leaves it as the sidecar has it."""
+def rendered_options(sidecar: Path, header: Header, changes: Changes) -> Options:
+    """How a video is rendered. Raises SidecarError for a header with settings that no run has."""
+    recorded = header.settings
+    try:
+        return Options(
+            threshold=recorded.threshold,
+            look_around=recorded.look_around,
+            style=changes.style or recorded.style,
+            padding=recorded.padding if changes.padding is None else changes.padding,
+            encoder=changes.encoder or recorded.encoder,
+            crf=recorded.crf if changes.crf is None else changes.crf,
+            preset=changes.preset or recorded.preset or Options().preset,
+            keep_location=changes.keep_location,
+            tolerate_damage=changes.tolerate_damage,
+            detect_every=1,
+        )
+    except UsageError as error:
+        raise SidecarError(f"{sidecar}: line 1: {error}") from error
 
-    style: str | None = None
-    padding: float | None = None
-    encoder: str | None = None
-    crf: int | None = None
-    preset: str | None = None
-    keep_location: bool = False
-    tolerate_damage: bool = False
 
-    def options(self, sidecar: Path, header: Header) -> Options:
-        """How the video is written. Raises SidecarError for a header with settings that no run has."""
-        recorded = header.settings
-        try:
-            return Options(
-                threshold=recorded.threshold,
-                look_around=recorded.look_around,
-                style=self.style or recorded.style,  # type: ignore[arg-type]
-                padding=recorded.padding if self.padding is None else self.padding,
-                encoder=self.encoder or recorded.encoder,
-                crf=recorded.crf if self.crf is None else self.crf,
-                preset=self.preset or recorded.preset or Options().preset,
-                keep_location=self.keep_location,
-                tolerate_damage=self.tolerate_damage,
-                detect_every=1,
-            )
-        except UsageError as error:
-            raise SidecarError(f"{sidecar}: line 1: {error}") from error
-
-    def header(self, header: Header, target: Path) -> Header:
-        """The header of the new output's sidecar."""
-        names = ("style", "padding", "encoder", "crf", "preset")
-        changed: dict[str, Any] = {name: value for name in names if (value := getattr(self, name)) is not None}
-        return replace(header, output=json_name(target), settings=replace(header.settings, **changed))
+def rendered_header(header: Header, changes: Changes, target: Path) -> Header:
+    """The header of the new output's sidecar."""
+    names = ("style", "padding", "encoder", "crf", "preset")
+    changed: dict[str, Any] = {name: value for name in names if (value := getattr(changes, name)) is not None}
+    return replace(header, output=json_name(target), settings=replace(header.settings, **changed))
 
 
 class RecordedMasks:
@@ -128,7 +117,7 @@ async def render_video(
     async with AsyncExitStack() as stack:
         recorded = stack.enter_context(SidecarReader(sidecar))
         on_header(recorded.header)
-        options = changes.options(sidecar, recorded.header)
+        options = rendered_options(sidecar, recorded.header, changes)
         opening = partial(VideoReader, work.source, tolerate=options.tolerate_damage)
         reading = await stack.enter_async_context(OwnThread(opening, "read"))
         reader = reading.object
@@ -142,7 +131,7 @@ async def render_video(
         batches = into_batches(video_frames(reader), reader.main_stream.index, options)
         batch_reader = stack.enter_context(BatchReader(batches, reading, Gate(lambda: BATCHES), work))
         first = await batch_reader.first()
-        header = partial(changes.header, recorded.header, target)
+        header = partial(rendered_header, recorded.header, changes, target)
         opening_output = partial(open_output, target, reader, options, header, cover_art)
         writing = await stack.enter_async_context(OwnThread(opening_output, "write"))
         async with Stages() as stages:

@@ -14,6 +14,9 @@ from faceblur_function.detectors.detector import Faces, Floats
 ANCHORS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))
 CENTRE_VARIANCE, SIZE_VARIANCE = 0.1, 0.2
 NMS_IOU = 0.4
+# A box is at most so many times its anchor, as an exponent: far beyond any frame. In bfloat16 some CPUs give offsets on
+# frames of a few pixels at which the exponential is infinite.
+MAX_SIZE_EXPONENT = 20.0
 
 
 @lru_cache(maxsize=16)
@@ -33,7 +36,7 @@ def decode_offsets(offsets: Floats, landmark_offsets: Floats, priors: Floats) ->
     `priors` are the anchors (N, 4) that the outputs belong to.
     """
     centres = priors[:, :2] + offsets[:, :2] * CENTRE_VARIANCE * priors[:, 2:]
-    half_sizes = priors[:, 2:] * np.exp(offsets[:, 2:] * SIZE_VARIANCE) / 2
+    half_sizes = priors[:, 2:] * np.exp(np.minimum(offsets[:, 2:] * SIZE_VARIANCE, MAX_SIZE_EXPONENT)) / 2
     boxes = np.concatenate([centres - half_sizes, centres + half_sizes], axis=1)
     landmarks = priors[:, None, :2] + landmark_offsets.reshape(-1, 5, 2) * CENTRE_VARIANCE * priors[:, None, 2:]
     return boxes, landmarks
