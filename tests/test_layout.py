@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -79,3 +80,61 @@ def test_heavy_packages_belong_to_one_of_ours_each() -> None:
     for module, found in IMPORTS.items():
         for name in {name.split(".")[0] for name in found} & OWNERS.keys():
             assert module.startswith(OWNERS[name]), (module, name)
+
+
+def ours(module: str) -> set[str]:
+    return {name for name in IMPORTS[module] if name in MODULES}
+
+
+def test_a_package_imports_only_those_below_it() -> None:
+    for module in MODULES:
+        for name in ours(module):
+            above, below = layer(module), layer(name)
+            if above is None or below is None or module.split(".")[1] == name.split(".")[1]:
+                continue
+            assert above < below, f"{module} imports {name}"
+
+
+def test_the_driver_has_no_more_packages_than_layers_list() -> None:
+    packages = {module.split(".")[1] for module in MODULES if module.startswith("faceblur.")}
+    assert packages - {"__main__"} == set().union(*LAYERS)
+
+
+def chain(module: str, above: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The longest chain of imports from a module down."""
+    assert module not in above, f"a circle: {' > '.join([*above, module])}"
+    if module not in CHAINS:
+        below = [chain(name, (*above, module)) for name in ours(module)]
+        CHAINS[module] = (module, *max(below, key=len, default=()))
+    return CHAINS[module]
+
+
+CHAINS: dict[str, tuple[str, ...]] = {}
+
+
+def test_no_circle_and_no_chain_of_imports_longer_than_ten_files() -> None:
+    longest = max((chain(module) for module in MODULES), key=len)
+    assert len(longest) <= 10, " > ".join(longest)
+
+
+def definitions() -> Iterator[tuple[Path, ast.AST]]:
+    for path in MODULES.values():
+        for node in ast.walk(ast.parse(path.read_text())):
+            yield path, node
+
+
+def test_a_class_name_is_used_once() -> None:
+    names: dict[str, Path] = {}
+    for path, node in definitions():
+        if isinstance(node, ast.ClassDef):
+            name = node.name.lstrip("_")
+            assert name not in names, f"{name}: in {names[name]} and in {path}"
+            names[name] = path
+
+
+def test_no_module_over_300_lines_and_no_function_over_50() -> None:
+    for path in MODULES.values():
+        assert len(path.read_text().splitlines()) <= 300, path
+    for path, node in definitions():
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None:
+            assert node.end_lineno - node.lineno < 50, f"{path}: {node.name}"

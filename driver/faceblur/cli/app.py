@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from faceblur.base.errors import UsageError
+from faceblur.base.events import Emit
 from faceblur.base.options import Changes, Options
 from faceblur.cli.options import (
     FILES,
@@ -69,29 +70,17 @@ def run(
     there already is skipped, so that an interrupted run goes on where it was.
     """
     endpoint = spawn_ahead(endpoint)
-    from faceblur.cli.execute import DONE, FAILED, execute
-    from faceblur.cli.progress import RunProgress, choose_display
-    from faceblur.cli.summary import summarized
+    from faceblur.cli.execute_job import execute_job
     from faceblur.jobs.crash_guard import Journal
     from faceblur.jobs.video_run import VideoRun
 
-    async def command(console: Console) -> int:
-        with RunProgress(choose_display(console, verbosity)) as progress:
-            videos = VideoRun(
-                inputs,
-                outdir,
-                options,
-                endpoint,
-                overwrite=overwrite,
-                jobs=jobs,
-                journal=Journal.of_this_run(),
-                on_event=progress,
-            )
-            with summarized(videos.report, verbosity):
-                await videos.execute()
-        return DONE if videos.report.ok else FAILED
+    def make(emit: Emit) -> VideoRun:
+        journal = Journal.of_this_run()
+        return VideoRun(
+            inputs, outdir, options, endpoint, overwrite=overwrite, jobs=jobs, journal=journal, on_event=emit
+        )
 
-    sys.exit(execute(command, verbosity))
+    sys.exit(execute_job(make, verbosity))
 
 
 @main.command()
@@ -113,19 +102,13 @@ def image(
     is dropped.
     """
     endpoint = spawn_ahead(endpoint)
-    from faceblur.cli.execute import DONE, FAILED, execute
-    from faceblur.cli.progress import Lines, RunProgress
-    from faceblur.cli.summary import summarized
+    from faceblur.cli.execute_job import execute_job
     from faceblur.jobs.image_run import ImageRun
 
-    async def command(_: Console) -> int:
-        with RunProgress(Lines()) as progress:
-            images = ImageRun(inputs, outdir, options, endpoint, overwrite=overwrite, on_event=progress)
-            with summarized(images.report, verbosity):
-                await images.execute()
-        return DONE if images.report.ok else FAILED
+    def make(emit: Emit) -> ImageRun:
+        return ImageRun(inputs, outdir, options, endpoint, overwrite=overwrite, on_event=emit)
 
-    sys.exit(execute(command, verbosity))
+    sys.exit(execute_job(make, verbosity))
 
 
 @main.command()
@@ -155,19 +138,13 @@ def render(
 
     Without an edit the result equals that of the run. A sidecar of another video is refused.
     """
-    from faceblur.cli.execute import DONE, FAILED, execute
-    from faceblur.cli.progress import RunProgress, choose_display
-    from faceblur.cli.summary import summarized
+    from faceblur.cli.execute_job import execute_job
     from faceblur.jobs.render_run import RenderRun
 
-    async def command(console: Console) -> int:
-        with RunProgress(choose_display(console, verbosity)) as progress:
-            rendering = RenderRun(video, sidecar, out, changes, overwrite=overwrite, on_event=progress)
-            with summarized(rendering.report, verbosity):
-                await rendering.execute()
-        return DONE if rendering.report.ok else FAILED
+    def make(emit: Emit) -> RenderRun:
+        return RenderRun(video, sidecar, out, changes, overwrite=overwrite, on_event=emit)
 
-    sys.exit(execute(command, verbosity))
+    sys.exit(execute_job(make, verbosity))
 
 
 @main.command()

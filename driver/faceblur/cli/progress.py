@@ -65,7 +65,7 @@ class Bars:
         self._tasks: dict[Path, Any] = {}
 
     def _title(self) -> str:
-        return f"total {self._done}/{self._files} videos"
+        return f"total {self._done}/{self._files} files"
 
     def planned(self, files: int, frames: int | None) -> None:
         self._files = files
@@ -144,7 +144,7 @@ class Lines:
             total = f"/{self._total}" if self._total else ""
             ending = f", {clock(max(0.0, left))} left" if left is not None else ""
             progress_log.info(
-                "%d/%d videos, %d%s frames, %.1f fps, %d faces%s",
+                "%d/%d files, %d%s frames, %.1f fps, %d faces%s",
                 *(self._done, self._files, self._frames, total, fps, self._faces, ending),
                 extra={"event": "progress", "frames": self._frames, "faces": self._faces, "fps": round(fps, 2)},
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 
@@ -18,7 +19,7 @@ from faceblur.redaction.written import Written
 log = logging.getLogger("faceblur")
 
 
-class Job:
+class Job(ABC):
     """Work on files. `report` is true at any moment.
 
     `on_event` gets every event once the report has taken it, in the event loop's thread.
@@ -28,6 +29,10 @@ class Job:
         self.report = Report()
         self._on_event = on_event
         self._journal = journal or Journal(None)
+
+    @abstractmethod
+    async def execute(self) -> Report:
+        """Do the work. Raises UsageError or FunctionError. May be cancelled: nothing half written stays then."""
 
     def emit(self, event: Event) -> None:
         """Have the report and the listener take an event."""

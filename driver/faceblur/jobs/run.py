@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
@@ -32,7 +32,7 @@ log = logging.getLogger("faceblur")
 NAMES_SHOWN = 10
 
 
-class Run(Job, ABC):
+class Run(Job):
     """Redacts the files of `inputs` into `outdir`, through the function of `endpoint`.
 
     Files that the `journal` of the crash guard gave up are not tried again.

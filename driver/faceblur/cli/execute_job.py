@@ -1,0 +1,27 @@
+"""Runs a job to its exit code, with progress while it works and a summary at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rich.console import Console
+
+from faceblur.base.events import Emit
+from faceblur.cli.execute import DONE, FAILED, execute
+from faceblur.cli.progress import RunProgress, choose_display
+from faceblur.cli.summary import summarized
+from faceblur.cli.verbosity import Verbosity
+from faceblur.jobs.job import Job
+
+
+def execute_job(make: Callable[[Emit], Job], verbosity: Verbosity) -> int:
+    """The exit code of the job that `make` gives for a listener to its events."""
+
+    async def command(console: Console) -> int:
+        with RunProgress(choose_display(console, verbosity)) as progress:
+            job = make(progress)
+            with summarized(job.report, verbosity):
+                await job.execute()
+        return DONE if job.report.ok else FAILED
+
+    return execute(command, verbosity)
