@@ -18,6 +18,8 @@ from faceblur.base.events import Position
 Stage = Literal["decode", "JPEG", "function", "encode", "driver"]
 
 SAMPLE_SECONDS = 0.05
+# One batch is always prepared while the writer works: only what waits behind that one waits for the encoder.
+PREPARED = 1
 # The share of a core from which on the event loop itself counts as full.
 LOOP_FULL = 0.8
 # Of the time that the run waited for the function, it computed for less than this: then there was no queue.
@@ -53,7 +55,7 @@ def awaited_stage(positions: Counter[Position], *, full: bool, preparing: int) -
     of all files that are made into JPEGs or masked."""
     if full and positions["function"]:
         return "function"
-    if positions["encode"] and positions["ready"]:
+    if positions["encode"] and positions["ready"] > PREPARED:
         return "encode"
     if preparing > 1 and positions["JPEG"] and not positions["decode"]:
         return "JPEG"
