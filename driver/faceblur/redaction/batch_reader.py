@@ -66,6 +66,7 @@ class BatchReader:
     def __init__(self, batches: Iterator[Batch], source: OwnThread[Any], memory: Gate, work: FileWork) -> None:
         self._batches, self._source, self._memory, self._work = batches, source, memory, work
         self._open: list[Lease] = []
+        self._first: Batch | None = None
         self.frames: Counter[int] = Counter()
 
     def __enter__(self) -> Self:
@@ -78,18 +79,25 @@ class BatchReader:
             lease.release()
 
     async def first(self) -> Batch:
-        """The first batch. Raises MediaError when there is no frame in it."""
-        batch = await self.next()
+        """The first batch, which `read` will give too. Raises MediaError when there is no frame in it."""
+        batch = self._first = await self._next()
         if batch is None or not batch.frames:
             raise MediaError(f"{self._work.source}: its video stream holds no frame")
         return batch
 
-    async def next(self) -> Batch | None:
+    async def read(self) -> AsyncGenerator[Batch]:
+        """All batches, in order."""
+        batch, self._first = self._first or await self._next(), None
+        while batch is not None:
+            yield batch
+            batch = await self._next()
+
+    async def _next(self) -> Batch | None:
         """The next batch, None at the end of the source."""
         lease = await self._memory.lease()
         self._open = [lease, *(one for one in self._open if not one.released)]
         with self._work.at("decode"):
-            batch = await self._work.on(self._source.executor, "decode", self._next)
+            batch = await self._work.on(self._source.executor, "decode", self._decode)
         if batch is None:
             lease.release()
             return None
@@ -98,12 +106,5 @@ class BatchReader:
         self._work.emit(FramesRead(self._work.source, len(batch.frames)))
         return batch
 
-    def _next(self) -> Batch | None:
+    def _decode(self) -> Batch | None:
         return None if self._source.stop.is_set() else next(self._batches, None)
-
-    async def read(self, first: Batch | None) -> AsyncGenerator[Batch]:
-        """All batches, of which the first was read before."""
-        batch = first
-        while batch is not None:
-            yield batch
-            batch = await self.next()

@@ -66,11 +66,10 @@ async def redact_image(target: Path, options: Options, work: FileWork, *, client
         options = replace(options, detect_every=1, look_around=look_around)
         batches = into_batches(reading.object.frames(), 0, options)
         batch_reader = stack.enter_context(BatchReader(batches, reading, Gate(lambda: BATCHES), work))
-        first = await batch_reader.next()
         search = FunctionSearch(client, options, work, return_frames=False, pix_fmts={})
         look_ahead = LookAhead(0, options, work, max_frames=lambda _: len(image.pages))
         async with Stages() as stages:
-            read = stages.link(batch_reader.read(first), capacity=1)
+            read = stages.link(batch_reader.read(), capacity=1)
             searched = stages.link(search.search_ends(read, stages.start), capacity=BATCHES)
             masked = stages.link(search.search_between(in_order(searched), stages.start), capacity=BATCHES)
             ready = stages.link(look_ahead.mask_gaps(in_order(masked)), capacity=BATCHES)

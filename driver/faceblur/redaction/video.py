@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from faceblur.base.options import Options
 from faceblur.base.stages import Stages, in_order
@@ -29,6 +29,13 @@ from faceblur.redaction.written import Written
 
 # Ready frames wait for the writer in at most so many parts: small frames are handed over many at a time.
 READY_PARTS = 16
+
+
+class MainFrame(NamedTuple):
+    """A frame's size in pixels, upright, and the unit of its timestamp in seconds."""
+
+    upright_wh: tuple[int, int]
+    time_base: str
 
 
 async def redact_video(
@@ -51,19 +58,19 @@ async def redact_video(
         reader = reading.object
         batches = into_batches(video_frames(reader), reader.main_stream.index, options)
         batch_reader = stack.enter_context(BatchReader(batches, reading, client.limit.batches, work))
-        first = await batch_reader.first()
+        main_frame = _main_frame(reader, await batch_reader.first())
         cover_art = await reading.call(cover_art_frames, reader)
         await searching(pix_fmts={one.stream: one.decoded.pixels.format.name for one in cover_art}).search_all(
             cover_art
         )
-        header = partial(_header, reader, first, target, function, options) if options.sidecar else None
+        header = partial(_header, reader, main_frame, target, function, options) if options.sidecar else None
         opening_output = partial(open_output, target, reader, options, header, cover_art)
         writing = await stack.enter_async_context(OwnThread(opening_output, "write"))
         search = searching(pix_fmts=writing.object.writer.pix_fmts)
         look_ahead = LookAhead(reader.main_stream.index, options, work)
         in_flight = client.limit.ceiling
         async with Stages() as stages:
-            read = stages.link(batch_reader.read(first), capacity=1)
+            read = stages.link(batch_reader.read(), capacity=1)
             searched = stages.link(search.search_ends(read, stages.start), capacity=in_flight)
             masked = stages.link(search.search_between(in_order(searched), stages.start), capacity=in_flight)
             ready = stages.link(look_ahead.mask_gaps(in_order(masked)), capacity=READY_PARTS)
@@ -71,14 +78,19 @@ async def redact_video(
         return await finish(batch_reader.frames, reader, writing, work)
 
 
-def _header(reader: VideoReader, first: Batch, target: Path, function: FunctionUsed, options: Options) -> Header:
+def _main_frame(reader: VideoReader, first: Batch) -> MainFrame:
+    """What the sidecar records of the main stream's frames."""
     frames: Sequence[Any] = first.frames
     main = next((one for one in frames if one.stream == reader.main_stream.index), frames[0]).decoded
+    return MainFrame(main.upright_wh, str(main.time_base))
+
+
+def _header(reader: VideoReader, main: MainFrame, target: Path, function: FunctionUsed, options: Options) -> Header:
     return Header(
         video=identify(reader.path, reader.duration),
         output=json_name(target),
         function=function,
         settings=SettingsUsed.of(options),
         frame_wh=main.upright_wh,
-        time_base=str(main.time_base),
+        time_base=main.time_base,
     )
