@@ -212,7 +212,7 @@ HEALTHY = (
     Kind("rgb_ffv1.mkv", "FFV1 in RGB", ffmpeg("-c:v ffv1 -pix_fmt bgr0 -c:a flac")),
     Kind("rgb_10bit.mkv", "FFV1 in RGB, 10 bit", ffmpeg("-c:v ffv1 -pix_fmt gbrp10le -c:a flac")),
     *(
-        Kind(f"rotated_{turn}.mp4", f"stored sideways or upside down, with a rotation tag of {turn}°", filmed(rotation=turn))
+        Kind(f"rotated_{turn}.mp4", f"stored turned, with a rotation tag of {turn}°", filmed(rotation=turn))
         for turn in (90, 180, 270)
     ),
     # Streams and their metadata.
