@@ -50,7 +50,7 @@ def main() -> None:
     "--jobs",
     type=click.IntRange(1),
     metavar="N",
-    help="Number of videos at a time.  [default: 2, and up to 32 while the function could do more]",
+    help="Number of videos at a time.  [default: 2, and up to 32 while the function has free capacity]",
 )
 @FUNCTION
 @LOGGING
@@ -140,7 +140,7 @@ def image(
     type=click.Path(path_type=Path),
     help="File to write, or an existing folder to write it into.",
 )
-@click.option("--overwrite", is_flag=True, help="Write the file again if it exists already.")
+@click.option("--overwrite", is_flag=True, help="Replace the output if it exists already.")
 @click.option("--style", type=click.Choice(STYLES), help="Another style.  [default: the sidecar's]")
 @click.option(
     "--padding", type=Number(0, 2), metavar="SHARE", help="Another growth of the boxes.  [default: the sidecar's]"
@@ -220,7 +220,7 @@ def audit(source: Path, output: Path, sidecar: Path | None, endpoint: Endpoint, 
     "--images",
     metavar="DIR",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder of the labelled images. The names in the labels start there.  [default: beside the labels]",
+    help="Folder to which the image names in the labels are relative.  [default: beside the labels]",
 )
 @THRESHOLD
 @PADDING

@@ -97,7 +97,7 @@ FILES = stacked(
     click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path)),
     click.option("-o", "--output", "outdir", required=True, metavar="OUTDIR", type=click.Path(path_type=Path),
                  help="Folder for the outputs. The folder tree of the inputs is kept below it."),
-    click.option("--overwrite", is_flag=True, help="Write files again that exist already."),
+    click.option("--overwrite", is_flag=True, help="Replace outputs that exist already."),
 )
 THRESHOLD = click.option(
     "--threshold", type=Number(0, 1), default=DEFAULTS.threshold, show_default=True, metavar="SCORE",
@@ -156,7 +156,7 @@ VIDEO_OPTIONS = grouped(
     LOOK_AROUND,
     click.option("--detect-every", type=SearchedEvery(), default="auto", show_default=True, metavar="N|auto",
                  help="Search every Nth frame where the faces before and after agree, and more frames elsewhere. "
-                      "auto: every 6th at most. 1: every frame."),
+                      "auto: N is at most 6. 1: every frame."),
     click.option("--batch-size", type=click.IntRange(1, MAX_FRAMES), default=DEFAULTS.batch_size, show_default=True,
                  metavar="N", help="Frames in one request."),
     click.option("--sidecar/--no-sidecar", default=True, show_default=True,
