@@ -1,7 +1,8 @@
-"""The README's tables tell what the code does."""
+"""The documentation's tables, links and paths agree with the code."""
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -16,21 +17,47 @@ from faceblur_function.wire import Request
 from tests.support import awkward
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+DOCS = ROOT / "docs"
+INDEX = DOCS / "README.md"
+MAX_README_LINES = 200
+# The pages that the index lists; each is required.
+PAGES = (
+    *("api", "audit", "defaults", "deploy", "evaluation", "formats", "how-it-works", "http", "performance", "promises"),
+    *("settings", "sidecar"),
+)
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md")),
+    *sorted(DOCS.glob("*.md")),
+]
+COMMANDS = ("run", "image", "render", "audit", "evaluate", "serve")  # in the order of the table of options
 
 
-def table(heading: str) -> dict[str, list[str]]:
-    """The rows of the first table below a heading, by the words in backticks of their first cell."""
-    section = README.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    rows = {}
-    for line in section.splitlines():
+def page(name: str) -> str:
+    """The text of a page of docs/."""
+    path = DOCS / f"{name}.md"
+    assert path.exists(), f"docs/{name}.md is missing"
+    return path.read_text()
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """The rows of the tables in a text, by the words in backticks of their first cell."""
+    found = {}
+    for line in text.splitlines():
         if line.startswith("| `"):
             cells = [cell.strip() for cell in line.strip("|").split("|")]
-            rows.update({name: cells for name in re.findall(r"`([^`]+)`", cells[0])})
-    return rows
+            found.update({name: cells for name in re.findall(r"`([^`]+)`", cells[0])})
+    return found
 
 
-def text(default: Any) -> str:
+def section(name: str, heading: str) -> str:
+    """A section of a page of docs/, without the next heading of the same level."""
+    text = page(name)
+    assert f"## {heading}\n" in text, f"docs/{name}.md has no section {heading!r}"
+    return text.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+
+
+def default_text(default: Any) -> str:
+    """A default as the tables write it."""
     if default is None or isinstance(default, tuple | dict) or str(default).endswith("UNSET"):
         return ""
     if isinstance(default, bool):
@@ -38,38 +65,62 @@ def text(default: Any) -> str:
     return f"{default:g}" if isinstance(default, float) else str(default)
 
 
-def test_every_option_with_its_default_and_commands() -> None:
-    rows = table("Options")
-    found: dict[str, set[str]] = {}
-    defaults: dict[str, set[str]] = {}
-    for command in main.commands.values():
-        for option in command.params:
-            if not isinstance(option, click.Option):
-                continue
-            for name in [*option.opts, *option.secondary_opts]:
-                found.setdefault(name, set()).add(str(command.name))
-                plain_flag = (option.is_flag and not option.secondary_opts) or option.count
-                defaults.setdefault(name, set()).add("off" if plain_flag else text(option.default))
-    assert set(rows) == set(found)
-    for name, commands in found.items():
+def plain(markdown: str) -> str:
+    """Text without markup, the final period and the default that `--help` adds."""
+    text = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", markdown.replace("`", ""))
+    return re.sub(r"\s*\[default: .*\]$", "", text).rstrip(".").lower()
+
+
+def options() -> dict[str, list[tuple[str, click.Option]]]:
+    """Every option by its name, with the commands that have it, in the order of COMMANDS."""
+    assert sorted(COMMANDS) == sorted(main.commands)
+    found: dict[str, list[tuple[str, click.Option]]] = {}
+    for command in COMMANDS:
+        for option in main.commands[command].params:
+            if isinstance(option, click.Option):
+                for name in [*option.opts, *option.secondary_opts]:
+                    found.setdefault(name, []).append((command, option))
+    return found
+
+
+def test_every_option_with_its_default_commands_and_help() -> None:
+    table = rows(section("settings", "Options"))
+    assert set(table) == set(options())
+    for name, uses in options().items():
+        defaults = set()
+        for _, option in uses:
+            plain_flag = (option.is_flag and not option.secondary_opts) or option.count
+            defaults.add("off" if plain_flag else default_text(option.default))
         # A command may leave an option to what it works on: its help says so, in place of a default.
-        assert {rows[name][1]} == (defaults[name] - {""} or {""}), name
-        listed = [one for one in main.commands if one in commands]
-        assert rows[name][2] == ("all" if len(listed) == len(main.commands) else ", ".join(listed)), name
+        assert {table[name][1]} == (defaults - {""} or {""}), name
+        commands = [command for command, _ in uses]
+        assert table[name][2] == ("all" if len(commands) == len(COMMANDS) else ", ".join(commands)), name
+        # The table may add to what the help of the first of these commands says.
+        assert plain(table[name][3]).startswith(plain(str(uses[0][1].help))), name
 
 
 def test_every_setting_with_its_default() -> None:
-    rows = table("The function's settings")
-    expected = {field.name.upper(): text(field.default) for field in fields(Settings) if field.default is not MISSING}
-    assert {name: cells[1] for name, cells in rows.items() if not name.startswith("FACEBLUR_")} == expected
+    table = rows(section("settings", "The function's settings"))
+    expected = {
+        field.name.upper(): default_text(field.default) for field in fields(Settings) if field.default is not MISSING
+    }
+    assert {name: cells[1] for name, cells in table.items() if not name.startswith("FACEBLUR_")} == expected
 
 
 def test_every_field_of_a_request_with_its_default() -> None:
-    rows = table("The HTTP contract")
-    for name, field in Request.model_fields.items():
-        default = "" if field.is_required() else text(field.default)
-        assert rows[field.alias or name][1] == default, name
-    assert set(rows) == {field.alias or name for name, field in Request.model_fields.items()}
+    tables = [rows(table) for table in page("http").split("\n\n")]
+    table = next((one for one in tables if "frames" in one), None)
+    assert table, "docs/http.md has no table of a request's fields"
+    defaults = {
+        field.alias or name: "" if field.is_required() else default_text(field.default)
+        for name, field in Request.model_fields.items()
+    }
+    assert {name: cells[1] for name, cells in table.items()} == defaults
+
+
+def test_every_awkward_file() -> None:
+    table = re.findall(r"^\| `([\w.]+\.\w+)` \| (.*) \|$", section("formats", "Codecs and containers"), re.MULTILINE)
+    assert table == [(kind.name, kind.what) for kind in (*awkward.HEALTHY, *awkward.BROKEN)]
 
 
 @pytest.mark.parametrize("command", [None, *main.commands])
@@ -81,16 +132,58 @@ def test_help_can_be_read(command: str | None) -> None:
             assert option.help and option.help.endswith((".", "]")), option.name
 
 
-def test_make_targets_and_files_that_the_readme_names_exist() -> None:
+def test_every_page_is_in_the_index_and_there() -> None:
+    listed = re.findall(r"^\| \[[\w-]+\.md\]\(([\w-]+)\.md\)", INDEX.read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(PAGES)
+    there = {path.stem for path in DOCS.glob("*.md")} - {"README"}
+    assert not set(PAGES) - there, f"missing in docs/: {sorted(set(PAGES) - there)}"
+    assert not there - set(PAGES), f"not in the index: {sorted(there - set(PAGES))}"
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= MAX_README_LINES
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", plain(heading)).strip().replace(" ", "-") for heading in headings}
+
+
+def names(paths: list[Path]) -> list[str]:
+    return [str(path.relative_to(ROOT)) for path in paths]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=names(DOCUMENTS))
+def test_links_paths_targets_and_modules_exist(document: Path) -> None:
+    text = document.read_text()
+    broken = []
+    for target, anchor in re.findall(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)", text):
+        linked = (document.parent / target) if target else document
+        if not linked.exists() or (anchor and linked.suffix == ".md" and anchor not in anchors(linked)):
+            broken.append(f"link {target}#{anchor}" if anchor else f"link {target}")
+    for name in re.findall(r"`((?:\.\./)?(?:tests|benchmarks|driver|function|examples|docs)/[\w./-]*)`", text):
+        if not (ROOT / name.removeprefix("../")).exists():
+            broken.append(f"path {name}")
     makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"^make (\w+)", README, re.MULTILINE):
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
-    for name in set(re.findall(r"\]\(([\w./-]+)(?:#[\w-]+)?\)", README)) | set(re.findall(r"`(test_\w+\.py)`", README)):
-        assert (ROOT / name).exists() or (ROOT / "tests" / name).exists(), name
+    for target in re.findall(r"(?:^|^ {4}|`)make (\w+)", text, re.MULTILINE):
+        if not re.search(rf"^{target}:", makefile, re.MULTILINE):
+            broken.append(f"make {target}")
+    for module in re.findall(r"python -m ((?:faceblur|faceblur_function|benchmarks|tests)[\w.]*)", text):
+        if not importlib.util.find_spec(module):
+            broken.append(f"module {module}")
+    assert not broken, f"{document.relative_to(ROOT)}: {broken}"
 
 
-def test_every_awkward_file() -> None:
-    rows = re.findall(
-        r"^\| `([\w.]+)` \| (.*) \|$", README.split("<details>", 1)[1].split("</details>", 1)[0], re.MULTILINE
-    )
-    assert rows == [(kind.name, kind.what) for kind in (*awkward.HEALTHY, *awkward.BROKEN)]
+@pytest.mark.parametrize("document", DOCUMENTS, ids=names(DOCUMENTS))
+def test_every_faceblur_command_has_options_that_exist(document: Path) -> None:
+    calls = rf"^.*\bfaceblur (?:{'|'.join(COMMANDS)}) .*$"
+    for line in re.findall(calls, document.read_text(), re.MULTILINE):
+        if not line.startswith(("    ", ".venv/", "$")):
+            continue  # prose: what surrounds the call is not known
+        call = re.search(r"\bfaceblur (\w+) ([^#]*)", line)
+        assert call and call[1] in main.commands, line
+        known = {name for option in main.commands[call[1]].params for name in [*option.opts, *option.secondary_opts]}
+        used = set(re.findall(r"(?<!\S)(--[\w-]+)", call[2]))
+        assert used <= known | {"--help"}, f"{line}: {used - known}"

@@ -52,7 +52,7 @@ Make = Callable[[Path, Path], None]  # the folder with what to make it of, and t
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One awkward file: what is special about it, as in the README's table, and how it is made."""
+    """One awkward file: what is special about it, as in the table of docs/formats.md, and how it is made."""
 
     name: str
     what: str
@@ -117,15 +117,15 @@ HEALTHY = (
     Kind("rate_23.976.mp4", "24000/1001 frames a second", ffmpeg(f"{X264} -c:a aac", "-r 24000/1001 -i {face}")),
     Kind("rate_29.97.mkv", "30000/1001 frames a second", ffmpeg(f"{X264} -c:a aac", "-r 30000/1001 -i {face}")),
     Kind("late_start.mkv", "first timestamp at 5 s", ffmpeg(f"{X264} -c:a aac -output_ts_offset 5")),
-    Kind("edit_list.mp4", "an edit list: it begins amid a group of pictures", trimmed),
+    Kind("edit_list.mp4", "an edit list: it begins inside a group of pictures", trimmed),
     Kind(
         "audio_later.mp4",
-        "the sound begins 0.2 s after the picture",
+        "the audio begins 0.2 s after the video",
         ffmpeg(f"-map 0:v -map 1:a {X264} -c:a aac", "-i {face} -itsoffset 0.2 -i {face}"),
     ),
     Kind(
         "audio_earlier.mkv",
-        "the sound begins 0.2 s before the picture",
+        "the audio begins 0.2 s before the video",
         ffmpeg(f"-map 0:v -map 1:a {X264} -c:a libopus", "-itsoffset 0.2 -i {face} -i {face}"),
     ),
     Kind(
@@ -150,7 +150,7 @@ HEALTHY = (
     Kind("av1.mp4", "AV1", ffmpeg("-c:v libaom-av1 -cpu-used 8 -crf 20 -pix_fmt yuv420p -c:a aac")),
     Kind(
         "interlaced_tff.mpg",
-        "MPEG-2, upper field first, MP2, pixels of 16:15",
+        "MPEG-2, upper field first, MP2, pixel aspect 16:15",
         ffmpeg(
             f"-vf scale=180:144,tinterlace=interleave_top,fieldorder=tff -aspect 4:3 {MPEG2_FIELDS} -c:a mp2",
             "-r 50 -i {more}",
@@ -169,7 +169,7 @@ HEALTHY = (
     Kind("mpeg4.avi", "MPEG-4 Part 2, MP3", ffmpeg("-c:v mpeg4 -q:v 3 -pix_fmt yuv420p -c:a libmp3lame")),
     Kind(
         "sound.avi",
-        "AC-3 in AVI, which counts it by bytes: becomes Matroska",
+        "AC-3 in AVI: becomes Matroska",
         ffmpeg("-c:v mpeg4 -q:v 3 -pix_fmt yuv420p -c:a ac3"),
     ),
     Kind("mjpeg.avi", "Motion JPEG, PCM", ffmpeg("-c:v mjpeg -q:v 3 -pix_fmt yuvj422p -c:a pcm_s16le")),
@@ -200,7 +200,7 @@ HEALTHY = (
     ),
     Kind("odd_size.webm", "241x181 pixels, VP9", ffmpeg(f"-vf scale=241:181 {VP9} -pix_fmt yuv420p")),
     Kind("odd_size.mkv", "241x181 pixels, H.264 4:4:4", ffmpeg(f"-vf scale=241:181 {X264} -pix_fmt yuv444p -c:a aac")),
-    Kind("wide_pixels.mp4", "pixels of 4:3", ffmpeg(f"-vf setsar=4/3 {X264} -c:a aac")),
+    Kind("wide_pixels.mp4", "pixel aspect 4:3", ffmpeg(f"-vf setsar=4/3 {X264} -c:a aac")),
     Kind("alpha.webm", "VP9 with alpha", ffmpeg(f"{ALPHA} {VP9} -pix_fmt yuva420p")),
     Kind(
         "alpha.mov",
@@ -212,7 +212,7 @@ HEALTHY = (
     Kind("rgb_ffv1.mkv", "FFV1 in RGB", ffmpeg("-c:v ffv1 -pix_fmt bgr0 -c:a flac")),
     Kind("rgb_10bit.mkv", "FFV1 in RGB, 10 bit", ffmpeg("-c:v ffv1 -pix_fmt gbrp10le -c:a flac")),
     *(
-        Kind(f"rotated_{turn}.mp4", f"stored lying, with a tag to turn it by {turn}°", filmed(rotation=turn))
+        Kind(f"rotated_{turn}.mp4", f"stored turned, with a rotation tag of {turn}°", filmed(rotation=turn))
         for turn in (90, 180, 270)
     ),
     # Streams and their metadata.
@@ -258,17 +258,17 @@ HEALTHY = (
     Kind("second_video.mp4", "two video streams with faces", ffmpeg(f"-map 0:v -map 0:v -map 0:a {X264} -c:a aac")),
     Kind(
         "broadcast.ts",
-        "MPEG-TS: H.264, MP2, no zero in its clock",
+        "MPEG-TS: H.264, MP2, timestamps that do not start at zero",
         ffmpeg(f"{X264} -bf 2 -c:a mp2 -metadata:s:a:0 language=swe"),
     ),
     Kind(
         "location.mp4",
-        "says where it was filmed, and with what",
+        "tags with its location and device",
         ffmpeg(f"{X264} -c:a aac -metadata location=+48.8584+002.2945/ -metadata title=kept -metadata make=Maker"),
     ),
     Kind(
         "location.mov",
-        "a phone's tags: place, make, model",
+        "a phone's tags: location, make, model",
         ffmpeg(
             f"{X264} -c:a aac -movflags use_metadata_tags -metadata title=kept"
             " -metadata com.apple.quicktime.location.ISO6709=+48.8584+002.2945+035.000/"
@@ -311,22 +311,22 @@ def without_index(content: bytes) -> bytes:
 
 
 BROKEN = (
-    Kind("cut.mp4", "cut: the header, which comes last, is missing", spoiled(f"{X264} -c:a aac", cut(0.6))),
+    Kind("cut.mp4", "cut: the header at its end is missing", spoiled(f"{X264} -c:a aac", cut(0.6))),
     Kind(
         "cut_after_header.mp4",
-        "cut: the header promises more",
+        "cut: the header announces more data",
         spoiled(f"{X264} -c:a aac -movflags +faststart", cut(0.6)),
     ),
     Kind("cut.mkv", "cut", spoiled(f"{X264} -c:a aac", cut(0.5))),
-    Kind("cut.ts", "cut amid a packet", spoiled(f"{X264} -bf 0 -c:a mp2", cut(0.5))),
+    Kind("cut.ts", "cut inside a packet", spoiled(f"{X264} -bf 0 -c:a mp2", cut(0.5))),
     Kind("flipped.mp4", "flipped bytes in its middle", spoiled(f"{X264} -c:a aac", flipped)),
     Kind("flipped.mkv", "flipped bytes in its middle", spoiled("-c:v mpeg4 -q:v 3 -c:a aac", flipped)),
-    Kind("lost_packets.ts", "packets lost on the way", spoiled(f"{X264} -bf 0 -c:a mp2", without_packets)),
+    Kind("lost_packets.ts", "packets are missing", spoiled(f"{X264} -bf 0 -c:a mp2", without_packets)),
     Kind("no_index.avi", "no index", spoiled("-c:v mpeg4 -q:v 3 -c:a libmp3lame", without_index)),
     Kind("no_timestamps.h264", "packets without timestamps", ffmpeg(f"{X264} -bf 2 -an")),
     Kind("text.mp4", "a text file", lambda _, target: target.write_text("no video at all\n") and None),
-    Kind("only_sound.mp4", "no picture", ffmpeg("-vn -c:a aac")),
-    Kind("empty.mp4", "no byte", lambda _, target: target.touch()),
+    Kind("only_sound.mp4", "no video stream", ffmpeg("-vn -c:a aac")),
+    Kind("empty.mp4", "no bytes", lambda _, target: target.touch()),
 )
 
 

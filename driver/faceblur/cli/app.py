@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="faceblur", prog_name="faceblur")
 def main() -> None:
-    """Make the faces in videos and images disappear, through a Nuclio function on a GPU or on this machine."""
+    """Mask the faces in videos and images, by a Nuclio function on a GPU or on this machine."""
 
 
 @main.command()
@@ -51,7 +51,7 @@ def main() -> None:
     "--jobs",
     type=click.IntRange(1),
     metavar="N",
-    help="Videos at a time.  [default: 2, and as many more as keep the function busy, up to 32]",
+    help="Number of videos at a time.  [default: 2, and up to 32 while the function has free capacity]",
 )
 @FUNCTION
 @LOGGING
@@ -66,8 +66,8 @@ def run(
 ) -> None:
     """Redact videos: files, and every video in directories and below.
 
-    Each is written under its own name below OUTDIR, with its own timestamps and its audio as it was. What exists
-    there already is skipped, so that an interrupted run goes on where it was.
+    Each video is written under its own name below OUTDIR, with its own timestamps and its audio as it was. A file
+    that exists there already is skipped, so the same command continues an interrupted run.
     """
     endpoint = spawn_ahead(endpoint)
     from faceblur.cli.execute_job import execute_job
@@ -98,8 +98,8 @@ def image(
 ) -> None:
     """Redact images: JPEG, PNG, WebP, GIF and TIFF files, animated ones too, and those in directories and below.
 
-    Written upright in their own format and depth with their colour profile; all other metadata, such as the location,
-    is dropped.
+    Each image is written upright in its own format and bit depth, with its colour profile. All other metadata, such
+    as the location, is dropped.
     """
     endpoint = spawn_ahead(endpoint)
     from faceblur.cli.execute_job import execute_job
@@ -123,7 +123,7 @@ def image(
     type=click.Path(path_type=Path),
     help="File to write, or an existing folder to write it into.",
 )
-@click.option("--overwrite", is_flag=True, help="Write a file that exists already again.")
+@click.option("--overwrite", is_flag=True, help="Replace the output if it exists already.")
 @RENDER_OPTIONS
 @LOGGING
 def render(
@@ -134,9 +134,9 @@ def render(
     changes: Changes,
     verbosity: Verbosity,
 ) -> None:
-    """Write VIDEO, a source, again from its SIDECAR, which may have been edited. No function is needed.
+    """Write the source VIDEO again from its SIDECAR. The sidecar may have been edited. No function is needed.
 
-    Without an edit the result equals that of the run. A sidecar of another video is refused.
+    Without an edit the output equals that of the run, to the bit. A sidecar of another video is refused.
     """
     from faceblur.cli.execute_job import execute_job
     from faceblur.jobs.render_run import RenderRun
@@ -154,10 +154,11 @@ def render(
 @FUNCTION
 @LOGGING
 def audit(source: Path, output: Path, sidecar: Path | None, endpoint: Endpoint, verbosity: Verbosity) -> None:
-    """Check OUTPUT against its SOURCE before it is published; SIDECAR is by default OUTPUT.faces.jsonl.
+    """Check OUTPUT against its SOURCE before it is published. SIDECAR is by default OUTPUT.faces.jsonl.
 
-    Every listed face must be gone, nothing else changed, no frame lost, and a second detection pass must detect no face
-    that was never masked. Writes OUTPUT.audit.json and OUTPUT.audit.html. Exit code 1: something is exposed or lost.
+    The audit checks that every listed face is illegible and that no frame is lost or changed. A second detection pass
+    searches for faces that were never masked. It writes OUTPUT.audit.json and OUTPUT.audit.html. Exit code 1: something
+    is exposed or lost.
     """
     from faceblur.auditing.audit import audit as audit_files
     from faceblur.cli.audit_output import AuditDisplay, as_usage_error, print_report
@@ -191,15 +192,15 @@ def evaluate(
     endpoint: Endpoint,
     verbosity: Verbosity,
 ) -> None:
-    """Measure the detector on labelled faces: recall, precision, AP, and which faces of videos would stay exposed.
+    """Measure the detector on labelled faces: recall, precision, AP, and the faces of videos that stay exposed.
 
-    DATASET is a file of labels, or a folder that is searched for them:
+    DATASET is a file of labels, or a folder that is searched for such files:
 
     \b
       *_bbx_gt.txt          images in WIDER FACE's text format (any other .txt too when it is named)
       *.json                images in COCO's format
-      VIDEO.gt.txt          a video beside it, a face a line, as MOTChallenge: frame,id,x,y,width,height
-      VIDEO.faces.jsonl     a video beside it, labelled by its corrected sidecar
+      VIDEO.gt.txt          the video beside it, one face a line, as MOTChallenge: frame,id,x,y,width,height
+      VIDEO.faces.jsonl     the video beside it, labelled by its corrected sidecar
 
     Exit code 1 when --min-recall is not reached, 2 for labels that cannot be used.
     """
@@ -234,14 +235,14 @@ def evaluate(
     default=8080,
     show_default=True,
     metavar="N",
-    help="Port to listen on; 0 takes a free one.",
+    help="Port to listen on. 0 chooses a free one.",
 )
 @LOCAL
 @LOGGING
 def serve(host: str, port: int, workers: int | None, env: dict[str, str], verbosity: Verbosity) -> None:
     """Run function.yaml's function on this machine, behind the HTTP trigger that it describes.
 
-    A stand-in for one machine, with the model for the CPU; on a cluster Nuclio runs the function.
+    It uses the model for the CPU. It has no authentication. On a cluster Nuclio runs the function.
     """
     import asyncio
 

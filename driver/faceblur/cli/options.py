@@ -112,51 +112,51 @@ def _verbosity(quiet: bool, verbose: int, log_json: bool) -> Verbosity:
 FILES = stacked(
     click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path)),
     click.option("-o", "--output", "outdir", required=True, metavar="OUTDIR", type=click.Path(path_type=Path),
-                 help="Folder for the results; the tree of the inputs is kept below it."),
-    click.option("--overwrite", is_flag=True, help="Write files that exist already again."),
+                 help="Folder for the outputs. The folder tree of the inputs is kept below it."),
+    click.option("--overwrite", is_flag=True, help="Replace outputs that exist already."),
 )
 THRESHOLD = click.option(
     "--threshold", type=Number(0, 1), default=DEFAULTS.threshold, show_default=True, metavar="SCORE",
-    help="Score from which a face is redacted; lower detects more faces, and more that are none.")
+    help="Lowest score of a face that is masked. A lower value masks more faces, and more areas that are no face.")
 STYLE = click.option(
     "--style", type=click.Choice(STYLES), default=DEFAULTS.style, show_default=True,
-    help="How a face is made unreadable.")
+    help="How a face is masked.")
 PADDING = click.option(
     "--padding", type=Number(0, 2), default=DEFAULTS.padding, show_default=True, metavar="SHARE",
-    help="How much a face's box grows on each side, as a share of its size.")
+    help="How much the box of a face grows on each side, as a share of its size.")
 LOOK_AROUND = click.option(
     "--look-around", type=Number(0, 5), default=DEFAULTS.look_around, show_default=True, metavar="SECONDS",
-    help="How long a face stays masked before its first and after its last detection, and in between.")
+    help="Seconds for which a face stays masked before its first detection, after its last one, and in gaps between.")
 KEEP_LOCATION = click.option(
     "--keep-location", is_flag=True,
-    help="Keep the tags that identify where a video was filmed and with which device.")
+    help="Keep the metadata that identifies where and with which device a video was filmed.")
 TOLERATE_DAMAGE = click.option(
     "--tolerate-damage", is_flag=True,
-    help="Write what can be read of a damaged video, and report what cannot.")
+    help="Write what can be read of a damaged or cut video, and report what cannot.")
 LOCAL = stacked(
     click.option("--workers", type=click.IntRange(1), metavar="N",
-                 help="Workers of the function on this machine.  "
-                      "[default: numWorkers of function.yaml, at most one for 2 cores]"),
+                 help="Number of workers of the function on this machine.  "
+                      "[default: numWorkers of function.yaml, at most one for every 2 cores]"),
     click.option("--env", multiple=True, metavar="K=V", callback=_pairs("=", "NAME=VALUE"),
-                 help="Set a variable of the function on this machine. May be repeated."),
+                 help="A setting of the function on this machine. May be repeated."),
 )
 FUNCTION = grouped(
     "endpoint",
     Endpoint,
     click.option("--function", "urls", multiple=True, metavar="URL",
-                 help="Address of a deployed function. May be repeated: requests are spread over all (audit: each).  "
-                      "[default: function.yaml's function on this machine]"),
+                 help="Address of a deployed function. May be repeated: the requests are spread over all addresses; "
+                      "audit asks each of them.  [default: function.yaml's function on this machine]"),
     click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", callback=_pairs(":", "'Name: value'"),
                  help="HTTP header of every request, such as 'Authorization: …'. May be repeated."),
     click.option("--ca-file", metavar="FILE", type=click.Path(exists=True, dir_okay=False),
-                 help="Certificates to trust for https addresses, instead of the system's."),
+                 help="File of the certificates to trust for https addresses, instead of the system's."),
     click.option("--timeout", type=Number(1), default=AN_ENDPOINT.timeout, show_default=True, metavar="SECONDS",
-                 help="Time for one request."),
+                 help="Seconds that one request may take."),
     click.option("--give-up-after", type=Number(0), default=AN_ENDPOINT.give_up_after, show_default=True,
-                 metavar="SECONDS", help="Time after which a batch without a good answer fails its file."),
+                 metavar="SECONDS", help="Seconds after which a batch without a valid reply fails its file."),
     click.option("--concurrency", type=click.IntRange(1), metavar="N",
-                 help="Most batches in flight; bounds the memory.  "
-                      "[default: adaptive, at most 128; here the workers plus 2]"),
+                 help="Maximum number of batches in flight. It bounds the memory.  "
+                      "[default: adaptive, at most 128; on this machine the workers plus 2]"),
     LOCAL,
 )
 IMAGE_OPTIONS = grouped("options", Options, THRESHOLD, STYLE, PADDING)
@@ -167,23 +167,24 @@ VIDEO_OPTIONS = grouped(
     STYLE,
     PADDING,
     click.option("--return", "returned", type=click.Choice(["frames", "faces"]),
-                 help="What the function sends back: blurred frames, to be verified, or boxes alone; the result is the "
-                      "same.  [default: frames; faces from the function on this machine]"),
+                 help="What the function sends back: frames (blurred, for verification) or faces (only boxes). The "
+                      "output is the same.  [default: frames; faces from the function on this machine]"),
     LOOK_AROUND,
     click.option("--detect-every", type=SearchedEvery(), default="auto", show_default=True, metavar="N|auto",
-                 help="Search every Nth frame where the faces before and after agree, and more of them elsewhere; "
-                      "auto: up to every 6th; 1: every frame."),
+                 help="Search every Nth frame where the faces before and after agree, and more frames elsewhere. "
+                      "auto: N is at most 6. 1: every frame."),
     click.option("--batch-size", type=click.IntRange(1, MAX_FRAMES), default=DEFAULTS.batch_size, show_default=True,
                  metavar="N", help="Frames in one request."),
     click.option("--sidecar/--no-sidecar", default=True, show_default=True,
-                 help="Write NAME.faces.jsonl beside each output: every face of every frame, to audit, edit and render "
-                      "again."),
-    click.option("--encoder", metavar="NAME", help="FFmpeg's video encoder.  [default: one of the source's codec]"),
+                 help="Write NAME.faces.jsonl beside each output. It lists every face of every frame, for audit, "
+                      "edits and render."),
+    click.option("--encoder", metavar="NAME",
+                 help="FFmpeg's name of a video encoder.  [default: one of the source's codec]"),
     click.option("--crf", type=click.IntRange(0, 63), metavar="N",
-                 help="Constant quality of the encoder: lower is better and larger.  "
+                 help="Constant quality of the encoder. A lower value gives a better and larger file.  "
                       "[default: the encoder's in docs/formats.md]"),
     click.option("--preset", type=click.Choice(PRESETS), default=DEFAULTS.preset, show_default=True,
-                 help="Speed of the encoder against the size of the file."),
+                 help="Speed of the encoder. A slower preset gives a smaller file."),
     KEEP_LOCATION,
     TOLERATE_DAMAGE,
 )
@@ -204,21 +205,21 @@ MEASUREMENT = grouped(
     "measurement",
     Measurement,
     click.option("--images", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False),
-                 help="Folder from which the names of the labelled images start.  [default: beside the labels]"),
+                 help="Folder to which the image names in the labels are relative.  [default: beside the labels]"),
     click.option("--min-recall", type=Number(0, 1), metavar="SHARE",
-                 help="Exit with 1 when the recall of faces of 16 and more pixels is lower."),
+                 help="Exit with 1 when the recall of faces of 16 or more pixels is lower."),
     click.option("--sweep", type=click.Choice(["threshold", "detect-size"]),
                  help="Print and draw how the figures change with the threshold or the function's DETECT_SIZE."),
     click.option("--png", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
-                 help="Where --sweep draws its curve.  [default: sweep-threshold.png or sweep-detect-size.png]"),
+                 help="File for the chart of --sweep.  [default: sweep-threshold.png or sweep-detect-size.png]"),
     click.option("--json", "json_file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
-                 help="Write the figures to this file too."),
+                 help="Write the figures to this JSON file too."),
 )
 LOGGING = grouped(
     "verbosity",
     _verbosity,
-    click.option("-q", "--quiet", is_flag=True, help="Only errors."),
-    click.option("-v", "--verbose", count=True, help="More about what happens; -vv for everything."),
+    click.option("-q", "--quiet", is_flag=True, help="Print only errors."),
+    click.option("-v", "--verbose", count=True, help="Log more. -vv logs everything."),
     click.option("--log-json", is_flag=True, help="Log JSON lines on stderr, without progress bars."),
 )
 # fmt: on
