@@ -58,8 +58,12 @@ class Session:
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._run.execute())
-        self._task.add_done_callback(lambda _: self._events.put_nowait(_END))
+        self._task.add_done_callback(self._end)
         return self
+
+    def _end(self, _: asyncio.Task[Report]) -> None:
+        self.report.end()
+        self._events.put_nowait(_END)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
