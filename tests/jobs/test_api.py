@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import threading
 import time
 from pathlib import Path
+
+import pytest
 
 import faceblur
 
@@ -24,6 +28,23 @@ def test_a_run_inside_of_a_running_event_loop(face_clip: Path, tmp_path: Path, f
     report = asyncio.run(cell())
     assert report.ok and report.files[face_clip].frames == 48
     assert threading.main_thread() not in threads
+
+
+def test_an_interrupted_cell_of_a_notebook_leaves_nothing(face_clip: Path, tmp_path: Path, function_url: str) -> None:
+    def interrupt(event: faceblur.events.Event) -> None:
+        if isinstance(event, faceblur.events.FileStarted):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    async def cell() -> None:
+        faceblur.blur(face_clip, tmp_path, function=function_url, on_event=interrupt)
+
+    loop = asyncio.new_event_loop()  # unlike asyncio.run it leaves Ctrl-C alone, as a notebook does
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_until_complete(cell())
+    finally:
+        loop.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_report_that_is_read_later_has_the_seconds_that_the_run_took(
