@@ -84,6 +84,13 @@ class BatchReader:
             raise MediaError(f"{self._work.source}: its video stream holds no frame")
         return batch
 
+    async def read(self, first: Batch | None) -> AsyncGenerator[Batch]:
+        """All batches, of which the first was read before."""
+        batch = first
+        while batch is not None:
+            yield batch
+            batch = await self.next()
+
     async def next(self) -> Batch | None:
         """The next batch, None at the end of the source."""
         lease = await self._memory.lease()
@@ -100,10 +107,3 @@ class BatchReader:
 
     def _next(self) -> Batch | None:
         return None if self._source.stop.is_set() else next(self._batches, None)
-
-    async def read(self, first: Batch | None) -> AsyncGenerator[Batch]:
-        """All batches, of which the first was read before."""
-        batch = first
-        while batch is not None:
-            yield batch
-            batch = await self.next()
