@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
+INTERRUPT_SECONDS = 0.1  # the longest that a Ctrl-C waits
 Done = TypeVar("Done")
 
 
@@ -26,15 +28,24 @@ def _run_in_thread(work: Coroutine[Any, Any, Done]) -> Done:
     """Run work in an event loop of a thread of its own."""
     loop = asyncio.new_event_loop()
     task = loop.create_task(work)
-    thread = threading.Thread(target=loop.run_until_complete, args=(asyncio.wait([task]),), name="faceblur")
-    thread.start()
-    try:
-        thread.join()
-    except KeyboardInterrupt:
-        loop.call_soon_threadsafe(task.cancel)
-        thread.join()
-        raise
-    finally:
-        if not thread.is_alive():
+    ended = threading.Event()
+
+    def run() -> None:
+        try:
+            loop.run_until_complete(asyncio.wait([task]))
+        finally:
             loop.close()
+            ended.set()
+
+    threading.Thread(target=run, name="faceblur").start()
+    try:
+        # Not Thread.join: after a Ctrl-C in it Python 3.11 takes a running thread for an ended one. And in steps: the
+        # signal may reach another thread, and does not end a wait then.
+        while not ended.wait(INTERRUPT_SECONDS):
+            continue
+    except KeyboardInterrupt:
+        with suppress(RuntimeError):  # the loop was closed at this very moment
+            loop.call_soon_threadsafe(task.cancel)
+        ended.wait()
+        raise
     return task.result()

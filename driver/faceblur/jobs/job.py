@@ -20,7 +20,7 @@ log = logging.getLogger("faceblur")
 
 
 class Job(ABC):
-    """Work on files. `report` is true at any moment.
+    """Work on files. `report` is up to date at any time.
 
     `on_event` gets every event once the report has taken it, in the event loop's thread.
     """

@@ -23,7 +23,7 @@ class Session:
     """A run of videos for services: an async context manager, and an async iterator over its events.
 
     The iteration ends with the run, and raises what ended it early: UsageError or FunctionError. Leaving the context
-    before cancels the run; nothing half written stays. `report` is true at any moment.
+    before cancels the run; nothing half written stays. `report` is up to date at any time.
 
     >>> async with faceblur.Session("videos", "blurred") as session:
     ...     async for event in session:
@@ -58,8 +58,12 @@ class Session:
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._run.execute())
-        self._task.add_done_callback(lambda _: self._events.put_nowait(_END))
+        self._task.add_done_callback(self._end)
         return self
+
+    def _end(self, _: asyncio.Task[Report]) -> None:
+        self.report.end()
+        self._events.put_nowait(_END)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -22,45 +22,6 @@ from faceblur.redaction.video_frame import VideoFrame
 from faceblur.redaction.written import Written
 
 
-class VideoOutput:
-    """A video and its sidecar, None for no sidecar. Both get their final names by `finish`; closing removes them else.
-
-    A context manager. Raises MediaError or SidecarError, which name the file.
-    """
-
-    def __init__(self, writer: VideoWriter, threshold: float) -> None:
-        self.writer, self._threshold = writer, threshold
-        self.sidecar: SidecarWriter | None = None
-
-    def write(self, frame: VideoFrame) -> None:
-        """Write the packets that come before a frame, its line in the sidecar, and the frame."""
-        for packet in frame.packets:
-            self.writer.write(packet)
-        self.write_line(frame)
-        self.writer.write(frame.decoded)
-
-    def write_line(self, frame: VideoFrame) -> None:
-        """Write a frame's line in the sidecar."""
-        if self.sidecar is not None:
-            self.sidecar.write(frame.line or line_of(frame, self._threshold))
-
-    def finish(self) -> None:
-        # A sidecar without its video is written again by the next run; the other way round it would stay missing.
-        if self.sidecar is not None:
-            self.sidecar.finish()
-        self.writer.finish()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.writer.__exit__(kind, error, trace)
-        if self.sidecar is not None:
-            self.sidecar.abort()
-
-
 def open_output(
     target: Path,
     reader: VideoReader,
@@ -121,6 +82,45 @@ async def finish(
     with work.at("encode"):
         await work.on(writing.executor, "write", output.finish)
     return Written((*reader.left_out, *output.writer.left_out), damage)
+
+
+class VideoOutput:
+    """A video and its sidecar, None for no sidecar. Both get their final names by `finish`; closing removes them else.
+
+    A context manager. Raises MediaError or SidecarError, which name the file.
+    """
+
+    def __init__(self, writer: VideoWriter, threshold: float) -> None:
+        self.writer, self._threshold = writer, threshold
+        self.sidecar: SidecarWriter | None = None
+
+    def write(self, frame: VideoFrame) -> None:
+        """Write the packets that come before a frame, its line in the sidecar, and the frame."""
+        for packet in frame.packets:
+            self.writer.write(packet)
+        self.write_line(frame)
+        self.writer.write(frame.decoded)
+
+    def write_line(self, frame: VideoFrame) -> None:
+        """Write a frame's line in the sidecar."""
+        if self.sidecar is not None:
+            self.sidecar.write(frame.line or line_of(frame, self._threshold))
+
+    def finish(self) -> None:
+        # A sidecar without its video is written again by the next run; the other way round it would stay missing.
+        if self.sidecar is not None:
+            self.sidecar.finish()
+        self.writer.finish()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.writer.__exit__(kind, error, trace)
+        if self.sidecar is not None:
+            self.sidecar.abort()
 
 
 def line_of(frame: VideoFrame, threshold: float) -> FrameLine:
