@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import Executor
 from contextlib import nullcontext
-from functools import partial
 
 from faceblur.base.errors import MediaError
 from faceblur.detection.client import FunctionClient
-from faceblur.jobs.discovery import Discovery, PlannedFile, find_images
+from faceblur.jobs.discovery import PlannedFile, find_images
+from faceblur.jobs.report import Report
 from faceblur.jobs.run import Run
 from faceblur.media.images.image_reader import measure
 from faceblur.redaction.image import redact_image
-from faceblur.redaction.threads import FileWork
-from faceblur.redaction.written import Written
-from faceblur_function import wire
 
 # What an image may take as decoded pixels, and from where on images are read one at a time.
 MAX_BYTES, LARGE_BYTES = 1 << 30, 64 << 20
@@ -26,25 +23,21 @@ class ImageRun(Run):
 
     kind = "image"
 
-    async def _discover(self) -> Discovery:
-        return await self._find(find_images)
+    async def execute(self) -> Report:
+        """Redact everything. Raises UsageError or FunctionError; may be cancelled."""
+        if waiting := self.plan(await self.find(find_images)):
+            async with self.connected() as (client, _, codecs), asyncio.TaskGroup() as group:
+                large = asyncio.Lock()
+                for one in waiting:
+                    group.create_task(self._redact(one, client, codecs, large))
+        return self.report
 
-    async def _redact(
-        self, waiting: list[PlannedFile], client: FunctionClient, info: wire.Info, codecs: Executor
-    ) -> None:
-        large = asyncio.Lock()
-
-        async def redact(one: PlannedFile, work: FileWork) -> Written:
-            size = await asyncio.to_thread(measure, one.source)
-            if size > MAX_BYTES:
-                raise MediaError(f"{one.source}: {size >> 20} MiB of pixels, of at most {MAX_BYTES >> 20}")
-            async with large if size > LARGE_BYTES else nullcontext():
-                return await redact_image(one.target, self.options, work, client=client)
-
-        async def redact_one(one: PlannedFile) -> None:
-            async with client.limit.batches:
-                await self._redact_file(one, codecs, partial(redact, one))
-
-        async with asyncio.TaskGroup() as group:
-            for one in waiting:
-                group.create_task(redact_one(one))
+    async def _redact(self, one: PlannedFile, client: FunctionClient, codecs: Executor, large: asyncio.Lock) -> None:
+        """Redact one image once there is memory for it; large ones take turns."""
+        async with client.limit.batches:
+            with self.running(one, codecs) as file:
+                size = await asyncio.to_thread(measure, one.source)
+                if size > MAX_BYTES:
+                    raise MediaError(f"{one.source}: {size >> 20} MiB of pixels, of at most {MAX_BYTES >> 20}")
+                async with large if size > LARGE_BYTES else nullcontext():
+                    file.written = await redact_image(one.target, self.options, file.work, client=client)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from faceblur.base.errors import FaceblurError
 from faceblur.base.events import Emit, Event, FileEnded, FileStarted
@@ -17,6 +19,14 @@ from faceblur.redaction.threads import FileWork
 from faceblur.redaction.written import Written
 
 log = logging.getLogger("faceblur")
+
+
+@dataclass(slots=True)
+class RunningFile:
+    """A file that is being redacted; `written` is to be set once its output is complete."""
+
+    work: FileWork
+    written: Written | None = None
 
 
 class Job(ABC):
@@ -40,21 +50,16 @@ class Job(ABC):
         if self._on_event is not None:
             self._on_event(event)
 
-    async def _redact_file(
-        self, one: PlannedFile, codecs: Executor, redact: Callable[[FileWork], Awaitable[Written]]
-    ) -> None:
-        """Redact one file, and report how it ended; only cancellation is raised."""
-        start = time.perf_counter()
+    @contextmanager
+    def running(self, one: PlannedFile, codecs: Executor) -> Iterator[RunningFile]:
+        """While a file is being redacted. Reports how it ends; of what is raised within, only cancellation passes."""
+        file, start = RunningFile(FileWork(one.source, codecs, self.emit)), time.perf_counter()
         self.emit(FileStarted(one.source, one.frames))
         self._journal.write("begun", one.source)
         ended = FileEnded(one.source, "not done")
         try:
-            written = await redact(FileWork(one.source, codecs, self.emit))
-            notes = [f"left out: {note}" for note in written.left_out] + [f"damage: {note}" for note in written.damage]
-            seconds = time.perf_counter() - start
-            ended = FileEnded(
-                one.source, "done", "; ".join(notes), one.target, written.left_out, written.damage, seconds
-            )
+            yield file
+            ended = _ended(one, file.written, time.perf_counter() - start)
         except FaceblurError as error:
             ended = FileEnded(one.source, "failed", str(error).removeprefix(f"{one.source}: "))
         except Exception as error:
@@ -65,3 +70,11 @@ class Job(ABC):
             self.emit(ended)
             report = self.report.files[one.source] if ended.state != "not done" else None
             self._journal.write("ended", one.source, report)
+
+
+def _ended(one: PlannedFile, written: Written | None, seconds: float) -> FileEnded:
+    """How a file ended that raised nothing: it is done only if its output is complete."""
+    if written is None:
+        raise RuntimeError("no output was written")
+    notes = [f"left out: {note}" for note in written.left_out] + [f"damage: {note}" for note in written.damage]
+    return FileEnded(one.source, "done", "; ".join(notes), one.target, written.left_out, written.damage, seconds)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from faceblur.base.errors import UsageError
-from faceblur.base.events import Emit, FileEnded, ReplyReceived, RunPlanned
+from faceblur.base.events import Emit, FileEnded, RunPlanned
 from faceblur.base.options import Changes
 from faceblur.jobs.discovery import PlannedFile
 from faceblur.jobs.job import Job
@@ -16,11 +16,7 @@ from faceblur.media.containers import MUXERS
 from faceblur.media.encoder_choice import check_encoder
 from faceblur.media.reader import VideoReader
 from faceblur.redaction.render import render_video
-from faceblur.redaction.sidecar import Header
-from faceblur.redaction.threads import FileWork, codec_threads
-from faceblur.redaction.written import Written
-
-FROM_SIDECAR = "no function: from the sidecar"
+from faceblur.redaction.threads import codec_threads
 
 
 class RenderRun(Job):
@@ -54,17 +50,10 @@ class RenderRun(Job):
             return self.report
         frames = await asyncio.to_thread(_expected_frames, self._video)
         self.emit(RunPlanned(1, frames))
-        with ThreadPoolExecutor(codec_threads(), "codec") as codecs:
-            await self._redact_file(PlannedFile(self._video, target, frames), codecs, self._render)
+        planned = PlannedFile(self._video, target, frames)
+        with ThreadPoolExecutor(codec_threads(), "codec") as codecs, self.running(planned, codecs) as file:
+            file.written = await render_video(self._sidecar, target, self._changes, file.work)
         return self.report
-
-    async def _render(self, work: FileWork) -> Written:
-        def on_header(header: Header) -> None:
-            self.emit(ReplyReceived(self._video, header.function.model, FROM_SIDECAR, 0, {}))
-
-        target = self.report.files[self._video].target
-        assert target is not None
-        return await render_video(self._sidecar, target, self._changes, work, on_header)
 
 
 def output_path(video: Path, out: Path) -> Path:

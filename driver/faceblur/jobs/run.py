@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -24,7 +24,7 @@ from faceblur.detection.endpoint import Endpoint
 from faceblur.jobs.crash_guard import Journal
 from faceblur.jobs.discovery import Discovery, PlannedFile
 from faceblur.jobs.job import Job
-from faceblur.jobs.report import FileReport, Report
+from faceblur.jobs.report import FileReport
 from faceblur.redaction.threads import codec_threads
 from faceblur_function import wire
 
@@ -55,37 +55,25 @@ class Run(Job):
         self.inputs, self.outdir, self.options, self.endpoint = inputs, outdir, options, endpoint
         self._overwrite = overwrite
 
-    async def execute(self) -> Report:
-        """Redact everything. Raises UsageError or FunctionError.
-
-        May be cancelled at any time: the running files stop, and nothing half written stays.
-        """
-        found = await self._discover()
+    async def find(self, find: Callable[[Sequence[Path], Path, threading.Event], Discovery]) -> Discovery:
+        """What the inputs hold; they are searched in a thread, which ends when this is cancelled. Raises UsageError."""
+        stop = threading.Event()
+        try:
+            found = await asyncio.to_thread(find, self.inputs, self.outdir, stop)
+        except FaceblurError:
+            raise
+        except (OSError, RuntimeError) as error:  # a name that is too long, a link that leads to itself
+            raise UsageError(str(error)) from error
+        finally:
+            stop.set()
         _log_unusual(found)
         if not found.files and not found.broken:
             raise UsageError(f"no {self.kind} in {', '.join(map(str, self.inputs))}")
         for path in await asyncio.to_thread(remove_stale, self.outdir):
             log.info("removed %s, left by a run that was killed", path)
-        if waiting := self._plan(found):
-            async with connect(self.endpoint) as (client, info):
-                self.emit(FunctionConnected(info.model, info.device, info.provider))
-                with ThreadPoolExecutor(codec_threads(), "codec") as codecs:
-                    await self._redact(waiting, client, info, codecs)
-                if trouble := client.statistics.trouble():
-                    log.warning("%s", trouble)
-        return self.report
+        return found
 
-    @abstractmethod
-    async def _discover(self) -> Discovery:
-        """What the inputs hold. Raises UsageError."""
-
-    @abstractmethod
-    async def _redact(
-        self, waiting: list[PlannedFile], client: FunctionClient, info: wire.Info, codecs: Executor
-    ) -> None:
-        """Redact the files that wait. Files may fail; nothing is raised for them."""
-
-    def _plan(self, found: Discovery) -> list[PlannedFile]:
+    def plan(self, found: Discovery) -> list[PlannedFile]:
         """Report the files that are not to be redacted; return those that are."""
         for path, reason in found.broken:
             self.emit(FileEnded(path, "failed", reason))
@@ -107,17 +95,15 @@ class Run(Job):
         self.emit(RunPlanned(len(waiting), sum(filter(None, totals)) if all(totals) else None))
         return waiting
 
-    async def _find(self, find: Callable[[Sequence[Path], Path, threading.Event], Discovery]) -> Discovery:
-        """Search the inputs in a thread, which ends when this is cancelled. Raises UsageError."""
-        stop = threading.Event()
-        try:
-            return await asyncio.to_thread(find, self.inputs, self.outdir, stop)
-        except FaceblurError:
-            raise
-        except (OSError, RuntimeError) as error:  # a name that is too long, a link that leads to itself
-            raise UsageError(str(error)) from error
-        finally:
-            stop.set()
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[tuple[FunctionClient, wire.Info, Executor]]:
+        """A client of the function, what that runs, and the threads for JPEG and masks. Raises FunctionError."""
+        async with connect(self.endpoint) as (client, info):
+            self.emit(FunctionConnected(info.model, info.device, info.provider))
+            with ThreadPoolExecutor(codec_threads(), "codec") as codecs:
+                yield client, info, codecs
+            if trouble := client.statistics.trouble():
+                log.warning("%s", trouble)
 
 
 def _log_unusual(found: Discovery) -> None:

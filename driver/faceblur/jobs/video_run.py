@@ -13,14 +13,13 @@ from faceblur.detection.client import FunctionClient
 from faceblur.detection.endpoint import Endpoint
 from faceblur.jobs.bottleneck import BottleneckSampler
 from faceblur.jobs.crash_guard import Journal
-from faceblur.jobs.discovery import Discovery, PlannedFile, find_videos
+from faceblur.jobs.discovery import PlannedFile, find_videos
+from faceblur.jobs.report import Report
 from faceblur.jobs.run import Run
 from faceblur.jobs.scheduler import run_files
 from faceblur.media.encoder_choice import check_encoder
 from faceblur.redaction.sidecar import FunctionUsed
-from faceblur.redaction.threads import FileWork
 from faceblur.redaction.video import redact_video
-from faceblur.redaction.written import Written
 from faceblur_function import wire
 
 
@@ -44,35 +43,42 @@ class VideoRun(Run):
         super().__init__(inputs, outdir, options, endpoint, overwrite=overwrite, on_event=on_event, journal=journal)
         self._jobs = jobs
 
-    async def _discover(self) -> Discovery:
+    async def execute(self) -> Report:
+        """Redact everything. Raises UsageError or FunctionError; may be cancelled."""
         codec = check_encoder(self.options.encoder) if self.options.encoder else None
-        return await self._find(partial(find_videos, codec=codec, journal=self._journal))
+        found = await self.find(partial(find_videos, codec=codec, journal=self._journal))
+        if waiting := self.plan(found):
+            async with self.connected() as (client, info, codecs):
+                await self._redact_all(waiting, client, info, codecs)
+        return self.report
 
-    async def _redact(
+    async def _redact_all(
         self, waiting: list[PlannedFile], client: FunctionClient, info: wire.Info, codecs: Executor
     ) -> None:
-        local = not self.endpoint.urls
+        local, limit = not self.endpoint.urls, client.limit
         function = FunctionUsed(model=info.model, weights_sha256=info.weights_sha256, device=info.device)
         # The function on this machine is this very code: there is nothing to verify.
         returned = self.options.returned or ("faces" if local else "frames")
 
-        async def redact(one: PlannedFile, work: FileWork) -> Written:
-            return await redact_video(
-                one.target, self.options, work, client=client, function=function, return_frames=returned == "frames"
-            )
+        async def redact(one: PlannedFile) -> None:
+            with self.running(one, codecs) as file:
+                file.written = await redact_video(
+                    one.target,
+                    self.options,
+                    file.work,
+                    client=client,
+                    function=function,
+                    return_frames=returned == "frames",
+                )
 
-        async def redact_one(one: PlannedFile) -> None:
-            await self._redact_file(one, codecs, partial(redact, one))
-
-        limit = client.limit
         sampler = BottleneckSampler(self.report.running.values, lambda: limit.full, adaptive=limit.adaptive)
         suspects = [one for one in waiting if one.source in self._journal.suspects]
         rest = [one for one in waiting if one.source not in self._journal.suspects]
         try:
             async with sampler:
                 # A file that may have crashed an earlier run runs alone, so that its crash shows which one it was.
-                await run_files(suspects, redact_one, limit, jobs=1)
-                await run_files(rest, redact_one, limit, jobs=self._jobs)
+                await run_files(suspects, redact, limit, jobs=1)
+                await run_files(rest, redact, limit, jobs=self._jobs)
         finally:
             lines = (limit.summary(), sampler.summary(client.statistics, local=local))
             self.emit(RunEnded(tuple(filter(None, lines))))

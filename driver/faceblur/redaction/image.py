@@ -32,28 +32,6 @@ BATCHES = 2
 MIN_SECONDS = 0.01  # that a frame of an animation is shown: some files say 0
 
 
-class PageReader:
-    """An image file with all its pages decoded; a context manager. Raises MediaError."""
-
-    def __init__(self, path: Path) -> None:
-        self.image = read_image(path)
-
-    def frames(self) -> Iterator[PageFrame]:
-        """Its pages as frames, at the times at which they are shown."""
-        seconds = 0.0
-        for number, page in enumerate(self.image.pages):
-            yield PageFrame(page=page, stream=0, number=number, seconds=seconds)
-            seconds += max(page.seconds, MIN_SECONDS)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.image.pages.clear()
-
-
 async def redact_image(target: Path, options: Options, work: FileWork, *, client: FunctionClient) -> Written:
     """Write the complete image, or nothing. Raises MediaError or FunctionError; may be cancelled.
 
@@ -80,6 +58,28 @@ async def redact_image(target: Path, options: Options, work: FileWork, *, client
         except OSError as error:
             raise MediaError(f"{target}: cannot be written: {error.strerror}") from error
         return Written(tuple(image.left_out))
+
+
+class PageReader:
+    """An image file with all its pages decoded; a context manager. Raises MediaError."""
+
+    def __init__(self, path: Path) -> None:
+        self.image = read_image(path)
+
+    def frames(self) -> Iterator[PageFrame]:
+        """Its pages as frames, at the times at which they are shown."""
+        seconds = 0.0
+        for number, page in enumerate(self.image.pages):
+            yield PageFrame(page=page, stream=0, number=number, seconds=seconds)
+            seconds += max(page.seconds, MIN_SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.image.pages.clear()
 
 
 async def _check_pages(ready: Channel[Ready], pages: int, work: FileWork) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from faceblur.base.errors import SidecarError, UsageError
-from faceblur.base.events import FramesMasked, GapsMasked, PositionEntered
+from faceblur.base.events import FramesMasked, GapsMasked, PositionEntered, ReplyReceived
 from faceblur.base.options import Changes, Options
 from faceblur.base.stages import Stages
 from faceblur.detection.gate import Gate
@@ -28,6 +28,40 @@ from faceblur.redaction.written import Written
 
 # Batches in memory: one that is read, one that is masked, one that is written.
 BATCHES = 3
+FROM_SIDECAR = "no function: from the sidecar"  # in the place of a device, in the report
+
+
+async def render_video(sidecar: Path, target: Path, changes: Changes, work: FileWork) -> Written:
+    """Write the video again with the sidecar's faces masked, and a sidecar beside it. All of it, or nothing.
+
+    `work` names the video. Raises MediaError, and SidecarError when the sidecar belongs to another video or does not
+    list every frame.
+    """
+    async with AsyncExitStack() as stack:
+        recorded = stack.enter_context(SidecarReader(sidecar))
+        work.emit(ReplyReceived(work.source, recorded.header.function.model, FROM_SIDECAR, 0, {}))
+        options = rendered_options(sidecar, recorded.header, changes)
+        opening = partial(VideoReader, work.source, tolerate=options.tolerate_damage)
+        reading = await stack.enter_async_context(OwnThread(opening, "read"))
+        reader = reading.object
+        if not identify(work.source, reader.duration).is_of(recorded.header.video):
+            raise SidecarError(f"{sidecar}: belongs to another video ({recorded.header.video.name}) than {work.source}")
+        masks = RecordedMasks(recorded, work, options)
+        cover_art = await reading.call(cover_art_frames, reader)
+        for one in cover_art:
+            masks.take_line(one)
+            masks.mask(one, {one.stream: one.decoded.pixels.format.name})
+        batches = into_batches(video_frames(reader), reader.main_stream.index, options)
+        batch_reader = stack.enter_context(BatchReader(batches, reading, Gate(lambda: BATCHES), work))
+        await batch_reader.first()
+        header = partial(rendered_header, recorded.header, changes, target)
+        opening_output = partial(open_output, target, reader, options, header, cover_art)
+        writing = await stack.enter_async_context(OwnThread(opening_output, "write"))
+        async with Stages() as stages:
+            read = stages.link(batch_reader.read(), capacity=1)
+            ready = stages.link(masks.mask_recorded(read, writing.object.writer.pix_fmts), capacity=BATCHES)
+            await write_all(ready, writing, work)
+        return await finish(batch_reader.frames, reader, writing, work)
 
 
 def rendered_options(sidecar: Path, header: Header, changes: Changes) -> Options:
@@ -104,38 +138,3 @@ class RecordedMasks:
             yield Ready(frames, batch.tail, batch.lease)
         if next(self._lines, None) is not None or any(self._early.values()):
             raise SidecarError(f"{self._path}: lists more frames than the {count} of {source}")
-
-
-async def render_video(
-    sidecar: Path, target: Path, changes: Changes, work: FileWork, on_header: Callable[[Header], None]
-) -> Written:
-    """Write the video again with the sidecar's faces masked, and a sidecar beside it. All of it, or nothing.
-
-    `work` names the video; `on_header` gets the sidecar's header. Raises MediaError, and SidecarError when the sidecar
-    belongs to another video or does not list every frame.
-    """
-    async with AsyncExitStack() as stack:
-        recorded = stack.enter_context(SidecarReader(sidecar))
-        on_header(recorded.header)
-        options = rendered_options(sidecar, recorded.header, changes)
-        opening = partial(VideoReader, work.source, tolerate=options.tolerate_damage)
-        reading = await stack.enter_async_context(OwnThread(opening, "read"))
-        reader = reading.object
-        if not identify(work.source, reader.duration).is_of(recorded.header.video):
-            raise SidecarError(f"{sidecar}: belongs to another video ({recorded.header.video.name}) than {work.source}")
-        masks = RecordedMasks(recorded, work, options)
-        cover_art = await reading.call(cover_art_frames, reader)
-        for one in cover_art:
-            masks.take_line(one)
-            masks.mask(one, {one.stream: one.decoded.pixels.format.name})
-        batches = into_batches(video_frames(reader), reader.main_stream.index, options)
-        batch_reader = stack.enter_context(BatchReader(batches, reading, Gate(lambda: BATCHES), work))
-        await batch_reader.first()
-        header = partial(rendered_header, recorded.header, changes, target)
-        opening_output = partial(open_output, target, reader, options, header, cover_art)
-        writing = await stack.enter_async_context(OwnThread(opening_output, "write"))
-        async with Stages() as stages:
-            read = stages.link(batch_reader.read(), capacity=1)
-            ready = stages.link(masks.mask_recorded(read, writing.object.writer.pix_fmts), capacity=BATCHES)
-            await write_all(ready, writing, work)
-        return await finish(batch_reader.frames, reader, writing, work)
