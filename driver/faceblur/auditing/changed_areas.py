@@ -34,7 +34,7 @@ def changed_areas(
 ) -> tuple[list[Box], float | None]:
     """Boxes of the areas that differ by more than the codec's error, and the PSNR in dB, both where `clear` is true.
 
-    The PSNR is None where two frames are equal or nothing is clear. Areas under about 32 pixels are not found.
+    The PSNR is None where two frames are equal or nothing is clear. Areas under about 32 pixels are not reported.
     """
     error = (source - output) ** 2
     if not clear.any():

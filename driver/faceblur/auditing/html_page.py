@@ -26,7 +26,7 @@ TITLES: dict[FindingKind, str] = {
     "time": "Another time than the source's",
     "candidate": "Perhaps a face that was never masked",
     "changed": "Changed where no face is listed",
-    "long_gap": "Masked for long without a detection",
+    "long_gap": "Masked for 0.3 s or more without a detection",
     "short_track": "Detected in a few frames only",
     "low_score": "Detected with low scores only",
 }

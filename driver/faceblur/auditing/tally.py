@@ -141,9 +141,9 @@ class AuditTally:
             if one.shows is None:
                 text = "the output shows another image, which is none of the frames around it"
             elif one.swapped:
-                text = f"swapped: the output shows frame {one.shows} in its place"
+                text = f"swapped: the output shows frame {one.shows} instead"
             else:
-                text = f"not shown: the output shows frame {one.shows} in its place"
+                text = f"not shown: the output shows frame {one.shows} instead"
             self.findings.add("order", [Observation(one.source, one.seconds, 1.0, text, output_frame=one.output)])
 
     def _judge(self, faces: Iterable[FollowedFace]) -> None:

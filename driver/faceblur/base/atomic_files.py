@@ -15,11 +15,11 @@ def fitting_name(name: str, suffix: str) -> str:
     """A file name with a suffix more; where that is too long, the name's end gives way to a digest of it."""
     if len(os.fsencode(name + suffix)) <= LONGEST_NAME:
         return name + suffix
-    whole = os.fsencode(name)
-    digest = f"~{hashlib.sha256(whole).hexdigest()[:16]}"
+    encoded = os.fsencode(name)
+    digest = f"~{hashlib.sha256(encoded).hexdigest()[:16]}"
     room = LONGEST_NAME - len(os.fsencode(digest + suffix))
     # Not in the middle of a character.
-    return whole[:room].decode("utf-8", "ignore") + digest + suffix
+    return encoded[:room].decode("utf-8", "ignore") + digest + suffix
 
 
 def temporary_path(path: Path) -> Path:

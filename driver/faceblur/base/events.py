@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 # What became of a file.
 State = Literal["done", "skipped", "failed", "not done"]
-# Where a batch of frames is at a moment; `ready` batches wait to be encoded.
+# The stage that a batch of frames is in; `ready` batches wait to be encoded.
 Position = Literal["decode", "JPEG", "function", "ready", "encode"]
 
 
@@ -120,7 +120,7 @@ class FileEnded:
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """The run is over; `lines` say how it went as a whole."""
+    """The run is over; `lines` are its summary."""
 
     lines: tuple[str, ...]
 

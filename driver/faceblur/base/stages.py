@@ -34,7 +34,7 @@ class Channel(Generic[T]):
         return self._taken(item)
 
     def waiting(self) -> T | None:
-        """The next item if there is one at this moment."""
+        """The next item if there is one now, without waiting."""
         if self._ended or self._queue.empty():
             return None
         try:

@@ -101,7 +101,7 @@ class AdaptiveLimit:
             return False
         self._baseline = None
         if ended.trip > baseline.trip * (1 + self.limit / baseline.limit) / 2:
-            # Hardly shorter: what looked like a queue is a longer way, such as with larger frames.
+            # Hardly shorter: the round trip takes longer without a queue, for example since frames are larger.
             self._shortest_wait = ended.wait
             self._probes.restart()
         elif not baseline.probing:

@@ -35,7 +35,7 @@ class FileReport:
 
     `frames` were read, `searched` went to the function, `masked` are done. `faces` were masked, frame by frame;
     `gap_filled` of them had no detection above the threshold in their very frame. `stage_seconds` is where the time
-    went, summed over threads and requests; `positions` is where its batches are at this moment.
+    went, summed over threads and requests; `positions` is where its batches are now.
     """
 
     source: Path
@@ -96,9 +96,9 @@ class FileReport:
 
 @dataclass(slots=True)
 class Report:
-    """A run, at any moment and at its end: `files` by source, in the order in which they were found.
+    """A run, while it goes on and at its end: `files` by source, in the order of their discovery.
 
-    `model`, `device` and `provider` are the function's; `lines` say how the run went as a whole, once it is over.
+    `model`, `device` and `provider` are the function's; `lines` are its summary, once the run is over.
     """
 
     files: dict[Path, FileReport] = field(default_factory=dict)

@@ -45,7 +45,7 @@ class Detector(Protocol):
     weights_sha256: str
 
     def detect(self, frames: Sequence[Frame], *, threshold: float) -> list[Faces]:
-        """Find the faces that score at least `threshold` in each frame. Frames of one call may differ in size."""
+        """Detect the faces that score at least `threshold` in each frame. Frames of one call may differ in size."""
         ...
 
     def status(self) -> dict[str, str | int | float]:
