@@ -27,6 +27,7 @@ class CvatRequest(BaseModel):
 
 
 def is_cvat(body: dict[str, Any]) -> bool:
+    """Whether a request has CVAT's form."""
     return "image" in body and "frames" not in body
 
 

@@ -17,7 +17,7 @@ from faceblur_function.detectors.detector import DetectorError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Each field is the environment variable of the same name in capitals; the README's table lists them."""
+    """Each field is the environment variable of the same name in capitals; docs/settings.md lists them."""
 
     model: str = defaults.MODEL
     device: str = "cpu"

@@ -163,6 +163,7 @@ def _download(name: str, source: Source, cached: Path) -> bytes:
 
 
 def main(arguments: list[str]) -> int:
+    """Run the module with these arguments. Returns the exit code."""
     only_check = arguments[:1] == ["--cached"]
     arguments = arguments[only_check:]
     if len(arguments) != 1 or arguments[0] not in SOURCES:

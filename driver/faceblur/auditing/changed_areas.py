@@ -21,7 +21,7 @@ BLOCK, MIN_ERROR, TIMES_TYPICAL, SHARE_OF_BLOCK, MIN_BLOCKS = 16, 100.0, 10.0, 0
 
 
 def unmasked(regions: Iterable[Region], size_wh: tuple[int, int]) -> NDArray[np.bool_]:
-    """Where no region reaches, `(H, W)`."""
+    """An array `(H, W)` that is true where no region reaches."""
     clear = np.ones(size_wh[::-1], np.bool_)
     for region in regions:
         rows, columns = region.window(*size_wh)

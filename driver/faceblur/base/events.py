@@ -18,7 +18,7 @@ Position = Literal["decode", "JPEG", "function", "ready", "encode"]
 
 @dataclass(frozen=True, slots=True)
 class RunPlanned:
-    """The inputs were searched: so many files are to be redacted, of so many frames (None: unknown)."""
+    """The inputs were searched: the number of files to redact, and of their frames (None: unknown)."""
 
     files: int
     frames: int | None
@@ -35,7 +35,7 @@ class FunctionConnected:
 
 @dataclass(frozen=True, slots=True)
 class FileStarted:
-    """A file is being redacted; its header promises so many frames (None: unknown)."""
+    """The work on a file began; `frames` is the number that its header promises (None: unknown)."""
 
     source: Path
     frames: int | None

@@ -49,6 +49,7 @@ class AuditDisplay:
         self._stack.close()
 
     def update(self, progress: AuditProgress) -> None:
+        """Show how far the audit is."""
         last, self._last = self._last, progress
         if last is None:
             self._stack.enter_context(self._display)

@@ -23,7 +23,7 @@ AN_ENDPOINT = Endpoint()
 
 
 class Number(click.FloatRange):
-    """A number in a range; NaN, which click takes for one, is none."""
+    """A number in a range. NaN is refused, which click would accept."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = float(super().convert(value, param, ctx))

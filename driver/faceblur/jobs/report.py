@@ -147,7 +147,7 @@ class Report:
         return time.monotonic() - self.began
 
     def summary(self, seconds: float | None = None) -> str:
-        """How many files ended how, at what speed, on which device; in one line."""
+        """One line: the number of files by state, the speed and the device."""
         states = Counter(one.state for one in self.files.values())
         ends = ", ".join(f"{states[state]} {state}" for state in STATES if states[state])
         count = len(self.files)

@@ -11,7 +11,7 @@ from faceblur.media.first_frames import StreamProbe
 from faceblur.media.hdr import HdrMetadata, hdr_parameters
 from faceblur.media.pyav import frame_rate
 
-# Constant quality where --crf does not say; measured figures are in the README.
+# Constant quality where --crf does not say; docs/formats.md has measured figures.
 CRF = {"libx264": 18, "libx264rgb": 18, "libx265": 18, "libvpx": 8, "libvpx-vp9": 20, "libsvtav1": 20, "libaom-av1": 20}
 NVENC_CRF = 19
 CRF_RANGE = dict.fromkeys(("libx264", "libx264rgb", "libx265"), (0, 51)) | {"libvpx": (4, 63), "libsvtav1": (1, 63)}
@@ -74,7 +74,7 @@ def profile(encoder: str, source_profile: str | None, pix_fmt: str) -> dict[str,
 
 
 def fields(encoder: str, *, top_first: bool) -> dict[str, str]:
-    """The options that have fields coded as fields; none for encoders that have no such options."""
+    """The options for interlaced coding; none for encoders that have no such options."""
     if encoder not in FIELD_ENCODERS:
         return {}
     return {"flags": "+ildct+ilme"} | (

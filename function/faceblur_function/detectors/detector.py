@@ -30,6 +30,7 @@ class Faces:
 
     @classmethod
     def none(cls) -> Faces:
+        """The result for a frame without faces: arrays of length 0."""
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
 
     def __len__(self) -> int:

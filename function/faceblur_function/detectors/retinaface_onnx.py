@@ -60,6 +60,7 @@ class RetinaFaceOnnx:
         self._buffers = threading.local()
 
     def status(self) -> dict[str, str | int | float]:
+        """What `GET /` reports: the precision."""
         return {"precision": self._precision}
 
     def detect(self, frames: Sequence[Frame], *, threshold: float) -> list[Faces]:
