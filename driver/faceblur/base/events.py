@@ -68,7 +68,7 @@ class TimeSpent:
 
 @dataclass(frozen=True, slots=True)
 class FramesRead:
-    """So many frames came out of the decoder."""
+    """The decoder gave `frames` frames more."""
 
     source: Path
     frames: int
@@ -76,7 +76,7 @@ class FramesRead:
 
 @dataclass(frozen=True, slots=True)
 class ReplyReceived:
-    """The function searched so many frames. `timings_ms` has its own stages, and `queue` and `network`."""
+    """The function searched `frames` frames. `timings_ms` has its own stages, and `queue` and `network`."""
 
     source: Path
     model: str
@@ -87,7 +87,7 @@ class ReplyReceived:
 
 @dataclass(frozen=True, slots=True)
 class FramesMasked:
-    """So many faces were masked in so many frames: those of the detections above the threshold."""
+    """`faces` detections above the threshold were masked, in `frames` frames."""
 
     source: Path
     frames: int
@@ -96,7 +96,7 @@ class FramesMasked:
 
 @dataclass(frozen=True, slots=True)
 class GapsMasked:
-    """So many faces more were masked, in frames in which the detector missed them."""
+    """`faces` faces more were masked, in frames in which the detector missed them."""
 
     source: Path
     faces: int

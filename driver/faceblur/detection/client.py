@@ -170,5 +170,5 @@ class FunctionClient:
 
 
 async def _in_thread_if_large(work: Callable[[], Result], size: int) -> Result:
-    """The result of work on so many bytes. For few, handing it to a thread takes longer than the work."""
+    """The result of work on `size` bytes. For few bytes, to start it on a thread takes longer than the work."""
     return work() if size < SMALL_BYTES else await asyncio.to_thread(work)
