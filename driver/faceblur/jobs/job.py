@@ -19,7 +19,7 @@ log = logging.getLogger("faceblur")
 
 
 class Job:
-    """Work on files. `report` is always up to date.
+    """Work on files. `report` is true at any moment.
 
     `on_event` gets every event once the report has taken it, in the event loop's thread.
     """

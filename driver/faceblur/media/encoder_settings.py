@@ -11,7 +11,7 @@ from faceblur.media.first_frames import StreamProbe
 from faceblur.media.hdr import HdrMetadata, hdr_parameters
 from faceblur.media.pyav import frame_rate
 
-# Constant quality where --crf does not say; docs/formats.md has measured figures.
+# Constant quality where --crf does not say; measured figures are in docs/formats.md.
 CRF = {"libx264": 18, "libx264rgb": 18, "libx265": 18, "libvpx": 8, "libvpx-vp9": 20, "libsvtav1": 20, "libaom-av1": 20}
 NVENC_CRF = 19
 CRF_RANGE = dict.fromkeys(("libx264", "libx264rgb", "libx265"), (0, 51)) | {"libvpx": (4, 63), "libsvtav1": (1, 63)}
