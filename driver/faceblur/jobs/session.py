@@ -23,7 +23,7 @@ class Session:
     """A run of videos for services: an async context manager, and an async iterator over its events.
 
     The iteration ends with the run, and raises what ended it early: UsageError or FunctionError. Leaving the context
-    before cancels the run; nothing half written stays. `report` is always up to date.
+    before cancels the run; nothing half written stays. `report` is true at any moment.
 
     >>> async with faceblur.Session("videos", "blurred") as session:
     ...     async for event in session:
