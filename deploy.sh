@@ -221,9 +221,9 @@ deploy_function() {
 reach() {
     "${nuctl_get[@]}" function "$function" -o json >"$work/out" || fail "nuctl cannot describe $function" \
         "Try again:  ${nuctl_get[*]} function $function"
-    found=$(in_project faceblur.detection.deployment.nuctl_answers address <"$work/out") || fail "$function has no address to use" \
+    address=$(in_project faceblur.detection.deployment.nuctl_answers address <"$work/out") || fail "$function has no address to use" \
         "See its state:  ${nuctl_get[*]} function $function -o wide" "See its log:  $logs"
-    read -r access url port <<<"$found"
+    read -r access url port <<<"$address"
     if [[ $platform == local && $access == forward ]]; then access=direct url=http://127.0.0.1:$port; fi
 
     test_url=$url

@@ -1,4 +1,4 @@
-"""Frames per second of the whole handler and of each of its stages, in one table.
+"""Frames per second of the complete handler and of each of its stages, in one table.
 
 `python -m benchmarks.function` (from the repository: as a script, this file would hide the package `function`).
 """
@@ -51,9 +51,9 @@ def make_body(size_wh: tuple[int, int], batch: int, return_: str, threshold: flo
 
 
 def middling_threshold(detector: Any, size_wh: tuple[int, int]) -> float:
-    """The score from which random weights find about FACES_PER_FRAME boxes in a frame."""
-    (found,) = detector.detect(list(pan(astronaut(), size_wh, 1)), threshold=0.5)
-    return float(found.scores[min(FACES_PER_FRAME, len(found)) - 1]) if len(found) else 0.5
+    """The score from which random weights detect about FACES_PER_FRAME boxes in a frame."""
+    (faces,) = detector.detect(list(pan(astronaut(), size_wh, 1)), threshold=0.5)
+    return float(faces.scores[min(FACES_PER_FRAME, len(faces)) - 1]) if len(faces) else 0.5
 
 
 def answer(settings: Settings, body: bytes, seconds: float, barrier: Any, results: Any) -> None:
@@ -101,11 +101,11 @@ def describe(settings: Settings, random: bool, gflops: float) -> str:
     """What was measured, where and with which versions: the table's caption."""
     cuda = settings.device.startswith("cuda")
     where = torch.cuda.get_device_name(settings.device) if cuda else f"{platform.machine()}, {cores()} cores"
-    found = f"random weights, about {FACES_PER_FRAME} boxes a frame" if random else "trained weights"
+    weights = f"random weights, about {FACES_PER_FRAME} boxes a frame" if random else "trained weights"
     lines = [
-        f"{datetime.now(UTC):%Y-%m-%d}: {settings.model} on {settings.device} ({where}), {found}",
+        f"{datetime.now(UTC):%Y-%m-%d}: {settings.model} on {settings.device} ({where}), {weights}",
         f"Python {platform.python_version()}, torch {torch.__version__}, torchvision {torchvision.__version__}",
-        "Stages are ms a frame with one worker; fps is the whole handler with all workers.",
+        "Stages are ms a frame with one worker; fps is the complete handler with all workers.",
         "'others': the share of the CPU that other processes took meanwhile; from 5 % on, do not trust the row.",
     ]
     if gflops:

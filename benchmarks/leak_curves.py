@@ -18,10 +18,11 @@ from matplotlib.figure import Figure
 
 from benchmarks.leaks import CLASSES, FaceTally, decoded, height_class, in_view, load, make_clip, outside_mask
 from benchmarks.pans import CONDITIONS, RATE, Boxes, Image
-from faceblur.redaction.plan import LOW_THRESHOLD
-from faceblur.tracking.boxes import Box
-from faceblur.tracking.scenes import Step, step, thumbnail
-from faceblur.tracking.tracker import Detection, Tracker
+from faceblur.tracking.boxes import LOW_THRESHOLD, Box, Detection
+from faceblur.tracking.camera_motion import CameraMotion
+from faceblur.tracking.thumbnails import LONG_SIDE, Thumbnail, thumbnail
+from faceblur.tracking.tracker import Tracker, WindowedFrame
+from faceblur.tracking.transitions import transition
 from faceblur_function import defaults
 from faceblur_function.detectors.load import load_detector
 from faceblur_function.detectors.second_pass import detect_all_sizes
@@ -47,38 +48,46 @@ SWEEPS: dict[str, tuple[float, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class SearchedClip:
-    """A clip: for each frame its true faces, its detections down to MIN_SCORE, and its step from the frame before."""
+    """A clip: for each frame its true faces, its detections down to MIN_SCORE, and the cut and the motion before it."""
 
     size_wh: tuple[int, int]
     faces: list[Boxes]
-    found: list[list[Detection]]
-    steps: list[Step]
+    detections: list[list[Detection]]
+    transitions: list[tuple[bool, CameraMotion]]
 
 
 def search(path: Path, faces: list[Boxes]) -> SearchedClip:
     detector = load_detector("retinaface-mobilenet0.25")
-    found, steps, before, size_wh = [], [], None, (0, 0)
+    detections, transitions, size_wh = [], [], (0, 0)
+    before: Thumbnail | None = None
     for frame in decoded(path):
         size_wh = (frame.shape[1], frame.shape[0])
         (one,) = detect_all_sizes(detector, [frame], threshold=MIN_SCORE)
-        found.append(
+        detections.append(
             [Detection(tuple(box), score) for box, score in zip(one.xyxy.tolist(), one.scores.tolist(), strict=True)]
         )
-        after = thumbnail(frame)
-        steps.append(step(before, after))
+        after = frame_thumbnail(frame)
+        transitions.append(transition(before, after))
         before = after
-    return SearchedClip(size_wh, faces, found, steps)
+    return SearchedClip(size_wh, faces, detections, transitions)
+
+
+def frame_thumbnail(frame: Image) -> Thumbnail:
+    """The thumbnail of a frame `(H, W, 3) uint8 BGR`, of the size that the driver compares."""
+    share = min(1.0, LONG_SIDE / max(frame.shape))
+    small = cv2.resize(frame, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+    return thumbnail(small, frame.shape[1] / small.shape[1])  # type: ignore[arg-type]
 
 
 def masked_boxes(clip: SearchedClip, settings: dict[str, float]) -> list[list[Box]]:
     """The boxes that a run with these settings masks in each frame; with `every` N only each Nth frame is searched."""
-    tracker: Tracker[None] = Tracker(threshold=settings["threshold"], look_around=settings["look-around"])
+    tracker: Tracker[WindowedFrame] = Tracker(threshold=settings["threshold"], look_around=settings["look-around"])
     low = min(settings["threshold"], settings["low threshold"] if settings["look-around"] else 1)
-    moments = []
-    for index, (found, change) in enumerate(zip(clip.found, clip.steps, strict=True)):
-        seen = [one for one in found if one.score >= low] if index % settings["every"] == 0 else []
-        moments += tracker.push(None, index / RATE, seen, cut=change.cut, camera=change.camera)
-    return [list(moment.covers.values()) for moment in [*moments, *tracker.flush()]]
+    frames: list[WindowedFrame] = []
+    for index, (detections, (cut, camera)) in enumerate(zip(clip.detections, clip.transitions, strict=True)):
+        searched = [one for one in detections if one.score >= low] if index % settings["every"] == 0 else []
+        frames += tracker.push(WindowedFrame(seconds=index / RATE, detections=searched, cut=cut, camera=camera))
+    return [list(frame.masks.values()) for frame in [*frames, *tracker.flush()]]
 
 
 def opaque_mask(boxes: Sequence[Box], size_wh: tuple[int, int], padding: float) -> Image:
@@ -134,7 +143,7 @@ def draw(clips: Sequence[SearchedClip], output: Path) -> None:
         for kind in CLASSES:
             axis.plot(values, [100 * one.share(kind) for one in sums], marker="o", label=f"exposed, {kind} px")
         over = [100 * one.changed_outside / max(1, one.outside) for one in sums]
-        axis.plot(values, over, marker="s", linestyle="--", color="grey", label="covered outside of faces")
+        axis.plot(values, over, marker="s", linestyle="--", color="grey", label="masked outside of faces")
         axis.axvline(DEFAULTS[name], color="black", linewidth=0.5)
         axis.set(xlabel="searched: each n-th frame" if name == "every" else name, yscale="symlog", ylim=(0, 100))
     axes[0].set_ylabel("%")

@@ -46,7 +46,7 @@ EXPOSED = 0.5
 # left of a masked face correlates.
 MIN_CONTRAST = 0.5
 CLASSES = {"16-32": (16, 32), ">=32": (32, 1e9)}
-# What the codec alone changes of a pixel's neighbourhood, in grey levels, stays below this.
+# What the codec alone changes of a pixel's neighbourhood, in gray levels, stays below this.
 CHANGED = 8.0
 
 

@@ -74,7 +74,7 @@ class Gpu:
             self._thread.join()
 
     def summary(self) -> tuple[str, str]:
-        """Mean utilisation in per cent and most memory in MiB."""
+        """Mean utilisation in per cent and peak memory in MiB."""
         if not self._samples:
             return "-", "-"
         used, memory = zip(*self._samples, strict=True)

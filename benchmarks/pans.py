@@ -109,8 +109,8 @@ def label(image: Image, detector: Detector, second: SecondDetector | None) -> Bo
         if scale > 1 and max(image.shape[:2]) * scale > LARGEST_COPY:
             continue
         copy = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else 1)
-        (found,) = detector.detect([copy], threshold=PROBABLE)  # type: ignore[list-item]
-        answers = [(found.xyxy.astype(float), found.scores.astype(float))]
+        (faces,) = detector.detect([copy], threshold=PROBABLE)  # type: ignore[list-item]
+        answers = [(faces.xyxy.astype(float), faces.scores.astype(float))]
         if second is not None:
             answers.append(second(copy))
         for model, (xyxy, score) in enumerate(answers):
@@ -215,18 +215,18 @@ def view(photo: Photograph, size_wh: tuple[int, int], condition: Condition, inde
     times = [index / RATE]
     if condition.shutter:
         times = [(index + condition.shutter * (part / 8 - 0.5)) / RATE for part in range(9)]
-    seen = np.zeros((size_wh[1], size_wh[0], 3), np.float32)
+    image = np.zeros((size_wh[1], size_wh[0], 3), np.float32)
     for time in times:
         matrix = camera(photo.image, size_wh, condition, time)
         scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
         source = photo.image
         if scale < 0.7:  # a warp alone would alias
             source = cv2.GaussianBlur(source, (0, 0), 0.4 / scale)  # type: ignore[assignment]
-        seen += cv2.warpAffine(source, matrix, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    seen *= condition.light / len(times)
+        image += cv2.warpAffine(source, matrix, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    image *= condition.light / len(times)
     if condition.noise:
-        seen += np.random.default_rng(index).normal(0, condition.noise, seen.shape).astype(np.float32)
-    return np.clip(np.rint(seen), 0, 255).astype(np.uint8)
+        image += np.random.default_rng(index).normal(0, condition.noise, image.shape).astype(np.float32)
+    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
 
 def faces_in_view(photo: Photograph, size_wh: tuple[int, int], condition: Condition, index: int) -> Boxes:

@@ -80,17 +80,17 @@ def deface_program() -> Path:
 
 def contestants(clip: Path, folder: Path, *, choices: bool, deface: bool) -> list[Contestant]:
     ours = [sys.executable, "-m", "faceblur", "run", str(clip), "--output", str(folder), "--overwrite", "--quiet"]
-    found = [Contestant("faceblur", ours)]
+    contestants = [Contestant("faceblur", ours)]
     if choices:
-        found += [Contestant(f"faceblur, {name}", [*ours, *options]) for name, options in CHOICES.items()]
+        contestants += [Contestant(f"faceblur, {name}", [*ours, *options]) for name, options in CHOICES.items()]
     if deface:
-        found.append(Contestant("deface", [str(deface_program()), str(clip), "-o", str(folder / "deface.mp4")]))
+        contestants.append(Contestant("deface", [str(deface_program()), str(clip), "-o", str(folder / "deface.mp4")]))
     ffmpeg = shutil.which("ffmpeg")
     if ffmpeg is None:
         raise SystemExit("the transcode needs FFmpeg's program: apt-get install ffmpeg")
     encoder = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-c:a", "copy"]
     transcode = [ffmpeg, "-loglevel", "error", "-y", "-i", str(clip), *encoder, str(folder / "transcode.mp4")]
-    return [*found, Contestant("transcode", transcode)]
+    return [*contestants, Contestant("transcode", transcode)]
 
 
 def ratio(one: Contestant, other: str, ran: list[Contestant]) -> str:

@@ -34,7 +34,7 @@ FRAMES_A_SECOND = 30
 
 
 class Simulated:
-    """N workers that take `seconds` for a batch each, and find no face."""
+    """N workers that take `seconds` for a batch each, and detect no face."""
 
     def __init__(self, workers: int, seconds: float, *, refuse: bool) -> None:
         self._free, self._seconds, self._refuse = asyncio.Semaphore(workers), seconds, refuse
@@ -156,16 +156,16 @@ def scaling(options: argparse.Namespace) -> list[dict[str, Any]]:
             more = ["--batch-size", str(options.batch_size), "--return", options.returned, "--detect-every", "1"]
             with simulated(workers, options.seconds, options.refuse) as url, Others() as others:
                 ran = run(clips, url, more)
-                seen = busy(url, workers, options.seconds)
+                measured = busy(url, workers, options.seconds)
             bound = ran["bound"].removeprefix("bound by ").split(":")[0]
             rows.append(
                 {
                     "workers": workers,
-                    "busy": f"{seen['busy']:.0%}",
-                    "batches/s": f"{seen['rate']:.0f}",
-                    "frames/s": f"{seen['rate'] * options.batch_size:.0f}",
-                    "waited ms": f"{seen['waited'] * 1000:.0f}",
-                    "refused": str(seen["refused"]),
+                    "busy": f"{measured['busy']:.0%}",
+                    "batches/s": f"{measured['rate']:.0f}",
+                    "frames/s": f"{measured['rate'] * options.batch_size:.0f}",
+                    "waited ms": f"{measured['waited'] * 1000:.0f}",
+                    "refused": str(measured["refused"]),
                     "in flight": ran["in flight"].split()[0],
                     "driver's CPU ms a batch": f"{ran['cpu'] * 1000 * options.batch_size / frames:.1f}",
                     "memory MiB": f"{ran['memory']:.0f}",

@@ -45,15 +45,15 @@ def _round(service: Service, body: bytes, batch: int) -> dict[str, float]:
     contents = timed("base64", lambda: [wire.decode_base64(text) for text in request.frames])
     frames = timed("JPEG decode", lambda: list(pool.map(decode_image, contents)))
     if isinstance(detector, RetinaFaceTorch):
-        found = _by_parts(detector, frames, threshold, timed)
+        detected = _by_parts(detector, frames, threshold, timed)
     else:
-        found = timed("network", lambda: detector.detect(frames, threshold=threshold))
+        detected = timed("network", lambda: detector.detect(frames, threshold=threshold))
     if max(frames[0].shape[:2]) >= LARGE_FRAME:
         timed(
             "2nd pass",
             lambda: detector.detect([small_copy(frame, COPY_SIZE) for frame in frames], threshold=threshold),
         )
-    faces = [to_wire(one) for one in found]
+    faces = [to_wire(one) for one in detected]
     for frame, its in zip(frames, faces, strict=True):
         timed("redact", lambda frame=frame, its=its: redact_faces(frame, its, request))
     encoded = timed("JPEG encode", lambda: list(pool.map(lambda frame: encode_image(frame, "jpeg", 95), frames)))

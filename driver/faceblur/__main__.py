@@ -9,8 +9,8 @@ import sys
 
 
 def start() -> None:
-    """Run the command line; a Ctrl-C while its packages are still being loaded is no traceback either."""
-    gc.disable()  # what is loaded here stays: to look through it for garbage takes a third of the time
+    """Run the command line. A Ctrl-C while its packages are loaded ends the process without a traceback."""
+    gc.disable()  # what is loaded here stays: collecting garbage in it would take a third of the time
     try:
         from faceblur.jobs import crash_guard
 

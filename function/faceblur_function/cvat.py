@@ -1,6 +1,6 @@
 """CVAT's detector contract: one base64 image in, a list of labelled rectangles out.
 
-CVAT does not filter by score itself, and drops the whole job on any HTTP error.
+CVAT does not filter by score itself, and ends the job on any HTTP error.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class CvatRequest(BaseModel):
 
 
 def is_cvat(body: dict[str, Any]) -> bool:
+    """Whether a request has CVAT's form."""
     return "image" in body and "frames" not in body
 
 

@@ -18,6 +18,7 @@ class WireError(Exception):
         self.code, self.status, self.frame = code, status, frame
 
     def to_json(self) -> str:
+        """The body of the answer: `{"error": {"code", "message", "frame"}}`, without `frame` where there is none."""
         error: dict[str, Any] = {"code": self.code, "message": str(self)}
         if self.frame is not None:
             error["frame"] = self.frame

@@ -74,10 +74,10 @@ def _span(centre: float, radius: float, length: int) -> slice:
 
 def regions(boxes: Iterable[Sequence[float]], padding: float) -> list[Region]:
     """The region of each box `x1, y1, x2, y2`: grown by `padding` times its width and height on each side."""
-    found = []
+    grown = []
     for x1, y1, x2, y2 in boxes:
         width, height = x2 - x1, y2 - y1
-        found.append(
+        grown.append(
             Region(
                 (x1 + x2) / 2,
                 (y1 + y2) / 2,
@@ -87,4 +87,4 @@ def regions(boxes: Iterable[Sequence[float]], padding: float) -> list[Region]:
                 height / CELLS,
             )
         )
-    return found
+    return grown

@@ -1,4 +1,4 @@
-"""What a worker answers with: the loaded detector, and the steps of a batch: decode, detect, redact, encode.
+"""Answers a worker's requests with the loaded detector. The steps of a batch: decode, detect, redact, encode.
 
 Nothing of an image is ever logged.
 """
@@ -62,7 +62,7 @@ class Service:
         return info.model_dump_json()
 
     def batch(self, request: wire.Request) -> str:
-        """The reply to a batch, as JSON: its faces, and its redacted frames where the request wants them."""
+        """The reply to a batch, as JSON: its faces, and its redacted frames if it asks for them. Raises WireError."""
         contents = [wire.decode_base64(text, frame=index) for index, text in enumerate(request.frames)]
         redacted, faces, timings = self._run(contents, request, redacting=request.return_ == "frames")
         returned = [wire.encode_base64(content) for content in redacted]
@@ -82,12 +82,12 @@ class Service:
         return reply.model_dump_json(exclude_none=True)
 
     def image(self, content: bytes, options: wire.Options) -> bytes:
-        """Redact one encoded image."""
+        """Redact one encoded image; the result is encoded as the options say. Raises WireError."""
         redacted, _, _ = self._run([content], options, redacting=True)
         return redacted[0]
 
     def annotate(self, body: dict[str, Any]) -> str:
-        """CVAT's rectangles for one image."""
+        """The answer to CVAT's request: its list of rectangles, as JSON. Raises WireError."""
         request = cvat.parse_cvat(body)
         threshold = self.settings.threshold if request.threshold is None else request.threshold
         content = wire.decode_base64(request.image)
@@ -162,6 +162,6 @@ def to_wire(faces: Faces) -> list[wire.Face]:
 
 
 def redact_faces(frame: Frame, faces: Sequence[wire.Face], options: wire.Options) -> None:
-    """Redact the faces that score at least the threshold, in place."""
+    """Redact the faces that score at least the threshold, in place. `frame` is `(H, W, 3) uint8 BGR`."""
     boxes = [face.box for face in faces if face.score >= options.threshold]
     redact(frame, regions(boxes, options.padding), options.style)

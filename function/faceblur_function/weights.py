@@ -146,9 +146,9 @@ def _matches(content: bytes, sha256: str) -> bool:
 def _download(name: str, source: Source, cached: Path) -> bytes:
     content = source.fetch(source.origin)
     if not _matches(content, source.sha256):
-        found = hashlib.sha256(content).hexdigest()
+        actual = hashlib.sha256(content).hexdigest()
         expected = source.sha256 if len(source.sha256) == 64 else f"one that begins with {source.sha256}"
-        raise DetectorError(f"what was downloaded as the weights {name} has SHA-256 {found}, not {expected}")
+        raise DetectorError(f"what was downloaded as the weights {name} has SHA-256 {actual}, not {expected}")
     file = None
     try:
         cached.parent.mkdir(parents=True, exist_ok=True)
@@ -163,6 +163,7 @@ def _download(name: str, source: Source, cached: Path) -> bytes:
 
 
 def main(arguments: list[str]) -> int:
+    """Run the module with these arguments. Returns the exit code."""
     only_check = arguments[:1] == ["--cached"]
     arguments = arguments[only_check:]
     if len(arguments) != 1 or arguments[0] not in SOURCES:

@@ -158,6 +158,7 @@ def decode_base64(text: str, *, frame: int | None = None) -> bytes:
 
 
 def encode_base64(content: bytes) -> str:
+    """The base64 of some bytes, as text without line breaks."""
     return base64.b64encode(content).decode("ascii")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from faceblur.tracking.scenes import Step
 
 from faceblur.detection.endpoint import Endpoint
 from faceblur.evaluation import exposure as exposure_module
@@ -20,7 +21,6 @@ from faceblur.evaluation.report import EvaluationReport
 from faceblur.evaluation.samples import EvaluatedFrame, EvaluatedVideo
 from faceblur.redaction.sidecar import SidecarReader
 from faceblur.tracking.boxes import Box
-from faceblur.tracking.scenes import Step
 from faceblur.tracking.tracker import Detection
 from faceblur_function import wire
 from faceblur_function.detectors.detector import Detector

@@ -16,7 +16,6 @@ from faceblur.cli.app import main
 from faceblur.detection.round_trips import RoundTrips
 from faceblur.detection.transport import Response
 from faceblur.jobs.bottleneck import Gauge, awaited
-from faceblur.jobs.discovery import PlannedFile
 from faceblur.jobs.scheduler import Order
 from tests.conftest import ServerThread
 from tests.support.batches import echo

@@ -6,10 +6,10 @@ import av
 import cv2
 import numpy as np
 import pytest
+from faceblur.tracking.scenes import Step, frame_thumbnail, step, thumbnail
 
 from examples.sample_clip import Image
 from faceblur.media.frames import DecodedFrame
-from faceblur.tracking.scenes import Step, frame_thumbnail, step, thumbnail
 
 
 def seen(face: Image, shift: complex, zoom: float, degrees: float, size_wh: tuple[int, int] = (640, 480)) -> Image:

@@ -21,7 +21,7 @@ BLOCK, MIN_ERROR, TIMES_TYPICAL, SHARE_OF_BLOCK, MIN_BLOCKS = 16, 100.0, 10.0, 0
 
 
 def unmasked(regions: Iterable[Region], size_wh: tuple[int, int]) -> NDArray[np.bool_]:
-    """Where no region reaches, `(H, W)`."""
+    """An array `(H, W)` that is true where no region reaches."""
     clear = np.ones(size_wh[::-1], np.bool_)
     for region in regions:
         rows, columns = region.window(*size_wh)
@@ -34,7 +34,7 @@ def changed_areas(
 ) -> tuple[list[Box], float | None]:
     """Boxes of the areas that differ by more than the codec's error, and the PSNR in dB, both where `clear` is true.
 
-    The PSNR is None where two frames are equal or nothing is clear. Areas under about 32 pixels are not found.
+    The PSNR is None where two frames are equal or nothing is clear. Areas under about 32 pixels are not reported.
     """
     error = (source - output) ** 2
     if not clear.any():

@@ -44,7 +44,7 @@ class FindingGroups:
                 same.add(observation)
 
     def begin(self, stream: int) -> None:
-        """Begin with a video stream: nothing goes on from the last one."""
+        """Begin with a video stream: findings of the one before it end."""
         for kind, spans in self._open.items():
             for span in spans:
                 self.close(kind, span)
@@ -52,7 +52,7 @@ class FindingGroups:
         self.stream = stream
 
     def finish(self) -> tuple[list[Finding], list[Finding]]:
-        """The findings and what to watch, worst first."""
+        """The findings that fail the audit, and those to watch. The worst kind and the worst finding come first."""
         self.begin(self.stream)
 
         def listed(kinds: Iterable[FindingKind]) -> list[Finding]:

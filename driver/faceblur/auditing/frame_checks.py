@@ -108,7 +108,7 @@ def _changed(boxes: list[Box], line: FrameLine, seconds: float, pixels: int) -> 
     areas = [(x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in boxes]
     share = sum(areas) / pixels
     if len(boxes) > MAX_AREAS or share > MAX_SHARE:
-        return [Observation(line.frame, seconds, share, "the frame differs in many places")]
+        return [Observation(line.frame, seconds, share, "the frame differs in many areas")]
     text = "differs from the source, and no face is listed here"
     return [Observation(line.frame, seconds, area / pixels, text, box) for area, box in zip(areas, boxes, strict=True)]
 

@@ -53,7 +53,10 @@ class _OrderedPair:
 
 
 class FrameOrder:
-    """Takes pairs of frames in order by `push`, and yields those that are misplaced, late; `flush` yields the last."""
+    """Takes pairs of frames in order by `push`, and yields the misplaced ones NEIGHBOURS pairs later.
+
+    `flush` yields those of the last pairs.
+    """
 
     def __init__(self) -> None:
         self._pairs: deque[_OrderedPair] = deque()
@@ -78,7 +81,7 @@ class FrameOrder:
             yield from self._judge(self._pairs.popleft())
 
     def flush(self) -> Iterator[MisplacedFrame]:
-        """Judge the frames that are still in the window."""
+        """Decide about the frames that are still in the window."""
         while self._pairs:
             yield from self._judge(self._pairs.popleft())
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from faceblur.auditing.frame_pairs import FramePair
 from faceblur.auditing.report import FINDINGS, MAX_LISTED, WATCH, AuditReport, Finding, FindingKind
+from faceblur.auditing.sidecar_checks import LONG_GAP_SECONDS
 from faceblur_function import images
 
 TITLES: dict[FindingKind, str] = {
@@ -26,7 +27,7 @@ TITLES: dict[FindingKind, str] = {
     "time": "Another time than the source's",
     "candidate": "Perhaps a face that was never masked",
     "changed": "Changed where no face is listed",
-    "long_gap": "Masked for long without a detection",
+    "long_gap": f"Masked for {LONG_GAP_SECONDS} s or more without a detection",
     "short_track": "Detected in a few frames only",
     "low_score": "Detected with low scores only",
 }

@@ -43,6 +43,7 @@ class Legibility:
 
     @property
     def legible(self) -> bool:
+        """Whether both measures reach their thresholds."""
         return self.kept >= LEGIBLE_KEPT and self.correlation >= LEGIBLE_CORRELATION
 
 

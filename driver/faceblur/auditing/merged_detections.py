@@ -14,8 +14,8 @@ ONE_FACE = 0.4
 class MergedDetection:
     """The detections at one location of one frame: the best one's box and score.
 
-    `source_scores` are the scores of those in the source. There are none where only the output shows a face: a masked
-    head often looks like a face to a detector.
+    `source_scores` are the scores of those in the source. There are none where only the output shows a face:
+    detectors often detect a face in a masked head.
     """
 
     box: Box

@@ -37,9 +37,11 @@ class ObservationSpan:
 
     @classmethod
     def of(cls, observation: Observation) -> Self:
+        """The span of one observation."""
         return cls(observation, observation, observation)
 
     def add(self, observation: Observation) -> None:
+        """Add an observation of the same thing in this or a later frame."""
         self.frames += observation.frame != self.last.frame
         self.last = observation
         if observation.severity > self.worst.severity:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from faceblur.tracking.boxes import Box
 
-# What makes an audit fail, and what a person should look at; both with the worst kind first.
+# What makes an audit fail, and what a person should watch; both with the worst kind first.
 FailingKind = Literal["exposed", "uncovered", "missing", "extra", "order", "time"]
 WatchKind = Literal["candidate", "changed", "long_gap", "short_track", "low_score"]
 FindingKind = FailingKind | WatchKind
@@ -20,7 +20,7 @@ MAX_LISTED = 200
 
 
 class Finding(BaseModel):
-    """What was found from a first to a last frame of the source; times are time codes hh:mm:ss.mmm.
+    """One finding, from its first to its last frame of the source; times are time codes hh:mm:ss.mmm.
 
     `frame` is where it is worst; `box` is its location there, x1, y1, x2, y2 in pixels of the upright frame. Findings
     of one kind are sorted by `severity`, the worst first. `frames` is the number of frames concerned, `stream` the
@@ -75,7 +75,7 @@ class AuditDetector(BaseModel):
 
 
 class AuditReport(BaseModel):
-    """The complete audit: `findings` make it fail, `watch` is for a person to look at, `counts` is of all."""
+    """The complete audit: `findings` make it fail, `watch` is for a person to check, `counts` counts both by kind."""
 
     model_config = ConfigDict(extra="forbid")
 

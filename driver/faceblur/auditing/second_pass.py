@@ -1,7 +1,7 @@
 """The second pass: every detector on source and output once more, at the frame's own size and enlarged.
 
-The enlarged copy is twice the size at which a run detects. What the detectors find in one frame at one location is
-merged into one detection.
+The enlarged copy is twice the size at which a run detects. What the detectors detect at one location of one frame
+is merged into one detection.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from faceblur_function.images import encode_image
 # A run's detection scales down to 1920 (the function's DETECT_SIZE): twice the size is up to this long side. A larger
 # frame goes in tiles, or the function would scale it down; a face of up to OVERLAP pixels is complete in one of them.
 LONG_SIDE, TILE, OVERLAP = 3840, 1920, 192
-# Larger detections in the enlarged copy, in its pixels, only confirm those at the frame's own size: full bodies look
-# like faces there.
+# Larger detections in the enlarged copy, in its pixels, only confirm those at the frame's own size: there
+# detectors take bodies for faces.
 MAX_ENLARGED = 128.0
 JPEG_QUALITY = 95
 
@@ -59,7 +59,7 @@ class _Tile:
 async def second_pass(
     clients: Sequence[FunctionClient], source: NDArray[np.uint8], output: NDArray[np.uint8], options: wire.Options
 ) -> list[MergedDetection]:
-    """What all detectors find in a pair of frames, both `(H, W, 3) uint8 BGR`, upright. May be cancelled.
+    """What all detectors detect in a pair of frames, both `(H, W, 3) uint8 BGR`, upright. May be cancelled.
 
     Raises FunctionError.
     """

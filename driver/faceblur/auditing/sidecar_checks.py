@@ -9,7 +9,7 @@ from faceblur.auditing.observations import Observation, ObservationSpan
 from faceblur.auditing.report import WatchKind
 from faceblur.redaction.sidecar import FrameLine, SidecarFace
 
-# A face that is masked for so long without a detection may have moved from under its mask.
+# A face that is masked for this time without a detection may have moved out of its mask.
 LONG_GAP_SECONDS = 0.3
 SHORT_FRAMES = 3
 LOW_ABOVE_THRESHOLD = 0.2

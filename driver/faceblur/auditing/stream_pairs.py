@@ -32,7 +32,7 @@ class StreamPair:
 class AuditedFiles:
     """Which files are compared, what the sidecar's header says, which video streams belong together.
 
-    `frames` is how many to expect, for progress; `surplus` are video streams of the output that the source has not.
+    `frames` is how many to expect, for progress; `surplus` are video streams of the output without a counterpart.
     """
 
     source: Path

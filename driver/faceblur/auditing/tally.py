@@ -51,6 +51,7 @@ class AuditTally:
     _sidecar: SidecarChecks = field(init=False)
 
     def begin(self, pair: StreamPair, alignment: Alignment) -> None:
+        """Begin with a video stream, whose frames are aligned."""
         self.findings.begin(pair.source)
         self._streams.append(pair.source)
         self._source_frames += alignment.source_frames
@@ -79,7 +80,7 @@ class AuditTally:
         self._judge(self._follower.push(checks.small[0].seconds, checks.detections))
 
     def end(self) -> None:
-        """Judge what was waiting for more frames."""
+        """End the stream: decide about what was waiting for more frames."""
         self._seconds += self._last
         self._watch(self._sidecar.flush())
         self._misplaced(self._order.flush())
@@ -92,6 +93,7 @@ class AuditTally:
         self.findings.add("extra", [Observation(0, 0.0, 1.0, text)])
 
     def facts(self, size_wh: tuple[int, int]) -> AuditFacts:
+        """The figures of all streams; `size_wh` is the size of the frames, upright."""
         return AuditFacts(
             streams=self._streams,
             source_frames=self._source_frames,
@@ -141,9 +143,9 @@ class AuditTally:
             if one.shows is None:
                 text = "the output shows another image, which is none of the frames around it"
             elif one.swapped:
-                text = f"swapped: the output shows frame {one.shows} in its place"
+                text = f"swapped: the output shows frame {one.shows} instead"
             else:
-                text = f"not shown: the output shows frame {one.shows} in its place"
+                text = f"not shown: the output shows frame {one.shows} instead"
             self.findings.add("order", [Observation(one.source, one.seconds, 1.0, text, output_frame=one.output)])
 
     def _judge(self, faces: Iterable[FollowedFace]) -> None:

@@ -1,4 +1,4 @@
-"""What every other package stands on: errors, options, events, files that are complete or absent.
+"""What every other package uses: errors, options, events, files that are complete or absent.
 
 Comes in: nothing of ours. Goes out: types. Imported by: every package.
 """

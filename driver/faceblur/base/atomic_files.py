@@ -12,14 +12,14 @@ LONGEST_NAME = 255  # bytes, of the usual file systems
 
 
 def fitting_name(name: str, suffix: str) -> str:
-    """A file name with a suffix more; where that is too long, the name's end gives way to a digest of it."""
+    """`name + suffix`; where that is too long for a file system, a digest of the name replaces the name's end."""
     if len(os.fsencode(name + suffix)) <= LONGEST_NAME:
         return name + suffix
-    whole = os.fsencode(name)
-    digest = f"~{hashlib.sha256(whole).hexdigest()[:16]}"
+    encoded = os.fsencode(name)
+    digest = f"~{hashlib.sha256(encoded).hexdigest()[:16]}"
     room = LONGEST_NAME - len(os.fsencode(digest + suffix))
     # Not in the middle of a character.
-    return whole[:room].decode("utf-8", "ignore") + digest + suffix
+    return encoded[:room].decode("utf-8", "ignore") + digest + suffix
 
 
 def temporary_path(path: Path) -> Path:
@@ -29,7 +29,7 @@ def temporary_path(path: Path) -> Path:
 
 
 def remove_stale(folder: Path) -> list[Path]:
-    """Remove the temporary files below a folder that no running process holds; what was removed."""
+    """Remove the temporary files below a folder that no running process holds. Returns what was removed."""
     removed = []
     for path in sorted(folder.rglob(f".*{TEMPORARY_SUFFIX}")):
         if not path.is_file():
@@ -45,7 +45,7 @@ def remove_stale(folder: Path) -> list[Path]:
 
 
 def fsync_folder(folder: Path) -> None:
-    """Have a rename in this folder survive a power cut."""
+    """Flush a folder to the disk: a rename in it survives a power cut then."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,10 +1,10 @@
-"""What can go wrong, as one tree. Every message is one line and says what to do.
+"""The errors that are reported, as one tree. Every message is one line and says what to do.
 
 FaceblurError
 ├── UsageError (ValueError)             the call was wrong: exit code 2, nothing was started
 ├── MediaError (ValueError)             this file cannot be read or written; other files go on
 ├── SidecarError (ValueError)           this sidecar cannot be read or written, or belongs to another video
-└── FunctionError (RuntimeError)        the function did not do its part
+└── FunctionError (RuntimeError)        the function gave no usable answer
     ├── Unavailable (ConnectionError)   no usable answer within the time to give up after
     ├── RequestRejected                 the function or a proxy refused the request for good
     ├── RequestTooLarge                 the platform takes no body of this size; a smaller batch may pass
@@ -31,11 +31,11 @@ class SidecarError(FaceblurError, ValueError):
 
 
 class FunctionError(FaceblurError, RuntimeError):
-    """The function did not do its part."""
+    """The function gave no usable answer."""
 
 
 class Unavailable(FunctionError, ConnectionError):
-    """No usable answer."""
+    """No usable answer within the time to give up after."""
 
 
 class RequestRejected(FunctionError):

@@ -12,13 +12,13 @@ from typing import Literal, TypeAlias
 
 # What became of a file.
 State = Literal["done", "skipped", "failed", "not done"]
-# Where a batch of frames is at a moment; `ready` batches wait to be encoded.
+# The stage that a batch of frames is in; `ready` batches wait to be encoded.
 Position = Literal["decode", "JPEG", "function", "ready", "encode"]
 
 
 @dataclass(frozen=True, slots=True)
 class RunPlanned:
-    """The inputs were searched: so many files are to be redacted, of so many frames (None: unknown)."""
+    """The inputs were searched: the number of files to redact, and of their frames (None: unknown)."""
 
     files: int
     frames: int | None
@@ -35,7 +35,7 @@ class FunctionConnected:
 
 @dataclass(frozen=True, slots=True)
 class FileStarted:
-    """A file is being redacted; its header promises so many frames (None: unknown)."""
+    """The work on a file began; `frames` is the number that its header promises (None: unknown)."""
 
     source: Path
     frames: int | None
@@ -68,7 +68,7 @@ class TimeSpent:
 
 @dataclass(frozen=True, slots=True)
 class FramesRead:
-    """So many frames came out of the decoder."""
+    """The decoder gave `frames` frames more."""
 
     source: Path
     frames: int
@@ -76,7 +76,7 @@ class FramesRead:
 
 @dataclass(frozen=True, slots=True)
 class ReplyReceived:
-    """The function searched so many frames. `timings_ms` has its own stages, and `queue` and `network`."""
+    """The function searched `frames` frames. `timings_ms` has its own stages, and `queue` and `network`."""
 
     source: Path
     model: str
@@ -87,7 +87,7 @@ class ReplyReceived:
 
 @dataclass(frozen=True, slots=True)
 class FramesMasked:
-    """So many faces were masked in so many frames: those of the detections above the threshold."""
+    """`faces` detections above the threshold were masked, in `frames` frames."""
 
     source: Path
     frames: int
@@ -96,7 +96,7 @@ class FramesMasked:
 
 @dataclass(frozen=True, slots=True)
 class GapsMasked:
-    """So many faces more were masked, in frames in which the detector missed them."""
+    """`faces` faces more were masked, in frames in which the detector missed them."""
 
     source: Path
     faces: int
@@ -120,7 +120,7 @@ class FileEnded:
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """The run is over; `lines` say how it went as a whole."""
+    """The run is over; `lines` are its summary."""
 
     lines: tuple[str, ...]
 

@@ -13,13 +13,14 @@ _END: Any = object()
 
 
 class Channel(Generic[T]):
-    """A bounded way from one stage to the next: the sender waits while it is full, the receiver iterates."""
+    """A bounded queue from one stage to the next: the sender waits while it is full, the receiver iterates."""
 
     def __init__(self, capacity: int) -> None:
         self._queue: asyncio.Queue[T] = asyncio.Queue(capacity)
         self._ended = False
 
     async def send(self, item: T) -> None:
+        """Add an item, once there is room for it."""
         await self._queue.put(item)
 
     async def close(self) -> None:
@@ -34,7 +35,7 @@ class Channel(Generic[T]):
         return self._taken(item)
 
     def waiting(self) -> T | None:
-        """The next item if there is one at this moment."""
+        """The next item if there is one now, without waiting."""
         if self._ended or self._queue.empty():
             return None
         try:

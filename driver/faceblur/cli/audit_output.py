@@ -49,6 +49,7 @@ class AuditDisplay:
         self._stack.close()
 
     def update(self, progress: AuditProgress) -> None:
+        """Show how far the audit is."""
         last, self._last = self._last, progress
         if last is None:
             self._stack.enter_context(self._display)
@@ -80,8 +81,8 @@ def print_report(output: Path, report: AuditReport) -> None:
             console.print(f"… and {len(findings) - MAX_ROWS} more", highlight=False)
         console.print()
     facts = report.facts
-    found = [f"{report.counts[kind]} {kind}" for kind in FINDINGS if kind in report.counts]
-    verdict = "nothing exposed was found" if report.passed else "do not publish: " + ", ".join(found)
+    failing = [f"{report.counts[kind]} {kind}" for kind in FINDINGS if kind in report.counts]
+    verdict = "nothing exposed was found" if report.passed else "do not publish: " + ", ".join(failing)
     watch = sum(count for kind, count in report.counts.items() if kind not in FINDINGS)
     models = ", ".join(one.model for one in report.detectors)
     console.print(

@@ -106,7 +106,7 @@ def print_figures(console: Console, figures: SettingFigures) -> None:
 
 
 def print_sweep(console: Console, setting: SweptSetting, sweep: Sequence[SettingFigures]) -> None:
-    """The curve, a row a value."""
+    """The table of a sweep, with a row for each value."""
     heights = [one.height for one in sweep[0].scores if one.height != "all"]
     table = _table(setting, *(f"recall {height}" for height in heights), "precision", "AP", "exposed", "detect s")
     for figures in sweep:

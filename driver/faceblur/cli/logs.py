@@ -16,7 +16,7 @@ LEVELS = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
 
 
 def printable(text: str) -> str:
-    """A text for one line of a terminal: what is in a file's name but not printable is escaped."""
+    """A text for one line of a terminal: characters that are not printable, as in a file's name, are escaped."""
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 

@@ -24,7 +24,7 @@ AN_ENDPOINT = Endpoint()
 
 
 class Number(click.FloatRange):
-    """A number in a range; NaN, which click takes for one, is none."""
+    """A number in a range. NaN is refused, which click would accept."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = float(super().convert(value, param, ctx))
@@ -95,8 +95,8 @@ def _pairs(separator: str, example: str) -> Parse:
     def parse(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
         pairs = {}
         for value in values:
-            name, found, rest = value.partition(separator)
-            if not found or not name.strip() or not value.isprintable():
+            name, separated, rest = value.partition(separator)
+            if not separated or not name.strip() or not value.isprintable():
                 raise click.BadParameter(f"{value!r} is not of the form {example}")
             pairs[name.strip()] = rest.strip()
         return pairs

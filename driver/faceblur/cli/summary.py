@@ -46,7 +46,7 @@ def summarized(report: Report, verbosity: Verbosity) -> Iterator[None]:
 
 
 def print_summary(console: Console, report: Report) -> None:
-    """Print the tables to the console, how many files ended how, and the lines of the run as a whole."""
+    """Print the tables to the console, how many files ended how, and the run's summary lines."""
     console.print(_files(report))
     written = [one for one in report.files.values() if one.state == "done"]
     spent = {stage: sum(one.stage_seconds.get(stage, 0.0) for one in written) for stage in STAGES}

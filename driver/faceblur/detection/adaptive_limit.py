@@ -52,7 +52,7 @@ class AdaptiveLimit:
         self._probes = _ProbeSchedule()
 
     def answered(self, ticket: Ticket, in_flight: int, seconds: float, computing: float) -> float:
-        """A valid answer came after `seconds`, of which the function was `computing` so many.
+        """A valid answer came after `seconds`; for `computing` seconds of them the function computed.
 
         `in_flight` is the number of requests at its arrival, this one included.
         """
@@ -67,7 +67,7 @@ class AdaptiveLimit:
         return self.limit
 
     def refused(self, in_flight: int) -> float:
-        """The function had no worker for one of the requests in flight: no more than the others from now on."""
+        """The function had no worker for one of the requests in flight: the limit falls to the number of the others."""
         self._start_phase, self._baseline = None, None
         self._rounds_without_rise = ROUNDS_AFTER_REFUSAL
         return self._set(min(self.limit, in_flight - 1))
@@ -101,7 +101,7 @@ class AdaptiveLimit:
             return False
         self._baseline = None
         if ended.trip > baseline.trip * (1 + self.limit / baseline.limit) / 2:
-            # Hardly shorter: what looked like a queue is a longer way, such as with larger frames.
+            # Hardly shorter: the round trip takes longer without a queue, for example since frames are larger.
             self._shortest_wait = ended.wait
             self._probes.restart()
         elif not baseline.probing:

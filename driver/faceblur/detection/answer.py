@@ -1,4 +1,4 @@
-"""What the function found in one batch, once its reply has passed every check."""
+"""The function's answer to one batch: a reply that has passed every check."""
 
 from __future__ import annotations
 

@@ -44,9 +44,10 @@ class FunctionClient:
     ...     info = await client.probe()
     ...     answer = await client.send([jpeg_bytes], wire.Options(), return_frames=True)
 
-    `concurrency` bounds the requests in flight. With `max_concurrency` it is only the start of an adaptive limit, which
-    that one bounds. `headers` go with every request; `ca_file` holds the authorities to trust instead of the system's;
-    `timeout` bounds one request and `give_up_after` all attempts of one batch, in seconds.
+    `concurrency` is the limit on the requests in flight. With `max_concurrency` the limit is adaptive: it starts at
+    `concurrency` and is at most `max_concurrency`. `headers` go with every request; `ca_file` holds the authorities to
+    trust instead of the system's; `timeout` bounds one request and `give_up_after` all attempts of one batch, in
+    seconds.
     """
 
     def __init__(
@@ -169,5 +170,5 @@ class FunctionClient:
 
 
 async def _in_thread_if_large(work: Callable[[], Result], size: int) -> Result:
-    """The result of work on so many bytes. For few, handing it to a thread takes longer than the work."""
+    """The result of work on `size` bytes. For few bytes, to start it on a thread takes longer than the work."""
     return work() if size < SMALL_BYTES else await asyncio.to_thread(work)

@@ -65,7 +65,7 @@ class ConcurrencyLimit:
             lease.release()
 
     def answered(self, ticket: Ticket, seconds: float, computing: float) -> None:
-        """A valid answer came after `seconds`, of which the function was `computing` so many by its own report."""
+        """A valid answer came after `seconds`; by its own report the function computed for `computing` seconds."""
         self._set(self._algorithm.answered(ticket, self.requests.held, seconds, computing))
 
     def refused(self) -> None:

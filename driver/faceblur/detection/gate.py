@@ -1,4 +1,4 @@
-"""A gate that bounds how many holders there are at a time, in the order in which they came.
+"""A gate that admits a bounded number of holders at a time, first come, first served.
 
 Unlike `asyncio.Semaphore`, its capacity may change while it is in use.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 
 class Gate:
-    """Lets in as many as `capacity()` says at the time, first come, first served. `held` is how many are in."""
+    """Admits at most `capacity()` holders at a time, first come, first served. `held` is their number."""
 
     def __init__(self, capacity: Callable[[], int]) -> None:
         self._capacity = capacity
@@ -40,6 +40,7 @@ class Gate:
             raise
 
     def release(self) -> None:
+        """Give back one admission."""
         self.held -= 1
         self.wake()
 

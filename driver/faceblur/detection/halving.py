@@ -34,6 +34,7 @@ class Halving:
 
 
 def halves(images: Sequence[bytes]) -> tuple[Sequence[bytes], Sequence[bytes]]:
+    """The two halves of a batch, in order."""
     middle = len(images) // 2
     return images[:middle], images[middle:]
 

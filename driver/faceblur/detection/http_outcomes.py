@@ -21,7 +21,7 @@ class ConnectionBroken(AttemptFailed):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back, and how long it took in seconds: sending the body, waiting for an answer, receiving it."""
+    """An HTTP response, and the seconds that it took to send the body, to wait for an answer and to receive it."""
 
     status: int
     content: bytes
@@ -31,4 +31,5 @@ class Response:
 
     @property
     def seconds(self) -> float:
+        """How long the exchange took."""
         return self.sending + self.waiting + self.receiving

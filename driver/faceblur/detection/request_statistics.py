@@ -1,4 +1,4 @@
-"""What a client's requests came to: counts, and where their time went."""
+"""Statistics of a client's requests: counts, and where their time went."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class RequestStatistics:
         self.computing += computing
 
     def trouble(self) -> str:
-        """What did not go smoothly, in one line; empty when everything did."""
+        """Retries, refusals and halved batches in one line; empty when there are none."""
         counts = [
             f"{self.retries} were tried again" if self.retries else "",
             f"{self.refusals} came when the function was busy (503)" if self.refusals else "",

@@ -1,4 +1,4 @@
-"""One HTTP exchange with the function, its phases timed: the one module where aiohttp's exceptions become ours."""
+"""One HTTP exchange with the function, its phases timed: the only module that turns aiohttp's exceptions into ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which share of the allowed requests was not used, over time."""
+"""Measures which share of the allowed requests is not in use, over time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The API's function that measures the detector: it blocks until the figures are there."""
+"""The API's function that measures the detector: it blocks until the figures are computed."""
 
 from __future__ import annotations
 

@@ -31,10 +31,10 @@ def find_dataset(paths: Sequence[Path], images: Path | None = None) -> Dataset:
     labelled: dict[Path, Path] = {}
     for source in [source for path in paths for source in _label_files(path)]:
         if source.name.endswith((MOT, SIDECAR)):
-            found: list[LabelledImage] | list[LabelledVideo] = [_video(source)]
+            labelled_files: list[LabelledImage] | list[LabelledVideo] = [_video(source)]
         else:
-            found = _images(source, images)
-        for one in found:
+            labelled_files = _images(source, images)
+        for one in labelled_files:
             path = one.path.resolve()
             if path in labelled:
                 raise UsageError(f"{one.path} is labelled twice: in {labelled[path]} and in {source}")
@@ -51,12 +51,12 @@ def _label_files(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise UsageError(f"{path}: no such file or directory")
-    endings = (MOT, SIDECAR, WIDER, ".json")
-    found = [one for one in sorted(path.rglob("*")) if one.name.endswith(endings) and one.is_file()]
-    found = [one for one in found if not one.name.startswith(".")]
-    if not found:
+    suffixes = (MOT, SIDECAR, WIDER, ".json")
+    files = [one for one in sorted(path.rglob("*")) if one.name.endswith(suffixes) and one.is_file()]
+    files = [one for one in files if not one.name.startswith(".")]
+    if not files:
         raise UsageError(f"{path}: no labels in it: neither *{WIDER}, *.json, VIDEO{MOT} nor VIDEO{SIDECAR}")
-    return found
+    return files
 
 
 def _images(source: Path, folder: Path | None) -> list[LabelledImage]:
@@ -102,8 +102,8 @@ def _video(source: Path) -> LabelledVideo:
     beside = [path for path in source.parent.glob("*") if path.suffix.lower() in VIDEO_SUFFIXES]
     videos = [path for path in beside if stem in (path.stem, path.name)]
     if len(videos) != 1:
-        found = " and ".join(sorted(path.name for path in videos)) or "no video"
-        raise UsageError(f"{source}: labels one video of the same name beside it, but there is {found}")
+        names = " and ".join(sorted(path.name for path in videos)) or "no video"
+        raise UsageError(f"{source}: labels one video of the same name beside it, but there is {names}")
     return LabelledVideo(videos[0], read_mot(source), source)
 
 

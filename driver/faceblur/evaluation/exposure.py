@@ -110,7 +110,7 @@ def ellipses(masks: Sequence[Region]) -> Ellipses:
 
 
 def masked_share(box: Box, masks: Ellipses, frame_wh: tuple[int, int]) -> float:
-    """The share of the ellipse in a box, as far as it lies in the frame, that lies under the others: 0 to 1."""
+    """The share, 0 to 1, of the ellipse in a box that lies under the masks; only its part in the frame counts."""
     x1, x2 = np.clip((box[0], box[2]), 0, frame_wh[0])
     y1, y2 = np.clip((box[1], box[3]), 0, frame_wh[1])
     steps = (np.arange(GRID) + 0.5) / GRID

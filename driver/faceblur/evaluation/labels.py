@@ -11,7 +11,7 @@ from faceblur.tracking.boxes import Box
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One labelled face: box x1, y1, x2, y2 in pixels. An `ignored` one need not be found, and may be."""
+    """One labelled face: box x1, y1, x2, y2 in pixels. An `ignored` one does not count, detected or not."""
 
     box: Box
     ignored: bool = False

@@ -10,7 +10,7 @@ EvaluationStage = Literal["detect", "score"]
 
 @dataclass(frozen=True, slots=True)
 class EvaluationProgress:
-    """How far a stage is: `done` images and frames of `total`, which is None where videos are among them.
+    """How far a stage is: `done` images and frames of `total`, which is None for a dataset with videos.
 
     Each pass over the dataset is one stage `detect` and one stage `score`; a sweep over detection sizes has several.
     """

@@ -1,4 +1,4 @@
-"""What an evaluation gives: its figures as frozen objects, with the fields of the JSON."""
+"""The report of an evaluation: its figures as frozen objects, with the fields of the JSON."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 faster-coco-eval pairs detections with labels and integrates the AP, as COCO defines it: the best score first, each face
 at most once, over 101 recalls. Its figures are those of pycocotools, in a twelfth of the time, which matters for crowds
 of a thousand faces.
-What lies in an ignored label counts neither as found nor as false.
+A detection in an ignored label counts neither as found nor as false.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the API's functions take in several forms."""
+"""The arguments that the API's functions take in several forms: paths, and where the function is."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ class BottleneckSampler:
                 self.seconds["driver" if worked > LOOP_FULL * passed else stage] += passed / len(running)
 
     def summary(self, requests: RequestTimes, *, local: bool) -> str:
-        """The shares, the largest first, and what follows; empty when nothing was sampled.
+        """One line: the bottleneck, advice, and the shares, largest first. Empty when nothing was sampled.
 
         `local` says that the function runs on this machine.
         """

@@ -1,7 +1,7 @@
-"""A codec that dies takes at most its own video down: a run is a child process, started again without that video.
+"""Limits a codec's crash to its own video: a run is a child process, which is started again without that video.
 
-FFmpeg is native code and is fed whatever people have. When the child dies of a crash, its journal has the files that it
-was working on. A single one is given up; of several each is tried again alone.
+FFmpeg is native code and reads files of any origin. When the child crashes, its journal has the files that it was
+working on. A single one is given up; of several each is tried again alone.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Journal:
             self.write("ended", source)
 
     def crashed(self, by: str) -> bool:
-        """Note a crash; whether the run is worth another try."""
+        """Record a crash. Returns whether the run should be started again."""
         self.write("crashed", None, by)
         after = Journal(self._path)
         return len(after.given_up) > len(self.given_up) or len(after.suspects) > len(self.suspects)

@@ -1,4 +1,4 @@
-"""Which files a run is about: walks the inputs, and sorts videos or images from other files."""
+"""Finds the files of a run: walks the inputs, and sorts videos or images from other files."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ class OutputPaths:
     """Gives every source a path below the output folder.
 
     Where several sources have one name there, the later ones get a number: `renamed` has their outputs. `duplicates`
-    pairs a path with the one by which its file was already found.
+    pairs a path with the first path of the same file.
     """
 
     def __init__(self, outdir: Path) -> None:
@@ -28,7 +28,7 @@ class OutputPaths:
         self._keeps_case: bool | None = None
 
     def is_new(self, path: Path) -> bool:
-        """Whether this file was not found before, by another name."""
+        """Whether this file is new: no path of it was given before."""
         first = self._sources.setdefault(path.resolve(), path)
         if first is path:
             return True

@@ -35,7 +35,7 @@ class FileReport:
 
     `frames` were read, `searched` went to the function, `masked` are done. `faces` were masked, frame by frame;
     `gap_filled` of them had no detection above the threshold in their very frame. `stage_seconds` is where the time
-    went, summed over threads and requests; `positions` is where its batches are at this moment.
+    went, summed over threads and requests; `positions` is where its batches are now.
     """
 
     source: Path
@@ -96,10 +96,14 @@ class FileReport:
 
 @dataclass(slots=True)
 class Report:
-    """A run, at any moment and at its end: `files` by source, in the order in which they were found.
+    """A run, while it goes on and at its end: `files` by source, in the order of their discovery.
 
-    `model`, `device` and `provider` are the function's; `lines` say how the run went as a whole, once it is over.
-    `began` and `ended` are on the clock of `time.monotonic`.
+    <<<<<<< HEAD
+        `model`, `device` and `provider` are the function's; `lines` say how the run went as a whole, once it is over.
+        `began` and `ended` are on the clock of `time.monotonic`.
+    =======
+        `model`, `device` and `provider` are the function's; `lines` are its summary, once the run is over.
+    >>>>>>> wt-docs3
     """
 
     files: dict[Path, FileReport] = field(default_factory=dict)
@@ -153,7 +157,7 @@ class Report:
         self.ended = time.monotonic()
 
     def summary(self, seconds: float | None = None) -> str:
-        """How many files ended how, at what speed, on which device; in one line."""
+        """One line: the number of files by state, the speed and the device."""
         states = Counter(one.state for one in self.files.values())
         ends = ", ".join(f"{states[state]} {state}" for state in STATES if states[state])
         count = len(self.files)

@@ -25,10 +25,10 @@ class HasIdleShare(Protocol):
 
 
 class FileQueue:
-    """Which of the waiting files is next: one of those that run is the longest there was, the others are the shortest.
+    """Which of the waiting files is next. One running file is the longest of all, the others are the shortest.
 
     So short files do not wait behind a long one, and no long one is left for the end, when it would run alone. `alone`:
-    no two run at a time.
+    one file runs at a time.
     """
 
     def __init__(self, files: Sequence[PlannedFile], *, alone: bool) -> None:

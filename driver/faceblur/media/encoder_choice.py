@@ -33,10 +33,11 @@ class EncoderChoice(NamedTuple):
 def choose_encoder(
     codec: str, pix_fmt: str, muxer: str, encoder: str | None = None, *, odd: bool = False
 ) -> EncoderChoice:
-    """The encoder and its pixel format for a source's, in this container: one of the source's codec if it loses little.
+    """Choose an encoder and its pixel format for a source's codec and pixel format, in this container.
 
-    Losing little is to keep colour, chroma and alpha, and at least 10 bits of what is deeper. `encoder` None leaves the
-    choice open. `odd`: the frame has an odd side. Raises MediaError when nothing can be written.
+    The source's codec stays if one of its encoders loses little: it keeps colour, chroma and alpha, and at least 10
+    bits of a deeper format. `encoder` None leaves the choice open. `odd`: the frame has an odd side. Raises MediaError
+    when nothing can be written.
     """
     candidates = []
     own = ENCODERS.get(codec, ())

@@ -74,7 +74,7 @@ def profile(encoder: str, source_profile: str | None, pix_fmt: str) -> dict[str,
 
 
 def fields(encoder: str, *, top_first: bool) -> dict[str, str]:
-    """The options that have fields coded as fields; none for encoders that have no such options."""
+    """The options for interlaced coding; none for encoders that have no such options."""
     if encoder not in FIELD_ENCODERS:
         return {}
     return {"flags": "+ildct+ilme"} | (

@@ -61,6 +61,6 @@ def read_first_frames(path: Path, stream: Any, count: int) -> list[VideoFrame]:
                 if len(frames) >= count or packets > MAX_PACKETS:
                     break
     except READ_ERRORS:
-        # The pass that reads the complete file fails at the same place, and reports why.
+        # The pass that reads the complete file fails at the same position, and reports why.
         return frames
     return frames

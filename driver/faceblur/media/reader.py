@@ -46,7 +46,7 @@ class VideoReader(SourceFile):
         self._check_complete({index: decoder.packets for index, decoder in decoders.items()}, promised)
 
     def cover_art_frames(self) -> list[DecodedFrame]:
-        """The images of `cover_art`, in the format that they are redacted in; what is none is moved to `left_out`."""
+        """The images of `cover_art`, in the format that they are redacted in; other streams move to `left_out`."""
         frames = []
         for index, stream in list(self.cover_art.items()):
             frame = decode_cover_art(self.path, stream)

@@ -23,8 +23,8 @@ class SourceFile:
     """A video file that is open for reading. A context manager. Raises MediaError, which names the file.
 
     By the source's index, `videos` are the streams to redact, `cover_art` those that are one attached image; `copied`
-    are those to copy. `main_stream` is the first of `videos`. `left_out` lists the streams that nothing can be done
-    with. `damage` records what could not be read; with `tolerate` it does not end the reading.
+    are those to copy. `main_stream` is the first of `videos`. `left_out` lists the streams that are neither
+    redacted nor copied. `damage` records what could not be read; with `tolerate` it does not end the reading.
     """
 
     def __init__(self, path: Path, *, tolerate: bool = False) -> None:

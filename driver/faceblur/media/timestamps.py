@@ -1,4 +1,4 @@
-"""Times of frames: made up where a container holds none, and rates for encoders that need a fixed one."""
+"""Times of frames: computed where a container holds none, and rates for encoders that need a fixed one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class FrameTimer:
         self.last: int | None = None
 
     def add_packet(self, packet: Any) -> None:
-        """Take note of a packet that goes to the decoder."""
+        """Record the time of a packet before it is decoded."""
         if self._packet_times is not None and packet.size and packet.dts is not None:
             heapq.heappush(self._packet_times, packet.dts)
 

@@ -1,4 +1,4 @@
-"""One frame on its way from the source to the output: the same object in every stage."""
+"""One frame, from the source to the output: the same object in every stage."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Frame(WindowedFrame, ABC):
 
     @abstractmethod
     def mask_detections(self, options: Options) -> int:
-        """Mask the detections above the threshold, in place; how many there are.
+        """Mask the detections above the threshold, in place. Returns their number.
 
         Raises InvalidReply when the function's image cannot be used or shows a face that was not redacted.
         """

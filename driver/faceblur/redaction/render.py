@@ -92,7 +92,7 @@ def rendered_header(header: Header, changes: Changes, target: Path) -> Header:
 
 
 class RecordedMasks:
-    """A sidecar's lines by stream, each for its frame: those of several streams stand in no order among each other."""
+    """Hands out a sidecar's lines, each for its frame; lines of different streams come in any order."""
 
     def __init__(self, sidecar: SidecarReader, work: FileWork, options: Options) -> None:
         self._path, self._lines, self._work, self._options = sidecar.path, iter(sidecar), work, options

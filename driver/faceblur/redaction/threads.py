@@ -1,4 +1,4 @@
-"""Work on threads, timed: on those that all files share for JPEG and masks, and on one that an object lives on."""
+"""Timed work on threads: on the codec threads, which all files share, and on a thread that owns one object."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class FileWork:
         return done
 
     async def spread(self, stage: str, works: Sequence[Callable[[], Done]], pixels: int) -> list[Done]:
-        """Have the codec threads do these works, which are on frames of so many pixels in all."""
+        """Have the codec threads do these works, which are on frames of `pixels` pixels in all."""
         if not works:
             return []
         # A slice for each thread: to hand over every frame by itself takes as long as a part of the work.
@@ -75,7 +75,7 @@ def _each(works: Sequence[Callable[[], Done]]) -> list[Done]:
 
 
 class Closable(Protocol):
-    """What an object that lives on a thread must be: a context manager."""
+    """An object that a thread can own: a context manager."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

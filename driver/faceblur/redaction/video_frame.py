@@ -64,8 +64,8 @@ class VideoFrame(Frame):
     def mask_detections(self, options: Options) -> int:
         """As `Frame.mask_detections`.
 
-        The function's image is compared with the frame and goes no further: so the result is the same to the bit
-        whatever the function sends back, and `render` can repeat it.
+        The function's image is compared with the frame, then discarded. So the result is the same to the bit whatever
+        the function sends back, and `render` can repeat it.
         """
         boxes = self.above(options.threshold)
         if self.returned is not None and boxes:

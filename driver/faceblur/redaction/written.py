@@ -1,4 +1,4 @@
-"""What remains to be said of an output once it is written."""
+"""The result of one output: what it does not keep of its source, and what could not be read."""
 
 from __future__ import annotations
 

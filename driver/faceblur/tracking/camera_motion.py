@@ -25,7 +25,7 @@ MIN_CORNERS, MIN_AGREEMENT = 8, 0.5
 class CameraMotion:
     """From the frame before to this one: what was at x + iy is now at `turn * (x + iy) + shift`, in pixels.
 
-    This is a similarity (shift, zoom and roll), which covers a pan of a distant scene.
+    This is a similarity: shift, zoom and roll. It describes a pan over a distant scene.
     """
 
     turn: complex = 1

@@ -30,6 +30,7 @@ class Faces:
 
     @classmethod
     def none(cls) -> Faces:
+        """The result for a frame without faces: arrays of length 0."""
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
 
     def __len__(self) -> int:
@@ -45,7 +46,7 @@ class Detector(Protocol):
     weights_sha256: str
 
     def detect(self, frames: Sequence[Frame], *, threshold: float) -> list[Faces]:
-        """Find the faces that score at least `threshold` in each frame. Frames of one call may differ in size."""
+        """Detect the faces that score at least `threshold` in each frame. Frames of one call may differ in size."""
         ...
 
     def status(self) -> dict[str, str | int | float]:

@@ -60,10 +60,11 @@ class RetinaFaceOnnx:
         self._buffers = threading.local()
 
     def status(self) -> dict[str, str | int | float]:
+        """What `GET /` reports: the precision."""
         return {"precision": self._precision}
 
     def detect(self, frames: Sequence[Frame], *, threshold: float) -> list[Faces]:
-        """Find faces in frames `(H, W, 3) uint8 BGR`."""
+        """Detect faces in frames `(H, W, 3) uint8 BGR`."""
         return list(self._pool.map(lambda frame: self._detect_one(frame, threshold), frames))
 
     def _detect_one(self, frame: Frame, threshold: float) -> Faces:
@@ -109,5 +110,5 @@ def _decoded(output: Sequence[Floats], input_wh: tuple[int, int], frame: Frame, 
     boxes, landmarks = decode_offsets(offsets[above], landmark_offsets[above], anchor_grid(input_wh)[above])
     size_wh = (frame.shape[1], frame.shape[0])
     scale = np.divide(size_wh, input_wh).astype(np.float32)
-    found = Faces(boxes * np.tile(scale, 2), scores[above], landmarks * scale)
-    return non_maximum_suppression(found, size_wh)
+    faces = Faces(boxes * np.tile(scale, 2), scores[above], landmarks * scale)
+    return non_maximum_suppression(faces, size_wh)

@@ -77,15 +77,15 @@ class RetinaFaceTorch:
         return status
 
     def detect(self, frames: Sequence[Frame], *, threshold: float) -> list[Faces]:
-        """Find faces in frames `(H, W, 3) uint8 BGR`; frames of one size run together."""
+        """Detect faces in frames `(H, W, 3) uint8 BGR`; frames of one size run together."""
         # Scaled as retinaface-pytorch does, but never up.
         inputs = [fit(frame, self._detect_size, cv2.INTER_LINEAR) for frame in frames]
-        found: dict[int, Faces] = {}
+        faces: dict[int, Faces] = {}
         for size_wh, indices in group_by_size(inputs).items():
             rows = self._run([inputs[index] for index in indices], threshold)
             for index, its_rows in zip(indices, rows, strict=True):
-                found[index] = faces_in_frame(its_rows, size_wh, frames[index])
-        return [found[index] for index in range(len(frames))]
+                faces[index] = faces_in_frame(its_rows, size_wh, frames[index])
+        return [faces[index] for index in range(len(frames))]
 
     def _run(self, images: Sequence[Frame], threshold: float) -> list[Floats]:
         """The rows of `postprocess` for each image, all of one size.

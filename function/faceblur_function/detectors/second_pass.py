@@ -1,8 +1,8 @@
 """Detection of faces of every size: a pass at full size, and a second pass on a downscaled copy of large frames.
 
 A face far larger than the largest anchor is detected in parts or not at all: above about 700 px the boxes of
-`astronaut` shrink. The second pass finds such faces complete. It also verifies large faces of the first pass that have
-no high score.
+`astronaut` shrink. The second pass detects such faces complete. It also verifies large faces of the first pass that
+have no high score.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def detect_all_sizes(detector: Detector, frames: Sequence[Frame], *, threshold: 
 
     Returns each frame's faces that score at least `threshold`, in pixels of the frame.
     """
-    found = detector.detect(frames, threshold=threshold)
+    detected = detector.detect(frames, threshold=threshold)
     large = [index for index, frame in enumerate(frames) if max(frame.shape[:2]) >= LARGE_FRAME]
     copies = [small_copy(frames[index], COPY_SIZE) for index in large]
     second = detector.detect(copies, threshold=min(threshold, LOW_SCORE))
@@ -41,15 +41,15 @@ def detect_all_sizes(detector: Detector, frames: Sequence[Frame], *, threshold: 
         height, width = frames[index].shape[:2]
         scale = np.array([width / copy.shape[1], height / copy.shape[0]], np.float32)
         coarse = Faces(coarse.xyxy * np.tile(scale, 2), coarse.scores, coarse.landmarks * scale)
-        fine = _down_weighted(found[index], coarse.xyxy, VISIBLE_IN_COPY * float(scale.max()), threshold)
-        found[index] = _merged(fine, coarse, (width, height), threshold)
-    return found
+        fine = _down_weighted(detected[index], coarse.xyxy, VISIBLE_IN_COPY * float(scale.max()), threshold)
+        detected[index] = _merged(fine, coarse, (width, height), threshold)
+    return detected
 
 
 def _down_weighted(fine: Faces, coarse_xyxy: Floats, min_side: float, threshold: float) -> Faces:
     """The faces of the first pass that score at least `threshold` after down-weighting, best score first.
 
-    Down-weighted are those without a high score, of at least `min_side` px, that the second pass did not find.
+    Down-weighted are those without a high score, of at least `min_side` px, that the second pass did not detect.
     """
     low = (fine.scores < HIGH_SCORE) & ((fine.xyxy[:, 2:] - fine.xyxy[:, :2]).min(axis=1) >= min_side)
     unconfirmed = low & (iou_matrix(fine.xyxy, coarse_xyxy).max(axis=1, initial=0) <= NMS_IOU)

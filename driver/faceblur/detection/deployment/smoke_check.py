@@ -31,9 +31,9 @@ def detail(image: images.Frame) -> float:
 
 
 async def check(url: str, *, patience: float = 120.0) -> str:
-    """Send the image; one line on the answer. Raises FunctionError unless its face comes back blurred.
+    """Send the image, and return one line about the answer. Raises FunctionError unless its face comes back blurred.
 
-    `patience` is the time to wait for that, in seconds.
+    `patience` is the time to wait for an answer, in seconds.
     """
     sent = IMAGE.read_bytes()
     options = wire.Options(format="png")

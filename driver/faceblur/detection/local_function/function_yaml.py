@@ -66,7 +66,7 @@ def read_config(path: Path, *, env: Mapping[str, str] | None = None, workers: in
 
 
 def max_workers() -> int:
-    """How many workers make sense on this machine."""
+    """The largest default number of workers: one for every CORES_PER_WORKER cores here, at least one."""
     return max(1, len(os.sched_getaffinity(0)) // CORES_PER_WORKER)
 
 

@@ -74,11 +74,12 @@ def map_output(output: Any) -> dict[str, Any]:
 
 
 def plain_failure(text: str) -> dict[str, Any]:
+    """The platform's response to a failure: a 500 with plain text."""
     return {"status_code": 500, "body": text, "content_type": "text/plain", "headers": {}, "body_encoding": "text"}
 
 
 def exit_with_parent() -> None:
-    """End this process as soon as the parent ends, in whatever way: its end of our stdin closes then."""
+    """End this process as soon as the parent ends, even if it was killed: the parent's end of our stdin closes then."""
 
     def watch() -> None:
         # Not sys.stdin: its lock, held by a waiting thread, makes the interpreter's own exit crash.

@@ -1,4 +1,4 @@
-"""Animations: GIF, APNG and WebP, every frame as it is shown, in full: files hold no more than what changes."""
+"""GIF, APNG and WebP animations: every frame is read as it is shown, though files hold only what changes."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ FINER = 3
 
 
 def jpeg_settings(image: Any, orientation: int) -> dict[str, Any]:
-    """Pillow's options: what is not masked stays what it was as nearly as JPEG can."""
+    """Pillow's options that keep the pixels outside the masks as near to the source as JPEG can."""
     sideways = is_sideways(orientation)
     tables = [np.array(image.quantization[layer[3]]) for layer in image.layer]
     plain = len(tables) == 1 or (len(tables) == 3 and image.info.get("adobe_transform") != 0)

@@ -1,4 +1,4 @@
-"""The chunks of PNG files: what says how colours and pixels are meant is copied from the source."""
+"""The chunks of PNG files: those that describe colours and resolution are copied from the source."""
 
 from __future__ import annotations
 
