@@ -142,10 +142,10 @@ class Lines:
             fps = self._frames / seconds
             left = (self._total - self._frames) / fps if self._total and fps else None
             total = f"/{self._total}" if self._total else ""
-            ending = f", {clock(max(0.0, left))} left" if left is not None else ""
+            remaining = f", {clock(max(0.0, left))} left" if left is not None else ""
             progress_log.info(
                 "%d/%d files, %d%s frames, %.1f fps, %d faces%s",
-                *(self._done, self._files, self._frames, total, fps, self._faces, ending),
+                *(self._done, self._files, self._frames, total, fps, self._faces, remaining),
                 extra={"event": "progress", "frames": self._frames, "faces": self._faces, "fps": round(fps, 2)},
             )
 

@@ -98,8 +98,8 @@ class FileReport:
 class Report:
     """A run, while it goes on and at its end: `files` by source, in the order of their discovery.
 
-        `model`, `device` and `provider` are the function's; `lines` say how the run went as a whole, once it is over.
-        `began` and `ended` are on the clock of `time.monotonic`.
+    `model`, `device` and `provider` are the function's; `lines` are its summary, once the run is over. `began` and
+    `ended` are on the clock of `time.monotonic`.
     """
 
     files: dict[Path, FileReport] = field(default_factory=dict)
