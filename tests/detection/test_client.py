@@ -13,7 +13,7 @@ from faceblur.base.errors import FunctionError
 from faceblur.detection.answer import Answer
 from faceblur.detection.client import FunctionClient
 from faceblur.detection.local_function.http_trigger import LocalFunction
-from faceblur_function import images, wire
+from faceblur_function import images
 from tests.support.batches import OPTIONS, echo, image, use
 from tests.support.hostile import FAULTS, HostileProxy, Server, scripted
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from faceblur.redaction.sidecar import SidecarReader, sidecar_path
+from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
 from faceblur_function.detectors.detector import Detector
 from tests.conftest import detail_left
 from tests.support import clips as media

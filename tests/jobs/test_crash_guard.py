@@ -61,7 +61,7 @@ def test_crash_in_nothing_of_a_video_ends_the_run() -> None:
     assert done.returncode == 128 + signal.SIGABRT
 
 
-def test_journal_that_was_cut_is_read_to_its_last_whole_entry(tmp_path: Path) -> None:
+def test_journal_that_was_cut_is_read_to_its_last_complete_entry(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal")
     journal.write("begun", Path("a"))
     journal.write("begun", Path("b"))
