@@ -18,16 +18,17 @@ from matplotlib.figure import Figure
 
 from benchmarks.leaks import CLASSES, FaceTally, decoded, height_class, in_view, load, make_clip, outside_mask
 from benchmarks.pans import CONDITIONS, RATE, Boxes, Image
-from faceblur.redaction.plan import LOW_THRESHOLD
-from faceblur.tracking.boxes import Box
-from faceblur.tracking.scenes import Step, step, thumbnail
-from faceblur.tracking.tracker import Detection, Tracker
+from faceblur.tracking.boxes import LOW_THRESHOLD, Box, Detection
+from faceblur.tracking.camera_motion import CameraMotion
+from faceblur.tracking.thumbnails import LONG_SIDE, Thumbnail, thumbnail
+from faceblur.tracking.tracker import Tracker, WindowedFrame
+from faceblur.tracking.transitions import transition
 from faceblur_function import defaults
 from faceblur_function.detectors.load import load_detector
 from faceblur_function.detectors.second_pass import detect_all_sizes
 from faceblur_function.masks import SOFT_EDGE, regions
 
-UNCOVERED = 0.25
+MAX_CLEAR = 0.25
 MIN_SCORE = 0.03
 DEFAULTS = {
     "threshold": defaults.THRESHOLD,
@@ -47,38 +48,50 @@ SWEEPS: dict[str, tuple[float, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class SearchedClip:
-    """A clip: for each frame its true faces, its detections down to MIN_SCORE, and its step from the frame before."""
+    """A clip: for each frame its true faces, its detections down to MIN_SCORE, and what changed since the frame before.
+
+    A transition says whether a new scene begins, and how the camera moved.
+    """
 
     size_wh: tuple[int, int]
     faces: list[Boxes]
-    found: list[list[Detection]]
-    steps: list[Step]
+    detections: list[list[Detection]]
+    transitions: list[tuple[bool, CameraMotion]]
 
 
 def search(path: Path, faces: list[Boxes]) -> SearchedClip:
     detector = load_detector("retinaface-mobilenet0.25")
-    found, steps, before, size_wh = [], [], None, (0, 0)
+    detections, transitions, before, size_wh = [], [], None, (0, 0)
     for frame in decoded(path):
         size_wh = (frame.shape[1], frame.shape[0])
         (one,) = detect_all_sizes(detector, [frame], threshold=MIN_SCORE)
-        found.append(
+        detections.append(
             [Detection(tuple(box), score) for box, score in zip(one.xyxy.tolist(), one.scores.tolist(), strict=True)]
         )
-        after = thumbnail(frame)
-        steps.append(step(before, after))
+        after = small_thumbnail(frame)
+        transitions.append(transition(before, after))
         before = after
-    return SearchedClip(size_wh, faces, found, steps)
+    return SearchedClip(size_wh, faces, detections, transitions)
+
+
+def small_thumbnail(frame: Image) -> Thumbnail:
+    """The thumbnail of a frame, of a small copy as the driver makes it."""
+    height, width = frame.shape[:2]
+    share = min(1.0, LONG_SIDE / max(width, height))
+    small_wh = max(1, round(width * share)), max(1, round(height * share))
+    small = cv2.resize(frame, small_wh, interpolation=cv2.INTER_AREA)
+    return thumbnail(np.asarray(small, np.uint8), width / small_wh[0])
 
 
 def masked_boxes(clip: SearchedClip, settings: dict[str, float]) -> list[list[Box]]:
     """The boxes that a run with these settings masks in each frame; with `every` N only each Nth frame is searched."""
-    tracker: Tracker[None] = Tracker(threshold=settings["threshold"], look_around=settings["look-around"])
+    tracker: Tracker[WindowedFrame] = Tracker(threshold=settings["threshold"], look_around=settings["look-around"])
     low = min(settings["threshold"], settings["low threshold"] if settings["look-around"] else 1)
-    moments = []
-    for index, (found, change) in enumerate(zip(clip.found, clip.steps, strict=True)):
-        seen = [one for one in found if one.score >= low] if index % settings["every"] == 0 else []
-        moments += tracker.push(None, index / RATE, seen, cut=change.cut, camera=change.camera)
-    return [list(moment.covers.values()) for moment in [*moments, *tracker.flush()]]
+    windowed: list[WindowedFrame] = []
+    for index, (detections, (cut, camera)) in enumerate(zip(clip.detections, clip.transitions, strict=True)):
+        searched = [one for one in detections if one.score >= low] if index % settings["every"] == 0 else []
+        windowed += tracker.push(WindowedFrame(seconds=index / RATE, detections=searched, cut=cut, camera=camera))
+    return [list(frame.masks.values()) for frame in [*windowed, *tracker.flush()]]
 
 
 def opaque_mask(boxes: Sequence[Box], size_wh: tuple[int, int], padding: float) -> Image:
@@ -99,7 +112,7 @@ def tally(clip: SearchedClip, settings: dict[str, float]) -> FaceTally:
         for number, box in enumerate(faces):
             if height_class(box) and in_view(box, clip.size_wh):
                 x1, y1, x2, y2 = np.maximum(np.rint(box), 0).astype(int)
-                exposed[number] = bool(mask[y1:y2, x1:x2].mean() < 1 - UNCOVERED)
+                exposed[number] = bool(mask[y1:y2, x1:x2].mean() < 1 - MAX_CLEAR)
         result.frame(faces, exposed, int(outside.sum()), int((mask & outside).sum()))
     return result
 
@@ -134,7 +147,7 @@ def draw(clips: Sequence[SearchedClip], output: Path) -> None:
         for kind in CLASSES:
             axis.plot(values, [100 * one.share(kind) for one in sums], marker="o", label=f"exposed, {kind} px")
         over = [100 * one.changed_outside / max(1, one.outside) for one in sums]
-        axis.plot(values, over, marker="s", linestyle="--", color="grey", label="covered outside of faces")
+        axis.plot(values, over, marker="s", linestyle="--", color="grey", label="masked outside of faces")
         axis.axvline(DEFAULTS[name], color="black", linewidth=0.5)
         axis.set(xlabel="searched: each n-th frame" if name == "every" else name, yscale="symlog", ylim=(0, 100))
     axes[0].set_ylabel("%")

@@ -17,17 +17,20 @@ from typing import Any
 
 import click
 import cv2
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from examples.sample_clip import astronaut, pan, write_clip
+from faceblur.base.options import Options
 from faceblur.detection.reply_checks import check_reply
 from faceblur.detection.request_body import encode_request
-from faceblur.media.encoder_settings import Encoding
-from faceblur.media.planes import check_redacted, quarter_turns, redact_frame, upright
-from faceblur.media.video import Picture, VideoReader, VideoWriter
-from faceblur.redaction.cover import stored_regions
-from faceblur.tracking.scenes import thumbnail
+from faceblur.media.frames import DecodedFrame
+from faceblur.media.reader import VideoReader
+from faceblur.media.writer import VideoWriter
+from faceblur.redaction.masking import mask_frame, stored_regions
+from faceblur.redaction.verification import verify_redacted
+from faceblur.redaction.video_frame import VideoFrame
 from faceblur_function import wire
 from faceblur_function.detectors.load import load_detector
 from faceblur_function.detectors.scaling import small_copy
@@ -48,13 +51,13 @@ def cpu_milliseconds(work: Callable[[], Any], frames: int) -> tuple[float, Any]:
     return best, result
 
 
-def read(clip: Path) -> list[Picture]:
+def read(clip: Path) -> list[DecodedFrame]:
     with VideoReader(clip) as reader:
-        return [item for item in reader if isinstance(item, Picture)]
+        return [item for item in reader if isinstance(item, DecodedFrame)]
 
 
 def write(clip: Path, target: Path) -> None:
-    with VideoReader(clip) as reader, VideoWriter(target, reader, Encoding()) as writer:
+    with VideoReader(clip) as reader, VideoWriter(target, reader, Options()) as writer:
         for item in reader:
             writer.write(item)
         writer.finish()
@@ -66,7 +69,7 @@ def measure(clip: Path, folder: Path) -> dict[str, float]:
     costs: dict[str, float] = {}
     costs["decode"], decoded_frames = cpu_milliseconds(lambda: read(clip), len(read(clip)))
     both, _ = cpu_milliseconds(lambda: write(clip, folder / "again.mp4"), len(decoded_frames))
-    frames = [one.frame for one in decoded_frames[:: max(1, len(decoded_frames) // FRAMES)]]
+    frames = decoded_frames[:: max(1, len(decoded_frames) // FRAMES)]
     options = wire.Options()
     detector = load_detector("retinaface-mobilenet0.25", threads=1)
 
@@ -74,8 +77,8 @@ def measure(clip: Path, folder: Path) -> dict[str, float]:
         costs[step], result = cpu_milliseconds(work, len(frames))
         return result
 
-    colours = timed("to BGR", lambda: [upright(frame) for frame in frames])
-    timed("thumbnail", lambda: [thumbnail(one) for one in colours])
+    colours = timed("to BGR", lambda: [frame.upright() for frame in frames])
+    timed("thumbnail", lambda: [VideoFrame.of(frame).make_thumbnail() for frame in frames])
     images = timed("JPEG to send", lambda: [encode_image(one, "jpeg", 95) for one in colours])
     sent = timed("base64, JSON: request", lambda: encode_request(images, options, return_frames=True))
     request = timed("base64, JSON: read it", lambda: wire.parse_request(wire.parse_json(sent.body)))
@@ -101,13 +104,19 @@ def measure(clip: Path, folder: Path) -> dict[str, float]:
         "base64, JSON: check it", lambda: check_reply(content, sent, return_frames=True, require_digests=True)
     )
     returned = timed("JPEG of the answer", lambda: [decode_image(one) for one in checked.frames])
-    regions = [
-        stored_regions(frame, quarter_turns(frame), [face.box for face in its], options.padding)
-        for frame, its in zip(frames, faces, strict=True)
-    ]
-    clear = list(zip(frames, returned, regions, strict=True))
-    timed("check its faces", lambda: [check_redacted(*one, "blur") for one in clear])
-    timed("cover", lambda: [redact_frame(*one, "blur") for one in zip(frames, regions, strict=True)])
+    boxes = [[face.box for face in its] for its in faces]
+
+    def verify() -> None:
+        for frame, image, its in zip(frames, returned, boxes, strict=True):
+            stored = np.rot90(image, -frame.turns)
+            verify_redacted(frame, stored, stored_regions(frame, its, options.padding), options.style)
+
+    def mask() -> None:
+        for frame, its in zip(frames, boxes, strict=True):
+            mask_frame(frame, its, style=options.style, padding=options.padding)
+
+    timed("check its faces", verify)
+    timed("cover", mask)
     costs["encode"] = both - costs["decode"]
     return costs
 
