@@ -78,8 +78,8 @@ def test_killed_guard_leaves_no_process(tmp_path: Path) -> None:
         (tmp_path / "in" / f"{index}.mp4").write_bytes(b"no video " * 200)
     command = [sys.executable, "-m", "faceblur", "run", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "-q"]
     with subprocess.Popen(command) as process:
-        while not (children := psutil.Process(process.pid).children(recursive=True)):
+        # The run, and the function's worker that it has started.
+        while len(children := psutil.Process(process.pid).children(recursive=True)) < 2:
             time.sleep(0.02)
-        time.sleep(1)
         os.kill(process.pid, signal.SIGKILL)
         assert not psutil.wait_procs(children, timeout=5)[1]
