@@ -16,12 +16,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from examples.sample_clip import Image, pan, write_clip
-from faceblur.auditing.audit import AuditProgress, audit
+from faceblur.auditing.audit import audit
+from faceblur.auditing.progress import AuditProgress
 from faceblur.auditing.report import AuditReport
 from faceblur.base.errors import SidecarError
 from faceblur.cli.app import main
 from faceblur.detection.endpoint import Endpoint
-from faceblur.redaction.sidecar import SidecarReader, sidecar_path
+from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
 from faceblur_function.masks import regions
 from faceblur_function.styles import redact
 from tests.support import clips as media

@@ -53,14 +53,17 @@ def test_two_hundred_batches_through_a_hostile_proxy(
 
 
 def test_never_more_requests_than_concurrency() -> None:
-    active, most = 0, 0
+    active, most, full = 0, 0, asyncio.Event()
 
     async def answer(request: web.Request) -> web.StreamResponse:
         nonlocal active, most
         active += 1
         most = max(most, active)
         body = await request.json()
-        await asyncio.sleep(0.02)
+        if active == 3:
+            full.set()
+        await full.wait()
+        await asyncio.sleep(0.001)  # time for one more than there may be
         active -= 1
         return web.json_response(echo(body))
 

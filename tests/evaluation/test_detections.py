@@ -14,7 +14,7 @@ from examples.sample_clip import Image, write_clip
 from faceblur.base.errors import Unavailable
 from faceblur.detection.client import FunctionClient
 from faceblur.tracking.boxes import Box
-from faceblur_function import wire
+from faceblur_function import images
 from tests.evaluation.labelled import (
     blank,
     invoke,
@@ -70,7 +70,7 @@ def test_an_image_that_is_stored_rotated_is_measured_as_it_is_shown(
     box = paste(face, image, 80, 220, 20)
     stored = PIL.Image.fromarray(np.ascontiguousarray(np.rot90(image)[..., ::-1]))
     exif = PIL.Image.Exif()
-    exif[wire.ORIENTATION] = 6
+    exif[images.EXIF_ORIENTATION] = 6
     stored.save(tmp_path / "a.jpg", exif=exif, quality=95)
     (tmp_path / "x_bbx_gt.txt").write_text(wider({"a.jpg": [(box, False)]}))
     result = invoke(tmp_path, "--function", function_url, "--min-recall", "1")

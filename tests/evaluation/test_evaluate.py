@@ -14,7 +14,8 @@ import pytest
 
 from examples.sample_clip import Image
 from faceblur.detection.endpoint import Endpoint
-from faceblur.evaluation.evaluate import EvaluationProgress, evaluate
+from faceblur.evaluation.evaluate import evaluate
+from faceblur.evaluation.progress import EvaluationProgress
 from tests.evaluation.labelled import (
     Labelled,
     blank,

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faceblur.tracking.scenes import Step
 
 from faceblur.detection.endpoint import Endpoint
 from faceblur.evaluation import exposure as exposure_module
@@ -19,11 +18,12 @@ from faceblur.evaluation.exposure import ellipses, exposure, masked_share
 from faceblur.evaluation.labels import Label
 from faceblur.evaluation.report import EvaluationReport
 from faceblur.evaluation.samples import EvaluatedFrame, EvaluatedVideo
-from faceblur.redaction.sidecar import SidecarReader
-from faceblur.tracking.boxes import Box
-from faceblur.tracking.tracker import Detection
+from faceblur.redaction.sidecar_files import SidecarReader
+from faceblur.tracking.boxes import Box, Detection
+from faceblur.tracking.camera_motion import NO_MOTION
 from faceblur_function import wire
 from faceblur_function.detectors.detector import Detector
+from faceblur_function.images import decode_image
 from faceblur_function.masks import regions
 from tests.evaluation.labelled import (
     FRAMES,
@@ -37,7 +37,7 @@ MISSED = {3, 9, 10, 11, 12, 13, 20}
 
 def forgetful(detector: Detector, body: dict[str, Any]) -> dict[str, Any]:
     """A function that finds nothing in the frames that are burnt as MISSED."""
-    pictures = [wire.decode_image(wire.decode_base64(text)) for text in body["frames"]]
+    pictures = [decode_image(wire.decode_base64(text)) for text in body["frames"]]
     found = detector.detect(pictures, threshold=body["report_threshold"])
     faces = [
         [{"box": box, "score": score} for box, score in zip(one.xyxy.tolist(), one.scores.tolist(), strict=True)]
@@ -135,7 +135,11 @@ def test_ignored_and_tiny_faces_are_not_counted_as_exposed_and_runs_end_with_a_m
     shown = [0, 1, 4, 5, 6, 9]
     frames = [
         EvaluatedFrame(
-            number / 10, Step(), [small, ignored, face], [] if number in shown else [Detection(face.box, 0.9)]
+            number / 10,
+            False,
+            NO_MOTION,
+            [small, ignored, face],
+            [] if number in shown else [Detection(face.box, 0.9)],
         )
         for number in range(10)
     ]

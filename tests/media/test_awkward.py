@@ -1,4 +1,4 @@
-"""The whole path over files of every awkward kind: stream by stream, nothing is lost; what is broken is named."""
+"""A run over files of every awkward kind: stream by stream, nothing is lost; what is broken is named."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from faceblur.redaction.sidecar import SidecarReader, sidecar_path
+from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
 from faceblur_function.detectors.detector import Detector
 from tests.conftest import detail_left
 from tests.support import clips as media
-from tests.support.awkward import BROKEN, HEALTHY, SIZE_WH, Kind, make_all, pictures
+from tests.support.awkward import BROKEN, HEALTHY, make_all
+from tests.support.awkward_kind import SIZE_WH, Kind, make_images
 from tests.support.probe import Facts, Probed, Stream, decoded, probe
 
 # Damage is answered with where it is and with the option that writes what can be read all the same.
@@ -34,7 +35,7 @@ REASONS = {
     "no_timestamps.h264": "timestamp.*--tolerate-damage",
 }
 # Their container cannot keep what they hold.
-MOVED = {"sound.avi": ".mkv"}
+OTHER_CONTAINER = {"sound.avi": ".mkv"}
 NOT_YET: dict[str, str] = {}
 DROPPED_TAGS = re.compile(r"location|make|model|xyz", re.IGNORECASE)
 LOSSLESS = ("ffv1",)
@@ -63,28 +64,17 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Conformance:
     healthy, broken, outdir = folder / "healthy", folder / "broken", folder / "out"
     make_all(HEALTHY, folder / "material", healthy)
     make_all(BROKEN, folder / "material", broken)
-    command = [
-        sys.executable,
-        "-m",
-        "faceblur",
-        "run",
-        healthy,
-        broken,
-        "-o",
-        outdir,
-        "--overwrite",
-        "--return",
-        "faces",
-    ]
-    done = subprocess.run([*map(str, command), "--jobs", "2"], capture_output=True, text=True, timeout=240)
+    options = ("--overwrite", "--return", "faces", "--jobs", "2")
+    command = [sys.executable, "-m", "faceblur", "run", healthy, broken, "-o", outdir, *options]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=240)
     return Conformance(healthy, broken, outdir, done.returncode, done.stderr, done.stdout)
 
 
 @pytest.fixture(scope="module")
 def boxes(detector: Detector) -> Boxes:
     """The face of each of the frames that all kinds show, as shares of the frame's width and height."""
-    found = detector.detect(pictures(), threshold=0.5)
-    return [faces.xyxy[0] / (*SIZE_WH, *SIZE_WH) for faces in found]
+    detected = detector.detect(make_images(), threshold=0.5)
+    return [faces.xyxy[0] / (*SIZE_WH, *SIZE_WH) for faces in detected]
 
 
 def marked(kinds: tuple[Kind, ...]) -> list[object]:
@@ -111,20 +101,20 @@ def marked(kinds: tuple[Kind, ...]) -> list[object]:
     ],
 )
 def test_the_sources_are_what_they_are_called(name: str, facts: Facts, run: Conformance) -> None:
-    told = probe(run.healthy / name).streams["video"][0].facts
-    assert {key: told[key] for key in facts} == facts
+    probed = probe(run.healthy / name).streams["video"][0].facts
+    assert {key: probed[key] for key in facts} == facts
 
 
 @pytest.mark.parametrize("kind", marked(HEALTHY))
 def test_nothing_is_lost_and_faces_are_gone(kind: Kind, run: Conformance, boxes: Boxes) -> None:
     source = run.healthy / kind.name
-    target = run.outdir / (kind.name + MOVED.get(kind.name, ""))
+    target = run.outdir / (kind.name + OTHER_CONTAINER.get(kind.name, ""))
     assert target.exists(), [line for line in run.errors.splitlines() if kind.name in line]
     with ThreadPoolExecutor(2) as threads:
         before, after = threads.map(probe, (source, target))
-    if kind.name in MOVED:
+    if kind.name in OTHER_CONTAINER:
         before = replace(before, container=after.container)
-    differences = [*changed_file(before, after), *changed_pictures(source, target, before, boxes)]
+    differences = [*changed_file(before, after), *changed_frames(source, target, before, boxes)]
     assert not differences, "\n".join(differences)
 
 
@@ -138,13 +128,13 @@ def test_what_is_broken_is_named(kind: Kind, run: Conformance) -> None:
 
 
 def changed_file(before: Probed, after: Probed) -> Iterator[str]:
-    """What a file's container, tags, chapters and streams tell otherwise than those of its source."""
+    """What differs between a file and its source: container, tags, chapters and streams."""
     if after.container != before.container:
         yield f"container: {before.container} -> {after.container}"
     if after.tags.get("title") != before.tags.get("title"):
         yield f"title: {before.tags.get('title')} -> {after.tags.get('title')}"
     if private := [name for name in after.tags if DROPPED_TAGS.search(name)]:
-        yield f"tags that tell of a place or device: {private}"
+        yield f"tags that identify a location or device: {private}"
     if after.chapters != before.chapters:
         yield f"chapters: {before.chapters} -> {after.chapters}"
     for kind in sorted({*before.streams, *after.streams}):
@@ -157,7 +147,7 @@ def changed_file(before: Probed, after: Probed) -> Iterator[str]:
 
 
 def changed_stream(before: Stream, after: Stream) -> Iterator[str]:
-    """What a stream tells otherwise than its source; times may differ by one tick of the source's time base."""
+    """What differs between a stream and its source; times may differ by one tick of the source's time base."""
     for name in before.facts:
         if after.facts.get(name) != before.facts[name]:
             yield f"{name}: {before.facts[name]} -> {after.facts.get(name)}"
@@ -171,12 +161,12 @@ def changed_stream(before: Stream, after: Stream) -> Iterator[str]:
         yield "packets are not the same"
 
 
-def changed_pictures(source: Path, target: Path, probed: Probed, boxes: Boxes) -> Iterator[str]:
+def changed_frames(source: Path, target: Path, probed: Probed, boxes: Boxes) -> Iterator[str]:
     """Faces that can still be seen in any video stream, and what changed beside them."""
-    covered: dict[tuple[int, int], list[Iterable[float]]] = defaultdict(list)
-    with SidecarReader(sidecar_path(target)) as told:
-        for line in told:
-            covered[line.stream, line.frame] = [face.box for face in line.faces]
+    masked: dict[tuple[int, int], list[Iterable[float]]] = defaultdict(list)
+    with SidecarReader(sidecar_path(target)) as sidecar:
+        for line in sidecar:
+            masked[line.stream, line.frame] = [face.box for face in line.faces]
     for number, stream in enumerate(probed.streams["video"]):
         width, height = stream.facts["width"], stream.facts["height"]
         size_wh = (height, width) if (stream.facts["rotation"] or 0) % 180 else (width, height)
@@ -185,12 +175,12 @@ def changed_pictures(source: Path, target: Path, probed: Probed, boxes: Boxes) -
         if not old or len(old) != len(new):
             yield f"video stream {number}: {len(old)} -> {len(new)} frames can be decoded"
             continue
-        places = [boxes[min(index, len(boxes) - 1)] * (*size_wh, *size_wh) for index in range(len(old))]
-        for index, (was, now, place) in enumerate(zip(old, new, places, strict=True)):
-            x1, y1, x2, y2 = place.astype(int)
+        shown = [boxes[min(index, len(boxes) - 1)] * (*size_wh, *size_wh) for index in range(len(old))]
+        for index, (was, now, box) in enumerate(zip(old, new, shown, strict=True)):
+            x1, y1, x2, y2 = box.astype(int)
             if (left := detail_left(was[y1:y2, x1:x2], now[y1:y2, x1:x2])) >= 0.3:
                 yield f"video stream {number}: frame {index}: {left:.0%} of a face's detail is left"
-            change = media.outside((was, now), [place, *covered[stream.index, index]], 0.45).mean()
+            change = media.outside((was, now), [box, *masked[stream.index, index]], 0.45).mean()
             if change > (0 if stream.facts["codec_name"] in LOSSLESS else 5):
                 yield f"video stream {number}: frame {index}: {change:.1f} of change beside the face"
         if source.name.startswith("alpha"):

@@ -1,4 +1,4 @@
-"""The whole path: a real clip -> the function over HTTP -> an output that is held against its source."""
+"""A complete run: a real clip -> the function over HTTP -> an output that is compared with its source."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from examples.sample_clip import Image, pan, write_clip
 from faceblur.cli.app import main
-from faceblur.redaction.sidecar import SidecarReader, sidecar_path
+from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
 from faceblur.tracking.boxes import Box
 from faceblur_function.detectors.detector import Detector
 from tests.conftest import detail_left
@@ -25,8 +25,8 @@ def run(*arguments: object, code: int = 0) -> str:
     return result.output
 
 
-def covered(output: Path) -> list[list[Box]]:
-    """The boxes that the sidecar tells of, frame by frame: found in it, or told by the frames around."""
+def masked(output: Path) -> list[list[Box]]:
+    """The boxes that the sidecar lists, frame by frame: detected in it, or interpolated from the frames around."""
     with SidecarReader(sidecar_path(output)) as sidecar:
         return [[face.box for face in line.faces] for line in sidecar]
 
@@ -43,18 +43,18 @@ def test_faces_are_gone_and_nothing_else_changed(
     assert len(after) == len(before)
     assert media.times(tmp_path / "face.mp4") == media.times(face_clip)
     assert media.packets(tmp_path / "face.mp4") == media.packets(face_clip)
-    for source, output, boxes in zip(before, after, covered(tmp_path / "face.mp4"), strict=True):
+    for source, output, boxes in zip(before, after, masked(tmp_path / "face.mp4"), strict=True):
         faces = detector.detect([source], threshold=0.3)[0]
         assert len(faces) >= 1
         for x1, y1, x2, y2 in faces.xyxy.astype(int):
             assert detail_left(source[y1:y2, x1:x2], output[y1:y2, x1:x2]) < 0.25
         assert media.outside((source, output), boxes, 0.3).max() == 0
-    # Hair around large pixels still looks like a head to the detector now and then, but never surely.
+    # Hair around large pixels still looks like a head to the detector now and then, but never with a high score.
     assert sum(map(len, detector.detect(after, threshold=0.7))) == 0
 
 
 def test_untouched_clip_would_fail_the_same_checks(face_clip: Path, detector: Detector) -> None:
-    """The measure of the detail left tells a covered face from a clear one."""
+    """The measure of the detail left separates a masked face from a clear one."""
     source = media.frames(face_clip)[0]
     x1, y1, x2, y2 = detector.detect([source], threshold=0.3)[0].xyxy[0].astype(int)
     assert detail_left(source[y1:y2, x1:x2], source[y1:y2, x1:x2]) > 0.9
@@ -94,9 +94,9 @@ def test_variable_frame_rate_and_late_start(face: Image, function_url: str, tmp_
 def test_rotated_clip_is_searched_upright(
     face: Image, function_url: str, detector: Detector, tmp_path: Path, rotation: int, returned: str
 ) -> None:
-    """A phone's clip is stored lying on its side, with a tag: faces are found, and the tag stays."""
+    """A phone's clip is stored lying on its side, with a tag: faces are detected, and the tag stays."""
     turns = rotation // 90
-    stored = [np.ascontiguousarray(np.rot90(picture, -turns)) for picture in pan(face, (320, 240), 12)]
+    stored = [np.ascontiguousarray(np.rot90(image, -turns)) for image in pan(face, (320, 240), 12)]
     clip = write_clip(tmp_path / "in" / "phone.mp4", stored, rotation=rotation)
     with av.open(str(clip)) as container:
         expected = next(container.decode(video=0)).rotation
@@ -146,7 +146,7 @@ def test_containers_and_pixel_formats(
     assert [digest for digest, _ in media.packets(target)[0]] == [digest for digest, _ in media.packets(clip)[0]]
     before, after = media.frames(clip), media.frames(target)
     assert len(before) == len(after) == 12
-    for source, output, boxes in zip(before, after, covered(target), strict=True):
+    for source, output, boxes in zip(before, after, masked(target), strict=True):
         faces = detector.detect([source], threshold=0.3)[0]
         for x1, y1, x2, y2 in faces.xyxy.astype(int):
             assert detail_left(source[y1:y2, x1:x2], output[y1:y2, x1:x2]) < 0.25

@@ -12,13 +12,13 @@ from examples.sample_clip import Image
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.images.page import Page
 from faceblur.media.planes import planes
-from faceblur.redaction.masking import mask_page, redact_frame, stored_box, stored_regions
+from faceblur.redaction.masking import mask_frame, mask_page, stored_box
 
 BOX = (100.0, 60.0, 180.0, 160.0)
 
 
-def frame_of(picture: Image, pix_fmt: str) -> DecodedFrame:
-    pixels = av.VideoFrame.from_ndarray(picture, "bgr24").reformat(format=pix_fmt)
+def frame_of(image: Image, pix_fmt: str) -> DecodedFrame:
+    pixels = av.VideoFrame.from_ndarray(image, "bgr24").reformat(format=pix_fmt)
     pixels.pts, pixels.time_base = 0, Fraction(1, 25)
     return DecodedFrame(0, 0, pixels)
 
@@ -37,7 +37,7 @@ def test_box_of_the_upright_frame_in_the_stored_one(turns: int) -> None:
 def test_every_plane_is_masked_inside_the_region_only(face: Image, pix_fmt: str) -> None:
     frame = frame_of(face, pix_fmt)
     before = [view.array.copy() for view in planes(frame.pixels)]
-    redact_frame(frame, stored_regions(frame, [BOX], 0.0), "solid")
+    mask_frame(frame, [BOX], style="solid", padding=0.0)
     for was, view in zip(before, planes(frame.pixels), strict=True):
         x1, y1, x2, y2 = (int(value / step) for value, step in zip(BOX, (view.step_x, view.step_y) * 2, strict=True))
         assert view.array[(y1 + y2) // 2, (x1 + x2) // 2] == view.black
@@ -49,6 +49,7 @@ def test_every_plane_is_masked_inside_the_region_only(face: Image, pix_fmt: str)
 def test_page_is_masked_view_by_view() -> None:
     ramp = np.tile(np.arange(256, dtype=np.uint8), (200, 1))
     page = Page(np.dstack([ramp] * 3), ramp.copy())
-    mask_page(page, [[BOX], [(0.0, 0.0, 40.0, 40.0)]], padding=0.0, style="solid")
+    mask_page(page, 0, [BOX], style="solid", padding=0.0)
+    mask_page(page, 1, [(0.0, 0.0, 40.0, 40.0)], style="solid", padding=0.0)
     assert (page.colours[110, 140] == 0).all() and (page.colours[20, 20] == 20).all()
     assert page.alpha is not None and page.alpha[20, 20] == 255 and page.alpha[110, 140] == 140

@@ -1,11 +1,10 @@
-"""Which frames are searched: not all where the faces around agree, and every one where they do not."""
+"""Which frames a run searches: not all where the faces around agree, and every one where they do not."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,7 @@ from click.testing import CliRunner
 
 from examples.sample_clip import Image, pan, write_clip
 from faceblur.cli.app import main
-from faceblur.redaction import plan
-from faceblur.redaction.search import Pace, agree
+from faceblur.redaction import memory_bounds
 from faceblur_function import wire
 from faceblur_function.detectors.detector import Detector
 from faceblur_function.images import decode_image
@@ -35,10 +33,10 @@ class Recorder:
     def __call__(self, body: dict[str, Any]) -> dict[str, Any]:
         faces = []
         for text in body["frames"]:
-            picture = decode_image(wire.decode_base64(text))
-            self.asked.append(media.number(picture))
-            (found,) = self.detector.detect([picture], threshold=0.3)
-            faces.append([{"box": box, "score": 0.99} for box in found.xyxy.tolist()])
+            image = decode_image(wire.decode_base64(text))
+            self.asked.append(media.number(image))
+            (detected,) = self.detector.detect([image], threshold=0.3)
+            faces.append([{"box": box, "score": 0.99} for box in detected.xyxy.tolist()])
         return {"version": 1, "model": "m", "device": "d", "faces": faces, "timings_ms": {}}
 
 
@@ -55,19 +53,19 @@ def run(clip: Path, out: Path, detector: Detector, *more: object) -> list[int]:
 
 
 def exposed(clip: Path, output: Path, detector: Detector) -> list[int]:
-    found = []
+    numbers = []
     for index, (source, now) in enumerate(zip(media.frames(clip), media.frames(output), strict=True)):
         for x1, y1, x2, y2 in detector.detect([source], threshold=0.5)[0].xyxy.astype(int):
             if detail_left(source[y1:y2, x1:x2], now[y1:y2, x1:x2]) > 0.35:
-                found.append(index)
-    return found
+                numbers.append(index)
+    return numbers
 
 
 @pytest.fixture(scope="module")
 def calm(face: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A face that moves slowly."""
-    pictures = islice(pan(face, (320, 240), 400), FRAMES)
-    return write_clip(tmp_path_factory.mktemp("in") / "calm.mkv", media.numbered(pictures), rate=Fraction(30))
+    images = islice(pan(face, (320, 240), 400), FRAMES)
+    return write_clip(tmp_path_factory.mktemp("in") / "calm.mkv", media.numbered(images), rate=Fraction(30))
 
 
 def test_a_calm_face_is_searched_at_intervals(calm: Path, detector: Detector, tmp_path: Path) -> None:
@@ -77,7 +75,9 @@ def test_a_calm_face_is_searched_at_intervals(calm: Path, detector: Detector, tm
 
 
 @pytest.mark.parametrize(("every", "searched"), [(1, [*range(FRAMES)]), (2, [*range(0, 36, 2), 36])])
-def test_interval_as_told(calm: Path, detector: Detector, tmp_path: Path, every: int, searched: list[int]) -> None:
+def test_interval_that_was_given(
+    calm: Path, detector: Detector, tmp_path: Path, every: int, searched: list[int]
+) -> None:
     assert run(calm, tmp_path, detector, "--detect-every", every) == searched
 
 
@@ -88,14 +88,14 @@ def test_what_is_searched_does_not_depend_on_batches(calm: Path, detector: Detec
     assert all((np.array(outputs[0]) == np.array(other)).all() for other in outputs[1:])
 
 
-def test_without_covering_gaps_every_frame_is_searched(calm: Path, detector: Detector, tmp_path: Path) -> None:
+def test_without_masked_gaps_every_frame_is_searched(calm: Path, detector: Detector, tmp_path: Path) -> None:
     assert run(calm, tmp_path, detector, "--look-around", 0) == [*range(FRAMES)]
 
 
 def test_where_the_window_is_too_small_every_frame_is_searched(
     calm: Path, detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "WINDOW_BYTES", 11 * 320 * 240 * 3 // 2)
+    monkeypatch.setattr(memory_bounds, "WINDOW_BYTES", 11 * 320 * 240 * 3 // 2)
     assert run(calm, tmp_path, detector) == [*range(FRAMES)]
 
 
@@ -106,58 +106,9 @@ def test_a_face_that_comes_jumps_or_goes_is_searched_up_to_that_frame(
     (here,) = islice(pan(face, (320, 240), 400), 1)
     empty = np.full_like(here, 90)
     there = np.roll(here, 130, axis=1)
-    pictures = [*[empty] * 10, *[here] * 7, *[there] * 5, *[empty] * 15]
-    clip = write_clip(tmp_path / "in" / "jump.mkv", media.numbered(pictures), rate=Fraction(30))
+    images = [*[empty] * 10, *[here] * 7, *[there] * 5, *[empty] * 15]
+    clip = write_clip(tmp_path / "in" / "jump.mkv", media.numbered(images), rate=Fraction(30))
     asked = run(clip, tmp_path, detector)
     assert {9, 10, 16, 17, 21, 22} <= set(asked)
     assert len(asked) < FRAMES / 2
     assert exposed(clip, tmp_path / clip.name, detector) == []
-
-
-def frames_at(*seconds: float) -> list[Any]:
-    return [SimpleNamespace(seconds=float(second)) for second in seconds]
-
-
-@pytest.mark.parametrize(
-    ("every", "look_around", "step", "searched"),
-    [
-        (None, 0.4, 1 / 30, [0, 6]),
-        (None, 0.4, 1 / 25, [0, 5]),
-        (None, 0.4, 1 / 24, [0, 4, 8]),
-        (None, 0.4, 1 / 60, [0, 6]),
-        (None, 0.4, 1 / 8, [*range(10)]),
-        (None, 0.2, 1 / 30, [0, 3, 6, 9]),
-        (None, 0.1, 1 / 30, [*range(10)]),
-        (5, 0.4, 1 / 30, [0, 5]),
-        (5, 0.2, 1 / 30, [0, 3, 6, 9]),
-    ],
-)
-def test_pace(every: int | None, look_around: float, step: float, searched: list[int]) -> None:
-    pace = Pace(every, look_around)
-    assert [n for n, one in enumerate(frames_at(*[n * step for n in range(10)])) if pace.ends_interval(one)] == searched
-
-
-def faces(*boxes: tuple[float, float, float, float], score: float = 0.9) -> list[wire.Face]:
-    return [wire.Face(box=box, score=score) for box in boxes]
-
-
-BOX = (100.0, 100.0, 140.0, 140.0)
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "expected"),
-    [
-        ([], [], True),
-        (faces(BOX), faces((105.0, 100.0, 145.0, 140.0)), True),
-        (faces(BOX), faces((105.0, 100.0, 145.0, 140.0), score=0.1), True),
-        (faces(BOX), faces((115.0, 100.0, 155.0, 140.0)), False),
-        (faces(BOX), [], False),
-        ([], faces(BOX), False),
-        (faces(BOX, score=0.2), faces(BOX, score=0.2), False),
-        ([], faces(BOX, score=0.2), False),  # small: unsure finds may add up to a face
-        ([], faces((100.0, 100.0, 200.0, 200.0), score=0.2), True),
-        (faces(BOX), faces(BOX, (200.0, 100.0, 240.0, 140.0)), False),
-    ],
-)
-def test_agree(before: list[wire.Face], after: list[wire.Face], expected: bool) -> None:
-    assert agree(before, after, 0.3) is expected

@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from examples.sample_clip import Image, pan, write_clip
 from faceblur.base.errors import SidecarError
 from faceblur.cli.app import main
-from faceblur.redaction.sidecar import FrameLine, SidecarReader, schema, sidecar_path
+from faceblur.redaction.sidecar import FRAME_LINE, schema
+from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
 from faceblur_function.detectors.detector import Detector
 from tests.conftest import detail_left
 from tests.support import clips as media
@@ -50,7 +51,7 @@ def written(path: Path, content: list[dict[str, Any]]) -> Path:
     return path
 
 
-def test_it_tells_the_video_the_settings_and_every_frame(
+def test_it_records_the_video_the_settings_and_every_frame(
     source: Path, function_url: str, detector: Detector, tmp_path: Path
 ) -> None:
     run("run", source, "-o", tmp_path, "--function", function_url, "--detect-every", 1)
@@ -64,10 +65,10 @@ def test_it_tells_the_video_the_settings_and_every_frame(
     numerator, denominator = map(int, header["time_base"].split("/"))
     assert [line["pts"] * numerator / denominator for line in frames] == [float(time) for time in media.times(source)]
     tracks = set()
-    for line, picture in zip(frames, media.frames(source), strict=True):
-        (expected,) = detector.detect([picture], threshold=0.5)[0].xyxy
-        sure = [face for face in line["faces"] if face["state"] == "detected"]
-        (found,) = [face for face in sure if np.abs(np.array(face["box"]) - expected).max() < 4]
+    for line, image in zip(frames, media.frames(source), strict=True):
+        (expected,) = detector.detect([image], threshold=0.5)[0].xyxy
+        detected = [face for face in line["faces"] if face["state"] == "detected"]
+        (found,) = [face for face in detected if np.abs(np.array(face["box"]) - expected).max() < 4]
         assert found["score"] > 0.9
         tracks.add(found["track"])
     assert len(tracks) == 1
@@ -96,7 +97,7 @@ def test_untouched_it_renders_the_same_video(source: Path, output: Path, tmp_pat
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
 def test_a_rotated_clip_renders_the_same(face: Image, function_url: str, tmp_path: Path, rotation: int) -> None:
-    stored = [np.ascontiguousarray(np.rot90(picture, -rotation // 90)) for picture in pan(face, (320, 240), 4)]
+    stored = [np.ascontiguousarray(np.rot90(image, -rotation // 90)) for image in pan(face, (320, 240), 4)]
     clip = write_clip(tmp_path / "in" / "phone.mp4", stored, rotation=rotation)
     run("run", clip, "-o", tmp_path / "out", "--function", function_url)
     output = tmp_path / "out" / "phone.mp4"
@@ -106,11 +107,11 @@ def test_a_rotated_clip_renders_the_same(face: Image, function_url: str, tmp_pat
 
 
 def test_edits_are_rendered(source: Path, output: Path, detector: Detector, tmp_path: Path) -> None:
-    """A face that was added is covered, one that was removed comes back, another style is taken."""
+    """A face that was added is masked, one that was removed comes back, another style is taken."""
     header, *frames = lines(sidecar_path(output))
-    place = [20.0, 180.0, 60.0, 220.0]
+    box = [20.0, 180.0, 60.0, 220.0]
     for line in frames:
-        line["faces"] = [{"box": place}] if line["frame"] < 12 else line["faces"]
+        line["faces"] = [{"box": box}] if line["frame"] < 12 else line["faces"]
     edited = written(tmp_path / "edited.jsonl", [header, *frames])
     run("render", source, edited, "-o", tmp_path / "out.mp4", "--style", "solid", "--crf", 0)
     before, after = media.frames(source), media.frames(tmp_path / "out.mp4")
@@ -122,10 +123,9 @@ def test_edits_are_rendered(source: Path, output: Path, detector: Detector, tmp_
         assert left > 0.9 if number < 12 else left < 0.2
         if number < 12:
             assert now[182:218, 30:50].max() < 10
-            assert media.outside((was, now), [place], 0.3).max() == 0
-    told = SidecarReader(sidecar_path(tmp_path / "out.mp4"))
-    assert told.header.settings.style == "solid" and next(iter(told)).faces[0].box == tuple(place)
-    told.close()
+            assert media.outside((was, now), [box], 0.3).max() == 0
+    with SidecarReader(sidecar_path(tmp_path / "out.mp4")) as rendered:
+        assert rendered.header.settings.style == "solid" and next(iter(rendered)).faces[0].box == tuple(box)
 
 
 def frames_less(content: list[dict[str, Any]]) -> None:
@@ -153,10 +153,10 @@ def endless_box(content: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("edit", "said"),
+    ("edit", "message"),
     [
-        (frames_less, "tells of 23 frames, the video has more"),
-        (frames_more, "tells of more frames than the 24"),
+        (frames_less, "lists 23 frames, the video has more"),
+        (frames_more, "lists more frames than the 24"),
         (other_times, "frame 4 is at"),
         (other_order, "line 6: frame 5 is out of order"),
         (other_video, "belongs to another video"),
@@ -164,12 +164,12 @@ def endless_box(content: list[dict[str, Any]]) -> None:
     ],
 )
 def test_a_sidecar_that_does_not_fit_is_refused(
-    source: Path, output: Path, tmp_path: Path, edit: Any, said: str
+    source: Path, output: Path, tmp_path: Path, edit: Any, message: str
 ) -> None:
     content = lines(sidecar_path(output))
     edit(content)
     broken = written(tmp_path / "broken.jsonl", content)
-    assert said in " ".join(run("render", source, broken, "-o", tmp_path / "out.mp4", code=1).split())
+    assert message in " ".join(run("render", source, broken, "-o", tmp_path / "out.mp4", code=1).split())
     assert list(tmp_path.iterdir()) == [broken]
 
 
@@ -210,5 +210,5 @@ def test_garbage_is_no_sidecar(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_box_is_all_that_an_editor_must_give() -> None:
-    line = FrameLine.model_validate_json('{"frame": 0, "pts": 0, "faces": [{"box": [1, 2, 3, 4]}]}')
+    line = FRAME_LINE.validate_json('{"frame": 0, "pts": 0, "faces": [{"box": [1, 2, 3, 4]}]}')
     assert line.faces[0].state == "covered" and line.faces[0].score is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 
@@ -49,6 +50,15 @@ def _sleep(context: Any, event: Any, argument: str) -> Any:
     return f"slept in {os.getpid()}"
 
 
+def _hold(context: Any, event: Any, argument: str) -> Any:
+    """Writes a file named after its process into a folder, and answers once the file `release` is there."""
+    folder = Path("/", argument)
+    Path(folder, str(os.getpid())).touch()
+    while not Path(folder, "release").exists():
+        time.sleep(0.01)
+    return f"held in {os.getpid()}"
+
+
 def _die(context: Any, event: Any, argument: str) -> Any:
     os._exit(9)
 
@@ -81,6 +91,7 @@ ACTIONS = {
     "raise": _raise,
     "exit": _exit,
     "sleep": _sleep,
+    "hold": _hold,
     "die": _die,
     "output": _output,
     "log": _log,

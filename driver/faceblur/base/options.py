@@ -27,6 +27,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "batch_size": (1, defaults.MAX_FRAMES),
     "crf": (0, 63),
 }
+INTEGERS = frozenset({"detect_every", "batch_size", "crf"})
+OPTIONAL = frozenset({"detect_every", "crf", "returned"})  # of those with a range or choices
 CHOICES: dict[str, tuple[str, ...]] = {"style": STYLES, "preset": PRESETS, "returned": ("frames", "faces")}
 
 
@@ -90,11 +92,14 @@ class Changes:
 
 def check_value(name: str, value: Any) -> None:
     """Refuse a value that an option cannot have. Raises UsageError."""
-    if name in RANGES and value is not None:
+    if value is None and name in OPTIONAL:
+        return
+    if name in RANGES:
         low, high = RANGES[name]
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise UsageError(f"{name}: a number is needed, not {value!r}")
+        kind, article = (int, "an integer") if name in INTEGERS else (int | float, "a number")
+        if isinstance(value, bool) or not isinstance(value, kind) or not math.isfinite(value):
+            raise UsageError(f"{name}: {article} is needed, not {value!r}")
         if not low <= value <= high:
             raise UsageError(f"{name}: {value} is not in the range {low:g} to {high:g}")
-    if name in CHOICES and value is not None and value not in CHOICES[name]:
+    if name in CHOICES and value not in CHOICES[name]:
         raise UsageError(f"{name}: {value!r} is none of {', '.join(CHOICES[name])}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,6 +23,12 @@ Start = Callable[..., LocalFunction]
 def config(handler: str = "tests.support.handlers:handler", **more: Any) -> FunctionConfig:
     env = {"PYTHONPATH": str(ROOT)} | more.pop("env", {})
     return FunctionConfig(handler=handler, env=env, **more)
+
+
+def wait_for_files(folder: Path, count: int) -> None:
+    """Wait until so many requests to `hold` are with their workers."""
+    while len(list(folder.iterdir())) < count:
+        time.sleep(0.01)
 
 
 @pytest.fixture

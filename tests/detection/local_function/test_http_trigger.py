@@ -13,7 +13,7 @@ import requests
 
 from faceblur.detection.local_function.http_trigger import LocalFunction
 from tests.conftest import ServerThread
-from tests.detection.local_function.conftest import Start, config
+from tests.detection.local_function.conftest import Start, config, wait_for_files
 
 
 def test_event_as_the_handler_sees_it(start: Start) -> None:
@@ -82,15 +82,16 @@ def test_exception_is_500_with_its_traceback_and_the_worker_lives(start: Start, 
     assert requests.get(f"{function.url}/describe", timeout=9).json()["pid"] == pids[0]
 
 
-def test_no_free_worker_is_503_with_an_empty_body(start: Start) -> None:
+def test_no_free_worker_is_503_with_an_empty_body(start: Start, tmp_path: Path) -> None:
     url = start(worker_timeout=0.2).url
     with ThreadPoolExecutor(1) as pool:
-        busy = pool.submit(requests.get, f"{url}/sleep/1.5", timeout=9)
-        time.sleep(0.4)
+        busy = pool.submit(requests.get, f"{url}/hold{tmp_path}", timeout=60)
+        wait_for_files(tmp_path, 1)
         began = time.monotonic()
-        reply = requests.get(f"{url}/describe", timeout=9)
+        reply = requests.get(f"{url}/describe", timeout=9)  # the worker is held until this is answered
         assert (reply.status_code, reply.content) == (503, b"")
-        assert 0.15 < time.monotonic() - began < 1
+        assert time.monotonic() - began > 0.15
+        (tmp_path / "release").touch()
         assert busy.result().status_code == 200
 
 

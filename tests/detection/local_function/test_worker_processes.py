@@ -17,14 +17,16 @@ from faceblur.base.errors import UsageError
 from faceblur.detection.local_function.http_trigger import LocalFunction
 from faceblur.detection.local_function.worker_handle import Worker
 from tests.conftest import ServerThread
-from tests.detection.local_function.conftest import Start, config
+from tests.detection.local_function.conftest import Start, config, wait_for_files
 
 
-def test_every_worker_is_a_process(start: Start) -> None:
+def test_every_worker_is_a_process(start: Start, tmp_path: Path) -> None:
     function = start(workers=3, worker_timeout=5)
     with ThreadPoolExecutor(3) as pool:
-        replies = list(pool.map(lambda _: requests.get(f"{function.url}/sleep/0.5", timeout=9).text, range(3)))
-    assert sorted(replies) == sorted(f"slept in {pid}" for pid in function.pids)
+        replies = [pool.submit(requests.get, f"{function.url}/hold{tmp_path}", timeout=60) for _ in range(3)]
+        wait_for_files(tmp_path, 3)
+        (tmp_path / "release").touch()
+    assert sorted(reply.result().text for reply in replies) == sorted(f"held in {pid}" for pid in function.pids)
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_crash_in_nothing_of_a_video_ends_the_run() -> None:
     assert done.returncode == 128 + signal.SIGABRT
 
 
-def test_journal_that_was_cut_is_read_to_its_last_whole_entry(tmp_path: Path) -> None:
+def test_journal_that_was_cut_is_read_to_its_last_complete_entry(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal")
     journal.write("begun", Path("a"))
     journal.write("begun", Path("b"))
@@ -78,8 +78,8 @@ def test_killed_guard_leaves_no_process(tmp_path: Path) -> None:
         (tmp_path / "in" / f"{index}.mp4").write_bytes(b"no video " * 200)
     command = [sys.executable, "-m", "faceblur", "run", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "-q"]
     with subprocess.Popen(command) as process:
-        while not (children := psutil.Process(process.pid).children(recursive=True)):
+        # The run, and the function's worker that it has started.
+        while len(children := psutil.Process(process.pid).children(recursive=True)) < 2:
             time.sleep(0.02)
-        time.sleep(1)
         os.kill(process.pid, signal.SIGKILL)
         assert not psutil.wait_procs(children, timeout=5)[1]

@@ -1,4 +1,4 @@
-"""Frames in which the detector misses a face, on the whole path: they are covered from their neighbours."""
+"""Frames in which the detector misses a face, in a complete run: they are masked from their neighbours."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def clip(face: Image, tmp_path: Path) -> Path:
 
 
 def forgetful(detector: Detector, missed: set[int], body: dict[str, Any]) -> dict[str, Any]:
-    """A function that works, but finds nothing in the frames that are burnt as one of `missed`."""
+    """A function that works, but detects nothing in the frames that are burnt as one of `missed`."""
     faces, frames = [], []
     for text in body["frames"]:
-        picture = decode_image(wire.decode_base64(text))
-        found = detector.detect([picture], threshold=0.3)[0] if media.number(picture) not in missed else None
-        boxes = [] if found is None else found.xyxy.tolist()
+        image = decode_image(wire.decode_base64(text))
+        detected = detector.detect([image], threshold=0.3)[0] if media.number(image) not in missed else None
+        boxes = [] if detected is None else detected.xyxy.tolist()
         faces.append([{"box": box, "score": 0.99} for box in boxes])
-        redact(picture, regions(boxes, body["padding"]), body["style"])
-        frames.append(wire.encode_base64(encode_image(picture, "jpeg", 95)))
+        redact(image, regions(boxes, body["padding"]), body["style"])
+        frames.append(wire.encode_base64(encode_image(image, "jpeg", 95)))
     reply = {"version": 1, "model": "m", "device": "d", "faces": faces, "timings_ms": {}}
     return reply | ({"frames": frames} if body["return"] == "frames" else {})
 
@@ -47,18 +47,8 @@ def forgetful(detector: Detector, missed: set[int], body: dict[str, Any]) -> dic
 def run(clip: Path, out: Path, detector: Detector, *more: str, missed: set[int] = MISSED) -> str:
     async def go() -> subprocess.CompletedProcess[str]:
         async with scripted(lambda body: forgetful(detector, missed, body)) as server:
-            command = [
-                sys.executable,
-                "-m",
-                "faceblur",
-                "run",
-                str(clip),
-                "-o",
-                str(out),
-                "--function",
-                server.url,
-                *more,
-            ]
+            arguments = ("run", str(clip), "-o", str(out), "--function", server.url, *more)
+            command = [sys.executable, "-m", "faceblur", *arguments]
             return await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
 
     done = asyncio.run(go())
@@ -68,17 +58,17 @@ def run(clip: Path, out: Path, detector: Detector, *more: str, missed: set[int] 
 
 def exposed(clip: Path, out: Path, detector: Detector) -> set[int]:
     """The numbers of the frames in which a face's detail is left."""
-    found = set()
+    numbers = set()
     for source, output in zip(media.frames(clip), media.frames(out / clip.name), strict=True):
         for x1, y1, x2, y2 in detector.detect([source], threshold=0.5)[0].xyxy.astype(int):
             if detail_left(source[y1:y2, x1:x2], output[y1:y2, x1:x2]) > 0.35:
-                found.add(media.number(source))
-    return found
+                numbers.add(media.number(source))
+    return numbers
 
 
 @pytest.mark.parametrize("returned", ["frames", "faces"])
 @pytest.mark.parametrize("batch_size", ["1", "7"])
-def test_missed_frames_are_covered(
+def test_missed_frames_are_masked(
     clip: Path, detector: Detector, tmp_path: Path, returned: str, batch_size: str
 ) -> None:
     run(clip, tmp_path / "out", detector, "--return", returned, "--batch-size", batch_size, "--concurrency", "1")
@@ -91,13 +81,13 @@ def test_without_looking_around_they_would_be_exposed(clip: Path, detector: Dete
     assert exposed(clip, tmp_path / "out", detector) == MISSED
 
 
-def test_face_that_is_found_once_is_covered_along_the_camera_s_motion(
+def test_face_that_is_detected_once_is_masked_along_the_camera_s_motion(
     clip: Path, detector: Detector, tmp_path: Path
 ) -> None:
-    found = 15
-    run(clip, tmp_path / "out", detector, "--batch-size", "4", missed=set(range(FRAMES)) - {found})
+    detected = 15
+    run(clip, tmp_path / "out", detector, "--batch-size", "4", missed=set(range(FRAMES)) - {detected})
     clear = exposed(clip, tmp_path / "out", detector)
-    assert clear and not clear & set(range(found - 10, found + 11))
+    assert clear and not clear & set(range(detected - 10, detected + 11))
 
 
 def test_result_does_not_depend_on_batches(clip: Path, detector: Detector, tmp_path: Path) -> None:
@@ -108,10 +98,10 @@ def test_result_does_not_depend_on_batches(clip: Path, detector: Detector, tmp_p
     assert all((a == b).all() for a, b in zip(*outputs, strict=True))
 
 
-def test_cover_is_not_carried_over_a_cut(face: Image, detector: Detector, tmp_path: Path) -> None:
+def test_mask_is_not_carried_over_a_cut(face: Image, detector: Detector, tmp_path: Path) -> None:
     other = np.full((240, 320, 3), (40, 200, 60), np.uint8)
-    pictures = [*list(pan(face, (320, 240), 12)), *[other] * 12]
-    clip = write_clip(tmp_path / "in" / "cut.mkv", media.numbered(pictures))
+    images = [*list(pan(face, (320, 240), 12)), *[other] * 12]
+    clip = write_clip(tmp_path / "in" / "cut.mkv", media.numbered(images))
     run(clip, tmp_path / "out", detector, "--crf", "0")
     source, output = media.frames(clip)[12:], media.frames(tmp_path / "out" / "cut.mkv")[12:]
     assert all((a == b).all() for a, b in zip(source, output, strict=True))

@@ -1,0 +1,108 @@
+"""Ctrl-C, SIGTERM and kill: nothing half written stays, and the same command goes on."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from faceblur.base.atomic_files import TEMPORARY_SUFFIX
+from tests.cli.calls import COMMAND, leftovers
+from tests.support import clips as media
+
+
+def opens_a_file_of(pid: int, folder: Path) -> bool:
+    """Whether a process below this one holds a file of the folder open at this moment."""
+    try:
+        below = psutil.Process(pid).children(recursive=True)
+        return any(Path(file.path).parent == folder for one in below for file in one.open_files())
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_interruption_while_the_inputs_are_searched(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for index in range(15000):
+        (tmp_path / "in" / f"{index}.mp4").write_bytes(b"no video " * 200)
+    with subprocess.Popen([*COMMAND, "run", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "-q"]) as process:
+        while not opens_a_file_of(process.pid, tmp_path / "in"):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(2) == 130
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.01, 0.03, 0.1])
+def test_interruption_while_the_output_is_opened(long_clip: Path, tmp_path: Path, seconds: float) -> None:
+    command = [*COMMAND, "run", str(long_clip), "-o", str(tmp_path / "out"), "-q"]
+    with subprocess.Popen(command) as process:
+        while not (tmp_path / "out").exists():
+            time.sleep(0.002)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(5) == 130
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_interruption_stops_within_two_seconds_and_goes_on_later(long_clip: Path, tmp_path: Path, how: int) -> None:
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        (source / name).write_bytes(long_clip.read_bytes())
+    command = [*COMMAND, "run", str(source), "-o", str(out), "--jobs", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while not any(path.stat().st_size for path in leftovers(out)):  # amid the first video
+            time.sleep(0.02)
+        children = psutil.Process(process.pid).children(recursive=True)
+        began = time.monotonic()
+        process.send_signal(how)
+        output, errors = process.communicate(timeout=20)
+        assert time.monotonic() - began < 2
+    assert process.returncode == 130 and "interrupted" in errors and "Traceback" not in errors
+    assert "2 files: 2 not done" in output
+    assert not [path for path in out.rglob("*") if path.is_file()]
+    assert not psutil.wait_procs(children, timeout=3)[1]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0 and "2 files: 2 done" in done.stdout, done.stderr
+    assert [media.number(frame) for frame in media.frames(out / "b.mp4")] == list(range(300))
+
+
+@pytest.mark.parametrize("seconds", [0.2, 0.5, 0.9])
+def test_interruption_at_the_start_is_no_traceback(face_clip: Path, tmp_path: Path, seconds: float) -> None:
+    # The function waits for its weights for ever, so that on no machine the run is over before that time.
+    os.mkfifo(tmp_path / "weights")
+    command = [*COMMAND, "run", str(face_clip), "-o", str(tmp_path / "out"), "--env", f"WEIGHTS={tmp_path / 'weights'}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode in (130, 1, -2) and "driver/" not in errors
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+
+
+def test_killed_at_random_times_nothing_is_left_behind(long_clip: Path, tmp_path: Path) -> None:
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    (source / "a.mp4").write_bytes(long_clip.read_bytes())
+    command = [*COMMAND, "run", str(source), "-o", str(out), "--overwrite", "-q"]
+    chance = random.Random(5)
+    for _ in range(10):
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            time.sleep(chance.uniform(0.3, 4))
+            children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+            process.kill()
+        assert not psutil.wait_procs(children, timeout=10)[1]
+        for path in out.rglob("*.mp4"):
+            assert len(media.frames(path)) == 300  # under its final name a video is complete
+    out.mkdir(exist_ok=True)  # a machine that is busy may never have come so far
+    (out / f".removed.mp4{TEMPORARY_SUFFIX}").write_bytes(b"half a video whose source is gone")
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in out.iterdir()) == ["a.mp4", "a.mp4.faces.jsonl"]
+    assert [media.number(frame) for frame in media.frames(out / "a.mp4")] == list(range(300))

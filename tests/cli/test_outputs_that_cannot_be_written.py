@@ -1,0 +1,47 @@
+"""Outputs that cannot be written are named: a full disk, a folder that refuses, a file that another run writes."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.calls import COMMAND, invoke, leftovers
+
+
+def test_two_runs_do_not_write_the_same_file(long_clip: Path, tmp_path: Path) -> None:
+    command = [*COMMAND, "run", str(long_clip), "-o", str(tmp_path), "--workers", "1", "--detect-every", "1"]
+    with subprocess.Popen(
+        [*command, "--preset", "placebo"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as first:
+        while not leftovers(tmp_path):
+            time.sleep(0.02)
+        second = subprocess.run(command, capture_output=True, text=True)
+        assert second.returncode == 1 and "another run is writing it" in second.stderr
+        assert first.wait(120) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["long.mp4", "long.mp4.faces.jsonl"]
+
+
+def test_full_disk_is_named(long_clip: Path, function_url: str, tmp_path: Path) -> None:
+    """A file size limit fails writes as a full disk does."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    command = [*COMMAND, "run", str(long_clip), "-o", str(tmp_path), "--function", function_url]
+    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=limit)
+    assert done.returncode == 1
+    assert f"error: {long_clip}: {tmp_path / 'long.mp4'}: cannot be written: " in done.stderr
+    assert "Traceback" not in done.stderr and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not Path("/proc/self/mem").exists(), reason="needs a folder that refuses")
+def test_output_that_is_not_writable_is_named(face_clip: Path, function_url: str) -> None:
+    result = invoke("run", face_clip, "-o", "/proc/faceblur", "--function", function_url)
+    assert result.exit_code == 1 and "/proc/faceblur/face.mp4: cannot be written: " in result.output

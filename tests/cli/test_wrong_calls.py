@@ -1,0 +1,57 @@
+"""Wrong calls are refused with exit code 2 before any work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from faceblur.detection.local_function.http_trigger import LocalFunction
+from tests.cli.calls import invoke
+
+
+def test_wrong_calls_are_refused_before_any_work(face_clip: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    (source / "sub").mkdir(parents=True)
+    (source / "a.mp4").write_bytes(face_clip.read_bytes())
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    (bare / "note.txt").write_text("hello")
+    for arguments, message in [
+        (("run", source, "-o", source), "lies in the input"),
+        (("run", source, "-o", source / "sub" / "out"), "lies in the input"),
+        (("run", source / "a.mp4", "-o", source), "is an input and would be an output"),
+        (("run", tmp_path / "nowhere", "-o", tmp_path / "out"), "no such file or directory"),
+        (("run", bare, "-o", tmp_path / "out"), "no video in"),
+        (("run", source, "-o", face_clip), "is a file"),
+        (("run", source), "Missing option '-o'"),
+        (("run", "-o", tmp_path / "out"), "Missing argument 'INPUT...'"),
+        (("run", source, "-o", tmp_path / "out", "--threshold", "high"), "--threshold"),
+        (("run", source, "-o", tmp_path / "out", "--threshold", "nan"), "threshold"),
+        (("run", source, "-o", tmp_path / "out", "--padding", "nan"), "padding"),
+        (("run", source, "-o", tmp_path / "out", "--header", "A: b\r\nC: d"), "--header"),
+        (("run", tmp_path / ("x" * 300), "-o", tmp_path / "out"), "too long"),
+        (("run", source, "-o", tmp_path / "out", "--style", "emoji"), "--style"),
+        (("run", source, "-o", tmp_path / "out", "--batch-size", "65"), "--batch-size"),
+        (("run", source, "-o", tmp_path / "out", "--header", "nonsense"), "--header"),
+        (("run", source, "-o", tmp_path / "out", "--ca-file", tmp_path / "nowhere"), "--ca-file"),
+        (
+            ("run", source, "-o", tmp_path / "out", "--ca-file", source / "a.mp4", "--function", "https://x"),
+            "--ca-file",
+        ),
+        (("run", source, "-o", tmp_path / "out", "--env", "MODEL=gpt"), "unknown model 'gpt'"),
+        (("run", source, "-o", tmp_path / "out", "--encoder", "nonsense"), "nonsense"),
+        (("run", source, "-o", tmp_path / "out", "--preset", "blitz"), "--preset"),
+        (("run", source, "-o", tmp_path / "out", "--function", "localhost:8080"), "is http://localhost:8080 meant?"),
+        (("run", source, "-o", tmp_path / "out", "--function", "http://x", "--env", "A=1"), "not together"),
+        (("serve", "--port", "99999"), "--port"),
+        (("image", source / "a.mp4", "-o", source), "is an input and would be an output"),
+    ]:
+        result = invoke(*arguments)
+        assert result.exit_code == 2, (arguments, result.output)
+        assert message in result.output and "Traceback" not in result.output, (arguments, result.output)
+        assert not (tmp_path / "out").exists() and sorted(path.name for path in source.iterdir()) == ["a.mp4", "sub"]
+
+
+def test_port_in_use_is_named(local_function: LocalFunction) -> None:
+    port = local_function.url.rsplit(":", 1)[1]
+    result = invoke("serve", "--port", port, "--workers", "1")
+    assert result.exit_code == 2 and f"cannot listen on 127.0.0.1 port {port}: " in result.output

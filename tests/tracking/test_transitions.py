@@ -1,0 +1,73 @@
+"""What happens between two frames, on a photograph under a known camera."""
+
+from __future__ import annotations
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from examples.sample_clip import Image
+from faceblur.media.frames import DecodedFrame
+from faceblur.tracking.camera_motion import NO_MOTION
+from faceblur.tracking.thumbnails import LONG_SIDE, Thumbnail, thumbnail
+from faceblur.tracking.transitions import transition
+
+
+def filmed(face: Image, shift: complex, zoom: float, degrees: float, size_wh: tuple[int, int] = (640, 480)) -> Image:
+    turn = zoom * np.exp(1j * np.radians(degrees))
+    matrix = np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+    return cv2.warpAffine(face, matrix, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+
+
+def of_image(image: Image) -> Thumbnail:
+    """The thumbnail of an image that is wider than high."""
+    width, height = image.shape[1], image.shape[0]
+    small = cv2.resize(image, (LONG_SIDE, LONG_SIDE * height // width), interpolation=cv2.INTER_AREA)
+    return thumbnail(small, width / LONG_SIDE)
+
+
+@pytest.mark.parametrize("light", [1.0, 0.2])
+@pytest.mark.parametrize(
+    ("shift", "zoom", "degrees"), [(8 - 5j, 1.0, 0.0), (-24 + 3j, 1.0, 0.0), (0j, 1.03, 0.0), (2 + 9j, 0.98, 1.5)]
+)
+def test_motion_of_the_camera_is_known_to_a_pixel(
+    face: Image, shift: complex, zoom: float, degrees: float, light: float
+) -> None:
+    before, after = (
+        of_image((light * image).astype(np.uint8))
+        for image in (filmed(face, -20 - 10j, 1.3, 0), filmed(face, -20 - 10j, 1.3, 0))
+    )
+    turn = zoom * np.exp(1j * np.radians(degrees))
+    moved = filmed(face, turn * (-20 - 10j) + shift, 1.3 * zoom, degrees)
+    _, camera = transition(before, of_image((light * moved).astype(np.uint8)))
+    for point in (100 + 100j, 320 + 240j, 500 + 300j):
+        assert abs(camera.turn * point + camera.shift - (turn * point + shift)) < 1.5
+    _, at_rest = transition(before, after)
+    assert abs(at_rest.turn - 1) < 1e-3 and abs(at_rest.shift) < 0.1
+
+
+def test_unknown_motion_is_no_motion(face: Image) -> None:
+    flat = of_image(np.full((480, 640, 3), 90, np.uint8))
+    image = of_image(filmed(face, 0j, 1.3, 0))
+    for before, after in ((None, image), (flat, flat)):
+        assert transition(before, after) == (False, NO_MOTION)
+
+
+def test_cut_is_a_change_that_no_motion_explains(face: Image) -> None:
+    before = of_image(filmed(face, -60j, 1.5, 0))
+    others = [np.full((480, 640, 3), (40, 200, 60), np.uint8), np.zeros((480, 640, 3), np.uint8), face[::-1, ::-1]]
+    for other in map(of_image, others):
+        assert transition(before, other) == transition(other, before) == (True, NO_MOTION)
+    for shift in (20, 60, 100):  # a fast pan changes a frame as much as a cut
+        fast = of_image(filmed(face, -shift - 60j, 1.5, 0))
+        cut, camera = transition(before, fast)
+        assert not cut and camera.shift.real == pytest.approx(-shift, abs=1)
+
+
+def test_frame_that_is_almost_a_line() -> None:
+    """Its thumbnail is a single pixel high."""
+    noise = np.random.default_rng(1).integers(0, 256, (2, 640, 3), np.uint8)
+    pixels = av.VideoFrame.from_ndarray(noise, "bgr24").reformat(format="yuv420p")
+    line = thumbnail(DecodedFrame(0, 0, pixels).thumbnail(LONG_SIDE), 640 / LONG_SIDE)
+    assert line.gray.shape == (1, 320) and transition(line, line) == (False, NO_MOTION)
