@@ -87,7 +87,8 @@ class Changes:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            check_value(field.name, getattr(self, field.name))
+            if (value := getattr(self, field.name)) is not None:
+                check_value(field.name, value)
 
 
 def check_value(name: str, value: Any) -> None:

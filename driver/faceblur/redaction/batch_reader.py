@@ -80,19 +80,19 @@ class BatchReader:
 
     async def first(self) -> Batch:
         """The first batch, which `read` will give too. Raises MediaError when there is no frame in it."""
-        batch = self._first = await self._next()
+        batch = self._first = await self.next()
         if batch is None or not batch.frames:
             raise MediaError(f"{self._work.source}: its video stream holds no frame")
         return batch
 
     async def read(self) -> AsyncGenerator[Batch]:
         """All batches, in order."""
-        batch, self._first = self._first or await self._next(), None
+        batch, self._first = self._first or await self.next(), None
         while batch is not None:
             yield batch
-            batch = await self._next()
+            batch = await self.next()
 
-    async def _next(self) -> Batch | None:
+    async def next(self) -> Batch | None:
         """The next batch, None at the end of the source."""
         lease = await self._memory.lease()
         self._open = [lease, *(one for one in self._open if not one.released)]
