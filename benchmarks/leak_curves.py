@@ -26,7 +26,7 @@ from faceblur.tracking.transitions import transition
 from faceblur_function import defaults
 from faceblur_function.detectors.load import load_detector
 from faceblur_function.detectors.second_pass import detect_all_sizes
-from faceblur_function.masks import SOFT_EDGE, regions
+from faceblur_function.mask_shapes import SOFT_EDGE, regions
 
 UNCOVERED = 0.25
 MIN_SCORE = 0.03

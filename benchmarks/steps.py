@@ -71,7 +71,7 @@ def measure(clip: Path, folder: Path) -> dict[str, float]:
     costs["decode"], decoded_frames = cpu_milliseconds(lambda: read(clip), len(read(clip)))
     both, _ = cpu_milliseconds(lambda: write(clip, folder / "again.mp4"), len(decoded_frames))
     frames = [VideoFrame.of(one) for one in decoded_frames[:: max(1, len(decoded_frames) // FRAMES)]]
-    options = wire.Options()
+    options = wire.RequestOptions()
     detector = load_detector("retinaface-mobilenet0.25", threads=1)
 
     def timed(step: str, work: Callable[[], Any]) -> Any:

@@ -18,7 +18,7 @@ from faceblur_function import __version__, cvat, images, wire
 from faceblur_function.detectors.detector import Detector, Faces, Frame
 from faceblur_function.detectors.load import load_detector
 from faceblur_function.detectors.second_pass import detect_all_sizes
-from faceblur_function.masks import regions
+from faceblur_function.mask_shapes import regions
 from faceblur_function.settings import Settings
 from faceblur_function.styles import redact
 
@@ -81,7 +81,7 @@ class Service:
         )
         return reply.model_dump_json(exclude_none=True)
 
-    def image(self, content: bytes, options: wire.Options) -> bytes:
+    def image(self, content: bytes, options: wire.RequestOptions) -> bytes:
         """Redact one encoded image; the result is encoded as the options say. Raises WireError."""
         redacted, _, _ = self._run([content], options, redacting=True)
         return redacted[0]
@@ -91,11 +91,11 @@ class Service:
         request = cvat.parse_cvat(body)
         threshold = self.settings.threshold if request.threshold is None else request.threshold
         content = wire.decode_base64(request.image)
-        _, faces, _ = self._run([content], wire.Options(threshold=threshold), redacting=False)
+        _, faces, _ = self._run([content], wire.RequestOptions(threshold=threshold), redacting=False)
         return cvat.rectangles(faces[0])
 
     def _run(
-        self, contents: Sequence[bytes], options: wire.Options, *, redacting: bool
+        self, contents: Sequence[bytes], options: wire.RequestOptions, *, redacting: bool
     ) -> tuple[list[bytes], list[list[wire.Face]], Milliseconds]:
         """The redacted images (none unless `redacting`), each frame's faces, and the time of each stage."""
         if "threshold" not in options.model_fields_set:
@@ -161,7 +161,7 @@ def to_wire(faces: Faces) -> list[wire.Face]:
     ]
 
 
-def redact_faces(frame: Frame, faces: Sequence[wire.Face], options: wire.Options) -> None:
+def redact_faces(frame: Frame, faces: Sequence[wire.Face], options: wire.RequestOptions) -> None:
     """Redact the faces that score at least the threshold, in place. `frame` is `(H, W, 3) uint8 BGR`."""
     boxes = [face.box for face in faces if face.score >= options.threshold]
     redact(frame, regions(boxes, options.padding), options.style)

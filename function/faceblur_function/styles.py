@@ -10,8 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceblur_function.masks import Plane, Region
+from faceblur_function.mask_shapes import Plane, Region
 
+# At most this many cells of information stay across a face, whatever its size in pixels: with 8 most of the detail of a
+# 40 px face still correlates with the source, with 3 none does.
+CELLS = 3
 # A face that redaction changes by less, as a share of the range of values, is not verified: it shows no detail.
 MIN_CHANGE = 0.015
 
@@ -19,8 +22,8 @@ MIN_CHANGE = 0.015
 def _cells(crop: Plane, region: Region) -> Plane:
     """The crop's average colour on a grid of cells that are at least as large as the region's."""
     height, width = crop.shape[:2]
-    columns = max(1, math.floor(width / max(region.cell_width, 1)))
-    rows = max(1, math.floor(height / max(region.cell_height, 1)))
+    columns = max(1, math.floor(width / max(region.face_width / CELLS, 1)))
+    rows = max(1, math.floor(height / max(region.face_height / CELLS, 1)))
     while width >= 16 * columns and height >= 16 * rows:  # halving takes a tenth of the time
         width, height = width // 2, height // 2
         crop = cv2.resize(crop[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]

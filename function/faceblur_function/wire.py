@@ -34,7 +34,7 @@ class Limits:
     max_megapixels: float = defaults.MAX_MEGAPIXELS
 
 
-class Options(BaseModel):
+class RequestOptions(BaseModel):
     """How frames are redacted and sent back; the same names as JSON fields and as query parameters.
 
     `threshold` is the score from which a face is redacted, `report_threshold` the lower one from which it is listed
@@ -56,7 +56,7 @@ class Options(BaseModel):
         return self.threshold if self.report_threshold is None else min(self.threshold, self.report_threshold)
 
 
-class Request(Options):
+class Request(RequestOptions):
     """A batch of frames, each a base64 JPEG, PNG or WebP."""
 
     frames: Annotated[list[str], Field(min_length=1, max_length=MAX_FRAMES)]
@@ -125,10 +125,10 @@ def parse_request(body: dict[str, Any]) -> Request:
         raise _explain(error) from None
 
 
-def parse_options(query: Mapping[str, Any]) -> Options:
+def parse_options(query: Mapping[str, Any]) -> RequestOptions:
     """Validate options that come as strings, from a query. Raises WireError."""
     try:
-        return Options.model_validate_strings(dict(query))
+        return RequestOptions.model_validate_strings(dict(query))
     except ValidationError as error:
         raise _explain(error) from None
 

@@ -23,7 +23,7 @@ from faceblur.base.errors import SidecarError
 from faceblur.cli.app import main
 from faceblur.detection.endpoint import Endpoint
 from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
-from faceblur_function.masks import regions
+from faceblur_function.mask_shapes import regions
 from faceblur_function.styles import redact
 from tests.support import clips as media
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from faceblur.auditing.face_following import FaceFollower
+from faceblur.auditing.finding_rules import CONFIDENT
 from faceblur.auditing.merged_detections import MergedDetection
 from faceblur.auditing.observations import Observation
-from faceblur.auditing.tally import CONFIDENT
 
 BOX = (100.0, 60.0, 130.0, 100.0)
 

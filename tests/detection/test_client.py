@@ -10,7 +10,7 @@ from aiohttp import web
 
 from examples.sample_clip import Image
 from faceblur.base.errors import FunctionError
-from faceblur.detection.answer import Answer
+from faceblur.detection.checked_reply import CheckedReply
 from faceblur.detection.client import FunctionClient
 from faceblur.detection.local_function.http_trigger import LocalFunction
 from faceblur_function import images
@@ -29,7 +29,7 @@ def test_two_hundred_batches_through_a_hostile_proxy(
         for batch in range(200)
     ]
 
-    async def main() -> tuple[list[Answer], list[Answer], HostileProxy]:
+    async def main() -> tuple[list[CheckedReply], list[CheckedReply], HostileProxy]:
         proxy = HostileProxy(local_function.url, share=0.5)
         async with (
             FunctionClient([local_function.url], concurrency=4) as plain,
@@ -38,7 +38,7 @@ def test_two_hundred_batches_through_a_hostile_proxy(
         ):
             await client.probe()
 
-            async def one(images: list[bytes]) -> Answer:
+            async def one(images: list[bytes]) -> CheckedReply:
                 return await client.send(images, OPTIONS, return_frames=return_frames)
 
             found = await asyncio.gather(*(one(batch) for batch in batches))

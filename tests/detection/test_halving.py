@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from faceblur.base.errors import RequestTooLarge
-from faceblur.detection.answer import Answer
+from faceblur.detection.checked_reply import CheckedReply
 from faceblur.detection.client import FunctionClient
 from tests.support.batches import OPTIONS, echo, image, send, use
 from tests.support.hostile import Server, scripted
@@ -24,7 +24,7 @@ def test_body_that_is_too_large_is_halved(refusal: tuple[int, str]) -> None:
 
     images = [image(shade) for shade in range(0, 110, 10)]
 
-    async def twice(client: FunctionClient) -> list[Answer]:
+    async def twice(client: FunctionClient) -> list[CheckedReply]:
         return [await client.send(images, OPTIONS, return_frames=True) for _ in range(2)]
 
     for answer in use(scripted(small_only), twice):

@@ -24,7 +24,7 @@ from faceblur.tracking.camera_motion import NO_MOTION
 from faceblur_function import wire
 from faceblur_function.detectors.detector import Detector
 from faceblur_function.images import decode_image
-from faceblur_function.masks import regions
+from faceblur_function.mask_shapes import regions
 from tests.evaluation.labelled import (
     FRAMES,
     mot,

@@ -9,7 +9,7 @@ import pytest
 from examples.sample_clip import Image
 from faceblur_function.detectors.detector import Detector
 from faceblur_function.images import decode_image, encode_image
-from faceblur_function.masks import regions
+from faceblur_function.mask_shapes import regions
 from faceblur_function.styles import STYLES, redact, was_redacted
 from tests.conftest import detail_left
 
@@ -32,7 +32,7 @@ def test_no_detail_of_a_face_is_left_at_any_size(face: Image, style: str, scale:
 
 
 def test_weaker_blurs_would_fail_that_test(face: Image, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("faceblur_function.masks.CELLS", 8)
+    monkeypatch.setattr("faceblur_function.styles.CELLS", 8)
     redacted = face.copy()
     redact(redacted, regions([BOX], 0.25), "blur")
     assert detail_left(face[57:177, 178:273], redacted[57:177, 178:273]) > 0.35

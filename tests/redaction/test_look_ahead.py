@@ -15,7 +15,7 @@ from examples.sample_clip import Image, pan, write_clip
 from faceblur_function import wire
 from faceblur_function.detectors.detector import Detector
 from faceblur_function.images import decode_image, encode_image
-from faceblur_function.masks import regions
+from faceblur_function.mask_shapes import regions
 from faceblur_function.styles import redact
 from tests.conftest import detail_left
 from tests.support import clips as media

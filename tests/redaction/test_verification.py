@@ -9,7 +9,7 @@ from examples.sample_clip import Image
 from faceblur.base.errors import InvalidReply
 from faceblur.media.frames import DecodedFrame
 from faceblur.redaction.verification import verify_redacted
-from faceblur_function.masks import regions
+from faceblur_function.mask_shapes import regions
 from faceblur_function.styles import redact
 
 BOX = (180.0, 70.0, 270.0, 190.0)

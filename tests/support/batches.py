@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from faceblur.detection.answer import Answer
+from faceblur.detection.checked_reply import CheckedReply
 from faceblur.detection.client import FunctionClient
 from faceblur_function import images, wire
 from tests.support.hostile import Server
 
-OPTIONS = wire.Options()
+OPTIONS = wire.RequestOptions()
 
 
 def image(shade: int, size: int = 16) -> bytes:
@@ -42,5 +42,5 @@ def use(server: Server, work: Callable[[FunctionClient], Coroutine[Any, Any, Any
     return asyncio.run(main())
 
 
-def send(images: list[bytes]) -> Callable[[FunctionClient], Coroutine[Any, Any, Answer]]:
+def send(images: list[bytes]) -> Callable[[FunctionClient], Coroutine[Any, Any, CheckedReply]]:
     return lambda client: client.send(images, OPTIONS, return_frames=True)

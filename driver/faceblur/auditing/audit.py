@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from faceblur.auditing.detectors import detector_endpoints
+from faceblur.auditing.finding_rules import AuditTally
 from faceblur.auditing.frame_alignment import Alignment
 from faceblur.auditing.frame_checks import FrameChecks, check_detections, check_frames
 from faceblur.auditing.frame_pairs import FramePair, align_streams, frame_pairs
@@ -21,7 +22,6 @@ from faceblur.auditing.progress import AuditProgress, AuditStage
 from faceblur.auditing.report import AuditDetector, AuditReport, report_path
 from faceblur.auditing.second_pass import second_pass
 from faceblur.auditing.stream_pairs import AuditedFiles, StreamPair, pair_streams
-from faceblur.auditing.tally import AuditTally
 from faceblur.base.atomic_files import write_complete
 from faceblur.base.errors import UsageError
 from faceblur.detection.client import FunctionClient
@@ -158,7 +158,7 @@ class _Audit:
         output = await loop.run_in_executor(checkers, pair.output.upright)
         checks, detections = await asyncio.gather(
             loop.run_in_executor(checkers, check_frames, pair.line, seconds, (source, output), settings),
-            second_pass(self._clients, source, output, wire.Options(threshold=settings.low_threshold)),
+            second_pass(self._clients, source, output, wire.RequestOptions(threshold=settings.low_threshold)),
         )
         await loop.run_in_executor(checkers, check_detections, checks, pair.line, seconds[0], detections)
         return checks

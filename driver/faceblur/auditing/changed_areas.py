@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceblur.tracking.boxes import Box
-from faceblur_function.masks import Region
+from faceblur_function.mask_shapes import Region
 
 # Outside the faces blocks of this many pixels are compared. A block counts as changed when its error is this large
 # (mean square, gray levels), this many times the frame's own coding error, and this share of what it shows; an area,

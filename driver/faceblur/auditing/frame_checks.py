@@ -15,7 +15,7 @@ from faceblur.auditing.merged_detections import ONE_FACE, MergedDetection, iou
 from faceblur.auditing.observations import Observation
 from faceblur.redaction.sidecar import FrameLine, SettingsUsed
 from faceblur.tracking.boxes import Box
-from faceblur_function.masks import Region, regions
+from faceblur_function.mask_shapes import Region, regions
 from faceblur_function.styles import redact
 
 # A region is compared without its soft edge.

@@ -15,7 +15,7 @@ from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
 from faceblur.redaction.sidecar import FrameLine
 from faceblur.redaction.sidecar_files import SidecarReader
-from faceblur_function.masks import regions
+from faceblur_function.mask_shapes import regions
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,10 @@ class _Tile:
 
 
 async def second_pass(
-    clients: Sequence[FunctionClient], source: NDArray[np.uint8], output: NDArray[np.uint8], options: wire.Options
+    clients: Sequence[FunctionClient],
+    source: NDArray[np.uint8],
+    output: NDArray[np.uint8],
+    options: wire.RequestOptions,
 ) -> list[MergedDetection]:
     """What all detectors detect in a pair of frames, both `(H, W, 3) uint8 BGR`, upright. May be cancelled.
 

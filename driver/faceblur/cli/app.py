@@ -162,7 +162,7 @@ def audit(source: Path, output: Path, sidecar: Path | None, endpoint: Endpoint, 
     """
     from faceblur.auditing.audit import audit as audit_files
     from faceblur.cli.audit_output import AuditDisplay, as_usage_error, print_report
-    from faceblur.cli.execute import DONE, FAILED, execute
+    from faceblur.cli.exit_codes import DONE, FAILED, execute
     from faceblur.cli.progress import choose_display
 
     async def command(console: Console) -> int:
@@ -205,7 +205,7 @@ def evaluate(
     Exit code 1 when --min-recall is not reached, 2 for labels that cannot be used.
     """
     from faceblur.cli.evaluate_output import EvaluationOutput
-    from faceblur.cli.execute import execute
+    from faceblur.cli.exit_codes import execute
     from faceblur.evaluation.evaluate import evaluate as evaluate_datasets
 
     async def command(console: Console) -> int:
@@ -246,7 +246,7 @@ def serve(host: str, port: int, workers: int | None, env: dict[str, str], verbos
     """
     import asyncio
 
-    from faceblur.cli.execute import DONE, execute
+    from faceblur.cli.exit_codes import DONE, execute
     from faceblur.detection.local_function.http_trigger import LocalFunction
 
     async def command(_: Console) -> int:

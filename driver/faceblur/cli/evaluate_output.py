@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from faceblur.cli.execute import DONE, FAILED
+from faceblur.cli.exit_codes import DONE, FAILED
 from faceblur.cli.options import Measurement
 from faceblur.evaluation.height_bands import COUNTED
 from faceblur.evaluation.progress import EvaluationProgress

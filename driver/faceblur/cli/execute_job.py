@@ -7,7 +7,7 @@ from collections.abc import Callable
 from rich.console import Console
 
 from faceblur.base.events import Emit
-from faceblur.cli.execute import DONE, FAILED, execute
+from faceblur.cli.exit_codes import DONE, FAILED, execute
 from faceblur.cli.progress import RunProgress, choose_display
 from faceblur.cli.summary import summarized
 from faceblur.cli.verbosity import Verbosity

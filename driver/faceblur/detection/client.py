@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from faceblur.base.errors import RequestRejected, RequestTooLarge, Unavailable
 from faceblur.detection.adaptive_limit import Ticket
-from faceblur.detection.answer import Answer
+from faceblur.detection.checked_reply import CheckedReply
 from faceblur.detection.concurrency_limit import ConcurrencyLimit
 from faceblur.detection.halving import Halving, halves, joined
 from faceblur.detection.http_outcomes import AttemptFailed, ConnectionBroken
@@ -42,7 +42,7 @@ class FunctionClient:
 
     >>> async with FunctionClient(["http://127.0.0.1:8080"], concurrency=4) as client:
     ...     info = await client.probe()
-    ...     answer = await client.send([jpeg_bytes], wire.Options(), return_frames=True)
+    ...     answer = await client.send([jpeg_bytes], wire.RequestOptions(), return_frames=True)
 
     `concurrency` is the limit on the requests in flight. With `max_concurrency` the limit is adaptive: it starts at
     `concurrency` and is at most `max_concurrency`. `headers` go with every request; `ca_file` holds the authorities to
@@ -104,7 +104,7 @@ class FunctionClient:
             notice.cancel()
         raise AssertionError("tenacity returns or raises")
 
-    async def send(self, images: Sequence[bytes], options: wire.Options, *, return_frames: bool) -> Answer:
+    async def send(self, images: Sequence[bytes], options: wire.RequestOptions, *, return_frames: bool) -> CheckedReply:
         """Send encoded images as one batch, or as several when the platform takes no body of that size.
 
         Raises Unavailable, RequestRejected, RequestTooLarge or InvalidReply when there is no valid answer in the end.
@@ -123,7 +123,9 @@ class FunctionClient:
             await self.send(second, options, return_frames=return_frames),
         )
 
-    async def _send_batch(self, images: Sequence[bytes], options: wire.Options, return_frames: bool) -> Answer:
+    async def _send_batch(
+        self, images: Sequence[bytes], options: wire.RequestOptions, return_frames: bool
+    ) -> CheckedReply:
         """Raises ConnectionBroken when the batch is to be sent in halves, and what `send` raises."""
         encode = partial(encode_request, images, options, return_frames=return_frames)
         sent = await _in_thread_if_large(encode, sum(map(len, images)))
@@ -145,7 +147,7 @@ class FunctionClient:
         self.statistics.retries += 1
         log.info("%s", error)
 
-    async def _attempt(self, sent: Sent, ticket: Ticket, return_frames: bool) -> Answer:
+    async def _attempt(self, sent: Sent, ticket: Ticket, return_frames: bool) -> CheckedReply:
         try:
             with self._balancer.least_busy() as backend:
                 response = await self._transport.exchange(backend.url, "POST", sent.body, self._timeout)

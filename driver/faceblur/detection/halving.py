@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from faceblur.base.errors import FunctionError, RequestTooLarge
-from faceblur.detection.answer import Answer
+from faceblur.detection.checked_reply import CheckedReply
 
 log = logging.getLogger("faceblur.client")
 
@@ -39,9 +39,9 @@ def halves(images: Sequence[bytes]) -> tuple[Sequence[bytes], Sequence[bytes]]:
     return images[:middle], images[middle:]
 
 
-def joined(first: Answer, second: Answer) -> Answer:
+def joined(first: CheckedReply, second: CheckedReply) -> CheckedReply:
     """The answer to a batch from those to its halves."""
-    return Answer(
+    return CheckedReply(
         model=first.model,
         device=first.device,
         faces=first.faces + second.faces,

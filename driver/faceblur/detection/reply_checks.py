@@ -5,13 +5,13 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from faceblur.base.errors import InvalidReply
-from faceblur.detection.answer import Answer
+from faceblur.detection.checked_reply import CheckedReply
 from faceblur.detection.request_body import Sent
 from faceblur_function import wire
 from faceblur_function.images import image_size
 
 
-def check_reply(content: bytes, sent: Sent, *, return_frames: bool, require_digests: bool) -> Answer:
+def check_reply(content: bytes, sent: Sent, *, return_frames: bool, require_digests: bool) -> CheckedReply:
     """Compare a reply with the request that was sent. Raises InvalidReply.
 
     Checked: the schema and its version, the number of frames and of their faces, the digests over frames and faces,
@@ -44,4 +44,4 @@ def check_reply(content: bytes, sent: Sent, *, return_frames: bool, require_dige
                 raise InvalidReply(f"frame {index} of the answer has another size than the one sent")
     except wire.WireError as error:
         raise InvalidReply(f"the answer is not valid: {error}") from error
-    return Answer(reply.model, reply.device, reply.faces, images, dict(reply.timings_ms))
+    return CheckedReply(reply.model, reply.device, reply.faces, images, dict(reply.timings_ms))

@@ -18,7 +18,7 @@ class Sent:
     body: bytes
 
 
-def encode_request(images: Sequence[bytes], options: wire.Options, *, return_frames: bool) -> Sent:
+def encode_request(images: Sequence[bytes], options: wire.RequestOptions, *, return_frames: bool) -> Sent:
     """The request for these encoded images."""
     texts = [wire.encode_base64(image) for image in images]
     fields = options.model_dump(exclude_none=True) | {"return": "frames" if return_frames else "faces"}

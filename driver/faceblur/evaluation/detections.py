@@ -67,7 +67,7 @@ class DatasetDetector:
     def __init__(self, client: FunctionClient, advance: Callable[[int], None]) -> None:
         self._client, self._advance = client, advance
         self._slots = client.limit.batches
-        self._options = wire.Options(report_threshold=REPORT_FROM)
+        self._options = wire.RequestOptions(report_threshold=REPORT_FROM)
         self._result = DatasetDetections()
 
     async def run(self, dataset: Dataset) -> DatasetDetections:

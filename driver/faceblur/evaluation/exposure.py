@@ -21,7 +21,7 @@ from faceblur.evaluation.samples import EvaluatedFrame, EvaluatedVideo
 from faceblur.redaction.memory_bounds import window_frames
 from faceblur.tracking.boxes import LOW_THRESHOLD, Box
 from faceblur.tracking.tracker import Tracker, WindowedFrame
-from faceblur_function.masks import SOFT_EDGE, Region, regions
+from faceblur_function.mask_shapes import SOFT_EDGE, Region, regions
 
 Ellipses = NDArray[np.float64]
 MASKED_SHARE = 0.9

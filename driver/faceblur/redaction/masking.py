@@ -11,7 +11,7 @@ from faceblur.media.frames import DecodedFrame
 from faceblur.media.images.page import Page
 from faceblur.media.planes import planes
 from faceblur.tracking.boxes import Box
-from faceblur_function.masks import Region, regions
+from faceblur_function.mask_shapes import Region, regions
 from faceblur_function.styles import redact
 
 

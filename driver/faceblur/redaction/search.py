@@ -9,7 +9,7 @@ from typing import Any
 
 from faceblur.base.events import FramesMasked, PositionEntered, ReplyReceived
 from faceblur.base.options import Options
-from faceblur.detection.answer import Answer
+from faceblur.detection.checked_reply import CheckedReply
 from faceblur.detection.client import FunctionClient
 from faceblur.redaction.batch import Batch
 from faceblur.redaction.frame import Frame, all_pixels
@@ -40,7 +40,7 @@ class FunctionSearch:
         self._return_frames, self._pix_fmts = return_frames, pix_fmts
         # Low scores are asked for too where they can continue tracks.
         report_threshold = LOW_THRESHOLD if options.look_around else None
-        self._request = wire.Options(
+        self._request = wire.RequestOptions(
             threshold=options.threshold,
             report_threshold=report_threshold,
             style=options.style,
@@ -109,7 +109,7 @@ class FunctionSearch:
             frame.add_detections(answer.faces[own], returned[own])
             first = own.stop
 
-    def _report(self, answer: Answer) -> None:
+    def _report(self, answer: CheckedReply) -> None:
         frames = len(answer.faces)
         self._work.emit(ReplyReceived(self._work.source, answer.model, answer.device, frames, dict(answer.timings_ms)))
 

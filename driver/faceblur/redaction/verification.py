@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from faceblur.base.errors import InvalidReply
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.planes import BGR, from_bgr, planes
-from faceblur_function.masks import Region
+from faceblur_function.mask_shapes import Region
 from faceblur_function.styles import was_redacted
 
 # Pixels: complete chroma samples of the coarsest subsampling that there is.

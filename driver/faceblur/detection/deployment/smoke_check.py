@@ -16,7 +16,7 @@ import numpy as np
 from faceblur.base.errors import FaceblurError, InvalidReply
 from faceblur.detection.client import FunctionClient
 from faceblur_function import images, wire
-from faceblur_function.masks import regions
+from faceblur_function.mask_shapes import regions
 
 IMAGE = Path(__file__).with_name("smoke_face.jpg")
 FACE = (slice(68, 164), slice(122, 191))  # rows and columns of the face itself
@@ -36,7 +36,7 @@ async def check(url: str, *, patience: float = 120.0) -> str:
     `patience` is the time to wait for an answer, in seconds.
     """
     sent = IMAGE.read_bytes()
-    options = wire.Options(format="png")
+    options = wire.RequestOptions(format="png")
     async with FunctionClient([url], concurrency=1, timeout=patience, give_up_after=patience) as client:
         await client.probe()
         answer = await client.send([sent], options, return_frames=True)

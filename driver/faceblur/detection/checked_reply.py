@@ -8,7 +8,7 @@ from faceblur_function import wire
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CheckedReply:
     """The answer to one batch. The lists are in the order of the frames that were sent.
 
     `frames` holds encoded images, None when only faces were asked for. `timings_ms` has the function's own stages, as

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from faceblur_function.masks import SOFT_EDGE, Plane, Region, regions
+from faceblur_function.mask_shapes import SOFT_EDGE, Plane, Region, regions
 
 
 def test_edge_is_soft_and_covers_the_corners_of_the_box() -> None:

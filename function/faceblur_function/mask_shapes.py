@@ -16,9 +16,6 @@ from numpy.typing import NDArray
 
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
 
-# At most this many cells of information stay across a face, whatever its size in pixels: with 8 most of the detail of a
-# 40 px face still correlates with the source, with 3 none does.
-CELLS = 3
 # The mask fades out over this outer part of the ellipse's radius. At a padding of 0.25 the corners of the face's own
 # box lie at 0.943 of it, so that the complete box is masked.
 SOFT_EDGE = 0.057
@@ -26,14 +23,14 @@ SOFT_EDGE = 0.057
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """The ellipse to mask, in pixels: centre, radii, and the size of one cell of information."""
+    """The ellipse to mask, in pixels: centre, radii, and the size of the face's own box."""
 
     x: float
     y: float
     radius_x: float
     radius_y: float
-    cell_width: float
-    cell_height: float
+    face_width: float
+    face_height: float
 
     def scaled(self, scale_x: float, scale_y: float) -> Region:
         """The same region on a plane of another size, such as subsampled chroma."""
@@ -42,8 +39,8 @@ class Region:
             self.y * scale_y,
             self.radius_x * scale_x,
             self.radius_y * scale_y,
-            self.cell_width * scale_x,
-            self.cell_height * scale_y,
+            self.face_width * scale_x,
+            self.face_height * scale_y,
         )
 
     def window(self, width: int, height: int) -> tuple[slice, slice]:
@@ -83,8 +80,8 @@ def regions(boxes: Iterable[Sequence[float]], padding: float) -> list[Region]:
                 (y1 + y2) / 2,
                 width * (0.5 + padding),
                 height * (0.5 + padding),
-                width / CELLS,
-                height / CELLS,
+                width,
+                height,
             )
         )
     return grown
