@@ -133,8 +133,8 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether every file is written, or was before."""
-        return all(one.state in ("done", "skipped") for one in self.files.values())
+        """Whether every file is written, or was before. False as long as no file is known."""
+        return bool(self.files) and all(one.state in ("done", "skipped") for one in self.files.values())
 
     @property
     def failed(self) -> list[FileReport]:
