@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 Done = TypeVar("Done")
@@ -26,15 +28,37 @@ def _run_in_thread(work: Coroutine[Any, Any, Done]) -> Done:
     """Run work in an event loop of a thread of its own."""
     loop = asyncio.new_event_loop()
     task = loop.create_task(work)
-    thread = threading.Thread(target=loop.run_until_complete, args=(asyncio.wait([task]),), name="faceblur")
-    thread.start()
-    try:
-        thread.join()
-    except KeyboardInterrupt:
-        loop.call_soon_threadsafe(task.cancel)
-        thread.join()
-        raise
-    finally:
-        if not thread.is_alive():
+    ended = threading.Event()
+
+    def run() -> None:
+        try:
+            loop.run_until_complete(asyncio.wait([task]))
+        finally:
             loop.close()
+            ended.set()
+
+    threading.Thread(target=run, name="faceblur").start()
+    try:
+        with _interrupted_at_once():
+            # Not `Thread.join`: before Python 3.13 a Ctrl-C in it makes the thread count as ended.
+            ended.wait()
+    except KeyboardInterrupt:
+        with suppress(RuntimeError):  # the loop is closed: the work has just ended
+            loop.call_soon_threadsafe(task.cancel)
+        ended.wait()
+        raise
     return task.result()
+
+
+@contextmanager
+def _interrupted_at_once() -> Iterator[None]:
+    """Have Ctrl-C raise KeyboardInterrupt here. `asyncio.run` handles the first one only once its loop goes on."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
