@@ -27,6 +27,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "batch_size": (1, defaults.MAX_FRAMES),
     "crf": (0, 63),
 }
+INTEGERS = frozenset({"detect_every", "batch_size", "crf"})
 CHOICES: dict[str, tuple[str, ...]] = {"style": STYLES, "preset": PRESETS, "returned": ("frames", "faces")}
 
 
@@ -94,6 +95,8 @@ def check_value(name: str, value: Any) -> None:
         low, high = RANGES[name]
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise UsageError(f"{name}: a number is needed, not {value!r}")
+        if name in INTEGERS and not isinstance(value, int):
+            raise UsageError(f"{name}: a whole number is needed, not {value!r}")
         if not low <= value <= high:
             raise UsageError(f"{name}: {value} is not in the range {low:g} to {high:g}")
     if name in CHOICES and value is not None and value not in CHOICES[name]:
