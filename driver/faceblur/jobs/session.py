@@ -70,4 +70,5 @@ class Session:
     async def __aiter__(self) -> AsyncIterator[Event]:
         while (event := await self._events.get()) is not _END:
             yield event
+        self._events.put_nowait(_END)  # a second iteration ends at once
         await self._task
