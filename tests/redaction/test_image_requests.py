@@ -1,0 +1,54 @@
+"""What is sent of images, and what is computed for them, through a function whose requests are counted."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from faceblur.base.options import Options
+from faceblur.detection.endpoint import Endpoint
+from faceblur.jobs.image_run import ImageRun
+from faceblur.jobs.report import Report
+from faceblur_function import wire
+from faceblur_function.defaults import MAX_FRAMES
+from tests.support.hostile import Server, scripted
+
+
+def no_faces(counts: list[int]) -> Server:
+    """A function that detects nothing; `counts` gets the number of images of each request."""
+
+    def answer(body: dict[str, Any]) -> dict[str, Any]:
+        frames = body["frames"]
+        counts.append(len(frames))
+        digests = [wire.digest(frame, "", []) for frame in frames]
+        faces: list[list[Any]] = [[] for _ in frames]
+        return {"version": 1, "model": "m", "device": "d", "faces": faces, "timings_ms": {}, "digests": digests}
+
+    info = {"weights_sha256": "0" * 64, "provider": "p", "digests": True, "workers": 1}
+    return scripted(answer, info=info)
+
+
+def redact(path: Path, out: Path, options: Options) -> tuple[Report, list[int]]:
+    counts: list[int] = []
+
+    async def run() -> Report:
+        async with no_faces(counts) as server:
+            return await ImageRun([path], out, options, Endpoint(urls=(server.url,))).execute()
+
+    return asyncio.run(run()), counts
+
+
+def test_no_request_has_more_images_than_the_function_takes(tmp_path: Path) -> None:
+    # Each page of this animation is searched twice: its alpha channel holds an image of its own.
+    random = np.random.default_rng(1)
+    pages = [Image.fromarray(random.integers(0, 255, (32, 32, 4), np.uint8), "RGBA") for _ in range(MAX_FRAMES)]
+    path = tmp_path / "moving.png"
+    pages[0].save(path, save_all=True, append_images=pages[1:], duration=40)
+    report, counts = redact(path, tmp_path / "out", Options(batch_size=MAX_FRAMES))
+    assert report.ok, report.failed
+    assert sum(counts) == 2 * MAX_FRAMES
+    assert max(counts) <= MAX_FRAMES
