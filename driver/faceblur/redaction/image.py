@@ -44,7 +44,8 @@ class PageReader:
         """Its pages as frames, at the times at which they are shown."""
         seconds = 0.0
         for number, page in enumerate(self.image.pages):
-            yield PageFrame(page=page, stream=0, number=number, seconds=seconds)
+            animated = self.image.animated
+            yield PageFrame(page=page, is_animated=animated, stream=0, number=number, seconds=seconds)
             seconds += max(page.seconds, MIN_SECONDS)
 
     def __enter__(self) -> Self:
