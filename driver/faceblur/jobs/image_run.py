@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from functools import partial
 
 from faceblur.base.errors import MediaError
+from faceblur.base.stages import Stages
 from faceblur.detection.client import FunctionClient
 from faceblur.jobs.discovery import Discovery, PlannedFile, find_images
 from faceblur.jobs.run import Run
@@ -45,6 +46,6 @@ class ImageRun(Run):
             async with client.limit.batches:
                 await self._redact_file(one, codecs, partial(redact, one))
 
-        async with asyncio.TaskGroup() as group:
+        async with Stages() as stages:
             for one in waiting:
-                group.create_task(redact_one(one))
+                stages.start(redact_one(one))

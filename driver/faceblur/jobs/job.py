@@ -22,12 +22,14 @@ log = logging.getLogger("faceblur")
 class Job(ABC):
     """Work on files. `report` is true at any moment.
 
-    `on_event` gets every event once the report has taken it, in the event loop's thread.
+    `on_event` gets every event once the report has taken it, in the event loop's thread. What it raises ends the job
+    and is raised by `execute`.
     """
 
     def __init__(self, on_event: Emit | None = None, journal: Journal | None = None) -> None:
         self.report = Report()
         self._on_event = on_event
+        self._event_error: Exception | None = None
         self._journal = journal or Journal(None)
 
     @abstractmethod
@@ -37,13 +39,18 @@ class Job(ABC):
     def emit(self, event: Event) -> None:
         """Have the report and the listener take an event."""
         self.report.apply(event)
-        if self._on_event is not None:
+        if self._on_event is None or self._event_error is not None:
+            return
+        try:
             self._on_event(event)
+        except Exception as error:
+            self._event_error = error
+            raise
 
     async def _redact_file(
         self, one: PlannedFile, codecs: Executor, redact: Callable[[FileWork], Awaitable[Written]]
     ) -> None:
-        """Redact one file, and report how it ended; only cancellation is raised."""
+        """Redact one file, and report how it ended. Only cancellation and what `on_event` raises are raised."""
         start = time.perf_counter()
         self.emit(FileStarted(one.source, one.frames))
         self._journal.write("begun", one.source)
@@ -55,13 +62,19 @@ class Job(ABC):
             ended = FileEnded(
                 one.source, "done", "; ".join(notes), one.target, written.left_out, written.damage, seconds
             )
-        except FaceblurError as error:
-            ended = FileEnded(one.source, "failed", str(error).removeprefix(f"{one.source}: "))
         except Exception as error:
-            log.debug("%s failed", one.source, exc_info=True)
-            reason = f"internal error, a bug in faceblur: {type(error).__name__}: {error} (see -vv)"
-            ended = FileEnded(one.source, "failed", reason)
+            if self._event_error is not None:
+                raise self._event_error from None
+            ended = self._failed(one, error)
         finally:
             self.emit(ended)
             report = self.report.files[one.source] if ended.state != "not done" else None
             self._journal.write("ended", one.source, report)
+
+    def _failed(self, one: PlannedFile, error: Exception) -> FileEnded:
+        """How a file ended whose redaction raised."""
+        if isinstance(error, FaceblurError):
+            return FileEnded(one.source, "failed", str(error).removeprefix(f"{one.source}: "))
+        log.debug("%s failed", one.source, exc_info=True)
+        reason = f"internal error, a bug in faceblur: {type(error).__name__}: {error} (see -vv)"
+        return FileEnded(one.source, "failed", reason)
