@@ -48,7 +48,7 @@ def blur(
         jobs=jobs,
         on_event=on_event,
     )
-    return run_blocking(run.execute())
+    return run_blocking(run.run())
 
 
 def blur_images(
@@ -64,7 +64,7 @@ def blur_images(
     run = ImageRun(
         paths(inputs), Path(out), options or Options(), endpoint(function), overwrite=overwrite, on_event=on_event
     )
-    return run_blocking(run.execute())
+    return run_blocking(run.run())
 
 
 def render(
@@ -85,4 +85,4 @@ def render(
     >>> faceblur.render("clip.mp4", "blurred/clip.mp4.faces.jsonl", "solid.mp4", changes=changes)
     """
     run = RenderRun(Path(video), Path(sidecar), Path(out), changes or Changes(), overwrite=overwrite, on_event=on_event)
-    return run_blocking(run.execute())
+    return run_blocking(run.run())

@@ -36,6 +36,13 @@ class Job(ABC):
     async def execute(self) -> Report:
         """Do the work. Raises UsageError or FunctionError. May be cancelled: nothing half written stays then."""
 
+    async def run(self) -> Report:
+        """Execute it, and note in the report when it ended."""
+        try:
+            return await self.execute()
+        finally:
+            self.report.ended = time.monotonic()
+
     def emit(self, event: Event) -> None:
         """Have the report and the listener take an event."""
         self.report.apply(event)

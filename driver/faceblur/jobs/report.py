@@ -99,6 +99,7 @@ class Report:
     """A run, at any moment and at its end: `files` by source, in the order in which they were found.
 
     `model`, `device` and `provider` are the function's; `lines` say how the run went as a whole, once it is over.
+    `began` and `ended` are in seconds of `time.monotonic`, None while it is not over.
     """
 
     files: dict[Path, FileReport] = field(default_factory=dict)
@@ -110,6 +111,7 @@ class Report:
     provider: str = ""
     lines: tuple[str, ...] = ()
     began: float = field(default_factory=time.monotonic)
+    ended: float | None = None
 
     def apply(self, event: Event) -> None:
         """Take the next event."""
@@ -143,8 +145,8 @@ class Report:
 
     @property
     def seconds(self) -> float:
-        """How long ago the run began."""
-        return time.monotonic() - self.began
+        """How long the run took, or has taken so far."""
+        return (time.monotonic() if self.ended is None else self.ended) - self.began
 
     def summary(self, seconds: float | None = None) -> str:
         """How many files ended how, at what speed, on which device; in one line."""

@@ -57,7 +57,7 @@ class Session:
         return self._run.report
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run.execute())
+        self._task = asyncio.create_task(self._run.run())
         self._task.add_done_callback(lambda _: self._events.put_nowait(_END))
         return self
 

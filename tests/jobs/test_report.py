@@ -1,8 +1,9 @@
-"""A run is good only where it came to its files."""
+"""What a report says of a run as a whole: whether it is good, and how long it took."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,11 @@ from faceblur.cli.verbosity import Verbosity
 from faceblur.jobs.job import Job
 from faceblur.jobs.report import Report
 from faceblur.jobs.session import Session
+
+
+class Short(Job):
+    async def execute(self) -> Report:
+        return self.report
 
 
 class Interrupted(Job):
@@ -42,3 +48,10 @@ def test_a_session_that_was_left_before_it_had_files_is_not_ok(tmp_path: Path) -
 def test_no_summary_where_the_inputs_were_still_searched(capsys: pytest.CaptureFixture[str]) -> None:
     assert execute_job(lambda emit: Interrupted(emit), Verbosity()) == 130
     assert capsys.readouterr().out == ""
+
+
+def test_the_seconds_are_those_of_the_run_also_later() -> None:
+    report = asyncio.run(Short().run())
+    seconds = report.seconds
+    time.sleep(0.01)
+    assert report.seconds == seconds
