@@ -21,6 +21,7 @@ from faceblur_function.defaults import JPEG_QUALITY
 
 # A larger image is searched in a downscaled copy: no function takes more by default.
 MAX_PIXELS = wire.Limits().max_megapixels * 1e6
+# The thumbnail of a page that is no frame of an animation: to make one would copy the page once more.
 NOT_COMPARED: Thumbnail = thumbnail(np.zeros((1, 1, 3), np.uint8), 1.0)
 
 
@@ -28,9 +29,9 @@ NOT_COMPARED: Thumbnail = thumbnail(np.zeros((1, 1, 3), np.uint8), 1.0)
 class PageFrame(Frame):
     """`page` has one view that is searched, or two where its alpha channel holds an image of its own.
 
-    `is_animated` says that it is a frame of an animation: only those are compared with their neighbours.
-    Faces of the second view, `alpha_detections`, are not followed from frame to frame. `scales` are by how much boxes
-    of each view grow in width and height on their way back.
+    `is_animated` says that it is a frame of an animation: only those are compared with their neighbours. Faces of the
+    second view, `alpha_detections`, are not followed from frame to frame. `scales` are by how much boxes of each view
+    grow in width and height on their way back.
     """
 
     page: Page
