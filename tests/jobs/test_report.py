@@ -99,7 +99,7 @@ def test_positions_of_the_running_files() -> None:
 
 @pytest.mark.parametrize(
     ("states", "ok", "failed"),
-    [((), True, []), (("done", "skipped"), True, []), (("failed", "done"), False, [A]), (("not done",), False, [])],
+    [((), False, []), (("done", "skipped"), True, []), (("failed", "done"), False, [A]), (("not done",), False, [])],
 )
 def test_what_is_ok(states: tuple[str, ...], ok: bool, failed: list[Path]) -> None:
     report = reduced(*(FileEnded(path, state) for path, state in zip((A, B), states, strict=False)))  # type: ignore[arg-type]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
-INTERRUPT_SECONDS = 0.1  # the longest that a Ctrl-C waits
 Done = TypeVar("Done")
 
 
@@ -39,13 +39,26 @@ def _run_in_thread(work: Coroutine[Any, Any, Done]) -> Done:
 
     threading.Thread(target=run, name="faceblur").start()
     try:
-        # Not Thread.join: after a Ctrl-C in it Python 3.11 takes a running thread for an ended one. And in steps: the
-        # signal may reach another thread, and does not end a wait then.
-        while not ended.wait(INTERRUPT_SECONDS):
-            continue
+        with _interrupted_at_once():
+            # Not `Thread.join`: before Python 3.13 a Ctrl-C in it makes the thread count as ended.
+            ended.wait()
     except KeyboardInterrupt:
-        with suppress(RuntimeError):  # the loop was closed at this very moment
+        with suppress(RuntimeError):  # the loop is closed: the work has just ended
             loop.call_soon_threadsafe(task.cancel)
         ended.wait()
         raise
     return task.result()
+
+
+@contextmanager
+def _interrupted_at_once() -> Iterator[None]:
+    """Have Ctrl-C raise KeyboardInterrupt here. `asyncio.run` handles the first one only once its loop goes on."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -18,10 +18,11 @@ def execute_job(make: Callable[[Emit], Job], verbosity: Verbosity) -> int:
     """The exit code of the job that `make` gives for a listener to its events."""
 
     async def command(console: Console) -> int:
-        with RunProgress(choose_display(console, verbosity)) as progress:
-            job = make(progress)
-            with summarized(job.report, verbosity):
-                await job.execute()
+        progress = RunProgress(choose_display(console, verbosity))
+        job = make(progress)
+        # The bars end before the summary: else they are drawn over its last lines.
+        with summarized(job.report, verbosity), progress:
+            await job.execute()
         return DONE if job.report.ok else FAILED
 
     return execute(command, verbosity)

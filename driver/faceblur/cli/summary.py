@@ -37,11 +37,11 @@ WIDTH = 160  # of what is printed into a file or a pipe
 
 @contextmanager
 def summarized(report: Report, verbosity: Verbosity) -> Iterator[None]:
-    """Prints the summary at the end, also when the run is interrupted; but not when it could not start."""
+    """Prints the summary at the end, also when the run is interrupted; but not when it ended before it had files."""
     try:
         yield
     finally:
-        if not verbosity.quiet and not isinstance(sys.exception(), FaceblurError):
+        if report.files and not verbosity.quiet and not isinstance(sys.exception(), FaceblurError):
             print_summary(Console(width=None if sys.stdout.isatty() else WIDTH), report)
 
 

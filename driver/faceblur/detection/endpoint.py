@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from faceblur.base.errors import UsageError
 from faceblur.detection.local_function.worker_handle import Worker
 
 
@@ -14,7 +15,7 @@ class Endpoint:
     `headers` go with every request; `ca_file` holds the authorities to trust instead of the system's; `timeout` bounds
     one request and `give_up_after` all attempts of one batch, in seconds. `concurrency` is the limit on the requests in
     flight. None: it is adaptive, or, at the function on this machine, two above the number of workers. Some workers may
-    have been `spawned` already.
+    have been `spawned` already. Raises UsageError for a `concurrency` or `workers` below 1.
     """
 
     urls: tuple[str, ...] = ()
@@ -26,3 +27,8 @@ class Endpoint:
     workers: int | None = None
     env: dict[str, str] = field(default_factory=dict)
     spawned: tuple[Worker, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, value in (("concurrency", self.concurrency), ("workers", self.workers)):
+            if value is not None and value < 1:
+                raise UsageError(f"{name}: {value} is less than 1")

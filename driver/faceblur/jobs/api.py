@@ -14,7 +14,6 @@ from faceblur.jobs.arguments import Paths, endpoint, paths
 from faceblur.jobs.image_run import ImageRun
 from faceblur.jobs.render_run import RenderRun
 from faceblur.jobs.report import Report
-from faceblur.jobs.run import Run
 from faceblur.jobs.video_run import VideoRun
 
 
@@ -49,7 +48,7 @@ def blur(
         jobs=jobs,
         on_event=on_event,
     )
-    return _run(run)
+    return run_blocking(run.run())
 
 
 def blur_images(
@@ -65,7 +64,7 @@ def blur_images(
     run = ImageRun(
         paths(inputs), Path(out), options or Options(), endpoint(function), overwrite=overwrite, on_event=on_event
     )
-    return _run(run)
+    return run_blocking(run.run())
 
 
 def render(
@@ -86,11 +85,4 @@ def render(
     >>> faceblur.render("clip.mp4", "blurred/clip.mp4.faces.jsonl", "solid.mp4", changes=changes)
     """
     run = RenderRun(Path(video), Path(sidecar), Path(out), changes or Changes(), overwrite=overwrite, on_event=on_event)
-    return _run(run)
-
-
-def _run(work: Run | RenderRun) -> Report:
-    """Do all of the work. A report that is read later still has the seconds that it took."""
-    report = run_blocking(work.execute())
-    report.end()
-    return report
+    return run_blocking(run.run())

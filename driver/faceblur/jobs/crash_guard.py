@@ -19,6 +19,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
 
+from faceblur.base.module_path import child_python_path
+
 VARIABLE = "FACEBLUR_JOURNAL"  # the journal's path and the parent's process, for the child
 CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 # glibc keeps up to eight heaps a core, which many threads fragment: that was most of what grew over a long video. It
@@ -117,8 +119,8 @@ def start(command: Sequence[str]) -> int:
         while True:
             before = Journal(path)
             # In a group of its own a Ctrl-C in the terminal reaches it by `forward` alone, once.
-            environment = ENVIRONMENT | os.environ | {VARIABLE: f"{os.getpid()}:{path}"}
-            child = subprocess.Popen(command, env=environment, process_group=0)
+            own = {VARIABLE: f"{os.getpid()}:{path}", "PYTHONPATH": child_python_path(os.environ)}
+            child = subprocess.Popen(command, env=ENVIRONMENT | os.environ | own, process_group=0)
             if stopped:
                 child.send_signal(stopped[0])
             code = child.wait()

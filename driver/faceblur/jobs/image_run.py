@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from contextlib import nullcontext
 
 from faceblur.base.errors import MediaError
+from faceblur.base.stages import Stages
 from faceblur.detection.client import FunctionClient
 from faceblur.jobs.discovery import PlannedFile, find_images
 from faceblur.jobs.report import Report
@@ -26,10 +27,10 @@ class ImageRun(Run):
     async def execute(self) -> Report:
         """Redact everything. Raises UsageError or FunctionError; may be cancelled."""
         if waiting := self.plan(await self.find(find_images)):
-            async with self.connected() as (client, _, codecs), asyncio.TaskGroup() as group:
+            async with self.connected() as (client, _, codecs), Stages() as stages:
                 large = asyncio.Lock()
                 for one in waiting:
-                    group.create_task(self._redact(one, client, codecs, large))
+                    stages.start(self._redact(one, client, codecs, large))
         return self.report
 
     async def _redact(self, one: PlannedFile, client: FunctionClient, codecs: Executor, large: asyncio.Lock) -> None:

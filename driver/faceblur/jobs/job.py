@@ -32,49 +32,70 @@ class RunningFile:
 class Job(ABC):
     """Work on files. `report` is up to date at any time.
 
-    `on_event` gets every event once the report has taken it, in the event loop's thread.
+    `on_event` gets every event once the report has taken it, in the event loop's thread. What it raises ends the job
+    and is raised by `execute`.
     """
 
     def __init__(self, on_event: Emit | None = None, journal: Journal | None = None) -> None:
         self.report = Report()
         self._on_event = on_event
+        self._event_error: Exception | None = None
         self._journal = journal or Journal(None)
 
     @abstractmethod
     async def execute(self) -> Report:
         """Do the work. Raises UsageError or FunctionError. May be cancelled: nothing half written stays then."""
 
+    async def run(self) -> Report:
+        """Execute it, and note in the report when it ended."""
+        try:
+            return await self.execute()
+        finally:
+            self.report.ended = time.monotonic()
+
     def emit(self, event: Event) -> None:
         """Have the report and the listener take an event."""
         self.report.apply(event)
-        if self._on_event is not None:
+        if self._on_event is None or self._event_error is not None:
+            return
+        try:
             self._on_event(event)
+        except Exception as error:
+            self._event_error = error
+            raise
 
     @contextmanager
     def running(self, one: PlannedFile, codecs: Executor) -> Iterator[RunningFile]:
-        """While a file is being redacted. Reports how it ends; of what is raised within, only cancellation passes."""
+        """While a file is being redacted. Reports how it ends. Only cancellation, and what `on_event` raises, passes."""
         file, start = RunningFile(FileWork(one.source, codecs, self.emit)), time.perf_counter()
         self.emit(FileStarted(one.source, one.frames))
         self._journal.write("begun", one.source)
         ended = FileEnded(one.source, "not done")
         try:
             yield file
-            ended = _ended(one, file.written, time.perf_counter() - start)
-        except FaceblurError as error:
-            ended = FileEnded(one.source, "failed", str(error).removeprefix(f"{one.source}: "))
+            ended = _done(one, file.written, time.perf_counter() - start)
         except Exception as error:
-            log.debug("%s failed", one.source, exc_info=True)
-            reason = f"internal error, a bug in faceblur: {type(error).__name__}: {error} (see -vv)"
-            ended = FileEnded(one.source, "failed", reason)
+            if self._event_error is not None:
+                raise self._event_error from None
+            ended = _failed(one, error)
         finally:
             self.emit(ended)
             report = self.report.files[one.source] if ended.state != "not done" else None
             self._journal.write("ended", one.source, report)
 
 
-def _ended(one: PlannedFile, written: Written | None, seconds: float) -> FileEnded:
+def _done(one: PlannedFile, written: Written | None, seconds: float) -> FileEnded:
     """How a file ended that raised nothing: it is done only if its output is complete."""
     if written is None:
         raise RuntimeError("no output was written")
     notes = [f"left out: {note}" for note in written.left_out] + [f"damage: {note}" for note in written.damage]
     return FileEnded(one.source, "done", "; ".join(notes), one.target, written.left_out, written.damage, seconds)
+
+
+def _failed(one: PlannedFile, error: Exception) -> FileEnded:
+    """How a file ended whose redaction raised."""
+    if isinstance(error, FaceblurError):
+        return FileEnded(one.source, "failed", str(error).removeprefix(f"{one.source}: "))
+    log.debug("%s failed", one.source, exc_info=True)
+    reason = f"internal error, a bug in faceblur: {type(error).__name__}: {error} (see -vv)"
+    return FileEnded(one.source, "failed", reason)

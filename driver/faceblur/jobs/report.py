@@ -99,7 +99,7 @@ class Report:
     """A run, while it goes on and at its end: `files` by source, in the order of their discovery.
 
     `model`, `device` and `provider` are the function's; `lines` are its summary, once the run is over. `began` and
-    `ended` are on the clock of `time.monotonic`.
+    `ended` are on the clock of `time.monotonic`; None: it is not over.
     """
 
     files: dict[Path, FileReport] = field(default_factory=dict)
@@ -135,8 +135,8 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether every file is written, or was before."""
-        return all(one.state in ("done", "skipped") for one in self.files.values())
+        """Whether every file is written, or was before. False as long as no file is known."""
+        return bool(self.files) and all(one.state in ("done", "skipped") for one in self.files.values())
 
     @property
     def failed(self) -> list[FileReport]:
@@ -145,12 +145,8 @@ class Report:
 
     @property
     def seconds(self) -> float:
-        """How long the run took; before its `end`, how long ago it began."""
+        """How long the run took, or has taken so far."""
         return (time.monotonic() if self.ended is None else self.ended) - self.began
-
-    def end(self) -> None:
-        """The run is over: from now on `seconds` stays as it is."""
-        self.ended = time.monotonic()
 
     def summary(self, seconds: float | None = None) -> str:
         """One line: the number of files by state, the speed and the device."""

@@ -57,13 +57,9 @@ class Session:
         return self._run.report
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run.execute())
-        self._task.add_done_callback(self._end)
+        self._task = asyncio.create_task(self._run.run())
+        self._task.add_done_callback(lambda _: self._events.put_nowait(_END))
         return self
-
-    def _end(self, _: asyncio.Task[Report]) -> None:
-        self.report.end()
-        self._events.put_nowait(_END)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -74,4 +70,5 @@ class Session:
     async def __aiter__(self) -> AsyncIterator[Event]:
         while (event := await self._events.get()) is not _END:
             yield event
+        self._events.put_nowait(_END)  # a second iteration ends at once
         await self._task

@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 
+from faceblur.base.errors import UsageError
 from faceblur.base.events import Emit, RunEnded
 from faceblur.base.options import Options
 from faceblur.detection.client import FunctionClient
@@ -24,7 +25,7 @@ from faceblur_function import wire
 
 
 class VideoRun(Run):
-    """Redacts videos, `jobs` at a time (None: as many as keep the function busy)."""
+    """Redacts videos, `jobs` at a time (None: as many as keep the function busy). Raises UsageError below 1."""
 
     kind = "video"
 
@@ -41,6 +42,8 @@ class VideoRun(Run):
         on_event: Emit | None = None,
     ) -> None:
         super().__init__(inputs, outdir, options, endpoint, overwrite=overwrite, on_event=on_event, journal=journal)
+        if jobs is not None and jobs < 1:
+            raise UsageError(f"jobs: {jobs} is less than 1")
         self._jobs = jobs
 
     async def execute(self) -> Report:

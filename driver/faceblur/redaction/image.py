@@ -26,9 +26,11 @@ from faceblur.redaction.look_ahead import LookAhead
 from faceblur.redaction.search import FunctionSearch
 from faceblur.redaction.threads import FileWork, OwnThread
 from faceblur.redaction.written import Written
+from faceblur_function.defaults import MAX_FRAMES
 
 # Batches of one image in flight: its pages are in memory anyway, and other images are searched beside it.
 BATCHES = 2
+MAX_PAGES = MAX_FRAMES // 2  # in one request: each may be searched in two views
 MIN_SECONDS = 0.01  # that a frame of an animation is shown: some files say 0
 
 
@@ -41,7 +43,8 @@ async def redact_image(target: Path, options: Options, work: FileWork, *, client
         reading = await stack.enter_async_context(OwnThread(partial(PageReader, work.source), "read"))
         image = reading.object.image
         look_around = options.look_around if image.animated else 0.0
-        options = replace(options, detect_every=1, look_around=look_around)
+        batch_size = min(options.batch_size, MAX_PAGES)
+        options = replace(options, detect_every=1, look_around=look_around, batch_size=batch_size)
         batches = into_batches(reading.object.frames(), 0, options)
         batch_reader = stack.enter_context(BatchReader(batches, reading, Gate(lambda: BATCHES), work))
         search = FunctionSearch(client, options, work, return_frames=False, pix_fmts={})
@@ -70,7 +73,8 @@ class PageReader:
         """Its pages as frames, at the times at which they are shown."""
         seconds = 0.0
         for number, page in enumerate(self.image.pages):
-            yield PageFrame(page=page, stream=0, number=number, seconds=seconds)
+            animated = self.image.animated
+            yield PageFrame(page=page, is_animated=animated, stream=0, number=number, seconds=seconds)
             seconds += max(page.seconds, MIN_SECONDS)
 
     def __enter__(self) -> Self:

@@ -15,23 +15,27 @@ from faceblur.media.images.page import Page
 from faceblur.redaction.frame import Frame
 from faceblur.redaction.masking import mask_page
 from faceblur.tracking.boxes import Box, Detection
-from faceblur.tracking.thumbnails import LONG_SIDE, thumbnail
+from faceblur.tracking.thumbnails import LONG_SIDE, Thumbnail, thumbnail
 from faceblur_function import images, wire
 from faceblur_function.defaults import JPEG_QUALITY
 
 # A larger image is searched in a downscaled copy: no function takes more by default.
 MAX_PIXELS = wire.Limits().max_megapixels * 1e6
+# The thumbnail of a page that is no frame of an animation: to make one would copy the page once more.
+NOT_COMPARED: Thumbnail = thumbnail(np.zeros((1, 1, 3), np.uint8), 1.0)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class PageFrame(Frame):
     """`page` has one view that is searched, or two where its alpha channel holds an image of its own.
 
-    Faces of the second view, `alpha_detections`, are not followed from frame to frame. `scales` are by how much boxes
-    of each view grow in width and height on their way back.
+    `is_animated` says that it is a frame of an animation: only those are compared with their neighbours. Faces of the
+    second view, `alpha_detections`, are not followed from frame to frame. `scales` are by how much boxes of each view
+    grow in width and height on their way back.
     """
 
     page: Page
+    is_animated: bool
     scales: list[tuple[float, float]] = field(default_factory=list)
     alpha_detections: list[Detection] = field(default_factory=list)
 
@@ -50,6 +54,9 @@ class PageFrame(Frame):
         return [content for content, _ in encoded]
 
     def make_thumbnail(self) -> None:
+        if not self.is_animated:
+            self.thumbnail = NOT_COMPARED
+            return
         width, height = self.page.size_wh
         share = min(1.0, LONG_SIDE / max(width, height))
         small_wh = max(1, round(width * share)), max(1, round(height * share))

@@ -65,12 +65,13 @@ async def render_video(sidecar: Path, target: Path, changes: Changes, work: File
 
 
 def rendered_options(sidecar: Path, header: Header, changes: Changes) -> Options:
-    """How a video is rendered. Raises SidecarError for a header with settings that no run has."""
+    """How a video is rendered. Raises SidecarError for a header with settings that no run has.
+
+    How the faces were detected does not matter to it: the header's `threshold` and `look_around` may be any.
+    """
     recorded = header.settings
     try:
         return Options(
-            threshold=recorded.threshold,
-            look_around=recorded.look_around,
             style=changes.style or recorded.style,
             padding=recorded.padding if changes.padding is None else changes.padding,
             encoder=changes.encoder or recorded.encoder,

@@ -13,6 +13,7 @@ import sys
 from collections import deque
 from typing import IO, Any
 
+from faceblur.base.module_path import child_python_path
 from faceblur.detection.local_function.function_yaml import FunctionConfig
 from faceblur.detection.local_function.worker_messages import LENGTH, encode_message
 
@@ -41,6 +42,7 @@ class Worker:
     def spawn(self) -> None:
         """Start the process, which loads its model in the background; `start` waits for that."""
         self._socket, theirs = socket.socketpair()
+        environment = os.environ | self.config.env
         with theirs:
             self._process = subprocess.Popen(
                 [
@@ -51,7 +53,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=os.environ | self.config.env,
+                env=environment | {"PYTHONPATH": child_python_path(environment)},
                 start_new_session=True,  # a Ctrl-C in the terminal is for the driver alone
             )
 

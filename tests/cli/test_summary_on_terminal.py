@@ -1,0 +1,54 @@
+"""The end of a job on the command line: what is printed, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from faceblur.base.events import Emit, FileEnded, FileStarted
+from faceblur.cli import execute_job as module
+from faceblur.cli import summary
+from faceblur.cli.progress import Lines
+from faceblur.cli.verbosity import Verbosity
+from faceblur.jobs.job import Job
+from faceblur.jobs.report import Report
+
+SOURCE = Path("a.mp4")
+
+
+class RecordedDisplay(Lines):
+    """Records when it ends."""
+
+    def __init__(self, record: list[str]) -> None:
+        super().__init__()
+        self._record = record
+
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(None, None, None)
+        self._record.append("display ended")
+
+
+class OneFile(Job):
+    async def execute(self) -> Report:
+        self.emit(FileStarted(SOURCE, 1))
+        self.emit(FileEnded(SOURCE, "done", seconds=1.0))
+        return self.report
+
+
+@pytest.fixture
+def record(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    happened: list[str] = []
+    monkeypatch.setattr(module, "choose_display", lambda *_: RecordedDisplay(happened))
+    monkeypatch.setattr(summary, "print_summary", lambda *_: happened.append("summary"))
+    yield happened
+
+
+def test_the_bars_end_before_the_summary_is_printed(record: list[str]) -> None:
+    # Both go to one terminal: bars that end later are drawn over the summary's last lines.
+    def make(emit: Emit) -> Job:
+        return OneFile(emit)
+
+    assert module.execute_job(make, Verbosity()) == 0
+    assert record == ["display ended", "summary"]

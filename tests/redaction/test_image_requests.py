@@ -1,0 +1,61 @@
+"""What is sent of images, and what is computed for them, through a function whose requests are counted."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from faceblur.base.options import Options
+from faceblur.detection.endpoint import Endpoint
+from faceblur.jobs.image_run import ImageRun
+from faceblur.jobs.report import Report
+from faceblur.media.images.page import Page
+from faceblur_function.defaults import MAX_FRAMES
+from tests.support.no_faces import no_faces
+
+
+def redact(path: Path, out: Path, options: Options) -> tuple[Report, list[int]]:
+    counts: list[int] = []
+
+    async def run() -> Report:
+        async with no_faces(counts) as server:
+            return await ImageRun([path], out, options, Endpoint(urls=(server.url,))).execute()
+
+    return asyncio.run(run()), counts
+
+
+def test_no_request_has_more_images_than_the_function_takes(tmp_path: Path) -> None:
+    # Each page of this animation is searched twice: its alpha channel holds an image of its own.
+    random = np.random.default_rng(1)
+    pages = [Image.fromarray(random.integers(0, 255, (32, 32, 4), np.uint8), "RGBA") for _ in range(MAX_FRAMES)]
+    path = tmp_path / "moving.png"
+    pages[0].save(path, save_all=True, append_images=pages[1:], duration=40)
+    report, counts = redact(path, tmp_path / "out", Options(batch_size=MAX_FRAMES))
+    assert report.ok, report.failed
+    assert sum(counts) == 2 * MAX_FRAMES
+    assert max(counts) <= MAX_FRAMES
+
+
+@pytest.mark.parametrize(("name", "views_of_a_page"), [("pages.tif", 1), ("moving.png", 2)])
+def test_only_frames_of_animations_are_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, views_of_a_page: int
+) -> None:
+    # A view is a copy of the page in 8 bits. It is needed for the JPEG, and once more for a thumbnail.
+    calls: list[Page] = []
+    views = Page.views
+
+    def counted(page: Page) -> list[Any]:
+        calls.append(page)
+        return views(page)
+
+    monkeypatch.setattr(Page, "views", counted)
+    pages = [Image.fromarray(np.full((40, 60, 3), shade, np.uint8)) for shade in (20, 120, 220)]
+    pages[0].save(tmp_path / name, save_all=True, append_images=pages[1:], duration=40)
+    report, _ = redact(tmp_path / name, tmp_path / "out", Options())
+    assert report.ok, report.failed
+    assert len(calls) == views_of_a_page * len(pages)
