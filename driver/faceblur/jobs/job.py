@@ -66,7 +66,7 @@ class Job(ABC):
 
     @contextmanager
     def running(self, one: PlannedFile, codecs: Executor) -> Iterator[RunningFile]:
-        """While a file is being redacted. Reports how it ends. Only cancellation, and what `on_event` raises, passes."""
+        """While a file is being redacted; reports how it ends. Only cancellation and errors of `on_event` pass."""
         file, start = RunningFile(FileWork(one.source, codecs, self.emit)), time.perf_counter()
         self.emit(FileStarted(one.source, one.frames))
         self._journal.write("begun", one.source)
