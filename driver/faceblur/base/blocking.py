@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 Done = TypeVar("Done")
@@ -26,15 +27,24 @@ def _run_in_thread(work: Coroutine[Any, Any, Done]) -> Done:
     """Run work in an event loop of a thread of its own."""
     loop = asyncio.new_event_loop()
     task = loop.create_task(work)
-    thread = threading.Thread(target=loop.run_until_complete, args=(asyncio.wait([task]),), name="faceblur")
-    thread.start()
-    try:
-        thread.join()
-    except KeyboardInterrupt:
-        loop.call_soon_threadsafe(task.cancel)
-        thread.join()
-        raise
-    finally:
-        if not thread.is_alive():
+    ended = threading.Event()
+
+    def run() -> None:
+        try:
+            loop.run_until_complete(asyncio.wait([task]))
+        finally:
             loop.close()
+            ended.set()
+
+    thread = threading.Thread(target=run, name="faceblur")
+    try:
+        thread.start()
+        # Not `join`: a thread whose join was interrupted counts as ended in Python 3.11, whether it has or not.
+        ended.wait()
+    except KeyboardInterrupt:
+        with suppress(RuntimeError):  # the work has just ended, and closed its loop
+            loop.call_soon_threadsafe(task.cancel)
+        if thread.ident is not None:  # it has been started
+            ended.wait()
+        raise
     return task.result()
