@@ -35,10 +35,12 @@ def test_the_result_is_returned() -> None:
 
 
 def test_an_error_is_raised() -> None:
-    with pytest.raises(ValueError, match="no disk"):
+    with pytest.raises(ValueError, match="no disk") as alone:
         run_blocking(fails())
-    with pytest.raises(ValueError, match="no disk"):
+    with pytest.raises(ValueError, match="no disk") as in_loop:
         asyncio.run(in_a_loop(fails))
+    # The traceback is that of the error alone.
+    assert alone.value.__context__ is None and in_loop.value.__context__ is None
 
 
 @pytest.mark.parametrize("in_loop", [False, True])

@@ -16,11 +16,15 @@ def run_blocking(work: Coroutine[Any, Any, Done]) -> Done:
 
     Ctrl-C cancels the work, and waits until it has cleaned up.
     """
+    return _run_in_thread(work) if _is_loop_running() else asyncio.run(work)
+
+
+def _is_loop_running() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(work)
-    return _run_in_thread(work)
+        return False
+    return True
 
 
 def _run_in_thread(work: Coroutine[Any, Any, Done]) -> Done:
