@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import types
-from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -21,8 +20,7 @@ from click.testing import CliRunner
 import faceblur
 from examples.sample_clip import Image, pan, write_clip
 from faceblur.base import errors
-from faceblur.base.atomic_files import TEMPORARY_SUFFIX
-from faceblur.base.events import Event, FileEnded, FileStarted, FramesRead, FunctionConnected, RunEnded, RunPlanned
+from faceblur.base.events import Event, FileEnded, FileStarted, FunctionConnected, RunEnded, RunPlanned
 from faceblur.cli.app import main
 from faceblur_function.detectors.detector import Detector
 from tests.conftest import detail_left
@@ -208,52 +206,6 @@ def test_progress_of_a_run(clip: Path, function_url: str, tmp_path: Path) -> Non
         assert faceblur.blur(clip, tmp_path, function=[function_url], on_event=progress).ok
 
 
-# Session
-
-
-def session_until(
-    is_enough: Callable[[Event], bool], clip: Path, out: Path, url: str
-) -> tuple[list[Event], faceblur.Report]:
-    """The events of a session that is left after the first one that is enough."""
-
-    async def run() -> tuple[list[Event], faceblur.Report]:
-        events: list[Event] = []
-        async with faceblur.Session([clip], out, function=[url]) as session:
-            async for event in session:
-                events.append(event)
-                if is_enough(event):
-                    break
-        return events, session.report
-
-    return asyncio.run(asyncio.wait_for(run(), 100))
-
-
-def test_session_yields_typed_events(clip: Path, blurred: Path, function_url: str, tmp_path: Path) -> None:
-    events, report = session_until(lambda _: False, clip, tmp_path, function_url)
-    kinds = {kind for one in get_args(Event) for kind in (get_args(one) or (one,))}
-    assert {type(event) for event in events} <= kinds
-    assert isinstance(events[0], RunPlanned) and isinstance(events[-1], RunEnded)
-    assert sum(event.frames for event in events if isinstance(event, FramesRead)) == FRAMES
-    assert report.ok and report.files[clip].frames == FRAMES
-    assert both(tmp_path / clip.name) == both(blurred)
-
-
-@pytest.mark.parametrize("kind", [RunPlanned, FileStarted, FramesRead])
-def test_leaving_a_session_early_cancels_and_leaves_no_file(
-    clip: Path, function_url: str, tmp_path: Path, kind: type
-) -> None:
-    _, report = session_until(lambda event: isinstance(event, kind), clip, tmp_path / "out", function_url)
-    assert [one.state for one in report.files.values()] == ["not done"] and not report.running
-    assert not [path for path in tmp_path.rglob("*") if path.is_file() or TEMPORARY_SUFFIX in path.name]
-
-
-def test_session_raises_what_ended_it(clip: Path, tmp_path: Path) -> None:
-    with pytest.raises(faceblur.UsageError, match="no such file or directory"):
-        session_until(lambda _: False, tmp_path / "nowhere", tmp_path / "out", "http://127.0.0.1:9")
-    with pytest.raises(faceblur.FunctionError, match="cannot connect"):
-        session_until(lambda _: False, clip, tmp_path / "out", "http://127.0.0.1:9")
-
-
 # The other functions
 
 
@@ -271,11 +223,11 @@ def test_render_writes_the_same_video_and_changes(clip: Path, blurred: Path, tmp
 
 
 def test_edited_sidecar_is_rendered(clip: Path, blurred: Path, detector: Detector, tmp_path: Path) -> None:
-    sidecar = faceblur.read_sidecar(faceblur.sidecar_path(blurred))
+    sidecar = faceblur.read_sidecar(str(faceblur.sidecar_path(str(blurred))))
     assert [line.frame for line in sidecar.frames] == list(range(FRAMES))
     cleared = [faceblur.FrameLine(frame=line.frame, pts=line.pts, faces=[]) for line in sidecar.frames]
     edited = tmp_path / "edited.jsonl"
-    faceblur.write_sidecar(edited, faceblur.Sidecar(sidecar.header, (*cleared[:6], *sidecar.frames[6:])))
+    faceblur.write_sidecar(str(edited), faceblur.Sidecar(sidecar.header, (*cleared[:6], *sidecar.frames[6:])))
     assert faceblur.render(clip, edited, tmp_path / "out.mp4").ok
     assert exposed(clip, tmp_path / "out.mp4", detector) == list(range(6))
 

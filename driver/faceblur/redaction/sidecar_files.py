@@ -31,8 +31,9 @@ class Sidecar:
     frames: tuple[FrameLine, ...]
 
 
-def sidecar_path(output: Path) -> Path:
+def sidecar_path(output: str | os.PathLike[str]) -> Path:
     """Where the sidecar of an output lies."""
+    output = Path(output)
     return output.with_name(fitting_name(output.name, SUFFIX))
 
 
@@ -52,13 +53,13 @@ def identify(path: Path, duration: float | None) -> Identity:
     return Identity(name=name, bytes=size, duration=duration, sha256_first_mib=first, sha256_last_mib=last)
 
 
-def read_sidecar(path: Path) -> Sidecar:
+def read_sidecar(path: str | os.PathLike[str]) -> Sidecar:
     """Read a complete sidecar. Raises SidecarError, which names the file and the line."""
-    with SidecarReader(path) as reader:
+    with SidecarReader(Path(path)) as reader:
         return Sidecar(reader.header, tuple(reader))
 
 
-def write_sidecar(path: Path, sidecar: Sidecar) -> None:
+def write_sidecar(path: str | os.PathLike[str], sidecar: Sidecar) -> None:
     """Write a complete sidecar; the file has all of it or does not exist. Raises SidecarError, which names the file.
 
     The frames of each stream must be numbered from 0, in order: no reader takes others.
@@ -68,7 +69,7 @@ def write_sidecar(path: Path, sidecar: Sidecar) -> None:
         if line.frame != expected[line.stream]:
             raise SidecarError(f"{path}: frame {line.frame} of stream {line.stream} is out of order")
         expected[line.stream] += 1
-    writer = SidecarWriter(path, sidecar.header)
+    writer = SidecarWriter(Path(path), sidecar.header)
     try:
         for line in sidecar.frames:
             writer.write(line)
