@@ -17,6 +17,7 @@ from faceblur_function import __version__
 
 if TYPE_CHECKING:
     from faceblur.auditing.api import audit
+    from faceblur.auditing.progress import AuditProgress
     from faceblur.auditing.report import AuditReport
     from faceblur.base import events
     from faceblur.base.errors import (
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from faceblur.cli.progress import RunProgress
     from faceblur.detection.endpoint import Endpoint
     from faceblur.evaluation.api import evaluate
+    from faceblur.evaluation.progress import EvaluationProgress
     from faceblur.evaluation.report import EvaluationReport
     from faceblur.jobs.api import blur, blur_images, render
     from faceblur.jobs.report import FileReport, Report
@@ -42,9 +44,11 @@ if TYPE_CHECKING:
     from faceblur.redaction.sidecar_files import Sidecar, read_sidecar, sidecar_path, write_sidecar
 
 __all__ = [
+    "AuditProgress",
     "AuditReport",
     "Changes",
     "Endpoint",
+    "EvaluationProgress",
     "EvaluationReport",
     "FaceblurError",
     "FileReport",
@@ -81,6 +85,7 @@ __all__ = [
 
 _NAMES = {
     "faceblur.auditing.api": "audit",
+    "faceblur.auditing.progress": "AuditProgress",
     "faceblur.auditing.report": "AuditReport",
     "faceblur.base.errors": "FaceblurError FunctionError InvalidReply MediaError RequestRejected RequestTooLarge "
     "SidecarError Unavailable UsageError",
@@ -88,6 +93,7 @@ _NAMES = {
     "faceblur.cli.progress": "RunProgress",
     "faceblur.detection.endpoint": "Endpoint",
     "faceblur.evaluation.api": "evaluate",
+    "faceblur.evaluation.progress": "EvaluationProgress",
     "faceblur.evaluation.report": "EvaluationReport",
     "faceblur.jobs.api": "blur blur_images render",
     "faceblur.jobs.report": "FileReport Report",

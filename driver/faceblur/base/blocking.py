@@ -17,11 +17,15 @@ def run_blocking(work: Coroutine[Any, Any, Done]) -> Done:
 
     Ctrl-C cancels the work, and waits until it has cleaned up.
     """
+    return _run_in_thread(work) if _is_loop_running() else asyncio.run(work)
+
+
+def _is_loop_running() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(work)
-    return _run_in_thread(work)
+        return False
+    return True
 
 
 def _run_in_thread(work: Coroutine[Any, Any, Done]) -> Done:
@@ -37,15 +41,17 @@ def _run_in_thread(work: Coroutine[Any, Any, Done]) -> Done:
             loop.close()
             ended.set()
 
-    threading.Thread(target=run, name="faceblur").start()
+    thread = threading.Thread(target=run, name="faceblur")
     try:
         with _interrupted_at_once():
+            thread.start()
             # Not `Thread.join`: before Python 3.13 a Ctrl-C in it makes the thread count as ended.
             ended.wait()
     except KeyboardInterrupt:
         with suppress(RuntimeError):  # the loop is closed: the work has just ended
             loop.call_soon_threadsafe(task.cancel)
-        ended.wait()
+        if thread.ident is not None:  # it has been started
+            ended.wait()
         raise
     return task.result()
 
