@@ -28,11 +28,6 @@ class Faces:
     scores: Floats
     landmarks: Floats
 
-    @classmethod
-    def none(cls) -> Faces:
-        """The result for a frame without faces: arrays of length 0."""
-        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
-
     def __len__(self) -> int:
         return len(self.scores)
 
