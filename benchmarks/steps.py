@@ -112,7 +112,7 @@ def measure(clip: Path, folder: Path) -> dict[str, float]:
     ]
     timed("check its faces", lambda: [verify_redacted(*one, options.style) for one in clear])
     timed(
-        "cover",
+        "mask",
         lambda: [
             mask_frame(frame.decoded, its, style=options.style, padding=options.padding)
             for frame, its in zip(frames, boxes, strict=True)

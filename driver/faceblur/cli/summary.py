@@ -29,7 +29,7 @@ STAGES = (
     "function: redact",
     "function: encode",
     "camera",
-    "cover",
+    "mask",
     "write",
 )
 WIDTH = 160  # of what is printed into a file or a pipe

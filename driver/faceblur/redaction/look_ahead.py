@@ -74,7 +74,7 @@ class LookAhead:
         style, padding = self._options.style, self._options.padding
         gaps = [frame for frame in frames if frame.gaps]
         masks = [partial(frame.mask, frame.gap_boxes, style=style, padding=padding) for frame in gaps]
-        await self._work.spread("cover", masks, all_pixels(gaps))
+        await self._work.spread("mask", masks, all_pixels(gaps))
         if gaps:
             self._work.emit(GapsMasked(self._work.source, sum(len(frame.gaps) for frame in gaps)))
 

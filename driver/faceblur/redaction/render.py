@@ -130,7 +130,7 @@ class RecordedMasks:
             for frame in frames:
                 self.take_line(frame)
             masks = [partial(self.mask, frame, pix_fmts) for frame in frames]
-            await self._work.spread("cover", masks, all_pixels(frames))
+            await self._work.spread("mask", masks, all_pixels(frames))
             states = [face.state for frame in frames for face in frame.line.faces]
             self._work.emit(FramesMasked(source, len(frames), states.count("detected")))
             self._work.emit(GapsMasked(source, states.count("covered")))

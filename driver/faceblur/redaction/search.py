@@ -116,7 +116,7 @@ class FunctionSearch:
     async def _mask(self, frames: Sequence[Frame]) -> int:
         """Mask the detections above the threshold, in the output's pixel format; how many there are."""
         masks = [partial(self._mask_one, frame) for frame in frames]
-        return sum(await self._work.spread("cover", masks, all_pixels(frames)))
+        return sum(await self._work.spread("mask", masks, all_pixels(frames)))
 
     def _mask_one(self, frame: Frame) -> int:
         frame.convert(self._pix_fmts)
