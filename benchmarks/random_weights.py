@@ -1,4 +1,4 @@
-"""Weights for RetinaFace ResNet-50 without a download: seeded random numbers, which find boxes but no faces.
+"""Weights for RetinaFace ResNet-50 without a download: seeded random numbers, which detect boxes but no faces.
 
 `python -m benchmarks.random_weights PATH` writes them; the time and the arithmetic are those of the real ones.
 """

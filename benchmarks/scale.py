@@ -34,7 +34,7 @@ FRAMES_A_SECOND = 30
 
 
 class Simulated:
-    """N workers that take `seconds` for a batch each, and find no face."""
+    """N workers that take `seconds` for a batch each, and detect no face."""
 
     def __init__(self, workers: int, seconds: float, *, refuse: bool) -> None:
         self._free, self._seconds, self._refuse = asyncio.Semaphore(workers), seconds, refuse
