@@ -35,12 +35,12 @@ def test_default_image_of_an_animation_keeps_its_part(face: Image, tmp_path: Pat
     first, *rest = [Pillow.fromarray(one[..., ::-1].copy()) for one in list(pan(face, (64, 48), 48))[:4]]
     path = tmp_path / "default.png"
     first.save(path, save_all=True, append_images=rest, default_image=True, duration=[40, 80, 120], loop=0)
-    read = read_image(path)
-    (tmp_path / "again.png").write_bytes(read.encode(read.pages))
+    source = read_image(path)
+    (tmp_path / "again.png").write_bytes(source.encode(source.pages))
     durations = []
     with Pillow.open(tmp_path / "again.png") as image:
         assert image.info["default_image"]
         for frame in ImageSequence.Iterator(image):
             frame.load()
             durations.append(frame.info.get("duration"))
-    assert durations == [None, 40, 80, 120] and len(read.pages) == 4
+    assert durations == [None, 40, 80, 120] and len(source.pages) == 4
