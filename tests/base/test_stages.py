@@ -37,7 +37,7 @@ class Numbers:
 
 
 class Relay:
-    """A stage that passes items on, and fails at one of them if told so."""
+    """A stage that passes items on, and fails at one of them, `fails_at`."""
 
     def __init__(self, fails_at: int | None = None) -> None:
         self.closed, self._fails_at = False, fails_at

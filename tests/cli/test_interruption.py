@@ -18,7 +18,7 @@ from tests.support import clips as media
 
 
 def opens_a_file_of(pid: int, folder: Path) -> bool:
-    """Whether a process below this one holds a file of the folder open at this moment."""
+    """Whether a process below this one holds a file of the folder open at this time."""
     try:
         below = psutil.Process(pid).children(recursive=True)
         return any(Path(file.path).parent == folder for one in below for file in one.open_files())

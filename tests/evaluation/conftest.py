@@ -15,7 +15,7 @@ from tests.support import clips as media
 
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory: pytest.TempPathFactory, face: Image) -> Labelled:
-    """Images, and labels of which the detector finds 3 of 5, besides a false one and one to be ignored."""
+    """Images, and labels of which the detector detects 3 of 5, besides a false one and one to be ignored."""
     folder = tmp_path_factory.mktemp("labelled") / "images"
     (folder / "0--Parade").mkdir(parents=True)
     first, second = blank(), blank()

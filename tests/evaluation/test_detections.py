@@ -27,8 +27,8 @@ from tests.evaluation.labelled import (
 def test_an_image_that_cannot_be_read_is_named(tmp_path: Path, function_url: str) -> None:
     (tmp_path / "x_bbx_gt.txt").write_text("a.jpg\n0\nb.jpg\n0\n")
     cv2.imwrite(str(tmp_path / "a.jpg"), blank())
-    whole = (tmp_path / "a.jpg").read_bytes()
-    for content, reason in ((b"no image", "not a JPEG, PNG or WebP image"), (whole[:-200], "damaged or cut")):
+    complete = (tmp_path / "a.jpg").read_bytes()
+    for content, reason in ((b"no image", "not a JPEG, PNG or WebP image"), (complete[:-200], "damaged or cut")):
         (tmp_path / "b.jpg").write_bytes(content)
         result = invoke(tmp_path, "--function", function_url)
         assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)

@@ -39,11 +39,11 @@ def test_images_in_both_formats_give_the_same_numbers(labelled: Labelled, functi
     assert numbers[0] == numbers[1]
     assert numbers[0]["dataset"] == {"images": 3, "videos": 0, "faces": 5, "ignored": 1}
     by_height = {one["height"]: one for one in numbers[0]["scores"]}
-    whole = by_height["all"]
-    assert (whole["faces"], whole["found"], whole["false"]) == (5, 3, 1)
-    assert (whole["recall"], whole["precision"]) == (3 / 5, 3 / 4)
+    overall = by_height["all"]
+    assert (overall["faces"], overall["found"], overall["false"]) == (5, 3, 1)
+    assert (overall["recall"], overall["precision"]) == (3 / 5, 3 / 4)
     # All real faces score nearly 1: the AP lies between that of the false one first and last.
-    assert 0.75 * 61 / 101 <= whole["ap"] <= 61 / 101
+    assert 0.75 * 61 / 101 <= overall["ap"] <= 61 / 101
     assert {name: (one["faces"], one["found"]) for name, one in by_height.items()} == {
         "all": (5, 3), "under 16": (1, 0), "16 to 32": (0, 0), "32 to 64": (1, 1), "64 and more": (3, 2),
         "16 and more": (4, 3),

@@ -36,14 +36,14 @@ MISSED = {3, 9, 10, 11, 12, 13, 20}
 
 
 def forgetful(detector: Detector, body: dict[str, Any]) -> dict[str, Any]:
-    """A function that finds nothing in the frames that are burnt as MISSED."""
-    pictures = [decode_image(wire.decode_base64(text)) for text in body["frames"]]
-    found = detector.detect(pictures, threshold=body["report_threshold"])
+    """A function that detects nothing in the frames that are burnt as MISSED."""
+    images = [decode_image(wire.decode_base64(text)) for text in body["frames"]]
+    detected = detector.detect(images, threshold=body["report_threshold"])
     faces = [
         [{"box": box, "score": score} for box, score in zip(one.xyxy.tolist(), one.scores.tolist(), strict=True)]
-        if media.number(picture) not in MISSED
+        if media.number(image) not in MISSED
         else []
-        for picture, one in zip(pictures, found, strict=True)
+        for image, one in zip(images, detected, strict=True)
     ]
     return {"version": 1, "model": "m", "device": "d", "faces": faces, "timings_ms": {}}
 

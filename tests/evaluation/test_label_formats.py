@@ -60,10 +60,10 @@ def test_coco_s_other_categories_and_crowds_are_not_counted(tmp_path: Path) -> N
     path = tmp_path / "x.json"
     given = [ANNOTATION | more for more in ({}, {"category_id": 2}, {"iscrowd": 1}, {"ignore": 1})]
     path.write_text(coco_with(annotations=given))
-    seen, ignored = Label((1, 2, 31, 42)), Label((1, 2, 31, 42), ignored=True)
-    assert read_coco(path) == {"a.jpg": [seen, ignored, ignored]}
+    counted, ignored = Label((1, 2, 31, 42)), Label((1, 2, 31, 42), ignored=True)
+    assert read_coco(path) == {"a.jpg": [counted, ignored, ignored]}
     path.write_text(coco_with(categories=[{"id": 1, "name": "head"}]))
-    assert read_coco(path) == {"a.jpg": [seen]}
+    assert read_coco(path) == {"a.jpg": [counted]}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from faceblur_function.detectors.detector import Detector, Faces
 from faceblur_function.detectors.load import load_detector
 from tests.support.resnet import crowd, photograph, random_weights
 
-# Random weights find boxes everywhere; they score about 0.5.
+# Random weights detect boxes everywhere; they score about 0.5.
 THRESHOLDS = {"retinaface-mobilenet0.25": 0.3, "retinaface-resnet50": 0.6}
 
 

@@ -37,7 +37,7 @@ def exact_scores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def theirs(frame: Frame, seed: int, detect_size: int, threshold: float) -> Faces:
-    """What `predict_jsons` finds. The library would also scale an image up, which we never do."""
+    """What `predict_jsons` detects. The library would also scale an image up, which we never do."""
     model = library(seed, min(detect_size, max(frame.shape[:2])))
     found = model.predict_jsons(np.ascontiguousarray(frame[..., ::-1]), confidence_threshold=threshold)
     found = [one for one in found if one["bbox"]]

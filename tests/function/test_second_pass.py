@@ -60,7 +60,7 @@ def test_a_large_face_with_a_low_score_does_not_hide_its_part_with_a_high_score(
 
 
 def two_passes(at_full_size: tuple[list[int], float], in_the_copy: float) -> Detector:
-    """A detector that finds this box with these scores in a frame of 1080x1920 and in its small copy."""
+    """A detector that detects this box with these scores in a frame of 1080x1920 and in its small copy."""
 
     class Passes:
         def detect(self, frames: Sequence[Any], *, threshold: float) -> list[Faces]:

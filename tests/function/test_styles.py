@@ -141,7 +141,7 @@ def test_a_face_that_was_not_redacted_is_noticed(face: Image, scale: float, padd
 
 @pytest.mark.parametrize("style", STYLES)
 def test_what_was_redacted_is_never_taken_for_clear(face: Image, style: str) -> None:
-    """Anywhere in a photograph and on hard edges, at any padding: a wrong alarm would fail a whole video."""
+    """Anywhere in a photograph and on hard edges, at any padding: a wrong alarm would fail a complete video."""
     chance = np.random.default_rng(7)
     edges = np.kron(chance.integers(0, 2, (16, 16)), np.ones((32, 32))).astype(np.uint8)[..., None] * np.uint8(255)
     for frame in (face, np.ascontiguousarray(np.tile(edges, 3))):

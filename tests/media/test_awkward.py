@@ -162,7 +162,7 @@ def changed_stream(before: Stream, after: Stream) -> Iterator[str]:
 
 
 def changed_frames(source: Path, target: Path, probed: Probed, boxes: Boxes) -> Iterator[str]:
-    """Faces that can still be seen in any video stream, and what changed beside them."""
+    """Faces that are still legible in any video stream, and what changed beside them."""
     masked: dict[tuple[int, int], list[Iterable[float]]] = defaultdict(list)
     with SidecarReader(sidecar_path(target)) as sidecar:
         for line in sidecar:

@@ -19,21 +19,21 @@ def test_several_tracks_languages_chapters_and_title(face: Image, tmp_path: Path
     plain = write_clip(tmp_path / "plain.mkv", pan(face, (160, 120), 50))
     rich = tmp_path / "rich.mkv"
     with av.open(str(plain)) as source, av.open(str(rich), "w") as target:
-        twins: dict[int, list[Any]] = {}
+        copies: dict[int, list[Any]] = {}
         for stream in source.streams:
             for language in ("eng", "deu") if stream.type == "audio" else ("und",):
-                twin = target.add_stream_from_template(stream)
-                twin.metadata["language"] = language
-                twins.setdefault(stream.index, []).append(twin)
+                copied = target.add_stream_from_template(stream)
+                copied.metadata["language"] = language
+                copies.setdefault(stream.index, []).append(copied)
         target.metadata["title"] = "a title"
         chapter = {"id": 1, "start": 0, "end": 1000, "time_base": Fraction(1, 1000), "metadata": {"title": "one"}}
         target.set_chapters([chapter])
         for packet in source.demux():
             if packet.size:
-                for twin in twins[packet.stream.index]:
+                for copied in copies[packet.stream.index]:
                     again = av.Packet(bytes(packet))
                     again.pts, again.dts, again.time_base = packet.pts, packet.dts, packet.time_base
-                    again.is_keyframe, again.stream = packet.is_keyframe, twin
+                    again.is_keyframe, again.stream = packet.is_keyframe, copied
                     target.mux(again)
     assert copy(rich, tmp_path / "out" / "rich.mkv") == []
     with av.open(str(tmp_path / "out" / "rich.mkv")) as output:

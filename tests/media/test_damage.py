@@ -12,8 +12,9 @@ from click.testing import CliRunner
 from examples.sample_clip import Image, pan, write_clip
 from faceblur.cli.app import main
 from faceblur_function.detectors.detector import Detector
-from tests.support import awkward, awkward_broken
+from tests.support import awkward
 from tests.support import clips as media
+from tests.support.awkward_broken import cut, flipped
 
 
 def run(source: Path, outdir: Path, url: str, *more: str) -> tuple[int, str]:
@@ -62,7 +63,7 @@ def test_times_that_go_back_are_refused_or_put_in_order(face: Image, function_ur
     assert len(times) == 20 and times == sorted(set(times))
 
 
-@pytest.mark.parametrize("spoil", [awkward_broken.flipped, awkward_broken.cut(0.5)])
+@pytest.mark.parametrize("spoil", [flipped, cut(0.5)])
 @pytest.mark.parametrize(
     ("suffix", "codec", "audio", "pix_fmt"),
     [

@@ -16,8 +16,8 @@ from faceblur.media.reader import VideoReader
 from tests.support import awkward
 
 
-def decoded(picture: Image, pix_fmt: str = "yuv420p") -> DecodedFrame:
-    pixels = av.VideoFrame.from_ndarray(picture, "bgr24").reformat(format=pix_fmt)
+def decoded(image: Image, pix_fmt: str = "yuv420p") -> DecodedFrame:
+    pixels = av.VideoFrame.from_ndarray(image, "bgr24").reformat(format=pix_fmt)
     pixels.pts, pixels.time_base = 90, Fraction(1, 30)
     return DecodedFrame(1, 7, pixels, "damaged at 0.100 s")
 

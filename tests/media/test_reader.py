@@ -71,8 +71,8 @@ def test_frames_are_numbered_by_stream(face: Image, tmp_path: Path) -> None:
         for stream in streams:
             stream.width, stream.height = 160, 120
         for stream, count in zip(streams, (3, 5), strict=True):
-            for picture in pan(face, (160, 120), count):
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "bgr24")))
+            for image in pan(face, (160, 120), count):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, "bgr24")))
             container.mux(stream.encode(None))
     with VideoReader(clip) as reader:
         frames = [item for item in reader if isinstance(item, DecodedFrame)]

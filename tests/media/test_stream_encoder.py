@@ -55,19 +55,19 @@ def test_no_field_keeps_a_face_that_moves_between_them(
 ) -> None:
     """An interlaced camera that swings: each frame's two fields show the face at two positions."""
     shots = list(pan(face, (320, 240), 64))[::2]
-    pictures = []
+    images = []
     for upper, lower in zip(shots[0::2], shots[1::2], strict=True):
         woven = upper.copy()
         woven[1::2] = lower[1::2]
-        pictures.append(woven)
+        images.append(woven)
     shift = max(np.abs(one.astype(int) - two).mean() for one, two in zip(shots[0::2], shots[1::2], strict=True))
     assert shift > 5
     clip = tmp_path / "fields.mkv"
     with av.open(str(clip), "w") as container:
         stream: Any = container.add_stream("libx264", rate=25, options={"x264-params": "tff=1", "crf": "10"})
         stream.width, stream.height, stream.codec_context.field_order = 320, 240, 2
-        for picture in pictures:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "bgr24")))
+        for image in images:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, "bgr24")))
         container.mux(stream.encode(None))
     target = tmp_path / "out" / clip.name
     run("run", clip, "-o", target.parent, "--function", function_url, "--style", style)

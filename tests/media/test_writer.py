@@ -25,9 +25,9 @@ def test_videos_of_two_lengths(face: Image, tmp_path: Path) -> None:
         streams = [container.add_stream("libx264", rate=25) for _ in range(2)]
         for stream in streams:
             stream.width, stream.height = 160, 120
-        for stream, pictures in zip(streams, (pan(face, (160, 120), 25), pan(face, (160, 120), 100)), strict=True):
-            for picture in pictures:
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "bgr24")))
+        for stream, images in zip(streams, (pan(face, (160, 120), 25), pan(face, (160, 120), 100)), strict=True):
+            for image in images:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, "bgr24")))
             container.mux(stream.encode(None))
     assert copy(clip, tmp_path / "out" / "two.mkv") == []
     with av.open(str(tmp_path / "out" / "two.mkv")) as container:

@@ -23,7 +23,7 @@ def cut(share: float) -> Callable[[bytes], bytes]:
 
 
 def flipped(content: bytes) -> bytes:
-    """Its middle tenth, which is picture, with every bit turned over."""
+    """Its middle tenth, which is video, with every bit turned over."""
     start, stop = len(content) * 9 // 20, len(content) * 11 // 20
     return content[:start] + bytes(255 - value for value in content[start:stop]) + content[stop:]
 

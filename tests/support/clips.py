@@ -38,29 +38,29 @@ def packets(path: Path, kind: str = "audio") -> list[list[tuple[str, Fraction]]]
         return list(found.values())
 
 
-def numbered(pictures: Iterable[Image]) -> Iterator[Image]:
+def numbered(images: Iterable[Image]) -> Iterator[Image]:
     """Burn each frame's number into its lower edge, as black and white blocks."""
-    for number, picture in enumerate(pictures):
-        picture = picture.copy()
-        height, width = picture.shape[:2]
+    for number, image in enumerate(images):
+        image = image.copy()
+        height, width = image.shape[:2]
         step = width // BITS
         for bit in range(BITS):
             colour = 235 if number >> bit & 1 else 20
-            cv2.rectangle(picture, (bit * step, height - 16), ((bit + 1) * step - 1, height - 1), (colour,) * 3, -1)
-        yield picture
+            cv2.rectangle(image, (bit * step, height - 16), ((bit + 1) * step - 1, height - 1), (colour,) * 3, -1)
+        yield image
 
 
-def number(picture: Image) -> int:
+def number(image: Image) -> int:
     """Read back the number that `numbered` burnt in."""
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     step = width // BITS
-    blocks = [picture[height - 12 : height - 4, bit * step + 4 : (bit + 1) * step - 4].mean() for bit in range(BITS)]
+    blocks = [image[height - 12 : height - 4, bit * step + 4 : (bit + 1) * step - 4].mean() for bit in range(BITS)]
     return sum((value > 128) << bit for bit, value in enumerate(blocks))
 
 
-def outside(pictures: tuple[Image, Image], boxes: Iterable[Iterable[float]], margin: float) -> np.ndarray:
-    """The absolute difference of two pictures where no box, grown by a share `margin` of its size, reaches."""
-    a, b = pictures
+def outside(images: tuple[Image, Image], boxes: Iterable[Iterable[float]], margin: float) -> np.ndarray:
+    """The absolute difference of two images where no box, grown by a share `margin` of its size, reaches."""
+    a, b = images
     keep = np.ones(a.shape[:2], bool)
     for x1, y1, x2, y2 in boxes:
         dx, dy = (x2 - x1) * margin, (y2 - y1) * margin

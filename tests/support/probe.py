@@ -1,4 +1,4 @@
-"""What ffprobe tells of a file, as plain facts that a source and its output can be compared by."""
+"""What ffprobe reports of a file, as plain facts that a source and its output can be compared by."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Facts = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One stream: its place in the file, its facts, the times of its frames (video) or packets in seconds, one tick,
+    """One stream: its index in the file, its facts, the times of its frames (video) or packets in seconds, one tick,
     and its packets' hashes.
     """
 
@@ -48,17 +48,17 @@ class Probed:
 
 
 def probe(path: Path) -> Probed:
-    """Read a whole file with ffprobe. Raises CalledProcessError when it cannot."""
+    """Read a complete file with ffprobe. Raises CalledProcessError when it cannot."""
     options = "-show_format -show_streams -show_packets -show_frames -show_chapters -show_data_hash sha256 -of json"
     command = ["ffprobe", "-v", "error", *options.split(), f"file:{path}"]
     found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    moments: dict[int, list[Facts]] = {}
+    items: dict[int, list[Facts]] = {}
     for one in found["packets_and_frames"]:
         if "stream_index" in one:
-            moments.setdefault(one["stream_index"], []).append(one)
+            items.setdefault(one["stream_index"], []).append(one)
     streams: dict[str, list[Stream]] = {}
-    for told in found["streams"]:
-        stream = _stream(told, moments.get(told["index"], []))
+    for reported in found["streams"]:
+        stream = _stream(reported, items.get(reported["index"], []))
         streams.setdefault(stream.kind, []).append(stream)
     chapters = [
         (Fraction(one["start_time"]), Fraction(one["end_time"]), one.get("tags", {}).get("title", ""))
@@ -67,33 +67,35 @@ def probe(path: Path) -> Probed:
     return Probed(found["format"]["format_name"], found["format"].get("tags", {}), chapters, streams)
 
 
-def _stream(told: Facts, moments: list[Facts]) -> Stream:
-    frames = [one for one in moments if one["type"] == "frame"]
-    packets = [one for one in moments if one["type"] == "packet"]
-    kind = told["codec_type"]
-    tags = {name.lower(): value for name, value in told.get("tags", {}).items()}  # Matroska's are in any case
+def _stream(reported: Facts, items: list[Facts]) -> Stream:
+    frames = [one for one in items if one["type"] == "frame"]
+    packets = [one for one in items if one["type"] == "packet"]
+    kind = reported["codec_type"]
+    tags = {name.lower(): value for name, value in reported.get("tags", {}).items()}  # Matroska's are in any case
     facts = {tag: tags.get(tag) for tag in STREAM_TAGS}
-    facts["disposition"] = sorted(name for name, value in told.get("disposition", {}).items() if value)
+    facts["disposition"] = sorted(name for name, value in reported.get("disposition", {}).items() if value)
     shown, hashes = packets, [one["data_hash"] for one in packets]
     if kind == "video":
         shown, hashes = frames, []
-        facts |= {name: told.get(name) for name in VIDEO_FIELDS.split()}
+        facts |= {name: reported.get(name) for name in VIDEO_FIELDS.split()}
         if frames:
             facts["fields"] = ("progressive", "upper first", "lower first")[
                 frames[0]["interlaced_frame"] * (2 - frames[0]["top_field_first"])
             ]
-        side_data = [*told.get("side_data_list", []), *(frames[0].get("side_data_list", []) if frames else [])]
+        side_data = [*reported.get("side_data_list", []), *(frames[0].get("side_data_list", []) if frames else [])]
         facts["rotation"] = next((one["rotation"] for one in side_data if "rotation" in one), 0)
         for one in side_data:
             if one["side_data_type"] in SIDE_DATA:
                 facts[one["side_data_type"]] = {key: value for key, value in one.items() if key != "side_data_type"}
     else:
-        facts |= {name: told.get(name) for name in ("codec_name", "sample_rate", "channels")}
+        facts |= {name: reported.get(name) for name in ("codec_name", "sample_rate", "channels")}
     if kind == "attachment" or facts["codec_name"] == "ass":
-        facts["extradata_hash"] = told.get("extradata_hash")
-    tick = Fraction(told["time_base"])
+        facts["extradata_hash"] = reported.get("extradata_hash")
+    tick = Fraction(reported["time_base"])
     times = [one["pts"] * tick for one in shown if "pts" in one]
-    return Stream(told["index"], kind, {k: None if v in UNKNOWN else v for k, v in facts.items()}, times, tick, hashes)
+    return Stream(
+        reported["index"], kind, {k: None if v in UNKNOWN else v for k, v in facts.items()}, times, tick, hashes
+    )
 
 
 def decoded(path: Path, index: int, size_wh: tuple[int, int], *, alpha: bool = False) -> list[Image]:

@@ -18,7 +18,7 @@ from faceblur_function.detectors.detector import Frame
 
 @cache
 def random_weights(seed: int = 1) -> Path:
-    """A file of seeded weights, which find boxes all over a frame; it is removed when the tests are done."""
+    """A file of seeded weights, which detect boxes all over a frame; it is removed when the tests are done."""
     folder = Path(tempfile.mkdtemp(prefix="faceblur-tests-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return write_random_weights(folder / f"random-{seed}.pth", seed)

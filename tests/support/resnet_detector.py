@@ -19,12 +19,12 @@ def ours(seed: int = 1, detect_size: int = 1920, precision: str | None = None, d
 
 
 def assert_same(found: Faces, expected: Faces, *, pixels: float = 0.5, score: float = 1e-3) -> None:
-    """Each expected face is found once. Equal scores may change places, so faces are paired by where they are."""
+    """Each expected face is detected once. Equal scores may change their order, so faces are paired by position."""
     assert len(found) == len(expected)
     if not len(expected):
         return
     apart = np.abs(found.xyxy[:, None] - expected.xyxy[None]).max(axis=2)
-    # Boxes that are clamped to the border can coincide: the score tells them apart.
+    # Boxes that are clamped to the border can coincide: the score separates them.
     apart += np.abs(found.scores[:, None] - expected.scores[None])
     pairs = apart.argmin(axis=1)
     assert sorted(pairs) == list(range(len(expected)))

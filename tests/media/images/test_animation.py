@@ -20,7 +20,7 @@ def test_face_that_is_missed_in_a_frame_is_covered(
 ) -> None:
     frames = [np.ascontiguousarray(one) for one in pan(face, (320, 240), 48)][:6]
     x1, y1, x2, y2 = detector.detect([frames[3]], threshold=0.5)[0].xyxy[0].astype(int)
-    frames[3][y1 + (y2 - y1) // 3 : y2, x1:x2] = 90  # a hand before the mouth: not found, and still known
+    frames[3][y1 + (y2 - y1) // 3 : y2, x1:x2] = 90  # a hand before the mouth: not detected, but tracked
     assert len(detector.detect([frames[3]], threshold=0.3)[0]) == 0
     first, *rest = [Pillow.fromarray(frame[..., ::-1].copy()) for frame in frames]
     first.save(tmp_path / "hand.webp", save_all=True, append_images=rest, duration=40, lossless=True)
@@ -35,12 +35,12 @@ def test_default_image_of_an_animation_keeps_its_part(face: Image, tmp_path: Pat
     first, *rest = [Pillow.fromarray(one[..., ::-1].copy()) for one in list(pan(face, (64, 48), 48))[:4]]
     path = tmp_path / "default.png"
     first.save(path, save_all=True, append_images=rest, default_image=True, duration=[40, 80, 120], loop=0)
-    still = read_image(path)
-    (tmp_path / "again.png").write_bytes(still.encode(still.pages))
+    source = read_image(path)
+    (tmp_path / "again.png").write_bytes(source.encode(source.pages))
     durations = []
     with Pillow.open(tmp_path / "again.png") as image:
         assert image.info["default_image"]
         for frame in ImageSequence.Iterator(image):
             frame.load()
             durations.append(frame.info.get("duration"))
-    assert durations == [None, 40, 80, 120] and len(still.pages) == 4
+    assert durations == [None, 40, 80, 120] and len(source.pages) == 4

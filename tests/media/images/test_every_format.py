@@ -20,7 +20,7 @@ from tests.support.images import DURATIONS, LOSSLESS, LOSSY, PROFILE, bgr, invok
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory, function_url: str) -> tuple[Path, Path, Result]:
     """The sources, the outputs, and what one run over all of them said."""
-    folder = tmp_path_factory.mktemp("stills")
+    folder = tmp_path_factory.mktemp("images")
     (folder / "in").mkdir()
     write_all(folder / "in")
     result = invoke("image", folder / "in", "-o", folder / "out", "--function", function_url)

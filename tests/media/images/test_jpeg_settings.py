@@ -24,9 +24,9 @@ def test_jpeg_that_is_turned_loses_next_to_nothing(
     exif = Pillow.Exif()
     exif[0x0112] = orientation
     truth.save(tmp_path / "in.jpg", quality=85, exif=exif)
-    still = read_image(tmp_path / "in.jpg")
-    before = still.pages[0].colours.astype(float)
-    after = np.array(Pillow.open(io.BytesIO(still.encode(still.pages)))).astype(float)
+    image = read_image(tmp_path / "in.jpg")
+    before = image.pages[0].colours.astype(float)
+    after = np.array(Pillow.open(io.BytesIO(image.encode(image.pages)))).astype(float)
     original = turned(np.array(truth), orientation).astype(float)
 
     def psnr(a: np.ndarray, b: np.ndarray) -> float:

@@ -17,7 +17,7 @@ def test_palette_of_a_tiff_is_read_to_the_bit(factor: int, tmp_path: Path) -> No
     palette = np.random.default_rng(2).integers(0, 256, (3, 256)).astype(np.uint16) * factor
     indices = np.arange(256, dtype=np.uint8).reshape(16, 16)
     tifffile.imwrite(tmp_path / "palette.tif", indices, photometric="palette", colormap=palette)
-    still = read_image(tmp_path / "palette.tif")
-    (tmp_path / "again.tif").write_bytes(still.encode(still.pages))
+    image = read_image(tmp_path / "palette.tif")
+    (tmp_path / "again.tif").write_bytes(image.encode(image.pages))
     again = tifffile.imread(tmp_path / "again.tif").astype(np.uint16)
     assert np.array_equal(again * (factor if factor > 255 else 1), palette[:, indices].transpose(1, 2, 0))
