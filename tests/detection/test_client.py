@@ -10,7 +10,7 @@ from aiohttp import web
 
 from examples.sample_clip import Image
 from faceblur.base.errors import FunctionError
-from faceblur.detection.checked_reply import CheckedReply
+from faceblur.detection.reply import CheckedReply
 from faceblur.detection.client import FunctionClient
 from faceblur.detection.local_function.http_trigger import LocalFunction
 from faceblur_function import images

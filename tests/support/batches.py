@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from faceblur.detection.checked_reply import CheckedReply
+from faceblur.detection.reply import CheckedReply
 from faceblur.detection.client import FunctionClient
 from faceblur_function import images, wire
 from tests.support.hostile import Server

@@ -19,17 +19,16 @@ from pydantic import ValidationError
 
 from faceblur.base.errors import RequestRejected, RequestTooLarge, Unavailable
 from faceblur.detection.adaptive_limit import Ticket
-from faceblur.detection.checked_reply import CheckedReply
 from faceblur.detection.concurrency_limit import ConcurrencyLimit
 from faceblur.detection.halving import Halving, halves, joined
-from faceblur.detection.http_outcomes import AttemptFailed, ConnectionBroken
 from faceblur.detection.load_balancing import LoadBalancer
+from faceblur.detection.reply import CheckedReply
 from faceblur.detection.reply_checks import check_reply
 from faceblur.detection.request_body import Sent, encode_request
 from faceblur.detection.request_statistics import RequestStatistics
 from faceblur.detection.retry_policy import MAX_UNREACHABLE_SECONDS, BatchAttempts, check_status, probe_attempts
 from faceblur.detection.round_trips import RoundTrips, computing_seconds
-from faceblur.detection.transport import Transport
+from faceblur.detection.transport import AttemptFailed, ConnectionBroken, Transport
 from faceblur_function import wire
 
 log = logging.getLogger("faceblur.client")

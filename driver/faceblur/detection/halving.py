@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from faceblur.base.errors import FunctionError, RequestTooLarge
-from faceblur.detection.checked_reply import CheckedReply
+from faceblur.detection.reply import CheckedReply
 
 log = logging.getLogger("faceblur.client")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from faceblur.detection.http_outcomes import AttemptFailed
+from faceblur.detection.transport import AttemptFailed
 
 REST_SECONDS = 1.0  # after a failure, while another URL is available
 

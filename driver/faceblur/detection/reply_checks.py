@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from faceblur.base.errors import InvalidReply
-from faceblur.detection.checked_reply import CheckedReply
+from faceblur.detection.reply import CheckedReply
 from faceblur.detection.request_body import Sent
 from faceblur_function import wire
 from faceblur_function.images import image_size

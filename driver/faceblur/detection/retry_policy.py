@@ -20,7 +20,7 @@ from collections.abc import Callable
 import tenacity
 
 from faceblur.base.errors import InvalidReply, RequestRejected, RequestTooLarge
-from faceblur.detection.http_outcomes import AttemptFailed, ConnectionBroken, Unreachable
+from faceblur.detection.transport import AttemptFailed, ConnectionBroken, Unreachable
 
 RETRIED_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 HINTS = {401: "; give credentials with --header 'Authorization: …'", 403: "; see --header", 404: "; is the URL right?"}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from faceblur.detection.http_outcomes import Response
+from faceblur.detection.transport import Response
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,45 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 import aiohttp
 
-from faceblur.base.errors import RequestRejected, UsageError
-from faceblur.detection.http_outcomes import AttemptFailed, ConnectionBroken, Response, Unreachable
+from faceblur.base.errors import RequestRejected, Unavailable, UsageError
 
 CONNECT_SECONDS = 10.0
 # The kernel takes megabytes that it has not sent yet: with this bound, the end of writing is the end of sending.
 UNSENT_BYTES = 128 << 10
+
+
+class AttemptFailed(Unavailable):
+    """No answer from this attempt."""
+
+
+class Unreachable(AttemptFailed):
+    """No connection."""
+
+
+class ConnectionBroken(AttemptFailed):
+    """The connection broke while the request was in flight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP response, and the seconds that it took to send the body, to wait for an answer and to receive it."""
+
+    status: int
+    content: bytes
+    sending: float
+    waiting: float
+    receiving: float
+
+    @property
+    def seconds(self) -> float:
+        """How long the exchange took."""
+        return self.sending + self.waiting + self.receiving
 
 
 class _Body(io.BytesIO):

@@ -10,7 +10,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 
 from faceblur.base.errors import MediaError
-from faceblur.media.damage import Damage
+from faceblur.media.damage_log import DamageLog
 from faceblur.media.metadata import HARMLESS_DATA, dropped_tags, kept_tags
 from faceblur.media.pyav import describe, reason, seconds_of
 
@@ -19,7 +19,7 @@ class CopiedStreams:
     """The copied streams of one output, which is written to `path` by FFmpeg's `muxer`."""
 
     def __init__(
-        self, path: Path, container: OutputContainer, muxer: str, *, keep_location: bool, damage: Damage
+        self, path: Path, container: OutputContainer, muxer: str, *, keep_location: bool, damage: DamageLog
     ) -> None:
         self._path, self._container, self._muxer = path, container, muxer
         self._keep_location, self._damage = keep_location, damage

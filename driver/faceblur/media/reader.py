@@ -9,14 +9,12 @@ from av.packet import Packet
 
 from faceblur.base.errors import MediaError
 from faceblur.media.cover_art import decode_cover_art
+from faceblur.media.damage import check_complete, check_marks, is_audio_in_order, promised_frames
 from faceblur.media.frames import DecodedFrame
-from faceblur.media.integrity import find_fault
-from faceblur.media.pyav import READ_ERRORS, describe, reason, seconds_of
+from faceblur.media.pyav import READ_ERRORS, describe, reason
 from faceblur.media.source_file import SourceFile
 from faceblur.media.stream_decoder import StreamDecoder
 
-# A file is cut when less came than its header promises; headers are not exact to the packet.
-CUT_SHORT_SECONDS = 1.0
 MAX_FAILURES = 100  # reads in a row that fail: the rest of the file is given up
 
 
@@ -30,7 +28,7 @@ class VideoReader(SourceFile):
     def __iter__(self) -> Iterator[DecodedFrame | Packet[Any]]:
         name = self.container.format.name
         decoders = {index: StreamDecoder(stream, name, self.damage) for index, stream in self.videos.items()}
-        promised = {index: self._promised_frames(stream) for index, stream in self.videos.items()}
+        promised = promised_frames(self)
         copied = {stream.index for stream in self.copied}
         audio_times: dict[int, int] = {}
         # Every stream is read, copied or not: the header's length is that of the longest.
@@ -43,7 +41,7 @@ class VideoReader(SourceFile):
                 yield from decoders[index].decode(packet)
         if decoders[self.main_stream.index].packets == 0:
             raise MediaError(f"{self.path}: its video stream holds no frame")
-        self._check_complete({index: decoder.packets for index, decoder in decoders.items()}, promised)
+        check_complete(self, {index: decoder.packets for index, decoder in decoders.items()}, promised)
 
     def cover_art_frames(self) -> list[DecodedFrame]:
         """The images of `cover_art`, in the format that they are redacted in; other streams move to `left_out`."""
@@ -85,39 +83,13 @@ class VideoReader(SourceFile):
         if packet.size and packet.pts is not None:
             end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
             self.damage.seconds = max(self.damage.seconds, end)
-        if packet.is_corrupt:
-            self.damage.record("damaged", seconds=seconds_of(packet))
+        check_marks(packet, self.damage)
 
-    def _is_in_order(self, packet: Any, times: dict[int, int]) -> bool:
-        """Whether a copied packet comes after the one before it: muxers take no audio that goes back in time."""
+    def _is_in_order(self, packet: Any, audio_times: dict[int, int]) -> bool:
+        """Whether a copied packet may be written: audio only in the order of its times."""
         if packet.stream.type != "audio":
             return True
-        last = times.get(packet.stream.index)
-        if packet.dts is None or (last is not None and packet.dts < last):
-            self.damage.record(
-                "the audio's time is missing or goes back", "such packets are left out", seconds_of(packet)
-            )
+        if not is_audio_in_order(packet, audio_times.get(packet.stream.index), self.damage):
             return False
-        times[packet.stream.index] = packet.dts
+        audio_times[packet.stream.index] = packet.dts
         return True
-
-    def _promised_frames(self, stream: Any) -> int:
-        """How many frames the file must hold: those of MP4's header, those of AVI's index that are not empty."""
-        if "avi" in self.formats:
-            return sum(entry.size > 0 for entry in stream.index_entries)
-        return int(stream.frames) if "mp4" in self.formats else 0
-
-    def _check_complete(self, packets: dict[int, int], promised: dict[int, int]) -> None:
-        """Record as damage when less came than the container's structure and header promise."""
-        if fault := find_fault(self.path, self.container.format.name):
-            what, _, why = fault.partition(": ")
-            self.damage.record(what, why)
-        elif short := [index for index in packets if packets[index] < promised[index]]:
-            self.damage.record(
-                "cut short", f"{packets[short[0]]} of the {promised[short[0]]} frames that its header promises"
-            )
-        elif "mp4" not in self.formats:
-            # AVI's and Matroska's headers hold the end, counted from zero even where the first frame comes later.
-            end = self.duration or 0.0
-            if self.damage.seconds < end - CUT_SHORT_SECONDS:
-                self.damage.record("cut short", f"its header promises {end:.3f} s")

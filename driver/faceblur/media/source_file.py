@@ -11,7 +11,7 @@ from av.stream import Disposition
 
 from faceblur.base.errors import MediaError
 from faceblur.media.containers import output_name
-from faceblur.media.damage import Damage
+from faceblur.media.damage_log import DamageLog
 from faceblur.media.encoder_tables import written_codec
 from faceblur.media.pyav import READ_ERRORS, codec_of, describe, open_input, reason
 
@@ -29,7 +29,7 @@ class SourceFile:
 
     def __init__(self, path: Path, *, tolerate: bool = False) -> None:
         self.path = path
-        self.damage = Damage(path, tolerate=tolerate)
+        self.damage = DamageLog(path, tolerate=tolerate)
         self.videos: dict[int, Any] = {}
         self.cover_art: dict[int, Any] = {}
         self.copied: list[Any] = []

@@ -7,7 +7,8 @@ from typing import Any
 
 from av.video.frame import VideoFrame
 
-from faceblur.media.damage import Damage
+from faceblur.media.damage import check_marks, has_later_time, has_size_of
+from faceblur.media.damage_log import DamageLog
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.pyav import READ_ERRORS, decoder_of, frame_rate, reason, seconds_of
 from faceblur.media.timestamps import FrameTimer
@@ -16,7 +17,7 @@ from faceblur.media.timestamps import FrameTimer
 class StreamDecoder:
     """Decodes one video stream. `packets` counts those that were not empty; `container` is FFmpeg's name of it."""
 
-    def __init__(self, stream: Any, container: str, damage: Damage) -> None:
+    def __init__(self, stream: Any, container: str, damage: DamageLog) -> None:
         self.packets = 0
         self._stream, self._damage = stream, damage
         self._decoder = decoder_of(stream)
@@ -41,16 +42,10 @@ class StreamDecoder:
         """Give a frame a time after the last one's; whether it has the stream's size."""
         timer = self._timer
         timer.set_time(pixels)
-        if pixels.is_corrupt:
-            self._damage.record("damaged", seconds=seconds_of(pixels))
-        if pixels.pts is None:
-            self._damage.record("a frame has no timestamp")
+        check_marks(pixels, self._damage)
+        if not has_later_time(pixels, timer.last, self._damage):
             timer.guess_time(pixels)
-        elif timer.last is not None and pixels.pts <= timer.last:
-            self._damage.record("a frame's time goes back", "it is put after the one before it", seconds_of(pixels))
-            timer.guess_time(pixels)
-        if (pixels.width, pixels.height) != (self._stream.width, self._stream.height):
-            self._damage.record("the frame size changes", "such frames are left out", seconds_of(pixels))
+        if not has_size_of(pixels, self._stream, self._damage):
             return False
         timer.last = pixels.pts
         return True

@@ -9,8 +9,8 @@ from typing import Any
 
 from faceblur.base.events import FramesMasked, PositionEntered, ReplyReceived
 from faceblur.base.options import Options
-from faceblur.detection.checked_reply import CheckedReply
 from faceblur.detection.client import FunctionClient
+from faceblur.detection.reply import CheckedReply
 from faceblur.redaction.batch import Batch
 from faceblur.redaction.frame import Frame, all_pixels
 from faceblur.redaction.threads import FileWork
