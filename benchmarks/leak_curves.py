@@ -20,9 +20,9 @@ from benchmarks.leaks import CLASSES, FaceTally, decoded, height_class, in_view,
 from benchmarks.pans import CONDITIONS, RATE, Boxes, Image
 from faceblur.tracking.boxes import LOW_THRESHOLD, Box, Detection
 from faceblur.tracking.camera_motion import CameraMotion
+from faceblur.tracking.scene_cuts import transition
 from faceblur.tracking.thumbnails import LONG_SIDE, Thumbnail, thumbnail
 from faceblur.tracking.tracker import Tracker, WindowedFrame
-from faceblur.tracking.transitions import transition
 from faceblur_function import defaults
 from faceblur_function.detectors.load import load_detector
 from faceblur_function.detectors.second_pass import detect_all_sizes

@@ -29,7 +29,7 @@ from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
 from faceblur.media.writer import VideoWriter
 from faceblur.redaction.masking import mask_frame, stored_regions
-from faceblur.redaction.verification import verify_redacted
+from faceblur.redaction.returned_frames import verify_redacted
 from faceblur.redaction.video_frame import VideoFrame
 from faceblur_function import wire
 from faceblur_function.detectors.load import load_detector

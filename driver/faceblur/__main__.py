@@ -19,9 +19,9 @@ def start() -> None:
         elif sys.argv[1:2] == ["run"]:
             sys.exit(crash_guard.start([sys.executable, "-P", "-m", "faceblur", *sys.argv[1:]]))
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(128 + signal.SIGINT)
     # An exception amid the loading of a package may become another one there.
-    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
     from faceblur.cli.app import main
 
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -10,9 +10,9 @@ from aiohttp import web
 
 from examples.sample_clip import Image
 from faceblur.base.errors import FunctionError
-from faceblur.detection.reply import CheckedReply
 from faceblur.detection.client import FunctionClient
 from faceblur.detection.local_function.http_trigger import LocalFunction
+from faceblur.detection.reply import CheckedReply
 from faceblur_function import images
 from tests.support.batches import OPTIONS, echo, image, use
 from tests.support.hostile import FAULTS, HostileProxy, Server, scripted

@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 
 from faceblur.base.errors import RequestTooLarge
-from faceblur.detection.reply import CheckedReply
 from faceblur.detection.client import FunctionClient
+from faceblur.detection.reply import CheckedReply
 from tests.support.batches import OPTIONS, echo, image, send, use
 from tests.support.hostile import Server, scripted
 

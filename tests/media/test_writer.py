@@ -84,5 +84,5 @@ def test_writer_refuses_a_sequence_with_a_lost_frame(face: Image, tmp_path: Path
         for wrong in (frames[3], frames[1]):
             with pytest.raises(MediaError, match=rf"^{target}: internal error: frame 2 of stream 0 .* faceblur$"):
                 writer.write(wrong)
-        assert writer.frames_written == {0: 2}
+        assert writer.sequence.counts == {0: 2}
     assert not target.exists()

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from faceblur.base import memory_bounds
 from faceblur.base.errors import MediaError
 from faceblur.base.events import Event, FramesRead
 from faceblur.base.options import Options
 from faceblur.detection.gate import Gate
-from faceblur.redaction import batch_reader, memory_bounds
+from faceblur.redaction import batch_reader
 from faceblur.redaction.batch import Batch
 from faceblur.redaction.batch_reader import BatchReader, into_batches
 from faceblur.redaction.threads import FileWork, OwnThread

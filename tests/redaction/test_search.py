@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from examples.sample_clip import Image, pan, write_clip
+from faceblur.base import memory_bounds
 from faceblur.cli.app import main
-from faceblur.redaction import memory_bounds
 from faceblur_function import wire
 from faceblur_function.detectors.detector import Detector
 from faceblur_function.images import decode_image

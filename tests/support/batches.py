@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from faceblur.detection.reply import CheckedReply
 from faceblur.detection.client import FunctionClient
+from faceblur.detection.reply import CheckedReply
 from faceblur_function import images, wire
 from tests.support.hostile import Server
 

@@ -12,8 +12,8 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from faceblur.auditing.audit_tally import AuditTally
 from faceblur.auditing.detectors import detector_endpoints
-from faceblur.auditing.finding_rules import AuditTally
 from faceblur.auditing.frame_alignment import Alignment
 from faceblur.auditing.frame_checks import FrameChecks, check_detections, check_frames
 from faceblur.auditing.frame_pairs import FramePair, align_streams, frame_pairs

@@ -1,21 +1,21 @@
-"""Adds up the checks of all frames to findings and figures, in the order of the frames."""
+"""The rules of an audit: the kinds of findings, which of them make it fail, and when a detection is an unmasked face.
+
+What counts as legible is in legibility.py, as changed in changed_areas.py, as misplaced in frame_order.py. What is
+worth watching in a sidecar alone is in sidecar_checks.py.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from typing import Literal
 
-from faceblur.auditing.face_following import FaceFollower, FollowedFace
-from faceblur.auditing.findings import FindingGroups
-from faceblur.auditing.frame_alignment import Alignment
-from faceblur.auditing.frame_checks import FrameChecks
-from faceblur.auditing.frame_order import FrameOrder, MisplacedFrame
-from faceblur.auditing.frame_pairs import FramePair
-from faceblur.auditing.observations import Observation
-from faceblur.auditing.report import AuditFacts
-from faceblur.auditing.sidecar_checks import SidecarChecks, WatchSpan
-from faceblur.auditing.stream_pairs import StreamPair
-from faceblur.redaction.sidecar import SettingsUsed
+from faceblur.auditing.face_following import FollowedFace
+
+# What makes an audit fail, and what a person should watch; both with the worst kind first.
+FailingKind = Literal["exposed", "uncovered", "missing", "extra", "order", "time"]
+WatchKind = Literal["candidate", "changed", "long_gap", "short_track", "low_score"]
+FindingKind = FailingKind | WatchKind
+FINDINGS: tuple[FailingKind, ...] = ("exposed", "uncovered", "missing", "extra", "order", "time")
+WATCH: tuple[WatchKind, ...] = ("candidate", "changed", "long_gap", "short_track", "low_score")
 
 # From this score on, or the run's threshold if that is higher, a detection is confident; a location with two confident
 # detections, at the two sizes or in two frames, counts as a face. On clips without an unmasked face (560 frames: a
@@ -26,138 +26,17 @@ CONFIDENT, CONFIDENT_DETECTIONS, MIN_CANDIDATE = 0.7, 2, 0.3
 MIN_HEIGHT = 16.0
 
 
-@dataclass(slots=True)
-class AuditTally:
-    """The sum of all frames' checks. `begin` a video stream, `add` its steps in order, `end` it; then take `facts`."""
+def confident_score(threshold: float) -> float:
+    """The score from which a detection is confident, of an output that was made with this threshold."""
+    return max(CONFIDENT, threshold)
 
-    settings: SettingsUsed
-    findings: FindingGroups = field(default_factory=FindingGroups)
-    _streams: list[int] = field(default_factory=list)
-    _source_frames: int = 0
-    _output_frames: int = 0
-    _regions: int = 0
-    _most_kept: float = 0.0
-    _seconds: float = 0.0
-    _time_offset: float = 0.0
-    _psnr_sum: float = 0.0
-    _psnr_frames: int = 0
-    _psnr_lowest: float | None = None
-    # Of the stream that was begun last.
-    _tolerance: float = 0.0
-    _offset: float | None = None
-    _last: float = 0.0
-    _order: FrameOrder = field(default_factory=FrameOrder)
-    _follower: FaceFollower = field(init=False)
-    _sidecar: SidecarChecks = field(init=False)
 
-    def begin(self, pair: StreamPair, alignment: Alignment) -> None:
-        """Begin with a video stream, whose frames are aligned."""
-        self.findings.begin(pair.source)
-        self._streams.append(pair.source)
-        self._source_frames += alignment.source_frames
-        self._output_frames += alignment.output_frames
-        self._tolerance, self._offset = pair.tolerance, None
-        self._order, self._follower = FrameOrder(), FaceFollower(self._confident)
-        self._sidecar = SidecarChecks(self.settings.threshold)
-
-    def add(self, pair: FramePair, checks: FrameChecks | None) -> None:
-        """Add the next step: `checks` is None where it is no pair of frames."""
-        if pair.line is not None:
-            self._watch(self._sidecar.push(pair.line, pair.source_seconds))
-            self._last = pair.source_seconds
-        if checks is None:
-            self._add_single(pair)
-            return
-        self._check_time(pair)
-        self._regions += len(checks.masked)
-        self._most_kept = max(self._most_kept, checks.most_kept)
-        if checks.psnr is not None:
-            self._psnr_sum, self._psnr_frames = self._psnr_sum + checks.psnr, self._psnr_frames + 1
-            self._psnr_lowest = min(checks.psnr, self._psnr_lowest or checks.psnr)
-        self.findings.add("exposed", checks.exposed)
-        self.findings.add("changed", checks.changed)
-        self._misplaced(self._order.push(pair.step.source, pair.step.output, *checks.small))
-        self._judge(self._follower.push(checks.small[0].seconds, checks.detections))
-
-    def end(self) -> None:
-        """End the stream: decide about what was waiting for more frames."""
-        self._seconds += self._last
-        self._watch(self._sidecar.flush())
-        self._misplaced(self._order.flush())
-        self._judge(self._follower.flush())
-
-    def add_surplus(self, stream: int) -> None:
-        """Add a video stream of the output that has no counterpart in the source."""
-        self.findings.begin(stream)
-        text = f"the output has a video stream more, its stream {stream}, which was not compared"
-        self.findings.add("extra", [Observation(0, 0.0, 1.0, text)])
-
-    def facts(self, size_wh: tuple[int, int]) -> AuditFacts:
-        """The figures of all streams; `size_wh` is the size of the frames, upright."""
-        return AuditFacts(
-            streams=self._streams,
-            source_frames=self._source_frames,
-            output_frames=self._output_frames,
-            size_wh=size_wh,
-            seconds=round(self._seconds, 3),
-            regions=self._regions,
-            most_kept=round(self._most_kept, 4),
-            time_offset=round(self._time_offset, 6),
-            psnr_lowest=None if self._psnr_lowest is None else round(self._psnr_lowest, 2),
-            psnr_mean=round(self._psnr_sum / self._psnr_frames, 2) if self._psnr_frames else None,
-        )
-
-    @property
-    def _confident(self) -> float:
-        return max(CONFIDENT, self.settings.threshold)
-
-    def _add_single(self, pair: FramePair) -> None:
-        """Add a frame that one of the videos lacks."""
-        step = pair.step
-        if step.kind == "missing":
-            text = "this frame of the source is not in the output"
-            self.findings.add("missing", [Observation(step.source, pair.source_seconds, 1.0, text)])
-        else:
-            text = f"the output has a frame more here (its frame {step.output}), which was not compared"
-            observation = Observation(step.source, pair.output_seconds, 1.0, text, output_frame=step.output)
-            self.findings.add("extra", [observation])
-
-    def _check_time(self, pair: FramePair) -> None:
-        late = pair.output_seconds - pair.source_seconds
-        if self._offset is None:
-            self._offset = late
-            self._time_offset = max(self._time_offset, late, key=abs)
-        late -= self._offset
-        if abs(late) > self._tolerance:
-            step = pair.step
-            text = f"shown {abs(late):.3f} s too {'late' if late > 0 else 'early'}"
-            observation = Observation(step.source, pair.source_seconds, abs(late), text, output_frame=step.output)
-            self.findings.add("time", [observation])
-
-    def _watch(self, spans: Iterable[WatchSpan]) -> None:
-        for kind, span in spans:
-            self.findings.close(kind, span)
-
-    def _misplaced(self, frames: Iterable[MisplacedFrame]) -> None:
-        for one in frames:
-            if one.shows is None:
-                text = "the output shows another image, which is none of the frames around it"
-            elif one.swapped:
-                text = f"swapped: the output shows frame {one.shows} instead"
-            else:
-                text = f"not shown: the output shows frame {one.shows} instead"
-            self.findings.add("order", [Observation(one.source, one.seconds, 1.0, text, output_frame=one.output)])
-
-    def _judge(self, faces: Iterable[FollowedFace]) -> None:
-        """Decide whether what was followed is an unmasked face, a candidate, or nothing."""
-        for face in faces:
-            legible = face.legible
-            if legible is None:
-                continue
-            box = legible.worst.box
-            height = box[3] - box[1] if box else 0.0
-            confident = face.score >= self._confident and face.confident >= CONFIDENT_DETECTIONS
-            if confident and height >= MIN_HEIGHT:
-                self.findings.close("uncovered", legible)
-            elif (legible.worst.score or 0.0) >= MIN_CANDIDATE:
-                self.findings.close("candidate", legible)
+def judge_face(face: FollowedFace, confident: float) -> FindingKind | None:
+    """Whether what was followed is an unmasked face, a candidate, or None: nothing to report."""
+    if face.legible is None:
+        return None
+    worst = face.legible.worst
+    height = worst.box[3] - worst.box[1] if worst.box else 0.0
+    if face.score >= confident and face.confident >= CONFIDENT_DETECTIONS and height >= MIN_HEIGHT:
+        return "uncovered"
+    return "candidate" if (worst.score or 0.0) >= MIN_CANDIDATE else None

@@ -7,8 +7,9 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from faceblur.auditing.finding_rules import FINDINGS, WATCH, FindingKind
 from faceblur.auditing.observations import APART_SECONDS, Observation, ObservationSpan
-from faceblur.auditing.report import FINDINGS, MAX_LISTED, WATCH, Finding, FindingKind
+from faceblur.auditing.report import MAX_LISTED, Finding
 from faceblur.tracking.boxes import match_boxes
 
 

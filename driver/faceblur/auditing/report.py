@@ -1,4 +1,4 @@
-"""The audit's report: the models of its JSON, the kinds of findings, and where it is written."""
+"""The audit's report: the models of its JSON, and where it is written."""
 
 from __future__ import annotations
 
@@ -7,14 +7,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from faceblur.auditing.finding_rules import FindingKind
 from faceblur.tracking.boxes import Box
 
-# What makes an audit fail, and what a person should watch; both with the worst kind first.
-FailingKind = Literal["exposed", "uncovered", "missing", "extra", "order", "time"]
-WatchKind = Literal["candidate", "changed", "long_gap", "short_track", "low_score"]
-FindingKind = FailingKind | WatchKind
-FINDINGS: tuple[FailingKind, ...] = ("exposed", "uncovered", "missing", "extra", "order", "time")
-WATCH: tuple[WatchKind, ...] = ("candidate", "changed", "long_gap", "short_track", "low_score")
 # Of each kind at most this many findings are listed, the worst; all are counted.
 MAX_LISTED = 200
 

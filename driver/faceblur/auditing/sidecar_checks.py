@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from faceblur.auditing.finding_rules import WatchKind
 from faceblur.auditing.observations import Observation, ObservationSpan
-from faceblur.auditing.report import WatchKind
 from faceblur.redaction.sidecar import FrameLine, SidecarFace
 
 # A face that is masked for this time without a detection may have moved out of its mask.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 
 TEMPORARY_SUFFIX = ".faceblur-part"
@@ -44,28 +45,58 @@ def remove_stale(folder: Path) -> list[Path]:
     return removed
 
 
-def fsync_folder(folder: Path) -> None:
+class AtomicFile:
+    """A file that gets its name by `finish`, once it is complete: until then it has a temporary name beside it.
+
+    `file` is open for appending, and locked: else a run beside this one would remove it as stale. Raises OSError:
+    BlockingIOError while another run writes the same file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.temporary = path, temporary_path(path)
+        self.file = self.temporary.open("ab")
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.file.truncate(0)
+        except OSError:
+            self.file.close()
+            raise
+
+    def finish(self) -> None:
+        """Flush the file to the disk and give it its name; both survive a power cut then. On an error it is removed."""
+        try:
+            self.file.flush()
+            os.fsync(self.file.fileno())
+            os.replace(self.temporary, self.path)
+            _fsync_folder(self.path.parent)
+        except OSError:
+            self.abort()
+            raise
+        self.file.close()
+
+    def abort(self) -> None:
+        """Remove the temporary file. Does nothing after `finish`."""
+        if not self.file.closed:
+            self.temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # the disk has no room for its last bytes, which are removed anyway
+                self.file.close()
+
+
+def write_complete(path: Path, content: bytes) -> None:
+    """Write a file so that it has either all of its content or does not exist. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    output = AtomicFile(path)
+    try:
+        output.file.write(content)
+        output.finish()
+    finally:
+        output.abort()
+
+
+def _fsync_folder(folder: Path) -> None:
     """Flush a folder to the disk: a rename in it survives a power cut then."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def write_complete(path: Path, content: bytes) -> None:
-    """Write a file so that it has either all of its content or does not exist. Raises OSError."""
-    temporary = temporary_path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with temporary.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # or a run beside this one removes it as stale
-        try:
-            file.truncate(0)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
-    fsync_folder(path.parent)

@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from faceblur.auditing.finding_rules import FINDINGS
 from faceblur.auditing.progress import AuditProgress
-from faceblur.auditing.report import FINDINGS, AuditReport, Finding, report_path
+from faceblur.auditing.report import AuditReport, Finding, report_path
 from faceblur.base.errors import MediaError, SidecarError, UsageError
 from faceblur.cli.progress import ProgressDisplay
 

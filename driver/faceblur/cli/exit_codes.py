@@ -1,4 +1,4 @@
-"""Runs a command to its exit code: Ctrl-C and SIGTERM cancel it, our errors become one line on stderr."""
+"""The exit codes, and which of them an error or a Ctrl-C leads to: errors become one line on stderr."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from faceblur.cli.logs import set_up_logging
 from faceblur.cli.verbosity import Verbosity
 
 log = logging.getLogger("faceblur")
-DONE, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 128 + signal.SIGINT
 
 
 def execute(command: Callable[[Console], Coroutine[Any, Any, int]], verbosity: Verbosity) -> int:

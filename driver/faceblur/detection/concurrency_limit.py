@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from faceblur.base.memory_bounds import max_batches
 from faceblur.detection.adaptive_limit import AdaptiveLimit, Ticket
 from faceblur.detection.gate import Gate
 from faceblur.detection.utilization import Utilization
@@ -84,8 +85,3 @@ class ConcurrencyLimit:
 
     def _record_utilization(self) -> None:
         self._utilization.record(self.requests.held, int(self.limit))
-
-
-def max_batches(limit: int) -> int:
-    """How many batches may be in memory while `limit` requests may be in flight."""
-    return limit + max(2, limit // 2)

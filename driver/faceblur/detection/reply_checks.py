@@ -1,4 +1,7 @@
-"""The checks of a reply: one that fails any of them is never used."""
+"""The checks of a reply: one that fails any of them is never used.
+
+Whether the faces in returned frames are masked is verified with the frames (`redaction/returned_frames.py`).
+"""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ from faceblur.media.reader import VideoReader
 from faceblur.redaction.video_frame import VideoFrame
 from faceblur.tracking.boxes import Detection
 from faceblur.tracking.camera_motion import CameraMotion
+from faceblur.tracking.scene_cuts import transition
 from faceblur.tracking.thumbnails import Thumbnail
-from faceblur.tracking.transitions import transition
 from faceblur_function import images as codec
 from faceblur_function import wire
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from faceblur.base.memory_bounds import window_frames
 from faceblur.evaluation.height_bands import BANDS, COUNTED, MIN_HEIGHT, bands_of
 from faceblur.evaluation.labels import visible
 from faceblur.evaluation.report import VideoExposure
 from faceblur.evaluation.samples import EvaluatedFrame, EvaluatedVideo
-from faceblur.redaction.memory_bounds import window_frames
 from faceblur.tracking.boxes import LOW_THRESHOLD, Box
 from faceblur.tracking.tracker import Tracker, WindowedFrame
 from faceblur_function.mask_shapes import SOFT_EDGE, Region, regions

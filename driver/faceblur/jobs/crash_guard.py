@@ -129,7 +129,7 @@ def start(command: Sequence[str]) -> int:
                 if before.crashed(name):
                     print(f"a codec died ({name}): the run goes on without its video", file=sys.stderr)
                     continue
-            return (130 if stopped else 128 - code) if code < 0 else code
+            return (128 + signal.SIGINT if stopped else 128 - code) if code < 0 else code
 
 
 def die_with_parent() -> None:

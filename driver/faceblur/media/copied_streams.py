@@ -10,7 +10,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 
 from faceblur.base.errors import MediaError
-from faceblur.media.damage_log import DamageLog
+from faceblur.media.damage import DamageLog
 from faceblur.media.metadata import HARMLESS_DATA, dropped_tags, kept_tags
 from faceblur.media.pyav import describe, reason, seconds_of
 

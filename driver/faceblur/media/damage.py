@@ -1,19 +1,53 @@
-"""What counts as damage of a video. Each check records what it sees in the video's damage log.
+"""What counts as damage of a video, and the log of it: damage ends the reading, or is recorded where it is tolerated.
 
-What cannot be read or decoded counts too: the reader and the stream decoder record it where it happens.
+What cannot be read or decoded counts too: the reader and the stream decoder record it where it happens. What is wrong
+with the structure of a container is in integrity.py.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from faceblur.media.damage_log import DamageLog
-from faceblur.media.integrity import find_fault
+from faceblur.base.errors import MediaError
 from faceblur.media.pyav import seconds_of
-from faceblur.media.source_file import SourceFile
 
 # A file is cut when less came than its header promises; headers are not exact to the packet.
 CUT_SHORT_SECONDS = 1.0
+
+
+class DamageLog:
+    """What could not be read of a video. `seconds` is the time that reading has reached."""
+
+    def __init__(self, path: Path, *, tolerate: bool) -> None:
+        self.seconds = 0.0
+        self._path, self._tolerate = path, tolerate
+        # By kind of damage: the text of the first one, the time of the last one, and how many there were.
+        self._kinds: dict[str, tuple[str, float, int]] = {}
+        self._not_taken = ""
+
+    def record(self, what: str, why: str = "", seconds: float | None = None) -> None:
+        """Record damage at a time, None: where reading has got to. Raises MediaError unless damage is tolerated."""
+        seconds = self.seconds if seconds is None else seconds
+        text = f"{what} at {seconds:.3f} s" + (f": {why}" if why else "")
+        if not self._tolerate:
+            raise MediaError(f"{self._path}: {text}; --tolerate-damage writes what can be read")
+        self._not_taken = self._not_taken or text
+        first, _, count = self._kinds.get(what, (text, 0.0, 0))
+        self._kinds[what] = (first, seconds, count + 1)
+
+    def take_first(self) -> str | None:
+        """The first damage that was recorded since the last call, None: there was none."""
+        text, self._not_taken = self._not_taken or None, ""
+        return text
+
+    def summary(self) -> list[str]:
+        """What was recorded so far, each kind of damage once."""
+        return [
+            first if count == 1 else f"{first}, and {count - 1} times more until {seconds:.3f} s"
+            for first, seconds, count in self._kinds.values()
+        ]
 
 
 def check_marks(item: Any, log: DamageLog) -> None:
@@ -49,24 +83,25 @@ def has_size_of(frame: Any, stream: Any, log: DamageLog) -> bool:
     return False
 
 
-def promised_frames(source: SourceFile) -> dict[int, int]:
-    """How many frames each video stream must hold: those of MP4's header, those of AVI's index that are not empty."""
-    if "avi" in source.formats:
-        return {i: sum(entry.size > 0 for entry in stream.index_entries) for i, stream in source.videos.items()}
-    return {i: int(stream.frames) if "mp4" in source.formats else 0 for i, stream in source.videos.items()}
+def promised_frames(stream: Any, formats: Sequence[str]) -> int:
+    """How many frames a video stream must hold: those of MP4's header, those of AVI's index that are not empty."""
+    if "avi" in formats:
+        return sum(entry.size > 0 for entry in stream.index_entries)
+    return int(stream.frames) if "mp4" in formats else 0
 
 
-def check_complete(source: SourceFile, packets: dict[int, int], promised: dict[int, int]) -> None:
-    """Record when less came than the container's structure and header promise; both count packets by stream."""
-    if fault := find_fault(source.path, source.container.format.name):
+def check_complete(
+    log: DamageLog, *, fault: str | None, packets: Mapping[int, int], promised: Mapping[int, int], end: float | None
+) -> None:
+    """Record when less came than the file's structure and header promise.
+
+    `fault` is what is wrong with the structure. `packets` came of each video stream, `promised` should have. `end` is
+    the time of the end in seconds, None where the header's cannot be relied on.
+    """
+    if fault:
         what, _, why = fault.partition(": ")
-        source.damage.record(what, why)
+        log.record(what, why)
     elif short := [index for index in packets if packets[index] < promised[index]]:
-        source.damage.record(
-            "cut short", f"{packets[short[0]]} of the {promised[short[0]]} frames that its header promises"
-        )
-    elif "mp4" not in source.formats:
-        # AVI's and Matroska's headers hold the end, counted from zero even where the first frame comes later.
-        end = source.duration or 0.0
-        if source.damage.seconds < end - CUT_SHORT_SECONDS:
-            source.damage.record("cut short", f"its header promises {end:.3f} s")
+        log.record("cut short", f"{packets[short[0]]} of the {promised[short[0]]} frames that its header promises")
+    elif end is not None and log.seconds < end - CUT_SHORT_SECONDS:
+        log.record("cut short", f"its header promises {end:.3f} s")

@@ -11,6 +11,7 @@ from faceblur.base.errors import MediaError
 from faceblur.media.cover_art import decode_cover_art
 from faceblur.media.damage import check_complete, check_marks, is_audio_in_order, promised_frames
 from faceblur.media.frames import DecodedFrame
+from faceblur.media.integrity import find_fault
 from faceblur.media.pyav import READ_ERRORS, describe, reason
 from faceblur.media.source_file import SourceFile
 from faceblur.media.stream_decoder import StreamDecoder
@@ -28,7 +29,7 @@ class VideoReader(SourceFile):
     def __iter__(self) -> Iterator[DecodedFrame | Packet[Any]]:
         name = self.container.format.name
         decoders = {index: StreamDecoder(stream, name, self.damage) for index, stream in self.videos.items()}
-        promised = promised_frames(self)
+        promised = {index: promised_frames(stream, self.formats) for index, stream in self.videos.items()}
         copied = {stream.index for stream in self.copied}
         audio_times: dict[int, int] = {}
         # Every stream is read, copied or not: the header's length is that of the longest.
@@ -41,7 +42,11 @@ class VideoReader(SourceFile):
                 yield from decoders[index].decode(packet)
         if decoders[self.main_stream.index].packets == 0:
             raise MediaError(f"{self.path}: its video stream holds no frame")
-        check_complete(self, {index: decoder.packets for index, decoder in decoders.items()}, promised)
+        packets = {index: decoder.packets for index, decoder in decoders.items()}
+        # AVI's and Matroska's headers hold the end, counted from zero even where the first frame comes later.
+        end = None if "mp4" in self.formats else self.duration
+        fault = find_fault(self.path, name)
+        check_complete(self.damage, fault=fault, packets=packets, promised=promised, end=end)
 
     def cover_art_frames(self) -> list[DecodedFrame]:
         """The images of `cover_art`, in the format that they are redacted in; other streams move to `left_out`."""

@@ -11,7 +11,7 @@ from av.stream import Disposition
 
 from faceblur.base.errors import MediaError
 from faceblur.media.containers import output_name
-from faceblur.media.damage_log import DamageLog
+from faceblur.media.damage import DamageLog
 from faceblur.media.encoder_tables import written_codec
 from faceblur.media.pyav import READ_ERRORS, codec_of, describe, open_input, reason
 

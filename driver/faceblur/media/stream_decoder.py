@@ -7,8 +7,7 @@ from typing import Any
 
 from av.video.frame import VideoFrame
 
-from faceblur.media.damage import check_marks, has_later_time, has_size_of
-from faceblur.media.damage_log import DamageLog
+from faceblur.media.damage import DamageLog, check_marks, has_later_time, has_size_of
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.pyav import READ_ERRORS, decoder_of, frame_rate, reason, seconds_of
 from faceblur.media.timestamps import FrameTimer

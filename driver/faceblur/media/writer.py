@@ -5,8 +5,6 @@ The output is written under a temporary name beside its final one, flushed to th
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +15,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 
-from faceblur.base.atomic_files import fsync_folder, temporary_path
+from faceblur.base.atomic_files import AtomicFile
 from faceblur.base.errors import MediaError
 from faceblur.base.options import Options
 from faceblur.media.containers import MUXERS
@@ -28,6 +26,7 @@ from faceblur.media.encoder_settings import encoder_settings
 from faceblur.media.encoder_tables import ALPHA_BESIDE
 from faceblur.media.encoding_changes import aspect_for_container, encoding_changes
 from faceblur.media.first_frames import probe_stream
+from faceblur.media.frame_sequence import FrameSequence
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.matroska_aspect import DisplaySize, name_with_room, set_display_sizes
 from faceblur.media.metadata import dropped_tags, kept_tags, kept_video_tags
@@ -45,13 +44,13 @@ class VideoWriter:
 
     `cover_art` are the source's attached images, redacted. Call `finish` when everything is written: only then does the
     file get its final name. Leaving the context without it removes the temporary file. `left_out` lists what the output
-    does not keep. Raises MediaError, which names the file.
+    does not keep; `sequence` has the frames that were written. Raises MediaError, which names the file.
     """
 
     def __init__(
         self, path: Path, source: SourceFile, options: Options, cover_art: Sequence[DecodedFrame] = ()
     ) -> None:
-        self.path, self.temporary = path, temporary_path(path)
+        self.path, self.sequence = path, FrameSequence(path)
         self.left_out: list[str] = []
         self._options, self._muxer = options, MUXERS[path.suffix.lower()]
         self._videos: dict[int, StreamEncoder] = {}
@@ -59,8 +58,7 @@ class VideoWriter:
         self._container: OutputContainer | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = self.temporary.open("ab")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._output = AtomicFile(path)
         except BlockingIOError as error:
             raise MediaError(f"{path}: another run is writing it") from error
         except OSError as error:
@@ -80,7 +78,7 @@ class VideoWriter:
         self.left_out += dropped_tags(dropped, "the file")
         time_bases = [stream.time_base for stream in streams]
         settings = muxer_options(self._muxer, self.path, tags, time_bases, has_cover_art=bool(source.cover_art))
-        container = av.open(f"file:{self.temporary}", "w", format=self._muxer, container_options=settings)
+        container = av.open(f"file:{self._output.temporary}", "w", format=self._muxer, container_options=settings)
         self._container = container
         keep_location = self._options.keep_location
         self._copies = CopiedStreams(
@@ -130,34 +128,19 @@ class VideoWriter:
         """The planar pixel format in which each video stream's frames are redacted and given to `write`."""
         return {index: video.work_format for index, video in self._videos.items()}
 
-    @property
-    def frames_written(self) -> dict[int, int]:
-        """How many frames of each video stream were given to its encoder."""
-        return {index: video.frames for index, video in self._videos.items()}
-
     def write(self, item: DecodedFrame | Packet[Any]) -> None:
         """Write the next frame or packet; each stream's in the order in which the reader gave them."""
         assert self._container is not None
         try:
             if isinstance(item, DecodedFrame):
-                video = self._videos[item.stream]
-                self._check_sequence(item, video.frames)
-                self._container.mux(video.encode(item.pixels))
+                self.sequence.check_next(item)
+                self._container.mux(self._videos[item.stream].encode(item.pixels))
             else:
                 self._copies.write(item)
         except MediaError:
             raise
         except WRITE_ERRORS as error:
             raise MediaError(f"{self.path}: cannot be written: {reason(error)}") from error
-
-    def _check_sequence(self, frame: DecodedFrame, expected: int) -> None:
-        """Refuse a frame that is not the next one of its stream: every loss between reader and writer ends here."""
-        if frame.number == expected:
-            return
-        raise MediaError(
-            f"{self.path}: internal error: frame {expected} of stream {frame.stream} was lost or is out of order, "
-            f"frame {frame.number} came in its position: a bug in faceblur"
-        )
 
     def finish(self) -> None:
         """Write what is still in the encoder, flush to the disk and give the file its final name."""
@@ -168,27 +151,21 @@ class VideoWriter:
             self._container.close()
             self._container = None
             if any(self._display_sizes):
-                set_display_sizes(self.temporary, self._display_sizes)
-            os.fsync(self._lock.fileno())
-            os.replace(self.temporary, self.path)
-            fsync_folder(self.path.parent)
+                set_display_sizes(self._output.temporary, self._display_sizes)
+            self._output.finish()
         except WRITE_ERRORS as error:
             self.abort()
             raise MediaError(f"{self.path}: cannot be written: {reason(error)}") from error
-        self._lock.close()
 
     def abort(self) -> None:
         """Remove the temporary file. Does nothing once the video is finished."""
-        if self._lock.closed:
-            return
         try:
             if self._container is not None:
                 self._container.close()
         except WRITE_ERRORS:
             # The file is removed anyway; its end may be what the disk has no room for.
             self._container = None
-        self.temporary.unlink(missing_ok=True)
-        self._lock.close()
+        self._output.abort()
 
     def __enter__(self) -> Self:
         return self

@@ -9,11 +9,11 @@ from typing import Any, Self
 
 from faceblur.base.errors import MediaError
 from faceblur.base.events import FramesRead
+from faceblur.base.memory_bounds import BATCH_BYTES, window_frames
 from faceblur.base.options import Options
 from faceblur.detection.gate import Gate, Lease
 from faceblur.redaction.batch import Batch, Interval
 from faceblur.redaction.frame import Frame
-from faceblur.redaction.memory_bounds import BATCH_BYTES, window_frames
 from faceblur.redaction.threads import FileWork, OwnThread
 from faceblur.tracking.search_intervals import SearchInterval
 

@@ -18,6 +18,7 @@ from faceblur.base.options import Options
 from faceblur.base.stages import Channel, Stages, in_order
 from faceblur.detection.client import FunctionClient
 from faceblur.detection.gate import Gate
+from faceblur.media.frame_sequence import FrameSequence
 from faceblur.media.images.image_reader import read_image
 from faceblur.redaction.batch import Ready
 from faceblur.redaction.batch_reader import BatchReader, into_batches
@@ -88,14 +89,11 @@ class PageReader:
 
 async def _check_pages(ready: Channel[Ready], pages: int, work: FileWork) -> None:
     """Take the pages, which are masked in place, in order. Raises MediaError when one is missing."""
-    number = 0
+    sequence = FrameSequence(work.source)
     async for one in ready:
         for frame in one.frames:
-            if frame.number != number:
-                raise MediaError(f"{work.source}: page {number} was lost: a bug in faceblur")
-            number += 1
+            sequence.check_next(frame)
         if one.lease is not None:
             work.emit(PositionLeft(work.source, "ready"))
             one.lease.release()
-    if number != pages:
-        raise MediaError(f"{work.source}: {number} of {pages} pages were masked: a bug in faceblur")
+    sequence.check_complete({0: pages})

@@ -8,14 +8,14 @@ from functools import partial
 from typing import Any
 
 from faceblur.base.events import GapsMasked
+from faceblur.base.memory_bounds import window_frames
 from faceblur.base.options import Options
 from faceblur.redaction.batch import Batch, Ready
 from faceblur.redaction.frame import Frame, all_pixels
-from faceblur.redaction.memory_bounds import window_frames
 from faceblur.redaction.threads import FileWork
+from faceblur.tracking.scene_cuts import transition
 from faceblur.tracking.thumbnails import Thumbnail
 from faceblur.tracking.tracker import Tracker
-from faceblur.tracking.transitions import transition
 
 # How far apart the video streams of a file may lie at one position of it: a sparse one's window waits no longer.
 INTERLEAVED_SECONDS = 1.0

@@ -7,7 +7,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from faceblur.base.errors import MediaError
 from faceblur.base.events import PositionLeft
 from faceblur.base.options import Options
 from faceblur.base.stages import Channel
@@ -74,10 +73,7 @@ async def finish(
 ) -> Written:
     """Give the output its name, once every frame that was `read`, counted by stream, is in it. Raises MediaError."""
     output = writing.object
-    for stream, count in read.items():
-        written = output.writer.frames_written.get(stream, 0)
-        if written != count:
-            raise MediaError(f"{work.source}: {written} of {count} frames of stream {stream} were written")
+    output.writer.sequence.check_complete(read)
     damage = tuple(reader.damage.summary())
     with work.at("encode"):
         await work.on(writing.executor, "write", output.finish)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 from collections import defaultdict
@@ -13,7 +12,7 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from faceblur.base.atomic_files import fitting_name, fsync_folder, temporary_path
+from faceblur.base.atomic_files import AtomicFile, fitting_name
 from faceblur.base.errors import SidecarError
 from faceblur.redaction.sidecar import FRAME_LINE, HEADER, FrameLine, Header, Identity
 
@@ -89,11 +88,9 @@ class SidecarWriter:
     """
 
     def __init__(self, path: Path, header: Header) -> None:
-        self.path, self._temporary = path, temporary_path(path)
+        self.path = path
         try:
-            self._file = self._temporary.open("ab")
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # or a run beside this one removes it as stale
-            self._file.truncate(0)
+            self._output = AtomicFile(path)
         except OSError as error:
             raise SidecarError(f"{path}: cannot be written: {error.strerror}") from error
         self._write(HEADER, header)
@@ -103,26 +100,19 @@ class SidecarWriter:
 
     def _write(self, kind: TypeAdapter[Line], line: Line) -> None:
         try:
-            self._file.write(kind.dump_json(line, exclude_none=True) + b"\n")
+            self._output.file.write(kind.dump_json(line, exclude_none=True) + b"\n")
         except OSError as error:
             raise SidecarError(f"{self.path}: cannot be written: {error.strerror}") from error
 
     def finish(self) -> None:
         try:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            os.replace(self._temporary, self.path)
-            fsync_folder(self.path.parent)
-            self._file.close()
+            self._output.finish()
         except OSError as error:
-            self.abort()
             raise SidecarError(f"{self.path}: cannot be written: {error.strerror}") from error
 
     def abort(self) -> None:
         """Remove the temporary file. Does nothing once it is finished."""
-        if not self._file.closed:
-            self._temporary.unlink(missing_ok=True)
-            self._file.close()
+        self._output.abort()
 
 
 class SidecarReader:

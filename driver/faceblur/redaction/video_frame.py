@@ -14,8 +14,8 @@ from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
 from faceblur.redaction.frame import Frame
 from faceblur.redaction.masking import mask_frame, stored_regions
+from faceblur.redaction.returned_frames import verify_redacted
 from faceblur.redaction.sidecar import FrameLine
-from faceblur.redaction.verification import verify_redacted
 from faceblur.tracking.boxes import Box, Detection
 from faceblur.tracking.thumbnails import LONG_SIDE, thumbnail
 from faceblur_function import images, wire

@@ -17,7 +17,7 @@ import torch
 from retinaface.network import RetinaFace
 from torchvision.ops import batched_nms
 
-from faceblur_function.detectors.anchors import CENTRE_VARIANCE, NMS_IOU, SIZE_VARIANCE, anchor_grid
+from faceblur_function.detectors.anchors import CENTRE_VARIANCE, MAX_SIZE_EXPONENT, NMS_IOU, SIZE_VARIANCE, anchor_grid
 from faceblur_function.detectors.detector import DetectorError, Faces, Floats, Frame
 from faceblur_function.detectors.scaling import fit, group_by_size
 from faceblur_function.weights import checkpoint, load_weights
@@ -147,7 +147,7 @@ class RetinaFaceTorch:
         priors = self._anchors(size_wh)[anchor]
         shifts = offsets[image, anchor].float()
         centres = priors[:, :2] + shifts[:, :2] * CENTRE_VARIANCE * priors[:, 2:]
-        half_sizes = priors[:, 2:] * torch.exp(shifts[:, 2:] * SIZE_VARIANCE) / 2
+        half_sizes = priors[:, 2:] * torch.exp((shifts[:, 2:] * SIZE_VARIANCE).clamp(max=MAX_SIZE_EXPONENT)) / 2
         boxes = torch.cat([centres - half_sizes, centres + half_sizes], dim=1)
         points = landmark_offsets[image, anchor].float().view(-1, 5, 2)
         landmarks = priors[:, None, :2] + points * CENTRE_VARIANCE * priors[:, None, 2:]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,12 +11,10 @@ import yaml
 
 import faceblur_function
 from faceblur.base.errors import UsageError
+from faceblur.detection.local_function.worker_count import default_workers
 
 # What a machine without a GPU runs instead of function.yaml's model.
 LOCAL_ENV = {"MODEL": "retinaface-mobilenet0.25", "DEVICE": "cpu"}
-
-# A worker uses all cores that it is given: on a small machine a second one takes time to start and gains nothing.
-CORES_PER_WORKER = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +41,13 @@ def find_function_yaml() -> Path:
 def read_config(path: Path, *, env: Mapping[str, str] | None = None, workers: int | None = None) -> FunctionConfig:
     """Read function.yaml; `env` overrides its variables. Raises UsageError.
 
-    `workers` overrides its numWorkers. Without it there is at most one for every CORES_PER_WORKER cores here.
+    `workers` overrides its numWorkers. Without it numWorkers is bounded by this machine's cores.
     """
     try:
         spec = yaml.safe_load(path.read_text())["spec"]
         triggers = [trigger for trigger in spec.get("triggers", {}).values() if trigger.get("kind") == "http"]
         trigger = triggers[0] if triggers else {}
-        workers = workers or min(int(trigger.get("numWorkers", trigger.get("maxWorkers", 1))), max_workers())
+        workers = workers or default_workers(int(trigger.get("numWorkers", trigger.get("maxWorkers", 1))))
         given = {item["name"]: str(item["value"]) for item in spec.get("env", []) if "value" in item}
         timeout_ms = int(trigger.get("workerAvailabilityTimeoutMilliseconds", 10000))
         return FunctionConfig(
@@ -63,11 +60,6 @@ def read_config(path: Path, *, env: Mapping[str, str] | None = None, workers: in
         )
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"{path} is no usable function.yaml: {type(error).__name__}: {error}") from error
-
-
-def max_workers() -> int:
-    """The largest default number of workers: one for every CORES_PER_WORKER cores here, at least one."""
-    return max(1, len(os.sched_getaffinity(0)) // CORES_PER_WORKER)
 
 
 def _seconds(duration: str) -> float:

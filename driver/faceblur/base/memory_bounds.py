@@ -1,4 +1,4 @@
-"""What bounds the memory of one video: the size of a batch, and of the look-ahead window."""
+"""What bounds the memory of a run: the size of a batch, the number of batches, and each video's look-ahead window."""
 
 from __future__ import annotations
 
@@ -11,3 +11,8 @@ WINDOW_BYTES = 256 << 20
 def window_frames(frame_bytes: int) -> int:
     """How many frames of this size the look-ahead window holds at most."""
     return max(1, WINDOW_BYTES // frame_bytes)
+
+
+def max_batches(limit: int) -> int:
+    """How many batches may be in memory while `limit` requests may be in flight."""
+    return limit + max(2, limit // 2)

@@ -8,7 +8,7 @@ import pytest
 from examples.sample_clip import Image
 from faceblur.base.errors import InvalidReply
 from faceblur.media.frames import DecodedFrame
-from faceblur.redaction.verification import verify_redacted
+from faceblur.redaction.returned_frames import verify_redacted
 from faceblur_function.mask_shapes import regions
 from faceblur_function.styles import redact
 

@@ -10,8 +10,8 @@ import pytest
 from examples.sample_clip import Image
 from faceblur.media.frames import DecodedFrame
 from faceblur.tracking.camera_motion import NO_MOTION
+from faceblur.tracking.scene_cuts import transition
 from faceblur.tracking.thumbnails import LONG_SIDE, Thumbnail, thumbnail
-from faceblur.tracking.transitions import transition
 
 
 def filmed(face: Image, shift: complex, zoom: float, degrees: float, size_wh: tuple[int, int] = (640, 480)) -> Image:
