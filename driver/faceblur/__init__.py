@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from faceblur.jobs.api import blur, blur_images, render
     from faceblur.jobs.report import FileReport, Report
     from faceblur.jobs.session import Session
-    from faceblur.redaction.sidecar import FrameLine, FunctionUsed, Header, Identity, SettingsUsed, SidecarFace
     from faceblur.redaction.sidecar_files import Sidecar, read_sidecar, sidecar_path, write_sidecar
+    from faceblur.redaction.sidecar_format import FrameLine, FunctionUsed, Header, Identity, SettingsUsed, SidecarFace
 
 __all__ = [
     "AuditProgress",
@@ -98,7 +98,7 @@ _NAMES = {
     "faceblur.jobs.api": "blur blur_images render",
     "faceblur.jobs.report": "FileReport Report",
     "faceblur.jobs.session": "Session",
-    "faceblur.redaction.sidecar": "FrameLine FunctionUsed Header Identity SettingsUsed SidecarFace",
+    "faceblur.redaction.sidecar_format": "FrameLine FunctionUsed Header Identity SettingsUsed SidecarFace",
     "faceblur.redaction.sidecar_files": "Sidecar read_sidecar sidecar_path write_sidecar",
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -134,7 +134,7 @@ def test_probe_of_a_wrong_address_fails_whatever_the_patience(
 def test_probe_waits_for_a_function_that_is_busy(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("faceblur.detection.client.MAX_UNREACHABLE_SECONDS", 0.2)
+    monkeypatch.setattr("faceblur.detection.client.BUSY_NOTICE_SECONDS", 0.2)
     calls = 0
 
     async def busy(request: web.Request) -> web.StreamResponse:

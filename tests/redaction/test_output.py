@@ -17,7 +17,7 @@ from faceblur.base.options import Options
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
 from faceblur.redaction.output import finish, line_of, open_output
-from faceblur.redaction.sidecar import SidecarFace
+from faceblur.redaction.sidecar_format import SidecarFace
 from faceblur.redaction.threads import FileWork, OwnThread
 from faceblur.redaction.video_frame import VideoFrame
 from faceblur.redaction.written import Written

@@ -10,7 +10,7 @@ import pytest
 from faceblur.base.errors import SidecarError
 from faceblur.base.options import Changes, Options
 from faceblur.redaction.render import rendered_options
-from faceblur.redaction.sidecar import FunctionUsed, Header, Identity, SettingsUsed
+from faceblur.redaction.sidecar_format import FunctionUsed, Header, Identity, SettingsUsed
 
 SETTINGS = SettingsUsed.of(Options(style="solid", padding=0.5, crf=30))
 

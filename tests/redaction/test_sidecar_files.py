@@ -10,7 +10,6 @@ import pytest
 from faceblur.base.atomic_files import TEMPORARY_SUFFIX, temporary_path
 from faceblur.base.errors import SidecarError
 from faceblur.base.options import Options
-from faceblur.redaction.sidecar import FrameLine, FunctionUsed, Header, SettingsUsed, SidecarFace
 from faceblur.redaction.sidecar_files import (
     HASHED_BYTES,
     Sidecar,
@@ -21,6 +20,7 @@ from faceblur.redaction.sidecar_files import (
     sidecar_path,
     write_sidecar,
 )
+from faceblur.redaction.sidecar_format import FrameLine, FunctionUsed, Header, SettingsUsed, SidecarFace
 
 FACE = SidecarFace(box=(1.5, 2.0, 30.25, 40.125), score=0.75, track=3, state="detected")
 COVERED = SidecarFace(box=(1.0, 2.0, 30.0, 40.0))

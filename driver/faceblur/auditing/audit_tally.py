@@ -16,7 +16,7 @@ from faceblur.auditing.observations import Observation
 from faceblur.auditing.report import AuditFacts
 from faceblur.auditing.sidecar_checks import SidecarChecks, WatchSpan
 from faceblur.auditing.stream_pairs import StreamPair
-from faceblur.redaction.sidecar import SettingsUsed
+from faceblur.redaction.sidecar_format import SettingsUsed
 
 
 @dataclass(slots=True)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from faceblur.auditing.merged_detections import MergedDetection
 from faceblur.auditing.observations import APART_SECONDS, Observation, ObservationSpan
-from faceblur.tracking.boxes import Box, match_boxes
+from faceblur.tracking.boxes import Box
+from faceblur.tracking.face_matching import match_boxes
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from faceblur.auditing.finding_rules import FINDINGS, WATCH, FindingKind
 from faceblur.auditing.observations import APART_SECONDS, Observation, ObservationSpan
 from faceblur.auditing.report import MAX_LISTED, Finding
-from faceblur.tracking.boxes import match_boxes
+from faceblur.tracking.face_matching import match_boxes
 
 
 @dataclass(slots=True)

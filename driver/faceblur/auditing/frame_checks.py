@@ -13,7 +13,7 @@ from faceblur.auditing.frame_alignment import GrayImage, SmallFrame, gray_image,
 from faceblur.auditing.legibility import LEGIBLE_KEPT, Legibility, measure_legibility
 from faceblur.auditing.merged_detections import ONE_FACE, MergedDetection, iou
 from faceblur.auditing.observations import Observation
-from faceblur.redaction.sidecar import FrameLine, SettingsUsed
+from faceblur.redaction.sidecar_format import FrameLine, SettingsUsed
 from faceblur.tracking.boxes import Box
 from faceblur_function.mask_shapes import Region, regions
 from faceblur_function.styles import redact

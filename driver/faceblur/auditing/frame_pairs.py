@@ -13,8 +13,8 @@ from faceblur.auditing.stream_pairs import AuditedFiles, StreamPair, open_video,
 from faceblur.base.errors import SidecarError
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
-from faceblur.redaction.sidecar import FrameLine
 from faceblur.redaction.sidecar_files import SidecarReader
+from faceblur.redaction.sidecar_format import FrameLine
 from faceblur_function.mask_shapes import regions
 
 

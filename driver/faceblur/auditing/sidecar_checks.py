@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from faceblur.auditing.finding_rules import WatchKind
 from faceblur.auditing.observations import Observation, ObservationSpan
-from faceblur.redaction.sidecar import FrameLine, SidecarFace
+from faceblur.redaction.sidecar_format import FrameLine, SidecarFace
 
 # A face that is masked for this time without a detection may have moved out of its mask.
 LONG_GAP_SECONDS = 0.3

@@ -11,8 +11,8 @@ from typing import Any
 from faceblur.base.errors import MediaError, SidecarError, UsageError
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
-from faceblur.redaction.sidecar import Header
 from faceblur.redaction.sidecar_files import SidecarReader, identify
+from faceblur.redaction.sidecar_format import Header
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """How files are redacted and written: one frozen object for the API, the command line and the sidecar.
 
-Every default of the driver is here, or in `faceblur_function.defaults` where the function shares it.
+Every default of an option is here, or in `faceblur_function.defaults` where the function shares it. The encoders'
+quality is in `media/encoder_tables.py`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ Returned = Literal["frames", "faces"]
 
 STYLES: tuple[Style, ...] = ("blur", "pixelate", "solid")
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo")
+REQUEST_SECONDS, BATCH_SECONDS = 120.0, 300.0  # for one request, and for all attempts of one batch
 MAX_DETECT_EVERY = 30  # frames from one searched frame to the next
 # What a number may be: the command line and `Options` refuse the same values.
 RANGES: dict[str, tuple[float, float]] = {

@@ -253,7 +253,7 @@ def serve(host: str, port: int, workers: int | None, env: dict[str, str], verbos
         config = read_config(find_function_yaml(), env=env, workers=workers)
         async with LocalFunction(config, host=host, port=port) as function:
             count = f"{config.workers} worker{'s' if config.workers != 1 else ''}"
-            print(f"{config.handler} on {function.url} with {count}: a stand-in for Nuclio on this machine", flush=True)
+            print(f"{config.handler} on {function.url} with {count}: in place of Nuclio, on this machine", flush=True)
             with suppress(asyncio.CancelledError):  # the way in which a server is meant to end
                 await asyncio.Event().wait()
         return DONE

@@ -18,6 +18,7 @@ from typing import Self, TypeVar
 from pydantic import ValidationError
 
 from faceblur.base.errors import RequestRejected, RequestTooLarge, Unavailable
+from faceblur.base.options import BATCH_SECONDS, REQUEST_SECONDS
 from faceblur.detection.adaptive_limit import Ticket
 from faceblur.detection.concurrency_limit import ConcurrencyLimit
 from faceblur.detection.halving import Halving, halves, joined
@@ -26,13 +27,14 @@ from faceblur.detection.reply import CheckedReply
 from faceblur.detection.reply_checks import check_reply
 from faceblur.detection.request_body import Sent, encode_request
 from faceblur.detection.request_statistics import RequestStatistics
-from faceblur.detection.retry_policy import MAX_UNREACHABLE_SECONDS, BatchAttempts, check_status, probe_attempts
+from faceblur.detection.retry_policy import BatchAttempts, check_status, probe_attempts
 from faceblur.detection.round_trips import RoundTrips, computing_seconds
 from faceblur.detection.transport import AttemptFailed, ConnectionBroken, Transport
 from faceblur_function import wire
 
 log = logging.getLogger("faceblur.client")
 SMALL_BYTES = 32 << 10
+BUSY_NOTICE_SECONDS = 15.0  # later than the end of the attempts at an address that cannot be reached
 Result = TypeVar("Result")
 
 
@@ -57,8 +59,8 @@ class FunctionClient:
         max_concurrency: int | None = None,
         headers: Mapping[str, str] | None = None,
         ca_file: str | None = None,
-        timeout: float = 120.0,
-        give_up_after: float = 300.0,
+        timeout: float = REQUEST_SECONDS,
+        give_up_after: float = BATCH_SECONDS,
     ) -> None:
         self._balancer = LoadBalancer(urls)
         self._transport = Transport(headers, ca_file)
@@ -89,7 +91,7 @@ class FunctionClient:
 
     async def _probe(self, url: str) -> wire.Info:
         waiting = f"{url}: no answer yet: its workers may be busy; waiting up to {self._timeout:g} s"
-        notice = asyncio.get_running_loop().call_later(MAX_UNREACHABLE_SECONDS, log.warning, waiting)
+        notice = asyncio.get_running_loop().call_later(BUSY_NOTICE_SECONDS, log.warning, waiting)
         try:
             async for attempt in probe_attempts(self._timeout):
                 with attempt:

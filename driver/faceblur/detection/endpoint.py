@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from faceblur.base.errors import UsageError
+from faceblur.base.options import BATCH_SECONDS, REQUEST_SECONDS
 from faceblur.detection.local_function.worker_handle import Worker
 
 
@@ -21,8 +22,8 @@ class Endpoint:
     urls: tuple[str, ...] = ()
     headers: dict[str, str] = field(default_factory=dict)
     ca_file: str | None = None
-    timeout: float = 120.0
-    give_up_after: float = 300.0
+    timeout: float = REQUEST_SECONDS
+    give_up_after: float = BATCH_SECONDS
     concurrency: int | None = None
     workers: int | None = None
     env: dict[str, str] = field(default_factory=dict)

@@ -14,8 +14,8 @@ from typing import Any
 
 from faceblur.base.errors import SidecarError, UsageError
 from faceblur.evaluation.labels import Label
-from faceblur.redaction.sidecar import Identity
 from faceblur.redaction.sidecar_files import SidecarReader
+from faceblur.redaction.sidecar_format import Identity
 
 # x, y, w, h, blur, expression, illumination, invalid, occlusion, pose.
 WIDER_COLUMNS, WIDER_INVALID = 10, 7

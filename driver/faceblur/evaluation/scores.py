@@ -100,7 +100,7 @@ def require_library() -> tuple[Any, Any]:
     try:
         from faster_coco_eval import COCO, COCOeval_faster
     except ImportError as error:
-        raise UsageError(f"evaluate needs faster-coco-eval ({error}): pip install 'faceblur[evaluate]'") from error
+        raise UsageError(f"evaluate needs faster-coco-eval ({error}): pip install faster-coco-eval") from error
     return COCO, COCOeval_faster
 
 

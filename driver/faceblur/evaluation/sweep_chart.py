@@ -19,7 +19,7 @@ def require_library() -> Any:
     try:
         from matplotlib.figure import Figure  # without pyplot: no window, no global state
     except ImportError as error:
-        raise UsageError(f"--sweep needs matplotlib ({error}): pip install 'faceblur[evaluate]'") from error
+        raise UsageError(f"--sweep needs matplotlib ({error}): pip install matplotlib") from error
     return Figure
 
 

@@ -19,7 +19,7 @@ from faceblur.jobs.report import Report
 from faceblur.jobs.run import Run
 from faceblur.jobs.scheduler import run_files
 from faceblur.media.encoder_choice import check_encoder
-from faceblur.redaction.sidecar import FunctionUsed
+from faceblur.redaction.sidecar_format import FunctionUsed
 from faceblur.redaction.video import redact_video
 from faceblur_function import wire
 

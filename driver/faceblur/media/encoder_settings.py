@@ -6,16 +6,11 @@ from typing import Any
 
 from faceblur.base.options import PRESETS, Options
 from faceblur.media.containers import FROM_ZERO
-from faceblur.media.encoder_tables import FIELD_ENCODERS, FIXED_RATE
+from faceblur.media.encoder_tables import CRF, CRF_RANGE, FIELD_ENCODERS, FIXED_RATE, NVENC_CRF
 from faceblur.media.first_frames import StreamProbe
 from faceblur.media.hdr import HdrMetadata, hdr_parameters
 from faceblur.media.pyav import frame_rate
 
-# Constant quality where --crf does not say; measured figures are in docs/formats.md.
-CRF = {"libx264": 18, "libx264rgb": 18, "libx265": 18, "libvpx": 8, "libvpx-vp9": 20, "libsvtav1": 20, "libaom-av1": 20}
-NVENC_CRF = 19
-CRF_RANGE = dict.fromkeys(("libx264", "libx264rgb", "libx265"), (0, 51)) | {"libvpx": (4, 63), "libsvtav1": (1, 63)}
-CRF_RANGE |= dict.fromkeys(("h264_nvenc", "hevc_nvenc", "av1_nvenc"), (1, 51))  # 0 would choose for itself
 PRORES_PROFILES = {"Proxy": "proxy", "LT": "lt", "Standard": "standard", "HQ": "hq", "4444": "4444", "XQ": "4444xq"}
 # The options that hand parameters to the encoder's own library.
 PARAMETERS = {"libx264": "x264-params", "libx265": "x265-params", "libsvtav1": "svtav1-params"}

@@ -43,6 +43,11 @@ EVEN_SIDES = frozenset({"libx264", "libx265", "libsvtav1", "libaom-av1"})
 HARDWARE = ("_nvenc", "_qsv", "_vaapi", "_videotoolbox", "_amf", "_v4l2m2m")  # ends of names
 # Their alpha goes beside the frames, and the muxer marks it itself.
 ALPHA_BESIDE = ("libvpx", "libvpx-vp9")
+# Constant quality where --crf does not say; measured figures are in docs/formats.md.
+CRF = {"libx264": 18, "libx264rgb": 18, "libx265": 18, "libvpx": 8, "libvpx-vp9": 20, "libsvtav1": 20, "libaom-av1": 20}
+NVENC_CRF = 19
+CRF_RANGE = dict.fromkeys(("libx264", "libx264rgb", "libx265"), (0, 51)) | {"libvpx": (4, 63), "libsvtav1": (1, 63)}
+CRF_RANGE |= dict.fromkeys(("h264_nvenc", "hevc_nvenc", "av1_nvenc"), (1, 51))  # 0 would choose for itself
 # Constant quantiser of the encoders that have no constant quality: 2 is about the best that they do.
 QSCALE = {"mjpeg": 2} | dict.fromkeys(FIXED_RATE - {"dvvideo"}, 2)
 

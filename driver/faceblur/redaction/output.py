@@ -14,8 +14,8 @@ from faceblur.media.reader import VideoReader
 from faceblur.media.writer import VideoWriter
 from faceblur.redaction.batch import Ready
 from faceblur.redaction.frame import all_pixels
-from faceblur.redaction.sidecar import FrameLine, Header, SidecarFace
 from faceblur.redaction.sidecar_files import SidecarWriter, sidecar_path
+from faceblur.redaction.sidecar_format import FrameLine, Header, SidecarFace
 from faceblur.redaction.threads import FileWork, OwnThread, are_small
 from faceblur.redaction.video_frame import VideoFrame
 from faceblur.redaction.written import Written

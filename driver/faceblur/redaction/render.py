@@ -20,8 +20,8 @@ from faceblur.redaction.batch import Batch, Ready
 from faceblur.redaction.batch_reader import BatchReader, into_batches
 from faceblur.redaction.frame import all_pixels
 from faceblur.redaction.output import finish, open_output, write_all
-from faceblur.redaction.sidecar import FrameLine, Header
 from faceblur.redaction.sidecar_files import SidecarReader, identify, json_name
+from faceblur.redaction.sidecar_format import FrameLine, Header
 from faceblur.redaction.threads import FileWork, OwnThread
 from faceblur.redaction.video_frame import VideoFrame, cover_art_frames, video_frames
 from faceblur.redaction.written import Written

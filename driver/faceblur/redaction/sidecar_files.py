@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from faceblur.base.atomic_files import AtomicFile, fitting_name
 from faceblur.base.errors import SidecarError
-from faceblur.redaction.sidecar import FRAME_LINE, HEADER, FrameLine, Header, Identity
+from faceblur.redaction.sidecar_format import FRAME_LINE, HEADER, FrameLine, Header, Identity
 
 SUFFIX = ".faces.jsonl"
 # What identifies a video: hashing hundreds of gigabytes completely would take longer than reading them for their faces.

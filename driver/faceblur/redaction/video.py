@@ -21,8 +21,8 @@ from faceblur.redaction.batch_reader import BatchReader, into_batches
 from faceblur.redaction.look_ahead import LookAhead
 from faceblur.redaction.output import finish, open_output, write_all
 from faceblur.redaction.search import FunctionSearch
-from faceblur.redaction.sidecar import FunctionUsed, Header, SettingsUsed
 from faceblur.redaction.sidecar_files import identify, json_name
+from faceblur.redaction.sidecar_format import FunctionUsed, Header, SettingsUsed
 from faceblur.redaction.threads import FileWork, OwnThread
 from faceblur.redaction.video_frame import cover_art_frames, video_frames
 from faceblur.redaction.written import Written

@@ -15,7 +15,7 @@ from faceblur.media.reader import VideoReader
 from faceblur.redaction.frame import Frame
 from faceblur.redaction.masking import mask_frame, stored_regions
 from faceblur.redaction.returned_frames import verify_redacted
-from faceblur.redaction.sidecar import FrameLine
+from faceblur.redaction.sidecar_format import FrameLine
 from faceblur.tracking.boxes import Box, Detection
 from faceblur.tracking.thumbnails import LONG_SIDE, thumbnail
 from faceblur_function import images, wire

@@ -1,20 +1,12 @@
-"""Boxes and detections of faces, and which boxes of two frames may be the same face."""
+"""Boxes and detections of faces, and the geometry of boxes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-
-import numpy as np
-from lap import lapjv
 
 Box = tuple[float, float, float, float]
 
-# Two boxes may be one face when they overlap by this IoU, or when they are of like size (a factor of 2) and their
-# centres lie no further apart than this share of it: a small fast face may not overlap itself in the next frame.
-MIN_IOU = 0.1
-MAX_DISTANCE = 1.0
-MAX_GROWTH = 2.0
 # Faces from this score on, below the threshold, continue a track; small ones that add up to the threshold start one.
 LOW_THRESHOLD = 0.05
 # Only faces up to this height in pixels start a track by low scores: larger ones score high, and a large false
@@ -41,25 +33,6 @@ def shifted(box: Box, way: complex, limit: float) -> Box:
     dx = max(-limit * width, min(limit * width, way.real))
     dy = max(-limit * height, min(limit * height, way.imag))
     return box[0] + dx, box[1] + dy, box[2] + dx, box[3] + dy
-
-
-def match_boxes(expected: Sequence[Box], detected: Sequence[Box]) -> list[tuple[int, int]]:
-    """The best one-to-one pairing of boxes that may be the same face, as pairs of indices."""
-    if not expected or not detected:
-        return []
-    a, b = np.asarray(expected, float)[:, None], np.asarray(detected, float)[None, :]
-    overlap = np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0, None).prod(axis=-1)
-    sizes = [np.maximum((one[..., 2:] - one[..., :2]), 1e-6) for one in (a, b)]
-    areas = [size.prod(axis=-1) for size in sizes]
-    iou = overlap / (areas[0] + areas[1] - overlap)
-    side = np.sqrt(np.minimum(*np.broadcast_arrays(*areas)))
-    between = np.linalg.norm((a[..., :2] + a[..., 2:] - b[..., :2] - b[..., 2:]) / 2, axis=-1) / side
-    growth = np.sqrt(np.maximum(areas[0] / areas[1], areas[1] / areas[0]))
-    possible = (iou >= MIN_IOU) | ((between <= MAX_DISTANCE) & (growth <= MAX_GROWTH))
-    # Overlap first, nearness second; what is not possible costs more than any possible pair.
-    cost = np.where(possible, 2 - iou + np.minimum(between, 9) / 10, 1e3)
-    _, columns, _ = lapjv(cost, extend_cost=True)
-    return [(row, int(column)) for row, column in enumerate(columns) if column >= 0 and possible[row, column]]
 
 
 def interpolate(first: Box, last: Box, share: float) -> Box:

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from faceblur.tracking.boxes import LOW_SCORE_HEIGHT, Box, Detection, match_boxes
+from faceblur.tracking.boxes import LOW_SCORE_HEIGHT, Box, Detection
+from faceblur.tracking.face_matching import match_boxes
 from faceblur.tracking.scene_cuts import is_change
 from faceblur.tracking.thumbnails import Thumbnail
 

@@ -22,10 +22,10 @@ from faceblur.tracking.boxes import (
     centre,
     hull,
     interpolate,
-    match_boxes,
     shifted,
 )
 from faceblur.tracking.camera_motion import NO_MOTION, CameraMotion
+from faceblur.tracking.face_matching import match_boxes
 
 # A lost face is expected along its last own motion, but no further away than its own size.
 MAX_DRIFT = 1.0

@@ -1,4 +1,4 @@
-"""Pages: what is searched and masked of them, and how they are turned."""
+"""Pages: what is searched and masked of them."""
 
 from __future__ import annotations
 
@@ -9,20 +9,11 @@ import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image as Pillow
-from PIL import ImageOps
 
 from examples.sample_clip import Image
-from faceblur.media.images.page import Page, turned
+from faceblur.media.images.page import Page
 from tests.conftest import detail_left
 from tests.support.images import bgr, invoke, read
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_every_orientation_is_what_a_viewer_shows(orientation: int) -> None:
-    stored = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(6, 4, 3)
-    image = Pillow.fromarray(stored)
-    image.getexif()[0x0112] = orientation
-    assert np.array_equal(turned(stored, orientation), np.array(ImageOps.exif_transpose(image)))
 
 
 def test_face_in_the_alpha_and_in_what_is_transparent(face: Image, function_url: str, tmp_path: Path) -> None:

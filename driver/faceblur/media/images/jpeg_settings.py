@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import JpegImagePlugin
 
-from faceblur.media.images.page import is_sideways
+from faceblur.media.images.orientation import is_sideways
 
 GRID = 16  # pixels of JPEG's largest blocks
 # Divides the quantisation of blocks that are rounded again off their grid: keeps what the first rounding left.

@@ -83,19 +83,3 @@ def _in_8_bit(plane: Samples) -> NDArray[np.uint8]:
         return plane  # type: ignore[return-value]
     # A dark image, such as 12 bits in 16, is searched as bright as a viewer may make it.
     return (plane.astype(np.float32) * (255 / max(int(plane.max()), 1))).astype(np.uint8)
-
-
-def turned(plane: Samples, orientation: int) -> Samples:
-    """A plane as stored with this EXIF orientation (1 to 8), turned upright and contiguous."""
-    if orientation in (5, 6, 7, 8):
-        plane = plane.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
-        plane = plane[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        plane = plane[::-1]
-    return np.ascontiguousarray(plane)  # type: ignore[return-value]
-
-
-def is_sideways(orientation: int) -> bool:
-    """Whether an EXIF orientation swaps width and height."""
-    return orientation >= 5

@@ -15,7 +15,8 @@ import tifffile
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, SAMPLEFORMAT
 
 from faceblur.base.errors import MediaError
-from faceblur.media.images.page import ImageFile, Page, is_sideways, turned
+from faceblur.media.images.orientation import ORIENTATION, is_sideways, turned
+from faceblur.media.images.page import ImageFile, Page
 
 log = logging.getLogger("tifffile")
 log.propagate = False  # what it says goes into MediaError
@@ -29,7 +30,6 @@ KEPT = {
 CHANNELS = {PHOTOMETRIC.MINISWHITE: 1, PHOTOMETRIC.MINISBLACK: 1, PHOTOMETRIC.RGB: 3, PHOTOMETRIC.SEPARATED: 4}
 ALPHA = (EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA)
 SEPARATE = tifffile.PLANARCONFIG.SEPARATE
-ORIENTATION = 274
 # Tags that say what colours are meant: transfer function, white point, primaries, reference black and white.
 COLOUR = frozenset({301, 318, 319, 532})
 # Tags that hold an image's structure; all others but these are metadata.

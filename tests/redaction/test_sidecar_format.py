@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from examples.sample_clip import Image, pan, write_clip
 from faceblur.base.errors import SidecarError
 from faceblur.cli.app import main
-from faceblur.redaction.sidecar import FRAME_LINE, schema
 from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
+from faceblur.redaction.sidecar_format import FRAME_LINE, schema
 from faceblur_function.detectors.detector import Detector
 from tests.conftest import detail_left
 from tests.support import clips as media
