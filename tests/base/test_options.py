@@ -111,3 +111,7 @@ def test_defaults_that_the_function_shares() -> None:
         defaults.PADDING,
         defaults.STYLE,
     )
+
+
+def test_batches_are_no_larger_than_a_request_may_be() -> None:
+    assert RANGES["batch_size"] == (1, defaults.MAX_FRAMES)
