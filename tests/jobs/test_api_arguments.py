@@ -29,8 +29,8 @@ def test_endpoint(arguments: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("arguments", [{"batch_size": 2.5}, {"detect_every": 2.0}, {"crf": 20.5}])
 def test_whole_numbers(arguments: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="whole number"):
+    with pytest.raises(UsageError, match="an integer is needed"):
         Options(**arguments)
     if "crf" in arguments:
-        with pytest.raises(UsageError, match="whole number"):
+        with pytest.raises(UsageError, match="an integer is needed"):
             Changes(**arguments)

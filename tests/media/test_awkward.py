@@ -35,7 +35,7 @@ REASONS = {
     "no_timestamps.h264": "timestamp.*--tolerate-damage",
 }
 # Their container cannot keep what they hold.
-OTHER_CONTAINER = {"sound.avi": ".mkv"}
+OTHER_CONTAINER = {"ac3.avi": ".mkv"}
 NOT_YET: dict[str, str] = {}
 DROPPED_TAGS = re.compile(r"location|make|model|xyz", re.IGNORECASE)
 LOSSLESS = ("ffv1",)

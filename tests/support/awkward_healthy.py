@@ -95,7 +95,7 @@ HEALTHY = (
     ),
     Kind("mpeg4.avi", "MPEG-4 Part 2, MP3", ffmpeg("-c:v mpeg4 -q:v 3 -pix_fmt yuv420p -c:a libmp3lame")),
     Kind(
-        "sound.avi",
+        "ac3.avi",
         "AC-3 in AVI: becomes Matroska",
         ffmpeg("-c:v mpeg4 -q:v 3 -pix_fmt yuv420p -c:a ac3"),
     ),
