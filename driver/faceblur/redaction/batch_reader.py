@@ -18,9 +18,10 @@ from faceblur.redaction.threads import FileWork, OwnThread
 from faceblur.tracking.search_intervals import SearchInterval
 
 
-def into_batches(items: Iterable[Any], main: int, options: Options) -> Iterator[Batch]:
+def into_batches(items: Iterable[Any], main: int, options: Options, max_bytes: int = BATCH_BYTES) -> Iterator[Batch]:
     """Group a source's frames and packets. What ends an interval depends on the video alone, not on the batches.
 
+    A batch ends at `options.batch_size` searched frames, or at `max_bytes` of decoded ones.
     `main` is the index of the main video stream: packets go before its frames, and all other streams' frames are
     searched.
     """
@@ -46,7 +47,7 @@ def into_batches(items: Iterable[Any], main: int, options: Options) -> Iterator[
                 batch.intervals.append(Interval(inner))
                 inner = []
         searched = len(batch.intervals) or len(batch.frames)
-        if not inner and (searched >= options.batch_size or batch.size_bytes >= BATCH_BYTES):
+        if not inner and (searched >= options.batch_size or batch.size_bytes >= max_bytes):
             yield batch
             batch = Batch()
     if inner:

@@ -14,6 +14,7 @@ from typing import Self
 from faceblur.base.atomic_files import write_complete
 from faceblur.base.errors import MediaError
 from faceblur.base.events import PositionLeft
+from faceblur.base.memory_bounds import IMAGE_BATCHES
 from faceblur.base.options import Options
 from faceblur.base.stages import Channel, Stages, in_order
 from faceblur.detection.client import FunctionClient
@@ -29,8 +30,6 @@ from faceblur.redaction.threads import FileWork, OwnThread
 from faceblur.redaction.written import Written
 from faceblur_function.defaults import MAX_FRAMES
 
-# Batches of one image in flight: its pages are in memory anyway, and other images are searched beside it.
-BATCHES = 2
 MAX_PAGES = MAX_FRAMES // 2  # in one request: each may be searched in two views
 MIN_SECONDS = 0.01  # that a frame of an animation is shown: some files say 0
 
@@ -47,14 +46,14 @@ async def redact_image(target: Path, options: Options, work: FileWork, *, client
         batch_size = min(options.batch_size, MAX_PAGES)
         options = replace(options, detect_every=1, look_around=look_around, batch_size=batch_size)
         batches = into_batches(reading.object.frames(), 0, options)
-        batch_reader = stack.enter_context(BatchReader(batches, reading, Gate(lambda: BATCHES), work))
+        batch_reader = stack.enter_context(BatchReader(batches, reading, Gate(lambda: IMAGE_BATCHES), work))
         search = FunctionSearch(client, options, work, return_frames=False, pix_fmts={})
         look_ahead = LookAhead(0, options, work, max_frames=lambda _: len(image.pages))
         async with Stages() as stages:
             read = stages.link(batch_reader.read(), capacity=1)
-            searched = stages.link(search.search_ends(read, stages.start), capacity=BATCHES)
-            masked = stages.link(search.search_between(in_order(searched), stages.start), capacity=BATCHES)
-            ready = stages.link(look_ahead.mask_gaps(in_order(masked)), capacity=BATCHES)
+            searched = stages.link(search.search_ends(read, stages.start), capacity=IMAGE_BATCHES)
+            masked = stages.link(search.search_between(in_order(searched), stages.start), capacity=IMAGE_BATCHES)
+            ready = stages.link(look_ahead.mask_gaps(in_order(masked)), capacity=IMAGE_BATCHES)
             await _check_pages(ready, len(image.pages), work)
         content = await asyncio.to_thread(image.encode, image.pages)
         try:

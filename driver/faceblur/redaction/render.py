@@ -12,6 +12,7 @@ from typing import Any
 
 from faceblur.base.errors import SidecarError, UsageError
 from faceblur.base.events import FramesMasked, GapsMasked, PositionEntered, ReplyReceived
+from faceblur.base.memory_bounds import RENDER_BATCH_BYTES, RENDER_BATCHES
 from faceblur.base.options import Changes, Options
 from faceblur.base.stages import Stages
 from faceblur.detection.gate import Gate
@@ -26,8 +27,6 @@ from faceblur.redaction.threads import FileWork, OwnThread
 from faceblur.redaction.video_frame import VideoFrame, cover_art_frames, video_frames
 from faceblur.redaction.written import Written
 
-# Batches in memory: one that is read, one that is masked, one that is written.
-BATCHES = 3
 FROM_SIDECAR = "no function: from the sidecar"  # in the place of a device, in the report
 
 
@@ -51,15 +50,15 @@ async def render_video(sidecar: Path, target: Path, changes: Changes, work: File
         for one in cover_art:
             masks.take_line(one)
             masks.mask(one, {one.stream: one.decoded.pixels.format.name})
-        batches = into_batches(video_frames(reader), reader.main_stream.index, options)
-        batch_reader = stack.enter_context(BatchReader(batches, reading, Gate(lambda: BATCHES), work))
+        batches = into_batches(video_frames(reader), reader.main_stream.index, options, RENDER_BATCH_BYTES)
+        batch_reader = stack.enter_context(BatchReader(batches, reading, Gate(lambda: RENDER_BATCHES), work))
         await batch_reader.first()
         header = partial(rendered_header, recorded.header, changes, target)
         opening_output = partial(open_output, target, reader, options, header, cover_art)
         writing = await stack.enter_async_context(OwnThread(opening_output, "write"))
         async with Stages() as stages:
             read = stages.link(batch_reader.read(), capacity=1)
-            ready = stages.link(masks.mask_recorded(read, writing.object.writer.pix_fmts), capacity=BATCHES)
+            ready = stages.link(masks.mask_recorded(read, writing.object.writer.pix_fmts), capacity=RENDER_BATCHES)
             await write_all(ready, writing, work)
         return await finish(batch_reader.frames, reader, writing, work)
 
@@ -124,18 +123,21 @@ class RecordedMasks:
 
     async def mask_recorded(self, batches: AsyncIterable[Batch], pix_fmts: Mapping[int, str]) -> AsyncGenerator[Ready]:
         """Mask what the sidecar lists in each frame. Raises SidecarError unless it lists exactly the video's frames."""
-        source, count = self._work.source, 0
+        count = 0
         async for batch in batches:
-            frames: list[Any] = batch.frames
-            for frame in frames:
-                self.take_line(frame)
-            masks = [partial(self.mask, frame, pix_fmts) for frame in frames]
-            await self._work.spread("mask", masks, all_pixels(frames))
-            states = [face.state for frame in frames for face in frame.line.faces]
-            self._work.emit(FramesMasked(source, len(frames), states.count("detected")))
-            self._work.emit(GapsMasked(source, states.count("covered")))
-            self._work.emit(PositionEntered(source, "ready"))
-            count += len(frames)
-            yield Ready(frames, batch.tail, batch.lease)
+            count += len(batch.frames)
+            await self._mask_all(batch.frames, pix_fmts)
+            yield Ready(batch.frames, batch.tail, batch.lease)
         if next(self._lines, None) is not None or any(self._early.values()):
-            raise SidecarError(f"{self._path}: lists more frames than the {count} of {source}")
+            raise SidecarError(f"{self._path}: lists more frames than the {count} of {self._work.source}")
+
+    async def _mask_all(self, frames: list[Any], pix_fmts: Mapping[int, str]) -> None:
+        source = self._work.source
+        for frame in frames:
+            self.take_line(frame)
+        masks = [partial(self.mask, frame, pix_fmts) for frame in frames]
+        await self._work.spread("mask", masks, all_pixels(frames))
+        states = [face.state for frame in frames for face in frame.line.faces]
+        self._work.emit(FramesMasked(source, len(frames), states.count("detected")))
+        self._work.emit(GapsMasked(source, states.count("covered")))
+        self._work.emit(PositionEntered(source, "ready"))
