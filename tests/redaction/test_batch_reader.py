@@ -15,7 +15,6 @@ from faceblur.base.errors import MediaError
 from faceblur.base.events import Event, FramesRead
 from faceblur.base.options import Options
 from faceblur.detection.gate import Gate
-from faceblur.redaction import batch_reader
 from faceblur.redaction.batch import Batch
 from faceblur.redaction.batch_reader import BatchReader, into_batches
 from faceblur.redaction.threads import FileWork, OwnThread
@@ -42,9 +41,8 @@ def test_intervals_do_not_depend_on_batch_sizes(count: int) -> None:
                 assert [frame.ends_interval for frame in one.frames] == [False] * (len(one.frames) - 1) + [True]
 
 
-def test_intervals_do_not_depend_on_the_memory_bound_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_reader, "BATCH_BYTES", 8 * 1000)
-    batches = list(into_batches(plain_frames(37), MAIN, Options()))
+def test_intervals_do_not_depend_on_the_memory_bound_of_a_batch() -> None:
+    batches = list(into_batches(plain_frames(37), MAIN, Options(), max_bytes=8 * 1000))
     assert intervals(batches) == [[0], *([*range(first, first + 6)] for first in range(1, 37, 6))]
     # A batch ends with the first interval with which it is full.
     assert [len(batch.frames) for batch in batches] == [13, 12, 12]
