@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 Done = TypeVar("Done")
+WAIT_SECONDS = 0.1
 
 
 def run_blocking(work: Coroutine[Any, Any, Done]) -> Done:
@@ -45,8 +46,10 @@ def _run_in_thread(work: Coroutine[Any, Any, Done]) -> Done:
     try:
         with _interrupted_at_once():
             thread.start()
-            # Not `Thread.join`: before Python 3.13 a Ctrl-C in it makes the thread count as ended.
-            ended.wait()
+            # Not `Thread.join`: before Python 3.13 a Ctrl-C in it makes the thread count as ended. And not without a
+            # time: a Ctrl-C just before a wait does not end it.
+            while not ended.wait(WAIT_SECONDS):
+                continue
     except KeyboardInterrupt:
         with suppress(RuntimeError):  # the loop is closed: the work has just ended
             loop.call_soon_threadsafe(task.cancel)
