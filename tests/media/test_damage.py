@@ -89,7 +89,7 @@ def test_no_damage_ends_the_run(
     code, output_text = run(tmp_path / "in", tmp_path / "out", function_url, "--tolerate-damage")
     assert (
         (tmp_path / "out" / healthy.name).exists()
-        and "a defect of faceblur" not in output_text
+        and "a bug in faceblur" not in output_text
         and "internal error" not in output_text
     )
     assert code == 1 or "damage:" in output_text, output_text
