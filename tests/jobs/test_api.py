@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -31,19 +32,27 @@ def test_a_run_inside_of_a_running_event_loop(face_clip: Path, tmp_path: Path, f
 
 
 def test_an_interrupted_cell_of_a_notebook_leaves_nothing(face_clip: Path, tmp_path: Path, function_url: str) -> None:
+    def of_the_notebook(number: int, frame: FrameType | None) -> None:
+        raise AssertionError("the API handles Ctrl-C while it works")
+
     def interrupt(event: faceblur.events.Event) -> None:
         if isinstance(event, faceblur.events.FileStarted):
             os.kill(os.getpid(), signal.SIGINT)
+            # The work is held until the API has noticed it: the notebook's handler is back then.
+            while signal.getsignal(signal.SIGINT) is not of_the_notebook:
+                time.sleep(0.01)
 
     async def cell() -> None:
         faceblur.blur(face_clip, tmp_path, function=function_url, on_event=interrupt)
 
+    before = signal.signal(signal.SIGINT, of_the_notebook)
     loop = asyncio.new_event_loop()  # unlike asyncio.run it leaves Ctrl-C alone, as a notebook does
     try:
         with pytest.raises(KeyboardInterrupt):
             loop.run_until_complete(cell())
     finally:
         loop.close()
+        signal.signal(signal.SIGINT, before)
     assert list(tmp_path.iterdir()) == []
 
 

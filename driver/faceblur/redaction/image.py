@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -55,9 +54,10 @@ async def redact_image(target: Path, options: Options, work: FileWork, *, client
             masked = stages.link(search.search_between(in_order(searched), stages.start), capacity=IMAGE_BATCHES)
             ready = stages.link(look_ahead.mask_gaps(in_order(masked)), capacity=IMAGE_BATCHES)
             await _check_pages(ready, len(image.pages), work)
-        content = await asyncio.to_thread(image.encode, image.pages)
+        # On its own thread: when this is cancelled meanwhile, leaving the stack waits for it.
+        content = await reading.call(image.encode, image.pages)
         try:
-            await asyncio.to_thread(write_complete, target, content)
+            await reading.call(write_complete, target, content)
         except OSError as error:
             raise MediaError(f"{target}: cannot be written: {error.strerror}") from error
         return Written(tuple(image.left_out))
