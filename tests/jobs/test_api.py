@@ -81,3 +81,16 @@ def test_sidecars_by_paths_that_are_strings(face_clip: Path, tmp_path: Path, fun
     sidecar = faceblur.read_sidecar(str(path))
     faceblur.write_sidecar(str(tmp_path / "again.jsonl"), sidecar)
     assert (tmp_path / "again.jsonl").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("out", ["again.mp4", "."])
+def test_render_of_a_broken_video_is_in_the_report(
+    face_clip: Path, tmp_path: Path, function_url: str, out: str
+) -> None:
+    faceblur.blur(face_clip, tmp_path / "blurred", function=function_url)
+    (tmp_path / "out").mkdir()
+    broken, sidecar = tmp_path / "broken.mp4", faceblur.sidecar_path(tmp_path / "blurred" / "face.mp4")
+    broken.write_text("not a video")
+    report = faceblur.render(broken, sidecar, tmp_path / "out" / out)
+    assert not report.ok and "not a video" in report.failed[0].reason
+    assert list((tmp_path / "out").iterdir()) == []

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from faceblur.base.errors import FaceblurError
 from faceblur.base.events import Emit, Event, FileEnded, FileStarted
@@ -77,7 +78,7 @@ class Job(ABC):
         except Exception as error:
             if self._event_error is not None:
                 raise self._event_error from None
-            ended = _failed(one, error)
+            ended = failed(one.source, error)
         finally:
             self.emit(ended)
             report = self.report.files[one.source] if ended.state != "not done" else None
@@ -92,10 +93,10 @@ def _done(one: PlannedFile, written: Written | None, seconds: float) -> FileEnde
     return FileEnded(one.source, "done", "; ".join(notes), one.target, written.left_out, written.damage, seconds)
 
 
-def _failed(one: PlannedFile, error: Exception) -> FileEnded:
+def failed(source: Path, error: Exception) -> FileEnded:
     """How a file ended whose redaction raised."""
     if isinstance(error, FaceblurError):
-        return FileEnded(one.source, "failed", str(error).removeprefix(f"{one.source}: "))
-    log.debug("%s failed", one.source, exc_info=True)
+        return FileEnded(source, "failed", str(error).removeprefix(f"{source}: "))
+    log.debug("%s failed", source, exc_info=True)
     reason = f"internal error, a bug in faceblur: {type(error).__name__}: {error} (see -vv)"
-    return FileEnded(one.source, "failed", reason)
+    return FileEnded(source, "failed", reason)

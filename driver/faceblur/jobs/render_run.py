@@ -6,11 +6,11 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from faceblur.base.errors import UsageError
+from faceblur.base.errors import MediaError, UsageError
 from faceblur.base.events import Emit, FileEnded, RunPlanned
 from faceblur.base.options import Changes
 from faceblur.jobs.discovery import PlannedFile
-from faceblur.jobs.job import Job
+from faceblur.jobs.job import Job, failed
 from faceblur.jobs.report import FileReport, Report
 from faceblur.media.containers import MUXERS
 from faceblur.media.encoder_choice import check_encoder
@@ -43,12 +43,16 @@ class RenderRun(Job):
                 raise UsageError(f"{path}: no such file")
         if self._changes.encoder:
             check_encoder(self._changes.encoder)
-        target = output_path(self._video, self._out)
-        self.report.files[self._video] = FileReport(self._video, target)
-        if target.exists() and not self._overwrite:
-            self.emit(FileEnded(self._video, "skipped", f"{target} exists; --overwrite writes it again"))
+        try:
+            target = output_path(self._video, self._out)
+            self.report.files[self._video] = FileReport(self._video, target)
+            if target.exists() and not self._overwrite:
+                self.emit(FileEnded(self._video, "skipped", f"{target} exists; --overwrite writes it again"))
+                return self.report
+            frames = await asyncio.to_thread(_expected_frames, self._video)
+        except MediaError as error:
+            self.emit(failed(self._video, error))
             return self.report
-        frames = await asyncio.to_thread(_expected_frames, self._video)
         self.emit(RunPlanned(1, frames))
         planned = PlannedFile(self._video, target, frames)
         with ThreadPoolExecutor(codec_threads(), "codec") as codecs, self.running(planned, codecs) as file:
