@@ -6,7 +6,9 @@ working on. A single one is given up; of several each is tried again alone.
 
 from __future__ import annotations
 
+import base64
 import ctypes
+import logging
 import os
 import pickle
 import signal
@@ -21,6 +23,7 @@ from typing import Any, Literal
 
 from faceblur.base.module_path import child_python_path
 
+log = logging.getLogger("faceblur")
 VARIABLE = "FACEBLUR_JOURNAL"  # the journal's path and the parent's process, for the child
 CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 # glibc keeps up to eight heaps a core, which many threads fragment: that was most of what grew over a long video. It
@@ -50,8 +53,8 @@ class Journal:
         self.suspects: set[Path] = set()
         self._in_work: set[Path] = set()
         if path is not None and path.exists():
-            with path.open("rb") as file:
-                while entry := _next(file):
+            for line in path.read_bytes().splitlines():
+                if line and (entry := _entry(line)):
                     self._apply(*entry)
 
     @classmethod
@@ -75,9 +78,15 @@ class Journal:
             self._in_work.clear()
 
     def write(self, what: Entry, source: Path | None, details: Any = None) -> None:
-        if self._path is not None:
+        """Add an entry. Where that fails, as on a full disk, no more are added: a crash then ends the run."""
+        if self._path is None:
+            return
+        try:
             with self._path.open("ab") as file:
-                pickle.dump((what, source, details), file)
+                file.write(_line(what, source, details))
+        except OSError as error:
+            log.warning("%s: cannot be written (%s): a codec that crashes would end the run", self._path, error.strerror)
+            self._path = None
 
     @contextmanager
     def at_work(self, source: Path) -> Iterator[None]:
@@ -95,11 +104,17 @@ class Journal:
         return len(after.given_up) > len(self.given_up) or len(after.suspects) > len(self.suspects)
 
 
-def _next(file: Any) -> tuple[Entry, Path | None, Any] | None:
+def _line(what: Entry, source: Path | None, details: Any) -> bytes:
+    # A line's end comes first too: an entry that a crash has cut does not spoil the next.
+    return b"\n" + base64.b64encode(pickle.dumps((what, source, details))) + b"\n"
+
+
+def _entry(line: bytes) -> tuple[Entry, Path | None, Any] | None:
     try:
-        return pickle.load(file)  # type: ignore[no-any-return]
-    except (EOFError, pickle.UnpicklingError):  # the last one may have been cut by the crash
+        what, source, details = pickle.loads(base64.b64decode(line, validate=True))
+    except Exception:  # it was cut by a crash, which pickle reports in many ways
         return None
+    return what, source, details
 
 
 def start(command: Sequence[str]) -> int:
@@ -129,6 +144,8 @@ def start(command: Sequence[str]) -> int:
                 if before.crashed(name):
                     print(f"a codec died ({name}): the run goes on without its video", file=sys.stderr)
                     continue
+            if code == -signal.SIGKILL and not stopped:
+                print("error: the run was killed (SIGKILL): the memory may have run out", file=sys.stderr)
             return (128 + signal.SIGINT if stopped else 128 - code) if code < 0 else code
 
 

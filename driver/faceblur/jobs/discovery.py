@@ -12,7 +12,9 @@ from pathlib import Path
 from faceblur.base.atomic_files import TEMPORARY_SUFFIX, fitting_name
 from faceblur.base.errors import MediaError, UsageError
 from faceblur.jobs.crash_guard import Journal
+from faceblur.jobs.failure import why_failed
 from faceblur.jobs.output_paths import OutputPaths, check_output_folder
+from faceblur.media.pyav import reason
 from faceblur.media.reader import VideoReader
 
 # A file below a directory that has one of these suffixes and cannot be read is a failure, not merely some other file.
@@ -136,7 +138,7 @@ def find_videos(
     check_output_folder(inputs, outdir)
     found, paths = Discovery(), OutputPaths(outdir)
     for path, relative, named in walk(inputs, VIDEO_SUFFIXES, found.broken, stop):
-        if not paths.is_new(path):
+        if not _is_new(path, paths, found.broken):
             continue
         # Taken whether it can be read or not: what can be read today has its path tomorrow.
         relative = paths.take(path, relative)
@@ -146,10 +148,11 @@ def find_videos(
         try:
             with journal.at_work(path), VideoReader(path) as reader:
                 frames, name = reader.expected_frames, reader.output_name(codec)
-        except MediaError as error:
+        except Exception as error:  # whatever it is, the other files go on
             # A Mac leaves a file `._NAME` beside each on foreign disks, which holds no video.
-            if named or (path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith("._")):
-                found.broken.append((path, str(error).removeprefix(f"{path}: ")))
+            is_video = path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith("._")
+            if named or is_video or not isinstance(error, MediaError):
+                found.broken.append((path, why_failed(path, error)))
             else:
                 found.others.append(path)
             continue
@@ -158,6 +161,15 @@ def find_videos(
         found.files.append(PlannedFile(path, outdir / relative, frames))
     found.settle(paths)
     return found
+
+
+def _is_new(path: Path, paths: OutputPaths, broken: list[tuple[Path, str]]) -> bool:
+    """Whether this file was not given before. One whose path cannot be followed is added to `broken`."""
+    try:
+        return paths.is_new(path)
+    except (OSError, RuntimeError) as error:  # a link that leads to itself, a folder that nobody may look into
+        broken.append((path, f"cannot be read: {reason(error)}"))
+        return False
 
 
 def find_images(inputs: Sequence[Path], outdir: Path, stop: threading.Event | None = None) -> Discovery:
@@ -170,7 +182,7 @@ def find_images(inputs: Sequence[Path], outdir: Path, stop: threading.Event | No
     for path, relative, named in walk(inputs, IMAGE_SUFFIXES, found.broken, stop):
         if not named and path.suffix.lower() not in IMAGE_SUFFIXES:
             found.others.append(path)
-        elif paths.is_new(path):
+        elif _is_new(path, paths, found.broken):
             found.files.append(PlannedFile(path, outdir / paths.take(path, relative), 1))
     found.settle(paths)
     return found

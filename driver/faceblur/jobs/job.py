@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -11,15 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceblur.base.errors import FaceblurError
 from faceblur.base.events import Emit, Event, FileEnded, FileStarted
 from faceblur.jobs.crash_guard import Journal
 from faceblur.jobs.discovery import PlannedFile
+from faceblur.jobs.failure import why_failed
 from faceblur.jobs.report import Report
 from faceblur.redaction.threads import FileWork
 from faceblur.redaction.written import Written
-
-log = logging.getLogger("faceblur")
 
 
 @dataclass(slots=True)
@@ -95,8 +92,4 @@ def _done(one: PlannedFile, written: Written | None, seconds: float) -> FileEnde
 
 def failed(source: Path, error: Exception) -> FileEnded:
     """How a file ended whose redaction raised."""
-    if isinstance(error, FaceblurError):
-        return FileEnded(source, "failed", str(error).removeprefix(f"{source}: "))
-    log.debug("%s failed", source, exc_info=True)
-    reason = f"internal error, a bug in faceblur: {type(error).__name__}: {error} (see -vv)"
-    return FileEnded(source, "failed", reason)
+    return FileEnded(source, "failed", why_failed(source, error))

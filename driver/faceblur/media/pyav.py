@@ -11,6 +11,7 @@ from typing import Any
 
 import av
 import av.error
+from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer
 
 # What PyAV raises while a file is opened, read or written.
@@ -35,8 +36,14 @@ def decoder_of(stream: Any) -> Any:
 
 
 def codec_of(stream: Any) -> str:
-    """FFmpeg's name of a stream's codec."""
-    return str(stream.codec_context.codec.canonical_name)
+    """FFmpeg's name of a stream's codec; empty for one that it does not know."""
+    if stream.codec_context is not None:
+        return str(stream.codec_context.codec.canonical_name)
+    # Without a decoder only streams of data say it: one of them is given the stream's parameters.
+    with av.open("nowhere", "w", format="null") as scratch:
+        data: Any = scratch.add_data_stream("klv")
+        BitStreamFilterContext("null", stream, data)
+        return data.name or ""
 
 
 def codec_tag(stream: Any) -> str:
@@ -49,7 +56,8 @@ def codec_tag(stream: Any) -> str:
 
 def describe(stream: Any) -> str:
     """A stream in the words of messages: `stream 1 (data, klv)`."""
-    codec = stream.codec_context.name if stream.codec_context is not None else getattr(stream, "name", None)
+    has_decoder = stream.codec_context is not None
+    codec = stream.codec_context.name if has_decoder else getattr(stream, "name", None) or codec_of(stream)
     return f"stream {stream.index} ({stream.type}, {codec or 'unknown'})"
 
 

@@ -45,8 +45,9 @@ class SourceFile:
             for stream in cast(Any, self.container.streams):
                 self._sort(stream)
             if not self.videos:
-                raise MediaError(f"{path}: no video stream")
-        except MediaError:
+                has_video = bool(self.container.streams.video) and not self.cover_art
+                raise MediaError(f"{path}: " + ("its video stream cannot be decoded" if has_video else "no video stream"))
+        except BaseException:
             self.container.close()
             raise
         self.main_stream = next(iter(self.videos.values()))
@@ -57,7 +58,9 @@ class SourceFile:
             raise MediaError(f"{self.path}: not a video ({self.container.format.long_name})")
 
     def _sort(self, stream: Any) -> None:
-        if stream.type in ("audio", "subtitle", "data", "attachment"):
+        if stream.type in ("audio", "subtitle") and not codec_of(stream):
+            self.left_out.append(f"{describe(stream)}: FFmpeg does not know its codec")
+        elif stream.type in ("audio", "subtitle", "data", "attachment"):
             self.copied.append(stream)
         elif stream.type != "video":
             self.left_out.append(describe(stream))
@@ -65,10 +68,8 @@ class SourceFile:
             self.cover_art[stream.index] = stream
         elif stream.codec_context is not None and stream.width and stream.height:
             self.videos[stream.index] = stream
-        elif self.videos:
-            self.left_out.append(f"{describe(stream)}, which cannot be decoded")
         else:
-            raise MediaError(f"{self.path}: its video stream cannot be decoded")
+            self.left_out.append(f"{describe(stream)}, which cannot be decoded")
 
     @property
     def formats(self) -> list[str]:
