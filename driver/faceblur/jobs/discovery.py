@@ -88,7 +88,8 @@ def walk(
                 yield given, Path(given.name), True
             continue
         if not given.is_dir():
-            raise UsageError(f"{given}: no such file or directory")
+            what = "neither a regular file nor a directory" if given.exists() else "no such file or directory"
+            raise UsageError(f"{given}: {what}")
         for folder, names in _folders(given, unreadable):
             for name in names:
                 if stop is not None and stop.is_set():

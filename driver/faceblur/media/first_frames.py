@@ -11,7 +11,8 @@ from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 
 from faceblur.media.hdr import HdrMetadata, read_hdr
-from faceblur.media.pyav import READ_ERRORS, decoder_of, open_input, seconds_of
+from faceblur.media.opening import open_input
+from faceblur.media.pyav import READ_ERRORS, decoder_of, seconds_of
 
 # The pass ends after this many packets, also where no frame was decoded.
 MAX_PACKETS = 5000

@@ -1,4 +1,4 @@
-"""What PyAV does not offer itself: a safe way to open a file, a stream's decoder, and its facts as plain values.
+"""What PyAV does not offer itself: a stream's decoder, and its facts as plain values.
 
 PyAV's own types are used in this package only. Their attributes differ between kinds of stream, hence `Any`.
 """
@@ -6,24 +6,16 @@ PyAV's own types are used in this package only. Their attributes differ between 
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import av
 import av.error
 from av.bitstream import BitStreamFilterContext
-from av.container import InputContainer
 
 # What PyAV raises while a file is opened, read or written.
 READ_ERRORS = (av.error.FFmpegError, OSError)
 WRITE_ERRORS = (av.error.FFmpegError, OSError, ValueError)
 DEFAULT_RATE = 25  # frames per second, where the container names no rate
-
-
-def open_input(path: Path) -> InputContainer:
-    """Open a file for reading. Raises READ_ERRORS."""
-    # A file may name others, on the network too (playlists do): only this one is read.
-    return av.open(f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace")
 
 
 def decoder_of(stream: Any) -> Any:

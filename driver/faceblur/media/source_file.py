@@ -13,10 +13,8 @@ from faceblur.base.errors import MediaError
 from faceblur.media.containers import output_name
 from faceblur.media.damage import DamageLog
 from faceblur.media.encoder_tables import written_codec
-from faceblur.media.pyav import READ_ERRORS, codec_of, describe, open_input, reason
-
-# Formats that open as video but are none: images, subtitles, listings, text drawn as on a terminal.
-NOT_VIDEO = frozenset({"image2", "tty", "concat", "hls", "dash", "sdp", "rtsp", "lavfi", "srt", "ass", "webvtt", "gif"})
+from faceblur.media.opening import NotOpened, open_input
+from faceblur.media.pyav import READ_ERRORS, codec_of, describe, reason
 
 
 class SourceFile:
@@ -35,13 +33,12 @@ class SourceFile:
         self.copied: list[Any] = []
         self.left_out: list[str] = []
         try:
-            if path.stat().st_size == 0:
-                raise MediaError(f"{path}: the file is empty")
             self.container = open_input(path)
+        except NotOpened as error:
+            raise MediaError(f"{path}: {error}") from error
         except READ_ERRORS as error:
             raise MediaError(f"{path}: not a video that can be read: {reason(error)}") from error
         try:
-            self._check_format()
             for stream in cast(Any, self.container.streams):
                 self._sort(stream)
             if not self.videos:
@@ -51,11 +48,6 @@ class SourceFile:
             self.container.close()
             raise
         self.main_stream = next(iter(self.videos.values()))
-
-    def _check_format(self) -> None:
-        name = self.container.format.name
-        if name.endswith("_pipe") or NOT_VIDEO & set(name.split(",")):
-            raise MediaError(f"{self.path}: not a video ({self.container.format.long_name})")
 
     def _sort(self, stream: Any) -> None:
         if stream.type in ("audio", "subtitle") and not codec_of(stream):
