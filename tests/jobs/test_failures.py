@@ -96,7 +96,7 @@ def test_a_journal_that_cannot_be_written_ends_nothing(videos: Path, caplog: pyt
     assert [record.message for record in caplog.records if "cannot be written" in record.message]
 
 
-@pytest.mark.parametrize("rest", [b"garbage", b"\x80\x05\x95", b"\nZ2FyYmFnZQ==", b"\nSTEu", b"\ngAVLAS4", b"\ngAVLAS4="])
+@pytest.mark.parametrize("rest", [b"garbage", b"\x80\x05\x95", b"\nZ2FyYmFnZQ==", b"\nSTEu", b"\ngAVLAS4"])
 def test_a_crash_is_read_from_a_journal_with_a_broken_entry(tmp_path: Path, rest: bytes) -> None:
     journal = Journal(tmp_path / "journal")
     journal.write("begun", Path("a"))

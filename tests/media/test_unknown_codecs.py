@@ -1,4 +1,4 @@
-"""Streams that FFmpeg has no decoder for: left out and named, or copied; a video stream of that kind is never copied."""
+"""Streams of codecs that FFmpeg does not know: left out and named; the others of the file are kept."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tests.support.awkward import make_all
 from tests.support.awkward_kind import X264, Kind, Make, ffmpeg
 from tests.support.copies import copy
 
+LINES = "-i {face} -i {lines}"
 SOUNDS = "-map 0:v -map 0:a -map 0:a"
 VIDEOS = "-map 0:v -map 0:v -map 0:a"
 
@@ -36,7 +37,7 @@ def renamed(arguments: str, codec: bytes, unknown: bytes, inputs: str = "-i {fac
         ("apac.mp4", renamed(f"{SOUNDS} {X264} -c:a:0 alac -c:a:1 aac", b"alac", b"apac"), "stream 1 (audio", "va"),
         ("a.mkv", renamed(f"{SOUNDS} {X264} -c:a:0 aac -c:a:1 flac", b"A_FLAC", b"A_XLAC"), "stream 2 (audio", "va"),
         ("alone.mkv", renamed(f"{X264} -c:a flac", b"A_FLAC", b"A_XLAC"), "stream 1 (audio", "v"),
-        ("s.mkv", renamed(f"{X264} -c:a aac -c:s ass", b"S_TEXT/ASS", b"S_TEXT/XXX", "-i {face} -i {lines}"), "stream 2 (sub", "va"),
+        ("s.mkv", renamed(f"{X264} -c:a aac -c:s ass", b"S_TEXT/ASS", b"S_TEXT/XXX", LINES), "stream 2 (sub", "va"),
         ("v.mkv", renamed(f"{VIDEOS} {X264} -c:v:0 vp8", b"V_VP8", b"V_XP8"), "stream 0 (video", "va"),
         ("v.mov", renamed(f"{VIDEOS} -c:v:0 libx264 -c:v:1 qtrle", b"rle ", b"xle "), "stream 1 (video", "va"),
     ],

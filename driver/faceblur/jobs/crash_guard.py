@@ -85,7 +85,7 @@ class Journal:
             with self._path.open("ab") as file:
                 file.write(_line(what, source, details))
         except OSError as error:
-            log.warning("%s: cannot be written (%s): a codec that crashes would end the run", self._path, error.strerror)
+            log.warning("%s: cannot be written (%s): a codec's crash would end the run", self._path, error.strerror)
             self._path = None
 
     @contextmanager

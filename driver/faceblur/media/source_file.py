@@ -42,8 +42,8 @@ class SourceFile:
             for stream in cast(Any, self.container.streams):
                 self._sort(stream)
             if not self.videos:
-                has_video = bool(self.container.streams.video) and not self.cover_art
-                raise MediaError(f"{path}: " + ("its video stream cannot be decoded" if has_video else "no video stream"))
+                has_video = self.container.streams.video and not self.cover_art
+                raise MediaError(f"{path}: {'its video stream cannot be decoded' if has_video else 'no video stream'}")
         except BaseException:
             self.container.close()
             raise
