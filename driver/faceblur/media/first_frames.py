@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 
 from faceblur.media.hdr import HdrMetadata, read_hdr
 from faceblur.media.opening import open_input
-from faceblur.media.pyav import READ_ERRORS, decoder_of, seconds_of
+from faceblur.media.pyav import READ_ERRORS, decoder_of, display_matrix, seconds_of
 
 # The pass ends after this many packets, also where no frame was decoded.
 MAX_PACKETS = 5000
@@ -40,11 +38,10 @@ def probe_stream(path: Path, stream: Any) -> StreamProbe:
         return StreamProbe(stream.codec_context.pix_fmt or "yuv420p", 0.0)
     side_data: Any = frames[0].side_data  # iterates over its values, whatever its type says
     data = {one.type: bytes(one) for one in side_data}
-    matrix = data.get(SideDataType.DISPLAYMATRIX)
     return StreamProbe(
         frames[0].format.name,
         seconds_of(frames[0]) or 0.0,
-        struct.unpack_from("=9i", matrix) if matrix else None,
+        display_matrix(frames[0]),
         any(one.interlaced_frame for one in frames),
         read_hdr(data),
     )
