@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from faceblur_function import __version__, cvat, images, wire
+from faceblur_function.defaults import MAX_FACES
 from faceblur_function.detectors.detector import Detector, Faces, Frame
 from faceblur_function.detectors.load import load_detector
 from faceblur_function.detectors.second_pass import detect_all_sizes
@@ -113,6 +114,8 @@ class Service:
             with _timed(timings, "detect"):
                 detected = detect_all_sizes(self.detector, frames, threshold=options.listed_from)
             listed = [to_wire(one) for one in detected]
+            for index, its_faces in zip(group, listed, strict=True):
+                limit_faces(its_faces, options.threshold, index)
             faces += listed
             if not redacting:
                 continue
@@ -148,7 +151,10 @@ def _groups(sizes: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
 
 
 def to_wire(faces: Faces) -> list[wire.Face]:
-    """Faces as they go over the wire. The regions to redact are computed from these rounded numbers."""
+    """Faces as they go over the wire. The regions to redact are computed from these rounded numbers.
+
+    A box that is empty, since it lay outside of the frame, is left out: nothing would be redacted.
+    """
     rows = zip(
         np.round(faces.xyxy.astype(float), 2).tolist(),
         np.round(faces.scores.astype(float), 4).tolist(),
@@ -158,7 +164,18 @@ def to_wire(faces: Faces) -> list[wire.Face]:
     return [
         wire.Face(box=tuple(box), score=score, landmarks=[tuple(point) for point in points])
         for box, score, points in rows
+        if box[0] < box[2] and box[1] < box[3]
     ]
+
+
+def limit_faces(faces: list[wire.Face], threshold: float, frame: int) -> None:
+    """Keep the MAX_FACES best faces of a frame, in place. Raises WireError where one that is redacted would go."""
+    if len(faces) <= MAX_FACES:
+        return
+    faces.sort(key=lambda face: -face.score)
+    if faces[MAX_FACES].score >= threshold:
+        raise wire.WireError("too_many_faces", f"frame {frame}: more than {MAX_FACES} faces", frame=frame)
+    del faces[MAX_FACES:]
 
 
 def redact_faces(frame: Frame, faces: Sequence[wire.Face], options: wire.RequestOptions) -> None:

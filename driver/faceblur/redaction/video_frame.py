@@ -42,6 +42,10 @@ class VideoFrame(Frame):
         return self.decoded.area
 
     @property
+    def upright_wh(self) -> tuple[int, int]:
+        return self.decoded.upright_wh
+
+    @property
     def size_bytes(self) -> int:
         return self.decoded.size_bytes
 
