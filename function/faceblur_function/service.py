@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from faceblur_function import __version__, cvat, images, wire
+from faceblur_function import __version__, cvat, images, self_check, wire
 from faceblur_function.defaults import MAX_FACES
 from faceblur_function.detectors.detector import Detector, Faces, Frame
 from faceblur_function.detectors.load import load_detector
@@ -61,6 +61,21 @@ class Service:
             limits=self.limits,
         )
         return info.model_dump_json()
+
+    def check(self) -> wire.Check:
+        """The answer to `GET /check`: the built-in image, redacted with what is loaded. It costs one frame."""
+        start, options = time.perf_counter(), wire.RequestOptions(format="png")
+        content = self_check.IMAGE.read_bytes()
+        redacted, faces, _ = self._run([content], options, redacting=True)
+        return self_check.verdict(
+            images.decode_image(content),
+            images.decode_image(redacted[0]),
+            faces[0],
+            padding=options.padding,
+            model=self.detector.name,
+            device=self.detector.device,
+            ms=(time.perf_counter() - start) * 1000,
+        )
 
     def batch(self, request: wire.Request) -> str:
         """The reply to a batch, as JSON: its faces, and its redacted frames if it asks for them. Raises WireError."""
