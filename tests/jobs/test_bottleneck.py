@@ -18,7 +18,7 @@ from faceblur.cli.app import main
 from faceblur.jobs.bottleneck import awaited_stage
 from tests.conftest import ServerThread
 from tests.support.batches import echo
-from tests.support.hostile import Server, SlowProxy, first_contact
+from tests.support.hostile import Server, SlowProxy
 
 
 class Function(Server):
@@ -30,7 +30,7 @@ class Function(Server):
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if request.method == "GET":
-            return first_contact(request)
+            return web.json_response({"version": 1, "model": "m", "device": "d"})
         body = await request.json()
         async with self._worker:
             await asyncio.sleep(self._seconds)

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
+import numpy as np
 import pytest
 
 from examples.sample_clip import Image, pan, write_clip
 from faceblur.base.errors import MediaError
 from tests.support import clips as media
+from tests.support.awkward_kind import run_ffmpeg
 from tests.support.copies import copy
 
 
@@ -69,3 +72,76 @@ def test_audio_that_cannot_be_kept_fails_the_video(face: Image, tmp_path: Path) 
     with pytest.raises(MediaError, match=r"pcm_alaw.* cannot be copied into matroska"):
         copy(clip, tmp_path / "out" / "clip.mkv")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_text_tracks_that_hold_positions_are_left_out(suffix: str, face: Image, tmp_path: Path) -> None:
+    plain = write_clip(tmp_path / "plain.mkv", pan(face, (160, 120), 10), audio_codec=None)
+    lines = [f"F/2.8, SS 206.14, GPS (8.541{n}, 47.3769, 19), D 24.26m" for n in range(9)]
+    (tmp_path / "place.srt").write_text(
+        "".join(
+            f"{n + 1}\n00:00:00,{40 * n:03} --> 00:00:00,{40 * n + 40:03}\n{one}\n\n" for n, one in enumerate(lines)
+        )
+    )
+    (tmp_path / "said.srt").write_text(
+        "1\n00:00:00,000 --> 00:00:00,040\na line\n\n2\n00:00:00,080 --> 00:00:00,120\nWe are at 47.3769, 8.5417\n\n"
+        "3\n00:00:00,200 --> 00:00:00,240\nthe last\n"
+    )
+    source = tmp_path / f"drone{suffix}"
+    codec, name = ("mov_text", "mov_text") if suffix == ".mp4" else ("subrip", "srt")
+    run_ffmpeg(
+        f"-i {{plain}} -i {{place}} -i {{said}} -map 0 -map 1 -map 2 -c:v copy -c:s {codec} {{target}}",
+        plain=plain,
+        place=tmp_path / "place.srt",
+        said=tmp_path / "said.srt",
+        target=source,
+    )
+    left_out = copy(source, tmp_path / "out" / source.name)
+    assert left_out == [
+        f"stream 1 (subtitle, {name}), which may hold a location: --keep-location copies it",
+        f"stream 2 (subtitle, {name}): 1 packets that hold a location or a picture",
+    ]
+    content = (tmp_path / "out" / source.name).read_bytes()
+    assert b"8.54" not in content and b"47.37" not in content and b"a line" in content and b"the last" in content
+    assert copy(source, tmp_path / "kept" / source.name, keep_location=True) == []
+    assert b"GPS (8.541" in (tmp_path / "kept" / source.name).read_bytes()
+
+
+JPEG = cv2.imencode(".jpg", np.zeros((64, 64, 3), np.uint8))[1].tobytes()
+# A JPEG that nothing but its own beginning gives away.
+PICTURE = JPEG + b"a picture"
+
+
+def id3(content: bytes) -> bytes:
+    """A tag of ID3v2.4 with an attached picture."""
+    frame = b"\0image/jpeg\0\3\0" + content
+
+    def size(number: int) -> bytes:
+        return bytes(number >> shift & 127 for shift in (21, 14, 7, 0))
+
+    return b"ID3\4\0\0" + size(10 + len(frame)) + b"APIC" + size(len(frame)) + b"\0\0" + frame
+
+
+def test_tags_around_packets_and_pictures_in_them_are_not_copied(face: Image, tmp_path: Path) -> None:
+    plain = write_clip(tmp_path / "plain.mkv", pan(face, (160, 120), 10), audio_codec="libmp3lame")
+    hidden, packets = tmp_path / "hidden.mkv", list[bytes]()
+    with av.open(str(plain)) as source, av.open(str(hidden), "w") as target:
+        streams = [target.add_stream_from_template(one, opaque=True) for one in source.streams]
+        for packet in source.demux():
+            content = bytes(packet)
+            if packet.stream.type == "audio" and content:
+                packets.append(content)
+                number = len(packets)
+                content = {1: id3(PICTURE) + content, 2: content + b"TAG" + bytes(125), 3: PICTURE}.get(number, content)
+            if content:
+                one = av.Packet(content)
+                one.pts, one.dts, one.time_base = packet.pts, packet.dts, packet.time_base
+                one.is_keyframe, one.stream = packet.is_keyframe, streams[packet.stream.index]
+                target.mux(one)
+    assert hidden.read_bytes().count(b"a picture") == 2
+    left_out = copy(hidden, tmp_path / "out" / "hidden.mkv")
+    assert left_out == ["stream 1 (audio, mp3float): 1 packets that hold a location or a picture"]
+    assert b"a picture" not in (tmp_path / "out" / "hidden.mkv").read_bytes()
+    with av.open(str(tmp_path / "out" / "hidden.mkv")) as output:
+        written = [bytes(packet) for packet in output.demux(audio=0) if packet.size]
+    assert written == [*packets[:2], *packets[4:]]  # FFmpeg joins the picture with the packet after it

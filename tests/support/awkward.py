@@ -10,8 +10,10 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
+from PIL import ImageFont
 
 from examples.sample_clip import write_clip
 from tests.support.awkward_broken import BROKEN
@@ -52,7 +54,14 @@ def write_material(folder: Path) -> None:
     cv2.imwrite(str(folder / "still.jpg"), make_images()[0])
     (folder / "lines.srt").write_text(SUBTITLES)
     (folder / "chapters.txt").write_text(CHAPTERS)
-    (folder / "font.ttf").write_bytes(bytes(range(256)) * 8)
+    (folder / "font.ttf").write_bytes(font())
+
+
+def font() -> bytes:
+    """A small TrueType font, the one in Pillow."""
+    found: Any = ImageFont.load_default(10)
+    content: bytes = found.path.getvalue()
+    return content
 
 
 if __name__ == "__main__":

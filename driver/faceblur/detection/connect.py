@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -23,10 +22,7 @@ SPARE_LOCAL_REQUESTS = 2
 
 @asynccontextmanager
 async def connect(endpoint: Endpoint) -> AsyncIterator[tuple[FunctionClient, wire.Info]]:
-    """A client that is connected, and what its function runs. Raises UsageError or FunctionError.
-
-    The function at each given URL is checked with one real face first.
-    """
+    """A client that is connected, and what its function runs. Raises UsageError or FunctionError."""
     for url in endpoint.urls:
         if not url.startswith(("http://", "https://")):
             raise UsageError(f"--function {url}: no HTTP address; is http://{url} meant?")
@@ -42,14 +38,7 @@ async def connect(endpoint: Endpoint) -> AsyncIterator[tuple[FunctionClient, wir
     concurrency = endpoint.concurrency or min(START_PER_URL * len(endpoint.urls), MAX_CONCURRENCY)
     max_concurrency = None if endpoint.concurrency else MAX_CONCURRENCY
     async with _client(endpoint, endpoint.urls, concurrency, max_concurrency) as client:
-        info = await client.probe()
-        await asyncio.gather(*(_check(endpoint, url) for url in endpoint.urls))
-        yield client, info
-
-
-async def _check(endpoint: Endpoint, url: str) -> None:
-    async with _client(endpoint, (url,), 1) as client:
-        await client.check()
+        yield client, await client.probe()
 
 
 def _client(

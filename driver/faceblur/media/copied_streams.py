@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import av.error
 from av.container import OutputContainer
 from av.packet import Packet
+from av.stream import Discard
 
 from faceblur.base.errors import MediaError
+from faceblur.media.codec_headers import needed_header
+from faceblur.media.copied_packets import cleaned
 from faceblur.media.damage import DamageLog
+from faceblur.media.fonts import font_of
 from faceblur.media.metadata import HARMLESS_DATA, dropped_tags, kept_tags
-from faceblur.media.pyav import describe, reason, seconds_of
+from faceblur.media.pyav import codec_of, describe, reason, seconds_of
+from faceblur.media.text_tracks import is_text_track
 
 
 class CopiedStreams:
-    """The copied streams of one output, which is written to `path` by FFmpeg's `muxer`."""
+    """The copied streams of one output, which is written to `path` by FFmpeg's `muxer`.
+
+    `positions` are the source's text tracks that hold positions. `dropped` are the packets that were not written
+    because of what they hold.
+    """
 
     def __init__(
-        self, path: Path, container: OutputContainer, muxer: str, *, keep_location: bool, damage: DamageLog
+        self,
+        path: Path,
+        container: OutputContainer,
+        muxer: str,
+        *,
+        positions: set[int],
+        keep_location: bool,
+        damage: DamageLog,
     ) -> None:
         self._path, self._container, self._muxer = path, container, muxer
-        self._keep_location, self._damage = keep_location, damage
-        self._streams: dict[int, Any] = {}  # of the output, by the source's index
+        self._positions, self._keep_location, self._damage = positions, keep_location, damage
+        self._streams: dict[int, tuple[Any, str, bool]] = {}  # of the output, codec, is text; by the source's index
+        self._dropped: Counter[str] = Counter()
 
     def add(self, source: Any, *, has_chapters: bool) -> list[str]:
         """Add a stream of the source to the output; returns what of it is left out.
@@ -32,13 +50,19 @@ class CopiedStreams:
         """
         if source.type == "attachment":
             return self._add_attachment(source)
-        if source.type == "data" and not self._keep_location and source.name not in HARMLESS_DATA:
+        if source.index in self._positions or (source.type == "data" and not self._keep_location):
+            if source.name in HARMLESS_DATA:
+                return self._add(source)
             # Timecodes and chapters are tags, of which the muxer makes such a stream again.
-            if "timecode" in source.metadata or (has_chapters and source.name == "bin_data"):
+            if "timecode" in source.metadata or (has_chapters and source.discard == Discard.all):
                 return []
             return [f"{describe(source)}, which may hold a location: --keep-location copies it"]
+        return self._add(source)
+
+    def _add(self, source: Any) -> list[str]:
         try:
             stream: Any = self._container.add_stream_from_template(source, opaque=True)
+            dropped_comments = self._renew_header(source, stream)
         except (ValueError, av.error.FFmpegError) as error:
             if source.type != "audio":
                 return [f"{describe(source)}: not copied into {self._muxer}"]
@@ -51,22 +75,50 @@ class CopiedStreams:
         stream.disposition = source.disposition
         if self._muxer == "mpegts":
             stream.id = source.id
-        self._streams[source.index] = stream
-        return dropped_tags(dropped, describe(source))
+        self._streams[source.index] = stream, codec_of(source), is_text_track(source)
+        return [*dropped_tags(dropped, describe(source)), *dropped_comments]
 
     def _add_attachment(self, source: Any) -> list[str]:
+        """Add a font; pictures are cover art, and everything else may hold anything."""
+        font = font_of(source.data)
+        if font is None:
+            return [f"{describe(source)}, which is neither a font nor a picture"]
         if self._muxer != "matroska":
             return [f"{describe(source)}: not copied into {self._muxer}"]
-        self._container.add_attachment(source.name or "attachment", source.mimetype or "", source.data)
+        self._container.add_attachment(source.name or "attachment", source.mimetype or "", font)
         return []
+
+    def _renew_header(self, source: Any, stream: Any) -> list[str]:
+        """Write the codec's header anew from what is needed; what of it is left out. Raises ValueError."""
+        context = stream.codec_context
+        if context is None or not context.extradata:
+            return []
+        header = needed_header(codec_of(source), context.extradata)
+        if header.content != context.extradata:
+            context.extradata = header.content
+        known = {name.upper() for name in source.metadata} | {name.upper() for name in source.container.metadata}
+        dropped = [name for name in header.dropped if name not in known]
+        return [f"{describe(source)}: {', '.join(sorted(set(dropped)))} in its codec's header"] if dropped else []
+
+    @property
+    def dropped(self) -> list[str]:
+        """What was left out of the streams because of what it holds, as lines of the report."""
+        return [
+            f"{stream}: {count} packets that hold a location or a picture" for stream, count in self._dropped.items()
+        ]
 
     def write(self, packet: Packet[Any]) -> None:
         """Copy a packet; those of streams that are left out are ignored."""
         if packet.stream_index not in self._streams:
             return
+        stream, codec, is_text = self._streams[packet.stream_index]
         seconds, kind = seconds_of(packet), packet.stream.type
-        packet.stream = self._streams[packet.stream_index]
+        clean = cleaned(packet, codec, is_text=is_text, keep_location=self._keep_location)
+        if clean is None:
+            self._dropped[describe(packet.stream)] += 1
+            return
+        clean.stream = stream
         try:
-            self._container.mux_one(packet)
+            self._container.mux_one(clean)
         except (av.error.ArgumentError, av.error.InvalidDataError) as error:
             self._damage.record(f"a packet of {kind} that cannot be copied", reason(error), seconds)

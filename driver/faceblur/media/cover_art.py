@@ -1,24 +1,30 @@
-"""Cover art: streams that are one attached image. It is decoded, redacted as a frame, and encoded again."""
+"""Cover art: streams and attachments that are one image. It is decoded, redacted as a frame, and encoded again."""
 
 from __future__ import annotations
 
+import io
 from fractions import Fraction
+from itertools import islice
+from mimetypes import guess_type
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange
+from PIL import Image
 
 from faceblur.media.encoder_choice import encodable_format
 from faceblur.media.encoder_tables import QSCALE
 from faceblur.media.first_frames import read_first_frames
 from faceblur.media.frames import DecodedFrame
+from faceblur.media.hidden_files import picture_format
 from faceblur.media.pixel_formats import planar_format
-from faceblur.media.pyav import codec_of
+from faceblur.media.pyav import READ_ERRORS, codec_of
+from faceblur.media.side_data import without_exif
 
 MUXERS_WITH_COVER_ART = ("mp4", "mov", "matroska")
 TIME_BASE = Fraction(1, 25)  # of an image that is alone in its stream: any
@@ -26,9 +32,12 @@ TIME_BASE = Fraction(1, 25)  # of an image that is alone in its stream: any
 
 def decode_cover_art(path: Path, stream: Any) -> DecodedFrame | None:
     """The image of a stream in the format that it is redacted in; None where it cannot be decoded or is one of many."""
-    if stream.codec_context is None or stream.disposition & Disposition.timed_thumbnails:
+    if stream.disposition & Disposition.timed_thumbnails:
         return None
-    frames = read_first_frames(path, stream, 1)
+    if stream.type == "attachment":
+        frames = _attached_frames(stream.data)
+    else:
+        frames = read_first_frames(path, stream, 1) if stream.codec_context is not None else []
     if not frames:
         return None
     pixels = frames[0]
@@ -40,6 +49,7 @@ def decode_cover_art(path: Path, stream: Any) -> DecodedFrame | None:
 def add_cover_art(container: OutputContainer, source: Any, pixels: VideoFrame, muxer: str) -> list[Packet[Any]]:
     """Add a redacted image to an output: as an attachment, or as a stream whose packets are to be written first."""
     encoder, pix_fmt = _encoder_of(source, pixels.format.name)
+    pixels = without_exif(pixels)
     stream: Any = container.add_stream(encoder, rate=25) if muxer != "matroska" else None
     context: Any = av.CodecContext.create(encoder, "w") if stream is None else stream.codec_context
     context.width, context.height, context.pix_fmt = pixels.width, pixels.height, pix_fmt
@@ -49,16 +59,31 @@ def add_cover_art(container: OutputContainer, source: Any, pixels: VideoFrame, m
         context.qscale, context.global_quality = True, QSCALE[encoder]
     pixels.pts, pixels.time_base, pixels.pict_type = 0, TIME_BASE, 0
     if stream is not None:
-        stream.disposition = source.disposition
+        stream.disposition = source.disposition | Disposition.attached_pic
         return [*stream.encode(pixels), *stream.encode(None)]
     content = b"".join(bytes(packet) for packet in [*context.encode(pixels), *context.encode(None)])
     suffix, mimetype = (".jpg", "image/jpeg") if encoder == "mjpeg" else (".png", "image/png")
-    name = Path(source.metadata.get("filename") or "cover")
-    container.add_attachment(name.name if name.suffix else name.name + suffix, mimetype, content)
+    name = Path(source.metadata.get("filename") or "cover").name
+    # Players go by the name too: one that says another kind of picture gets a further suffix.
+    container.add_attachment(name if mimetype == guess_type(name)[0] else name + suffix, mimetype, content)
     return []
+
+
+def _attached_frames(content: bytes) -> list[VideoFrame]:
+    """The frame of an attached picture; none where it cannot be decoded, or holds several."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            if getattr(image, "n_frames", 1) > 1:
+                return []
+        with cast(InputContainer, av.open(io.BytesIO(content), format=picture_format(content))) as container:
+            return list(islice(container.decode(video=0), 1))
+    except (*READ_ERRORS, ValueError, IndexError, SyntaxError, Image.DecompressionBombError):
+        # The caller names what cannot be decoded.
+        return []
 
 
 def _encoder_of(source: Any, pix_fmt: str) -> tuple[str, str]:
     """The encoder of an image and its pixel format: PNG for all that is no JPEG."""
-    encoder = "mjpeg" if codec_of(source) == "mjpeg" else "png"
+    kind = picture_format(source.data) if source.type == "attachment" else codec_of(source)
+    encoder = "mjpeg" if kind in ("jpeg_pipe", "mjpeg") else "png"
     return encoder, encodable_format(pix_fmt, encoder)

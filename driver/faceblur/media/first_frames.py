@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from av.video.frame import VideoFrame
 
 from faceblur.media.hdr import HdrMetadata, read_hdr
 from faceblur.media.opening import open_input
-from faceblur.media.pyav import READ_ERRORS, decoder_of, display_matrix, seconds_of
+from faceblur.media.pyav import READ_ERRORS, decoder_of, seconds_of
+from faceblur.media.side_data import side_data_of
 
 # The pass ends after this many packets, also where no frame was decoded.
 MAX_PACKETS = 5000
@@ -36,12 +38,12 @@ def probe_stream(path: Path, stream: Any) -> StreamProbe:
     frames = read_first_frames(path, stream, PROBED_FRAMES)
     if not frames:
         return StreamProbe(stream.codec_context.pix_fmt or "yuv420p", 0.0)
-    side_data: Any = frames[0].side_data  # iterates over its values, whatever its type says
-    data = {one.type: bytes(one) for one in side_data}
+    data = side_data_of(frames[0])
+    matrix = data.get("DISPLAYMATRIX")
     return StreamProbe(
         frames[0].format.name,
         seconds_of(frames[0]) or 0.0,
-        display_matrix(frames[0]),
+        struct.unpack_from("=9i", matrix) if matrix else None,
         any(one.interlaced_frame for one in frames),
         read_hdr(data),
     )

@@ -6,8 +6,6 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from av.sidedata.sidedata import Type as SideDataType
-
 # The encoders that take HDR10 side data, and the name of their parameter for the light level.
 LIGHT_LEVEL = {"libx264": "cll", "libx265": "max-cll", "libsvtav1": "content-light"}
 # H.264 and HEVC hold chromaticities and luminances as integers: so many steps per unit.
@@ -25,10 +23,10 @@ class HdrMetadata:
     light: tuple[int, int] | None = None
 
 
-def read_hdr(side_data: Mapping[SideDataType, bytes]) -> HdrMetadata | None:
-    """The HDR10 part of a frame's side data, None where there is none."""
-    display = side_data.get(SideDataType.MASTERING_DISPLAY_METADATA)
-    light = side_data.get(SideDataType.CONTENT_LIGHT_LEVEL)
+def read_hdr(side_data: Mapping[str, bytes]) -> HdrMetadata | None:
+    """The HDR10 part of a frame's side data, by type; None where there is none."""
+    display = side_data.get("MASTERING_DISPLAY_METADATA")
+    light = side_data.get("CONTENT_LIGHT_LEVEL")
     values = _mastering_display(display) if display else None
     level = struct.unpack_from("=2I", light) if light else None
     return HdrMetadata(values, level) if values or level else None

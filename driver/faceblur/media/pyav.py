@@ -5,15 +5,12 @@ PyAV's own types are used in this package only. Their attributes differ between 
 
 from __future__ import annotations
 
-import struct
 from fractions import Fraction
 from typing import Any
 
 import av
 import av.error
 from av.bitstream import BitStreamFilterContext
-from av.sidedata.sidedata import Type as SideDataType
-from av.video.frame import VideoFrame
 
 # What PyAV raises while a file is opened, read or written.
 READ_ERRORS = (av.error.FFmpegError, OSError)
@@ -54,13 +51,6 @@ def describe(stream: Any) -> str:
     has_decoder = stream.codec_context is not None
     codec = stream.codec_context.name if has_decoder else getattr(stream, "name", None) or codec_of(stream)
     return f"stream {stream.index} ({stream.type}, {codec or 'unknown'})"
-
-
-def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
-    """A decoded frame's display matrix, 9 integers by rows; None where the file holds none."""
-    side_data: Any = frame.side_data  # its keys are not of the type that it says
-    content = side_data.get(SideDataType.DISPLAYMATRIX)
-    return None if content is None else struct.unpack_from("=9i", bytes(content))
 
 
 def frame_rate(stream: Any) -> Fraction:

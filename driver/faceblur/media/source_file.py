@@ -13,6 +13,7 @@ from faceblur.base.errors import MediaError
 from faceblur.media.containers import output_name
 from faceblur.media.damage import DamageLog
 from faceblur.media.encoder_tables import written_codec
+from faceblur.media.hidden_files import picture_format
 from faceblur.media.opening import NotOpened, open_input
 from faceblur.media.pyav import READ_ERRORS, codec_of, describe, reason
 
@@ -52,6 +53,8 @@ class SourceFile:
     def _sort(self, stream: Any) -> None:
         if stream.type in ("audio", "subtitle") and not codec_of(stream):
             self.left_out.append(f"{describe(stream)}: FFmpeg does not know its codec")
+        elif stream.type == "attachment" and picture_format(stream.data):
+            self.cover_art[stream.index] = stream
         elif stream.type in ("audio", "subtitle", "data", "attachment"):
             self.copied.append(stream)
         elif stream.type != "video":

@@ -17,6 +17,7 @@ from faceblur.media.encoder_tables import FIXED_RATE, QSCALE
 from faceblur.media.first_frames import StreamProbe
 from faceblur.media.pixel_formats import planar_format
 from faceblur.media.pyav import codec_tag, frame_rate
+from faceblur.media.side_data import without_exif
 from faceblur.media.timestamps import fixed_rate
 
 
@@ -85,6 +86,7 @@ class StreamEncoder:
     def encode(self, pixels: VideoFrame | None) -> list[Packet[Any]]:
         """The packets that are ready once this frame is in the encoder; None: the last ones."""
         if pixels is not None:
+            pixels = without_exif(pixels)
             pixels.pict_type = 0  # else the encoder repeats the source's choice of key frames
             if self._times is not None:
                 assert pixels.pts is not None and pixels.time_base is not None

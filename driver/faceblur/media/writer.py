@@ -29,12 +29,13 @@ from faceblur.media.first_frames import probe_stream
 from faceblur.media.frame_sequence import FrameSequence
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.matroska_aspect import DisplaySize, name_with_room, set_display_sizes
-from faceblur.media.metadata import dropped_tags, kept_tags, kept_video_tags
+from faceblur.media.metadata import dropped_tags, kept_chapters, kept_tags, kept_video_tags
 from faceblur.media.muxer_options import muxer_options
 from faceblur.media.pixel_formats import has_alpha
 from faceblur.media.pyav import WRITE_ERRORS, codec_of, describe, reason
 from faceblur.media.source_file import SourceFile
 from faceblur.media.stream_encoder import StreamEncoder
+from faceblur.media.text_tracks import tracks_with_positions
 
 MATROSKA = ("matroska", "webm")
 
@@ -81,8 +82,9 @@ class VideoWriter:
         container = av.open(f"file:{self._output.temporary}", "w", format=self._muxer, container_options=settings)
         self._container = container
         keep_location = self._options.keep_location
+        positions = set() if keep_location else tracks_with_positions(source.path, source.copied)
         self._copies = CopiedStreams(
-            self.path, container, self._muxer, keep_location=keep_location, damage=source.damage
+            self.path, container, self._muxer, positions=positions, keep_location=keep_location, damage=source.damage
         )
         first_packets: list[Packet[Any]] = []
         for stream in streams:
@@ -95,6 +97,8 @@ class VideoWriter:
             elif stream in source.copied:
                 self.left_out += self._copies.add(stream, has_chapters=bool(chapters))
         container.metadata.update(tags)
+        chapters, dropped = kept_chapters(chapters, keep_location=keep_location)
+        self.left_out += dropped_tags(dropped, "chapters")
         container.set_chapters(chapters)
         container.mux(first_packets)
 
@@ -148,6 +152,7 @@ class VideoWriter:
         try:
             for video in self._videos.values():
                 self._container.mux(video.encode(None))
+            self.left_out += self._copies.dropped
             self._container.close()
             self._container = None
             if any(self._display_sizes):
