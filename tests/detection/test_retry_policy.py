@@ -11,6 +11,7 @@ from aiohttp import web
 from faceblur.base.errors import FunctionError, InvalidReply, RequestRejected, Unavailable
 from faceblur.detection import retry_policy
 from faceblur.detection.client import FunctionClient
+from faceblur.detection.transport import AttemptFailed, ConnectionBroken, Unreachable
 from tests.support.batches import OPTIONS, echo, image, send, use
 from tests.support.hostile import Server, scripted
 
@@ -98,6 +99,40 @@ def test_waiting_behind_other_requests_does_not_use_patience_up(clock: Clock) ->
 
     use(Server(refuses_late), many, concurrency=1, give_up_after=1.0)
     assert sorted(attempts.values()) == [1, 1, 1, 1, 1, 3] and clock.now > 3
+
+
+class Failures:
+    """A batch that fails with these errors in turn, without waiting; `waits` gets the seconds that it would wait."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors, self.waits = list(errors), list[float]()
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+    async def run(self) -> list[float]:
+        batch = retry_policy.BatchAttempts(1, give_up_after=1e6, on_retry=lambda error: None)
+        async for attempt in batch.attempts().copy(sleep=self.sleep):
+            with attempt:
+                if self.errors:
+                    raise self.errors.pop(0)
+        return self.waits
+
+
+@pytest.mark.parametrize("error", [Unreachable("cannot connect"), ConnectionBroken("the connection broke")])
+def test_a_function_that_is_away_is_asked_again_within_a_second_however_long_it_was_away(error: Exception) -> None:
+    waits = asyncio.run(Failures(*[error] * 500).run())
+    assert len(waits) == 500
+    assert min(waits) > 0 and max(waits) < 1 and len(set(waits)) > 400
+
+
+def test_an_overloaded_function_is_asked_less_and_less_often() -> None:
+    busy = AttemptFailed("HTTP 503")
+    waits = asyncio.run(Failures(*[busy] * 400).run())
+    assert max(waits[:2]) <= 0.5 and 5 < max(waits[10:]) <= 10
+    # What it was away before does not count.
+    waits = asyncio.run(Failures(*[Unreachable("cannot connect")] * 50, busy).run())
+    assert waits[-1] <= 0.25
 
 
 def test_json_error_is_reported_in_one_line() -> None:

@@ -7,12 +7,14 @@
 - HTTP 413, or 400 when the platform could not parse the body: the batch is sent in halves. A single frame is an error.
 - Any other status, or a certificate that is not trusted: an error at once.
 
-Attempts follow each other with exponential backoff and jitter.
+A function that cannot be reached is asked again at short intervals, so that it is used as soon as it is back. One that
+answers with a failure gets exponential backoff. Both have jitter.
 """
 
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -24,6 +26,10 @@ from faceblur.detection.transport import AttemptFailed, ConnectionBroken, Unreac
 
 RETRIED_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 HINTS = {401: "; give credentials with --header 'Authorization: …'", 403: "; see --header", 404: "; is the URL right?"}
+# Between two attempts at a function that is away, in seconds. A refused connection costs next to nothing.
+AWAY_SECONDS = (0.25, 0.75)
+# The first of the exponentially growing bounds of the wait after a failure that is answered, in seconds, and the last.
+FIRST_BACKOFF, MAX_BACKOFF, MAX_PROBE_BACKOFF = 0.25, 10.0, 2.0
 # A URL that cannot be reached for this long is a wrong one; a function that can be reached may be busy.
 MAX_UNREACHABLE_SECONDS = 5.0
 # Waiting does not cure a reply that fails a check: a lossy network gets this many attempts, then the function is wrong.
@@ -67,9 +73,27 @@ def probe_attempts(timeout: float) -> tenacity.AsyncRetrying:
     return tenacity.AsyncRetrying(
         retry=tenacity.retry_if_exception_type(AttemptFailed),
         stop=is_over,
-        wait=tenacity.wait_random_exponential(multiplier=0.25, max=2),
+        wait=_Wait(MAX_PROBE_BACKOFF),
         reraise=True,
     )
+
+
+class _Wait(tenacity.wait.wait_base):
+    """The seconds from a failure to the next attempt. They grow, up to `longest`, with each failure that is answered.
+
+    Time in which the function was away does not make them grow.
+    """
+
+    def __init__(self, longest: float) -> None:
+        self._longest, self._bound = longest, FIRST_BACKOFF
+
+    def __call__(self, retry_state: tenacity.RetryCallState) -> float:
+        error = retry_state.outcome.exception() if retry_state.outcome else None
+        if isinstance(error, (Unreachable, ConnectionBroken)):
+            self._bound = FIRST_BACKOFF
+            return random.uniform(*AWAY_SECONDS)
+        bound, self._bound = self._bound, min(2 * self._bound, self._longest)
+        return random.uniform(0, bound)
 
 
 class BatchAttempts:
@@ -85,7 +109,7 @@ class BatchAttempts:
         return tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(self._is_retried),
             stop=self._is_over,
-            wait=tenacity.wait_random_exponential(multiplier=0.25, max=10),
+            wait=_Wait(MAX_BACKOFF),
             reraise=True,
         )
 
