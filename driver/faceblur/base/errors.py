@@ -3,6 +3,7 @@
 FaceblurError
 ├── UsageError (ValueError)             the call was wrong: exit code 2, nothing was started
 ├── MediaError (ValueError)             this file cannot be read or written; other files go on
+│   └── NoVideo                         it holds no video: audio, subtitles, data
 ├── SidecarError (ValueError)           this sidecar cannot be read or written, or belongs to another video
 └── FunctionError (RuntimeError)        the function gave no usable answer
     ├── Unavailable (ConnectionError)   no usable answer within the time to give up after
@@ -24,6 +25,10 @@ class UsageError(FaceblurError, ValueError):
 
 class MediaError(FaceblurError, ValueError):
     """A video or image file cannot be read or written."""
+
+
+class NoVideo(MediaError):
+    """A file that can be read holds no video."""
 
 
 class SidecarError(FaceblurError, ValueError):

@@ -10,19 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faceblur.base.atomic_files import TEMPORARY_SUFFIX, fitting_name
-from faceblur.base.errors import MediaError, UsageError
+from faceblur.base.errors import MediaError, NoVideo, UsageError
 from faceblur.jobs.crash_guard import Journal
 from faceblur.jobs.failure import why_failed
 from faceblur.jobs.output_paths import OutputPaths, check_output_folder
+from faceblur.jobs.video_suffixes import VIDEO_SUFFIXES, must_be_video
 from faceblur.media.pyav import reason
 from faceblur.media.reader import VideoReader
-
-# A file below a directory that has one of these suffixes and cannot be read is a failure, not merely some other file.
-VIDEO_SUFFIXES = frozenset(
-    {".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mkv", ".mov"}
-    | {".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv"}
-)
-
 
 IMAGE_SUFFIXES = frozenset(
     {".apng", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"}
@@ -150,9 +144,7 @@ def find_videos(
             with journal.at_work(path), VideoReader(path) as reader:
                 frames, name = reader.expected_frames, reader.output_name(codec)
         except Exception as error:  # whatever it is, the other files go on
-            # A Mac leaves a file `._NAME` beside each on foreign disks, which holds no video.
-            is_video = path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith("._")
-            if named or is_video or not isinstance(error, MediaError):
+            if named or _is_broken(path, error):
                 found.broken.append((path, why_failed(path, error)))
             else:
                 found.others.append(path)
@@ -162,6 +154,17 @@ def find_videos(
         found.files.append(PlannedFile(path, outdir / relative, frames))
     found.settle(paths)
     return found
+
+
+def _is_broken(path: Path, error: Exception) -> bool:
+    """Whether a file that was not read as a video should have been one: it is a failure, not some other file."""
+    if not isinstance(error, MediaError):
+        return True
+    try:
+        # What opens without video is a song; with a video's suffix it has lost it.
+        return must_be_video(path) and not (isinstance(error, NoVideo) and path.suffix.lower() not in VIDEO_SUFFIXES)
+    except OSError:
+        return True
 
 
 def _is_new(path: Path, paths: OutputPaths, broken: list[tuple[Path, str]]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Self, cast
 import av
 from av.stream import Disposition
 
-from faceblur.base.errors import MediaError
+from faceblur.base.errors import MediaError, NoVideo
 from faceblur.media.containers import output_name
 from faceblur.media.damage import DamageLog
 from faceblur.media.encoder_tables import written_codec
@@ -44,7 +44,9 @@ class SourceFile:
                 self._sort(stream)
             if not self.videos:
                 has_video = self.container.streams.video and not self.cover_art
-                raise MediaError(f"{path}: {'its video stream cannot be decoded' if has_video else 'no video stream'}")
+                if has_video:
+                    raise MediaError(f"{path}: its video stream cannot be decoded")
+                raise NoVideo(f"{path}: no video stream")
         except BaseException:
             self.container.close()
             raise
