@@ -18,7 +18,7 @@ LAYERS = [
     {"base"},
 ]
 # What the driver may import of the function.
-SHARED = {f"faceblur_function.{name}" for name in ("wire", "defaults", "images", "mask_shapes", "styles")}
+SHARED = {f"faceblur_function.{name}" for name in ("wire", "defaults", "images", "mask_shapes", "styles", "self_check")}
 # Packages that belong to one of ours each.
 OWNERS = {
     "av": "faceblur.media",

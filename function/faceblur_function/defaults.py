@@ -10,6 +10,9 @@ Format = Literal["jpeg", "png"]  # of returned images
 MODEL = "retinaface-mobilenet0.25"
 DETECT_SIZE = 1920  # pixels of the long side, above which a frame is scaled down for detection
 MAX_FRAMES = 64  # in one request
+# In one frame. The densest photograph of WIDER FACE has 1,968; of a 1920x1080 frame tiled with faces of 20 px the
+# detector lists 2,197 that score 0.05 or more.
+MAX_FACES = 4096
 MAX_BYTES = 64 << 20  # of a request's images, after base64 is decoded
 MAX_MEGAPIXELS = 64.0  # of one image
 THRESHOLD = 0.3  # the score from which a face is redacted

@@ -54,6 +54,17 @@ def image_size(content: bytes) -> tuple[int, int]:
     return _open(content, None).size
 
 
+def upright_size(content: bytes) -> tuple[int, int]:
+    """Width and height of an encoded image as a viewer shows it, from its header alone. Raises WireError."""
+    image = _open(content, None)
+    width, height = image.size
+    try:
+        is_turned = image.getexif().get(EXIF_ORIENTATION, 1) >= 5
+    except Exception as error:  # Pillow raises whatever its parsers do on hostile bytes
+        raise WireError("bad_image", "a damaged or cut image") from error
+    return (height, width) if is_turned else (width, height)
+
+
 def _open(content: bytes, frame: int | None) -> Image.Image:
     try:
         return Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "WEBP"))

@@ -39,10 +39,10 @@ def init_context(context: Any) -> None:
 
 
 def handler(context: Any, event: Any) -> Any:
-    """Answer one request: `GET /`, a batch, one image, or CVAT's form."""
+    """Answer one request: `GET /`, `GET /check`, a batch, one image, or CVAT's form."""
     try:
-        body, content_type = _answer(context.user_data.service, event)
-        return context.Response(body=body, headers={}, content_type=content_type, status_code=200)
+        status, body, content_type = _answer(context.user_data.service, event)
+        return context.Response(body=body, headers={}, content_type=content_type, status_code=status)
     except wire.WireError as error:
         return context.Response(
             body=error.to_json(), headers={}, content_type="application/json", status_code=error.status
@@ -54,14 +54,25 @@ def handler(context: Any, event: Any) -> Any:
         return context.Response(body=failure.to_json(), headers={}, content_type="application/json", status_code=500)
 
 
-def _answer(service: Service, event: Any) -> tuple[str | bytes, str]:
-    """The body and its content type. Raises WireError."""
-    if (event.path or "/") != "/":
-        raise wire.WireError("not_found", "the function answers GET / and POST / only", status=404)
+def _answer(service: Service, event: Any) -> tuple[int, str | bytes, str]:
+    """The status, the body and its content type. Raises WireError."""
+    path = event.path or "/"
+    if path == "/check":
+        if event.method != "GET":
+            raise wire.WireError("method_not_allowed", "use GET /check", status=405)
+        check = service.check()
+        return 200 if check.ok else 503, check.model_dump_json(exclude_none=True), "application/json"
+    if path != "/":
+        raise wire.WireError("not_found", "the function answers GET /, GET /check and POST / only", status=404)
     if event.method == "GET":
-        return service.info(), "application/json"
+        return 200, service.info(), "application/json"
     if event.method != "POST":
         raise wire.WireError("method_not_allowed", "use GET / or POST /", status=405)
+    return 200, *_redacted(service, event)
+
+
+def _redacted(service: Service, event: Any) -> tuple[str | bytes, str]:
+    """What `POST /` answers: the body and its content type. Raises WireError."""
     if images.looks_like_image(event.body) or str(event.content_type).startswith("image/"):
         options = wire.parse_options(event.fields)
         return service.image(event.body or b"", options), f"image/{options.format}"

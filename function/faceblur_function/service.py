@@ -14,7 +14,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from faceblur_function import __version__, cvat, images, wire
+from faceblur_function import __version__, cvat, images, self_check, wire
+from faceblur_function.defaults import MAX_FACES
 from faceblur_function.detectors.detector import Detector, Faces, Frame
 from faceblur_function.detectors.load import load_detector
 from faceblur_function.detectors.second_pass import detect_all_sizes
@@ -60,6 +61,21 @@ class Service:
             limits=self.limits,
         )
         return info.model_dump_json()
+
+    def check(self) -> wire.Check:
+        """The answer to `GET /check`: the built-in image, redacted with what is loaded. It costs one frame."""
+        start, options = time.perf_counter(), wire.RequestOptions(format="png")
+        content = self_check.IMAGE.read_bytes()
+        redacted, faces, _ = self._run([content], options, redacting=True)
+        return self_check.verdict(
+            images.decode_image(content),
+            images.decode_image(redacted[0]),
+            faces[0],
+            padding=options.padding,
+            model=self.detector.name,
+            device=self.detector.device,
+            ms=(time.perf_counter() - start) * 1000,
+        )
 
     def batch(self, request: wire.Request) -> str:
         """The reply to a batch, as JSON: its faces, and its redacted frames if it asks for them. Raises WireError."""
@@ -113,6 +129,8 @@ class Service:
             with _timed(timings, "detect"):
                 detected = detect_all_sizes(self.detector, frames, threshold=options.listed_from)
             listed = [to_wire(one) for one in detected]
+            for index, its_faces in zip(group, listed, strict=True):
+                limit_faces(its_faces, options.threshold, index)
             faces += listed
             if not redacting:
                 continue
@@ -148,7 +166,10 @@ def _groups(sizes: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
 
 
 def to_wire(faces: Faces) -> list[wire.Face]:
-    """Faces as they go over the wire. The regions to redact are computed from these rounded numbers."""
+    """Faces as they go over the wire. The regions to redact are computed from these rounded numbers.
+
+    A box that is empty, since it lay outside of the frame, is left out: nothing would be redacted.
+    """
     rows = zip(
         np.round(faces.xyxy.astype(float), 2).tolist(),
         np.round(faces.scores.astype(float), 4).tolist(),
@@ -158,7 +179,18 @@ def to_wire(faces: Faces) -> list[wire.Face]:
     return [
         wire.Face(box=tuple(box), score=score, landmarks=[tuple(point) for point in points])
         for box, score, points in rows
+        if box[0] < box[2] and box[1] < box[3]
     ]
+
+
+def limit_faces(faces: list[wire.Face], threshold: float, frame: int) -> None:
+    """Keep the MAX_FACES best faces of a frame, in place. Raises WireError where one that is redacted would go."""
+    if len(faces) <= MAX_FACES:
+        return
+    faces.sort(key=lambda face: -face.score)
+    if faces[MAX_FACES].score >= threshold:
+        raise wire.WireError("too_many_faces", f"frame {frame}: more than {MAX_FACES} faces", frame=frame)
+    del faces[MAX_FACES:]
 
 
 def redact_faces(frame: Frame, faces: Sequence[wire.Face], options: wire.RequestOptions) -> None:

@@ -105,6 +105,21 @@ class Info(BaseModel):
     limits: Limits = Limits()
 
 
+class Check(BaseModel):
+    """What `GET /check` answers: whether the function found and hid the one face of its built-in image.
+
+    `reason` says why not, `detail_left` is the share of the face's detail that is left, `ms` how long it took.
+    """
+
+    ok: bool
+    reason: str | None = None
+    face: Face | None = None
+    detail_left: FiniteFloat
+    model: str
+    device: str
+    ms: FiniteFloat
+
+
 def parse_json(body: object) -> dict[str, Any]:
     """The JSON object of a body that the platform may or may not have parsed already. Raises WireError."""
     if isinstance(body, (bytes, str)):

@@ -26,6 +26,7 @@ from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
 from faceblur_function.mask_shapes import regions
 from faceblur_function.styles import redact
 from tests.support import clips as media
+from tests.support.orientations import write_stored
 
 Frames = list[Image]
 FRAMES = 20
@@ -198,12 +199,20 @@ def test_area_that_was_blurred_without_being_listed_is_a_warning(
     assert 150 < x1 < 240 < x2 < 320 and 70 < y1 < 160 < y2 <= 240
 
 
-def test_rotated_clip(face: Image, function_url: str, tmp_path: Path) -> None:
-    sideways = [image.swapaxes(0, 1)[::-1].copy() for image in pan(face, (320, 240), 8)]
-    clip = write_clip(tmp_path / "in" / "phone.mp4", sideways, rotation=-90)
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_turned_and_mirrored_clips(orientation: int, face: Image, function_url: str, tmp_path: Path) -> None:
+    """As phones and front cameras store them: every face is masked, and the audit sees one that is not."""
+    upright = write_clip(tmp_path / "upright.mp4", pan(face, (320, 240), 8))
+    clip = tmp_path / "phone.mp4"
+    write_stored(upright, clip, orientation, (320, 240))
     output = redacted(clip, tmp_path / "out", function_url)
     report = audited(clip, output, function_url, code=0)
     assert report.facts.size_wh == (320, 240) and report.facts.regions >= 8 and report.findings == []
+    clear = tmp_path / "clear" / clip.name
+    clear.parent.mkdir()
+    shutil.copy(clip, clear)
+    shutil.copy(sidecar_path(output), sidecar_path(clear))
+    assert frames_of(audited(clip, clear, function_url, code=1), "exposed")
 
 
 def test_page_needs_no_network_and_escapes_names(source: Path, good: Path, function_url: str, tmp_path: Path) -> None:

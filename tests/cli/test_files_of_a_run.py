@@ -8,7 +8,7 @@ from typing import Any
 
 from examples.sample_clip import Image, pan, write_clip
 from tests.cli.calls import invoke, leftovers, run_against
-from tests.support.hostile import Server
+from tests.support.hostile import Server, first_contact
 
 
 def test_tree_other_files_and_broken_ones(face_clip: Path, function_url: str, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_several_videos_run_at_a_time_when_the_function_idles(face: Image, clips
         from aiohttp import web
 
         if request.method == "GET":
-            return web.json_response({"version": 1, "model": "m", "device": "d"})
+            return first_contact(request)
         body = await request.json()
         active.add(id(request))
         most = max(most, len(active))

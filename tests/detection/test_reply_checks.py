@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import base64
+import io
+import json
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from aiohttp import web
+from PIL import Image
 
 from faceblur.base.errors import InvalidReply
 from faceblur.detection.reply_checks import check_reply
 from faceblur.detection.request_body import Sent, encode_request
+from faceblur_function.defaults import MAX_FACES
+from faceblur_function.images import EXIF_ORIENTATION
 from tests.support.batches import OPTIONS, echo, image
 
 
@@ -41,6 +47,62 @@ WRONG = {
     "no digests": {"digests": None},
     "frames in another order": {"frames": [base64.b64encode(image(shade)).decode() for shade in (20, 10)]},
 }
+
+BOX, BEYOND = [2, 3, 9, 12], [16.5, 3, 20, 12]
+WRONG_FACES: dict[str, dict[str, Any]] = {
+    "swapped corners": {"box": [9, 12, 2, 3], "score": 1},
+    "swapped in height": {"box": [2, 12, 9, 3], "score": 1},
+    "no width": {"box": [2, 3, 2, 12], "score": 1},
+    "right of the frame": {"box": BEYOND, "score": 1},
+    "above the frame": {"box": [2, -12, 9, -3], "score": 1},
+    "huge": {"box": [2, 3, 1e18, 12], "score": 1},
+    "not to be multiplied": {"box": [-1e308, -1e308, 1e308, 1e308], "score": 1},
+    "negative score": {"box": BOX, "score": -0.5},
+    "score over 1": {"box": BOX, "score": 1.5},
+    "score as text": {"box": BOX, "score": "1"},
+    "score as a truth value": {"box": BOX, "score": True},
+    "box as text": {"box": ["2", "3", "9", "12"], "score": 1},
+    "no score": {"box": BOX},
+    "landmarks without end": {"box": BOX, "score": 1, "landmarks": [[1e999, 1]] * 5},
+    "landmarks of three": {"box": BOX, "score": 1, "landmarks": [[1, 2, 3]] * 5},
+}
+
+
+@pytest.mark.parametrize("name", WRONG_FACES)
+def test_a_face_that_covers_nothing_is_an_error_that_names_the_frame(name: str) -> None:
+    images = [image(10), image(20)]
+    content = json.dumps(right(images, faces=[[], [WRONG_FACES[name]]], digests=None)).encode()
+    with pytest.raises(InvalidReply, match=r"frame 1 of the answer: face 0|faces\.1\.0\."):
+        check_reply(content, sent(images), return_frames=True, require_digests=False)
+
+
+@pytest.mark.parametrize("box", [BOX, [-3, -3, 4, 4], [12, 12, 20, 20], [-100, -100, 200, 200]], ids=str)
+def test_a_face_that_has_a_part_in_the_frame_is_none(box: list[float]) -> None:
+    faces = [[{"box": box, "score": 1}]]
+    content = json.dumps(right([image(10)], faces=faces, digests=None)).encode()
+    answer = check_reply(content, sent([image(10)]), return_frames=True, require_digests=False)
+    assert answer.faces[0][0].box == tuple(box)
+
+
+def test_boxes_are_those_of_the_upright_image() -> None:
+    """An image that is stored lying is searched upright: a box may lie where the stored one has no pixels."""
+    stored = io.BytesIO()
+    exif = Image.Exif()
+    exif[EXIF_ORIENTATION] = 6
+    Image.new("RGB", (40, 20)).save(stored, "JPEG", exif=exif)
+    images = [stored.getvalue()]
+    for box, usable in (([2, 25, 9, 35], True), ([25, 2, 35, 9], False)):
+        content = json.dumps(right(images, faces=[[{"box": box, "score": 1}]], digests=None)).encode()
+        with nullcontext() if usable else pytest.raises(InvalidReply, match="outside of the frame of 20x40"):
+            check_reply(content, sent(images), return_frames=True, require_digests=False)
+
+
+def test_more_faces_than_any_frame_has_are_an_error() -> None:
+    face = {"box": BOX, "score": 0.5}
+    for count, usable in ((MAX_FACES, True), (MAX_FACES + 1, False)):
+        content = json.dumps(right([image(10)], faces=[[face] * count], digests=None)).encode()
+        with nullcontext() if usable else pytest.raises(InvalidReply, match="frame 0 of the answer has 4097 faces"):
+            check_reply(content, sent([image(10)]), return_frames=True, require_digests=False)
 
 
 @pytest.mark.parametrize("name", WRONG)

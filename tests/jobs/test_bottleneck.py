@@ -18,7 +18,7 @@ from faceblur.cli.app import main
 from faceblur.jobs.bottleneck import awaited_stage
 from tests.conftest import ServerThread
 from tests.support.batches import echo
-from tests.support.hostile import Server, SlowProxy
+from tests.support.hostile import Server, SlowProxy, first_contact
 
 
 class Function(Server):
@@ -30,7 +30,7 @@ class Function(Server):
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if request.method == "GET":
-            return web.json_response({"version": 1, "model": "m", "device": "d"})
+            return first_contact(request)
         body = await request.json()
         async with self._worker:
             await asyncio.sleep(self._seconds)

@@ -12,7 +12,7 @@ from examples.sample_clip import Image
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.images.page import Page
 from faceblur.media.planes import planes
-from faceblur.redaction.masking import mask_frame, mask_page, stored_box
+from faceblur.redaction.masking import mask_frame, mask_page
 
 BOX = (100.0, 60.0, 180.0, 160.0)
 
@@ -21,16 +21,6 @@ def frame_of(image: Image, pix_fmt: str) -> DecodedFrame:
     pixels = av.VideoFrame.from_ndarray(image, "bgr24").reformat(format=pix_fmt)
     pixels.pts, pixels.time_base = 0, Fraction(1, 25)
     return DecodedFrame(0, 0, pixels)
-
-
-@pytest.mark.parametrize("turns", [0, 1, 2, 3])
-def test_box_of_the_upright_frame_in_the_stored_one(turns: int) -> None:
-    stored = np.zeros((48, 64), np.uint8)
-    stored[10:20, 5:30] = 1
-    upright = np.rot90(stored, turns)
-    rows, columns = np.nonzero(upright)
-    box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
-    assert stored_box(box, turns, (upright.shape[1], upright.shape[0])) == (5, 10, 30, 20)
 
 
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p10le", "gbrp", "gray"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from faceblur.base.options import Options
 from faceblur.redaction.sidecar_files import (
     HASHED_BYTES,
     Sidecar,
+    SidecarReader,
     SidecarWriter,
     identify,
     json_name,
@@ -107,6 +110,104 @@ def test_a_line_that_cannot_be_read_is_named(sidecar: Sidecar, tmp_path: Path) -
     path.write_text("\n".join([*lines[:3], '{"frame": 1, "pts": "soon", "faces": []}', lines[4]]))
     with pytest.raises(SidecarError, match=r"out\.faces\.jsonl: line 4: pts: "):
         read_sidecar(path)
+
+
+WRONG_LINES = {
+    "endless box": ('{"frame":1,"pts":3000,"faces":[{"box":[1,2,3,1e999]}]}', "faces.0.box.3: "),
+    "no number": ('{"frame":1,"pts":3000,"faces":[{"box":[1,2,3,NaN]}]}', "faces.0.box.3: "),
+    "huge box": ('{"frame":1,"pts":3000,"faces":[{"box":[1,2,1e18,4]}]}', "face 0: a coordinate of its box is beyond"),
+    "largest box": ('{"frame":1,"pts":3000,"faces":[{"box":[-1e308,2,1e308,4]}]}', "face 0: a coordinate of its box"),
+    "empty box": ('{"frame":1,"pts":3000,"faces":[{"box":[1,2,1,4]}]}', "face 0: its box covers nothing"),
+    "box as text": ('{"frame":1,"pts":3000,"faces":[{"box":["1",2,3,4]}]}', "faces.0.box.0: "),
+    "box of truth values": ('{"frame":1,"pts":3000,"faces":[{"box":[true,2,3,4]}]}', "faces.0.box.0: "),
+    "box of three": ('{"frame":1,"pts":3000,"faces":[{"box":[1,2,3]}]}', "faces.0.box.3: "),
+    "no box": ('{"frame":1,"pts":3000,"faces":[{"score":1}]}', "faces.0.box: "),
+    "null": ('{"frame":1,"pts":3000,"faces":null}', "faces: "),
+    "no faces": ('{"frame":1,"pts":3000}', "faces: "),
+    "negative score": ('{"frame":1,"pts":3000,"faces":[{"box":[1,2,3,4],"score":-1}]}', "faces.0.score: "),
+    "time as a truth value": ('{"frame":1,"pts":true,"faces":[]}', "pts: "),
+    "time beyond 64 bits": (f'{{"frame":1,"pts":{2**63},"faces":[]}}', "pts: "),
+    "time beyond all": (f'{{"frame":1,"pts":{"9" * 5000},"faces":[]}}', "Invalid JSON: "),
+    "deep": ('{"frame":1,"pts":3000,"faces":' + "[" * 100_000, "Invalid JSON: recursion"),
+    "surrogate": ('{"frame":1,"pts":3000,"faces":[],"\\ud800":1}', "Invalid JSON: "),
+    "long name of a field": ('{"frame":1,"pts":3000,"faces":[],"' + "x" * 9999 + '":1}', "x{80}: "),
+    "frame twice": ('{"frame":0,"pts":3000,"faces":[]}', "frame 0 is out of order"),
+    "a million faces": (
+        '{"frame":1,"pts":3000,"faces":[' + ",".join(['{"box":[1,2,3,4]}'] * 10**6) + "]}",
+        "longer than",
+    ),
+    "too many faces": ('{"frame":1,"pts":3000,"faces":[' + ",".join(['{"box":[1,2,3,4]}'] * 16385) + "]}", "faces: "),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_LINES)
+def test_numbers_that_no_line_has_are_refused(sidecar: Sidecar, tmp_path: Path, name: str) -> None:
+    path, (wrong, message) = tmp_path / "out.faces.jsonl", WRONG_LINES[name]
+    write_sidecar(path, sidecar)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:3], wrong, lines[4]]))
+    with pytest.raises(SidecarError, match=rf"out\.faces\.jsonl: line 4: {message}") as raised:
+        read_sidecar(path)
+    assert len(str(raised.value)) < 400 + len(str(path)) and "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("padding", -0.5), ("padding", 1e9), ("padding", "0.25"), ("padding", True), ("threshold", 2)),
+        *(("low_threshold", -1), ("look_around", -1), ("look_around", None), ("crf", 64), ("crf", 20.5)),
+        ("style", "none"),
+    ],
+)
+def test_settings_that_no_run_has_are_refused(sidecar: Sidecar, tmp_path: Path, name: str, value: object) -> None:
+    path = tmp_path / "out.faces.jsonl"
+    write_sidecar(path, sidecar)
+    first, *rest = path.read_text().splitlines()
+    header = json.loads(first)
+    header["settings"][name] = value
+    path.write_text("\n".join([json.dumps(header), *rest]))
+    with pytest.raises(SidecarError, match=rf"line 1: settings[.:] ?{name}: "):
+        read_sidecar(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("time_base", "1/0"),
+        ("time_base", "-1/25"),
+        ("time_base", "soon"),
+        ("frame_wh", [0, 240]),
+        ("frame_wh", [-1, 9]),
+    ],
+)
+def test_a_header_that_no_video_has_is_refused(sidecar: Sidecar, tmp_path: Path, name: str, value: object) -> None:
+    path = tmp_path / "out.faces.jsonl"
+    write_sidecar(path, sidecar)
+    first, *rest = path.read_text().splitlines()
+    path.write_text("\n".join([json.dumps(json.loads(first) | {name: value}), *rest]))
+    with pytest.raises(SidecarError, match=f"line 1: {name}"):
+        read_sidecar(path)
+
+
+def test_swapped_corners_are_put_right_and_named(sidecar: Sidecar, tmp_path: Path) -> None:
+    path = tmp_path / "out.faces.jsonl"
+    write_sidecar(path, sidecar)
+    lines = path.read_text().splitlines()
+    lines[3] = '{"frame":1,"pts":3000,"faces":[{"box":[30,40,10,20]},{"box":[10,40,30,20]},{"box":[1,2,3,4]}]}'
+    path.write_text("\n".join(lines))
+    with SidecarReader(path) as reader:
+        assert reader.corrections() == ()
+        boxes = [face.box for face in list(reader)[2].faces]
+        assert reader.corrections() == ("2 boxes of the sidecar with swapped corners, from line 4 on",)
+    assert boxes == [(10, 20, 30, 40), (10, 20, 30, 40), (1, 2, 3, 4)]
+
+
+@pytest.mark.parametrize("box", [(3.0, 2.0, 1.0, 4.0), (1.0, 2.0, 1.0, 4.0), (1.0, 2.0, 1e18, 4.0)], ids=str)
+def test_a_face_that_no_reader_takes_is_not_written(sidecar: Sidecar, tmp_path: Path, box: Any) -> None:
+    frames = (FrameLine(frame=0, pts=0, faces=[FACE, SidecarFace(box=box)]),)
+    with pytest.raises(SidecarError, match=r"out\.faces\.jsonl: frame 0 of stream 0: face 1: "):
+        write_sidecar(tmp_path / "out.faces.jsonl", replace(sidecar, frames=frames))
+    assert not list(tmp_path.glob("*.jsonl"))
 
 
 def test_a_video_is_identified_by_its_content(video: Path, tmp_path: Path) -> None:

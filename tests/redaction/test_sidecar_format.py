@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import faceblur
 from examples.sample_clip import Image, pan, write_clip
 from faceblur.base.errors import SidecarError
 from faceblur.cli.app import main
@@ -171,6 +172,72 @@ def test_a_sidecar_that_does_not_fit_is_refused(
     broken = written(tmp_path / "broken.jsonl", content)
     assert message in " ".join(run("render", source, broken, "-o", tmp_path / "out.mp4", code=1).split())
     assert list(tmp_path.iterdir()) == [broken]
+
+
+def test_corners_from_the_lower_right_to_the_upper_left_are_masked_and_named(
+    source: Path, output: Path, tmp_path: Path
+) -> None:
+    content = lines(sidecar_path(output))
+    for line in content[1:]:
+        for face in line["faces"]:
+            face["box"] = [*face["box"][2:], *face["box"][:2]]
+    swapped = written(tmp_path / "swapped.jsonl", content)
+    report = faceblur.render(source, swapped, tmp_path / "out.mp4")
+    assert (tmp_path / "out.mp4").read_bytes() == output.read_bytes()
+    assert report.files[source].damage == ("24 boxes of the sidecar with swapped corners, from line 2 on",)
+
+
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [
+        ([340, 20, 400, 90], "frame 6 of stream 0: face 0: its box [340, 20, 400, 90] lies outside"),
+        ([20, -90, 80, -20], "frame 6 of stream 0: face 0"),
+        ([20, 20, 20, 90], "line 8: face 0: its box covers nothing"),
+        ([-1e308, 20, 1e308, 90], "line 8: face 0: a coordinate of its box is beyond 1,000,000 pixels"),
+    ],
+    ids=str,
+)
+def test_a_box_that_covers_nothing_is_an_error_for_render_and_a_wrong_call_for_audit(
+    source: Path, output: Path, function_url: str, tmp_path: Path, box: list[float], message: str
+) -> None:
+    content = lines(sidecar_path(output))
+    content[7]["faces"] = [{"box": box}]
+    wrong = written(tmp_path / "wrong.jsonl", content)
+    shown = " ".join(run("render", source, wrong, "-o", tmp_path / "out.mp4", code=1).split())
+    assert message in shown
+    shown = " ".join(run("audit", source, output, wrong, "--function", function_url, code=2).split())
+    assert message in shown
+    assert list(tmp_path.iterdir()) == [wrong]
+
+
+@pytest.mark.parametrize(("name", "value"), [("padding", -0.5), ("low_threshold", 7), ("crf", 99)])
+def test_settings_that_no_run_has_end_render_and_audit(
+    source: Path, output: Path, function_url: str, tmp_path: Path, name: str, value: float
+) -> None:
+    content = lines(sidecar_path(output))
+    content[0]["settings"][name] = value
+    wrong = written(tmp_path / "wrong.jsonl", content)
+    for command, code in (
+        (("render", source, wrong, "-o", tmp_path / "out.mp4"), 1),
+        (("audit", source, output, wrong), 2),
+    ):
+        more = ("--function", function_url) if command[0] == "audit" else ()
+        assert f"line 1: settings: {name}: {value}" in " ".join(run(*command, *more, code=code).split())
+
+
+def test_a_box_beside_the_frame_counts_as_far_as_its_padding_reaches(
+    source: Path, output: Path, tmp_path: Path
+) -> None:
+    """With less padding it covers nothing, and the new sidecar does not list it."""
+    content = lines(sidecar_path(output))
+    content[7]["faces"] = [{"box": [322, 20, 372, 90]}]
+    edited = written(tmp_path / "edited.jsonl", content)
+    for padding, faces in ((0.25, 1), (0, 0)):
+        run("render", source, edited, "-o", tmp_path / "out.mp4", "--padding", padding, "--overwrite")
+        rendered = sidecar_path(tmp_path / "out.mp4")
+        assert len(lines(rendered)[7]["faces"]) == faces
+        run("render", source, rendered, "-o", tmp_path / "again.mp4", "--overwrite")
+        assert (tmp_path / "again.mp4").read_bytes() == (tmp_path / "out.mp4").read_bytes()
 
 
 def test_wrong_calls_are_refused(source: Path, output: Path, tmp_path: Path) -> None:

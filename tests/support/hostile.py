@@ -32,6 +32,14 @@ FAULTS = (
     "boxes moved",
     "original back",
 )
+# What a function answers to `GET /` and `GET /check`.
+INFO = {"version": 1, "model": "m", "device": "d"}
+CHECK = {"ok": True, "detail_left": 0.05, "model": "m", "device": "d", "ms": 1.0}
+
+
+def first_contact(request: web.Request, info: dict[str, Any] = INFO) -> web.Response:
+    """The answer of a function that passes its check, to a GET."""
+    return web.json_response(CHECK if request.path == "/check" else info)
 
 
 class Server:
@@ -170,11 +178,11 @@ class SlowProxy(Server):
 def scripted(*replies: Any, info: dict[str, Any] | None = None) -> Server:
     """A function that gives these answers in turn, then the last for ever: a status, a body, or a callable."""
     remaining = list(replies)
-    loaded = {"version": 1, "model": "m", "device": "d"} | (info or {})
+    loaded = INFO | (info or {})
 
     async def answer(request: web.Request) -> web.StreamResponse:
         if request.method == "GET":
-            return web.json_response(loaded)
+            return first_contact(request, loaded)
         body = await request.read()
         reply = remaining.pop(0) if len(remaining) > 1 else remaining[0]
         if callable(reply):

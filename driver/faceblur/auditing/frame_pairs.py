@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,6 +17,8 @@ from faceblur.media.reader import VideoReader
 from faceblur.redaction.sidecar_files import SidecarReader
 from faceblur.redaction.sidecar_format import FrameLine
 from faceblur_function.mask_shapes import regions
+
+log = logging.getLogger("faceblur")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ def align_streams(
             if stop.is_set():
                 return
             line = _line_of(files, lines, frame)
+            sidecar.check_in_frame(line, frame.upright_wh)
             advance()
             gray = gray_image(frame.upright())
             clear = unmasked(regions((face.box for face in line.faces), padding), gray.shape[1::-1])
@@ -65,7 +69,10 @@ def align_streams(
 
     with _opened(files) as (source, output, sidecar):
         lines = _lines(sidecar, pair.source)
-        return align(source_frames(source, lines), output_frames(output), pair.tolerance)
+        alignment = align(source_frames(source, lines), output_frames(output), pair.tolerance)
+        for text in sidecar.corrections():
+            log.warning("%s: %s: they were put right", files.sidecar, text)
+        return alignment
 
 
 def frame_pairs(files: AuditedFiles, pair: StreamPair, alignment: Alignment) -> Generator[FramePair]:

@@ -43,7 +43,7 @@ class Finding(BaseModel):
 
 
 class AuditFacts(BaseModel):
-    """What was compared, in numbers. PSNR in dB, of what lies outside the regions.
+    """What was compared, in numbers. PSNR in dB, of what lies outside the regions; None: it is equal.
 
     `streams` are the source's video streams, `seconds` is their total duration, `time_offset` the largest by which one
     of the output begins later.
@@ -57,8 +57,8 @@ class AuditFacts(BaseModel):
     regions: int
     most_kept: float
     time_offset: float
-    psnr_lowest: float | None
-    psnr_mean: float | None
+    psnr_lowest: float | None = None
+    psnr_mean: float | None = None
 
 
 class AuditDetector(BaseModel):

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from faceblur.base.errors import RequestRejected, RequestTooLarge, Unavailable
 from faceblur.base.options import BATCH_SECONDS, REQUEST_SECONDS
+from faceblur.detection import function_check
 from faceblur.detection.adaptive_limit import Ticket
 from faceblur.detection.concurrency_limit import ConcurrencyLimit
 from faceblur.detection.halving import Halving, halves, joined
@@ -29,7 +30,7 @@ from faceblur.detection.request_body import Sent, encode_request
 from faceblur.detection.request_statistics import RequestStatistics
 from faceblur.detection.retry_policy import BatchAttempts, check_status, probe_attempts
 from faceblur.detection.round_trips import RoundTrips, computing_seconds
-from faceblur.detection.transport import AttemptFailed, ConnectionBroken, Transport
+from faceblur.detection.transport import AttemptFailed, ConnectionBroken, Response, Transport
 from faceblur_function import wire
 
 log = logging.getLogger("faceblur.client")
@@ -90,17 +91,27 @@ class FunctionClient:
         return infos[0]
 
     async def _probe(self, url: str) -> wire.Info:
+        return await self._get(url, partial(_read_info, url))
+
+    async def check(self) -> wire.Check:
+        """Have the client's one URL find and hide one real face. Raises FunctionError unless it does."""
+        (backend,) = self._balancer.backends
+        url = function_check.check_url(backend.url)
+        check = await self._get(url, partial(function_check.read_check, url))
+        if check is None:
+            start = time.monotonic()
+            answer = await self.send([function_check.face()], function_check.OPTIONS, return_frames=True)
+            check = function_check.verdict(answer, time.monotonic() - start)
+        return function_check.require(backend.url, check)
+
+    async def _get(self, url: str, read: Callable[[Response], Result]) -> Result:
+        """What is read of the answer to a GET; while workers are busy it is waited for."""
         waiting = f"{url}: no answer yet: its workers may be busy; waiting up to {self._timeout:g} s"
         notice = asyncio.get_running_loop().call_later(BUSY_NOTICE_SECONDS, log.warning, waiting)
         try:
             async for attempt in probe_attempts(self._timeout):
                 with attempt:
-                    response = await self._transport.exchange(url, "GET", None, self._timeout)
-                    check_status(url, response.status, response.content)
-                    try:
-                        return wire.Info.model_validate_json(response.content)
-                    except ValidationError as error:
-                        raise RequestRejected(f"{url} answers, but is no faceblur function") from error
+                    return read(await self._transport.exchange(url, "GET", None, self._timeout))
         finally:
             notice.cancel()
         raise AssertionError("tenacity returns or raises")
@@ -170,6 +181,14 @@ class FunctionClient:
         self.statistics.add_seconds(network=trip.network, queue=trip.queue, computing=trip.computing)
         answer.timings_ms.update(queue=trip.queue * 1000, network=trip.network * 1000)
         return answer
+
+
+def _read_info(url: str, response: Response) -> wire.Info:
+    check_status(url, response.status, response.content)
+    try:
+        return wire.Info.model_validate_json(response.content)
+    except ValidationError as error:
+        raise RequestRejected(f"{url} answers, but is no faceblur function") from error
 
 
 async def _in_thread_if_large(work: Callable[[], Result], size: int) -> Result:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -22,7 +23,10 @@ SPARE_LOCAL_REQUESTS = 2
 
 @asynccontextmanager
 async def connect(endpoint: Endpoint) -> AsyncIterator[tuple[FunctionClient, wire.Info]]:
-    """A client that is connected, and what its function runs. Raises UsageError or FunctionError."""
+    """A client that is connected, and what its function runs. Raises UsageError or FunctionError.
+
+    The function at each given URL is checked with one real face first.
+    """
     for url in endpoint.urls:
         if not url.startswith(("http://", "https://")):
             raise UsageError(f"--function {url}: no HTTP address; is http://{url} meant?")
@@ -38,7 +42,14 @@ async def connect(endpoint: Endpoint) -> AsyncIterator[tuple[FunctionClient, wir
     concurrency = endpoint.concurrency or min(START_PER_URL * len(endpoint.urls), MAX_CONCURRENCY)
     max_concurrency = None if endpoint.concurrency else MAX_CONCURRENCY
     async with _client(endpoint, endpoint.urls, concurrency, max_concurrency) as client:
-        yield client, await client.probe()
+        info = await client.probe()
+        await asyncio.gather(*(_check(endpoint, url) for url in endpoint.urls))
+        yield client, info
+
+
+async def _check(endpoint: Endpoint, url: str) -> None:
+    async with _client(endpoint, (url,), 1) as client:
+        await client.check()
 
 
 def _client(

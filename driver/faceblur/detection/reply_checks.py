@@ -5,23 +5,27 @@ Whether the faces in returned frames are masked is verified with the frames (`re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import ValidationError
 
 from faceblur.base.errors import InvalidReply
+from faceblur.base.face_checks import described, fault_of, reaches_into
 from faceblur.detection.reply import CheckedReply
 from faceblur.detection.request_body import Sent
 from faceblur_function import wire
-from faceblur_function.images import image_size
+from faceblur_function.defaults import MAX_FACES
+from faceblur_function.images import image_size, upright_size
 
 
 def check_reply(content: bytes, sent: Sent, *, return_frames: bool, require_digests: bool) -> CheckedReply:
     """Compare a reply with the request that was sent. Raises InvalidReply.
 
     Checked: the schema and its version, the number of frames and of their faces, the digests over frames and faces,
-    the sizes of the frames. `require_digests`: the function has announced them.
+    each face, the sizes of the frames. `require_digests`: the function has announced them.
     """
     try:
-        reply = wire.Reply.model_validate_json(content)
+        reply = wire.Reply.model_validate_json(content, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "body"
@@ -40,6 +44,8 @@ def check_reply(content: bytes, sent: Sent, *, return_frames: bool, require_dige
         ]
         if reply.digests != expected:
             raise InvalidReply("the answer is not that of the frames that were sent, or was damaged on the way")
+    for index, faces in enumerate(reply.faces):
+        _check_faces(index, faces, sent.images[index])
     try:
         images = None if frames is None else [wire.decode_base64(text, frame=i) for i, text in enumerate(frames)]
         for index, image in enumerate(images or []):
@@ -48,3 +54,18 @@ def check_reply(content: bytes, sent: Sent, *, return_frames: bool, require_dige
     except wire.WireError as error:
         raise InvalidReply(f"the answer is not valid: {error}") from error
     return CheckedReply(reply.model, reply.device, reply.faces, images, dict(reply.timings_ms))
+
+
+def _check_faces(index: int, faces: Sequence[wire.Face], image: bytes) -> None:
+    """Check the faces of one frame, of which `image` was sent."""
+    if len(faces) > MAX_FACES:
+        raise InvalidReply(f"frame {index} of the answer has {len(faces)} faces, more than {MAX_FACES}")
+    if not faces:
+        return
+    frame_wh = upright_size(image)
+    for number, face in enumerate(faces):
+        fault = fault_of(face.box, face.score)
+        if fault is None and not reaches_into(face.box, frame_wh):
+            fault = f"its box {described(face.box)} lies outside of the frame of {frame_wh[0]}x{frame_wh[1]}"
+        if fault is not None:
+            raise InvalidReply(f"frame {index} of the answer: face {number}: {fault}")

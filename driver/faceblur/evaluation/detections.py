@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import AsyncIterator, Callable, Generator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from PIL import Image
 
 from faceblur.base.errors import MediaError, RequestRejected, RequestTooLarge, UsageError
 from faceblur.base.options import Options
@@ -86,7 +83,7 @@ class DatasetDetector:
         async with self._slots:
             try:
                 content = await asyncio.to_thread(image.path.read_bytes)
-                size_wh = _upright_size(content)
+                size_wh = codec.upright_size(content)
             except OSError as error:
                 raise MediaError(f"{image.path}: cannot be read: {error.strerror}") from error
             except wire.WireError as error:
@@ -178,14 +175,6 @@ class _VideoDecoder:
                     batch = []
         if batch:
             yield batch
-
-
-def _upright_size(content: bytes) -> tuple[int, int]:
-    """Width and height of an encoded image as a viewer shows it. Raises WireError."""
-    width, height = codec.image_size(content)
-    with Image.open(io.BytesIO(content)) as image:
-        turned = image.getexif().get(codec.EXIF_ORIENTATION, 1) >= 5
-    return (height, width) if turned else (width, height)
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from faceblur.media.encoder_choice import EncoderChoice
 from faceblur.media.encoder_tables import FIELD_ENCODERS, HOLD_ASPECT, LOSSLESS
 from faceblur.media.first_frames import StreamProbe
 from faceblur.media.hdr import holds_hdr
+from faceblur.media.orientation import is_exact
 from faceblur.media.pixel_formats import loss
 from faceblur.media.pyav import codec_of
 
@@ -28,6 +29,8 @@ def encoding_changes(
         yield f"interlaced fields: woven into frames, as {written} has none"
     if probe.hdr and not holds_hdr(choice.encoder):
         yield f"HDR10 side data: {written} holds none"
+    if probe.matrix and not is_exact(probe.matrix):
+        yield "display matrix: kept, but it is no quarter turn; faces were searched at the nearest one"
     aspect = aspect_for_container(source, written)
     if muxer == "avi" and aspect and aspect != 1:
         yield f"pixels of {aspect.numerator}:{aspect.denominator}: {written} in AVI holds none"

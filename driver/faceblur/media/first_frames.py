@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,7 @@ from av.video.frame import VideoFrame
 
 from faceblur.media.hdr import HdrMetadata, read_hdr
 from faceblur.media.opening import open_input
-from faceblur.media.pyav import READ_ERRORS, decoder_of, seconds_of
-from faceblur.media.side_data import side_data_of
+from faceblur.media.pyav import READ_ERRORS, decoder_of, display_matrix, seconds_of, side_data_of
 
 # The pass ends after this many packets, also where no frame was decoded.
 MAX_PACKETS = 5000
@@ -39,11 +37,10 @@ def probe_stream(path: Path, stream: Any) -> StreamProbe:
     if not frames:
         return StreamProbe(stream.codec_context.pix_fmt or "yuv420p", 0.0)
     data = side_data_of(frames[0])
-    matrix = data.get("DISPLAYMATRIX")
     return StreamProbe(
         frames[0].format.name,
         seconds_of(frames[0]) or 0.0,
-        struct.unpack_from("=9i", matrix) if matrix else None,
+        display_matrix(frames[0]),
         any(one.interlaced_frame for one in frames),
         read_hdr(data),
     )

@@ -11,6 +11,9 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation
 from numpy.typing import NDArray
 
+from faceblur.media.orientation import UPRIGHT, is_sideways, of_matrix, turned
+from faceblur.media.pyav import display_matrix
+
 # PyAV is imported in this package only: the packages above take its types from here.
 __all__ = ["DecodedFrame", "Packet", "VideoFrame"]
 
@@ -59,20 +62,21 @@ class DecodedFrame:
         return self.pixels.width * self.pixels.height
 
     @property
-    def turns(self) -> int:
-        """Counter-clockwise quarter turns, 0 to 3, from the stored pixels to what a viewer shows."""
-        return round(self.pixels.rotation / 90) % 4
+    def orientation(self) -> int:
+        """How a viewer turns and mirrors the stored pixels, 1 to 8 (`orientation`)."""
+        matrix = display_matrix(self.pixels)
+        return UPRIGHT if matrix is None else of_matrix(matrix)
 
     @property
     def upright_wh(self) -> tuple[int, int]:
         """Width and height of what a viewer shows."""
         width, height = self.pixels.width, self.pixels.height
-        return (height, width) if self.turns % 2 else (width, height)
+        return (height, width) if is_sideways(self.orientation) else (width, height)
 
     def upright(self) -> NDArray[np.uint8]:
-        """The frame as a viewer shows it, `(H, W, 3) uint8 BGR`: its rotation is applied."""
+        """The frame as a viewer shows it, `(H, W, 3) uint8 BGR`: turned and mirrored."""
         stored = self.pixels.to_ndarray(format="bgr24", threads=1)
-        return np.ascontiguousarray(np.rot90(stored, self.turns))
+        return turned(np.asarray(stored, np.uint8), self.orientation)
 
     def thumbnail(self, long_side: int) -> NDArray[np.uint8]:
         """A small upright copy, `(h, w, 3) uint8 BGR`, at most `long_side` pixels long; never larger than the frame.
@@ -88,7 +92,7 @@ class DecodedFrame:
             interpolation=Interpolation.AREA,
             threads=1,
         )
-        return np.ascontiguousarray(np.rot90(np.asarray(small.to_ndarray(), np.uint8), self.turns))
+        return turned(np.asarray(small.to_ndarray(), np.uint8), self.orientation)
 
     def in_format(self, pix_fmt: str) -> DecodedFrame:
         """The same frame in another pixel format, in its own range; itself where it is in this format already."""

@@ -5,17 +5,22 @@ PyAV's own types are used in this package only. Their attributes differ between 
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from typing import Any
 
 import av
 import av.error
 from av.bitstream import BitStreamFilterContext
+from av.sidedata.sidedata import Type as SideDataType
+from av.video.frame import VideoFrame
 
 # What PyAV raises while a file is opened, read or written.
 READ_ERRORS = (av.error.FFmpegError, OSError)
 WRITE_ERRORS = (av.error.FFmpegError, OSError, ValueError)
 DEFAULT_RATE = 25  # frames per second, where the container names no rate
+# FFmpeg's types that PyAV's list lacks.
+UNLISTED = {28: "LCEVC", 29: "VIEW_ID", 30: "REFERENCE_DISPLAYS_3D", 31: "EXIF"}
 
 
 def decoder_of(stream: Any) -> Any:
@@ -51,6 +56,29 @@ def describe(stream: Any) -> str:
     has_decoder = stream.codec_context is not None
     codec = stream.codec_context.name if has_decoder else getattr(stream, "name", None) or codec_of(stream)
     return f"stream {stream.index} ({stream.type}, {codec or 'unknown'})"
+
+
+def _unlisted(types: Any, value: int) -> SideDataType:
+    """A member for a type that FFmpeg knows and PyAV does not: else no side data of such a frame can be read."""
+    member: Any = object.__new__(types)
+    member._name_, member._value_ = UNLISTED.get(value, f"TYPE_{value}"), value
+    found: SideDataType = types._value2member_map_.setdefault(value, member)
+    return found
+
+
+SideDataType._missing_ = classmethod(_unlisted)  # type: ignore[method-assign, assignment]
+
+
+def side_data_of(pixels: VideoFrame) -> dict[str, bytes]:
+    """A frame's side data by the names of FFmpeg's types, such as `A53_CC`."""
+    found: Any = pixels.side_data  # iterates over its values, whatever its type says
+    return {one.type.name: bytes(one) for one in found}
+
+
+def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
+    """A decoded frame's display matrix, 9 integers by rows; None where the file holds none."""
+    content = side_data_of(frame).get("DISPLAYMATRIX")
+    return None if content is None else struct.unpack_from("=9i", content)
 
 
 def frame_rate(stream: Any) -> Fraction:

@@ -37,6 +37,11 @@ class Frame(WindowedFrame, ABC):
 
     @property
     @abstractmethod
+    def upright_wh(self) -> tuple[int, int]:
+        """Width and height of what a viewer shows: its boxes are in these pixels."""
+
+    @property
+    @abstractmethod
     def size_bytes(self) -> int:
         """What it takes in memory, decoded."""
 

@@ -45,6 +45,10 @@ class PageFrame(Frame):
         return width * height
 
     @property
+    def upright_wh(self) -> tuple[int, int]:
+        return self.page.size_wh
+
+    @property
     def size_bytes(self) -> int:
         return self.page.colours.nbytes
 

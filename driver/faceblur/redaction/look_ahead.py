@@ -7,7 +7,9 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
 from functools import partial
 from typing import Any
 
+from faceblur.base.errors import InvalidReply
 from faceblur.base.events import GapsMasked
+from faceblur.base.face_checks import MAX_MASKS, in_bounds, reaches_into
 from faceblur.base.memory_bounds import window_frames
 from faceblur.base.options import Options
 from faceblur.redaction.batch import Batch, Ready
@@ -72,11 +74,25 @@ class LookAhead:
 
     async def _mask(self, frames: Sequence[Frame]) -> None:
         style, padding = self._options.style, self._options.padding
+        for frame in frames:
+            self._settle(frame)
         gaps = [frame for frame in frames if frame.gaps]
         masks = [partial(frame.mask, frame.gap_boxes, style=style, padding=padding) for frame in gaps]
         await self._work.spread("mask", masks, all_pixels(gaps))
         if gaps:
             self._work.emit(GapsMasked(self._work.source, sum(len(frame.gaps) for frame in gaps)))
+
+    def _settle(self, frame: Frame) -> None:
+        """Drop the gaps that left the frame: nothing would be masked. Raises InvalidReply where too many are left."""
+        for track in list(frame.gaps):
+            if reaches_into(frame.masks[track], frame.upright_wh, self._options.padding):
+                frame.masks[track] = in_bounds(frame.masks[track])
+            else:
+                frame.gaps.remove(track)
+                del frame.masks[track]
+        count = len(frame.gaps) + len(frame.above(self._options.threshold))
+        if count > MAX_MASKS:
+            raise InvalidReply(f"frame {frame.number}: {count} faces are to be masked, more than {MAX_MASKS}")
 
 
 def _set_transition(frame: Frame, before: Thumbnail | None) -> None:

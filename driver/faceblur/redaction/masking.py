@@ -5,10 +5,11 @@ Nothing outside a region changes. Frames are in a planar format of 8 to 16 bits,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.images.page import Page
+from faceblur.media.orientation import stored_box
 from faceblur.media.planes import planes
 from faceblur.tracking.boxes import Box
 from faceblur_function.mask_shapes import Region, regions
@@ -36,15 +37,5 @@ def mask_page(page: Page, view: int, boxes: Iterable[Box], *, style: str, paddin
 
 def stored_regions(frame: DecodedFrame, boxes: Iterable[Box], padding: float) -> list[Region]:
     """Boxes of the upright frame as regions of the stored one."""
-    turns, upright_wh = frame.turns, frame.upright_wh
-    return regions([stored_box(box, turns, upright_wh) for box in boxes], padding)
-
-
-def stored_box(box: Sequence[float], turns: int, upright_wh: tuple[int, int]) -> Box:
-    """A box of the upright frame in the coordinates of the stored one, `turns` quarter turns away."""
-    x1, y1, x2, y2 = box
-    width, height = upright_wh
-    for _ in range(turns):  # undo one counter-clockwise turn: x goes to the old y axis
-        x1, y1, x2, y2 = height - y2, x1, height - y1, x2
-        width, height = height, width
-    return x1, y1, x2, y2
+    orientation, upright_wh = frame.orientation, frame.upright_wh
+    return regions([stored_box(box, orientation, upright_wh) for box in boxes], padding)

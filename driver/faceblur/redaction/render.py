@@ -12,6 +12,7 @@ from typing import Any
 
 from faceblur.base.errors import SidecarError, UsageError
 from faceblur.base.events import FramesMasked, GapsMasked, PositionEntered, ReplyReceived
+from faceblur.base.face_checks import reaches_into
 from faceblur.base.memory_bounds import RENDER_BATCH_BYTES, RENDER_BATCHES
 from faceblur.base.options import Changes, Options
 from faceblur.base.stages import Stages
@@ -60,7 +61,8 @@ async def render_video(sidecar: Path, target: Path, changes: Changes, work: File
             read = stages.link(batch_reader.read(), capacity=1)
             ready = stages.link(masks.mask_recorded(read, writing.object.writer.pix_fmts), capacity=RENDER_BATCHES)
             await write_all(ready, writing, work)
-        return await finish(batch_reader.frames, reader, writing, work)
+        written = await finish(batch_reader.frames, reader, writing, work)
+        return replace(written, damage=(*written.damage, *recorded.corrections()))
 
 
 def rendered_options(sidecar: Path, header: Header, changes: Changes) -> Options:
@@ -95,7 +97,8 @@ class RecordedMasks:
     """Hands out a sidecar's lines, each for its frame; lines of different streams come in any order."""
 
     def __init__(self, sidecar: SidecarReader, work: FileWork, options: Options) -> None:
-        self._path, self._lines, self._work, self._options = sidecar.path, iter(sidecar), work, options
+        self._sidecar, self._work, self._options = sidecar, work, options
+        self._path, self._lines = sidecar.path, iter(sidecar)
         self._early: dict[int, deque[FrameLine]] = defaultdict(deque)
 
     def take_line(self, frame: VideoFrame) -> None:
@@ -118,8 +121,14 @@ class RecordedMasks:
         """Mask what a frame's line lists."""
         assert frame.line is not None
         frame.convert(pix_fmts)
-        boxes = [face.box for face in frame.line.faces]
-        frame.mask(boxes, style=self._options.style, padding=self._options.padding)
+        frame_wh, padding = frame.decoded.upright_wh, self._options.padding
+        self._sidecar.check_in_frame(frame.line, frame_wh)
+        # With less padding than it was recorded with, a box beside the frame has no part in it.
+        faces = [face for face in frame.line.faces if reaches_into(face.box, frame_wh, padding)]
+        if len(faces) < len(frame.line.faces):
+            frame.line = replace(frame.line, faces=faces)
+        boxes = [face.box for face in faces]
+        frame.mask(boxes, style=self._options.style, padding=padding)
 
     async def mask_recorded(self, batches: AsyncIterable[Batch], pix_fmts: Mapping[int, str]) -> AsyncGenerator[Ready]:
         """Mask what the sidecar lists in each frame. Raises SidecarError unless it lists exactly the video's frames."""

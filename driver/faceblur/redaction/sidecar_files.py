@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from faceblur.base.atomic_files import AtomicFile, fitting_name
-from faceblur.base.errors import SidecarError
-from faceblur.redaction.sidecar_format import FRAME_LINE, HEADER, FrameLine, Header, Identity
+from faceblur.base.errors import SidecarError, UsageError
+from faceblur.base.face_checks import MAX_MASKS, described, fault_of, reaches_into
+from faceblur.base.options import check_value
+from faceblur.redaction.sidecar_format import FRAME_LINE, HEADER, FrameLine, Header, Identity, SettingsUsed
 
 SUFFIX = ".faces.jsonl"
 # What identifies a video: hashing hundreds of gigabytes completely would take longer than reading them for their faces.
 HASHED_BYTES = 1 << 20
+# Characters. A face takes about 150 of them.
+MAX_LINE = 256 * MAX_MASKS
+MAX_PLACE = 80  # characters of where in a line something is wrong: an unknown field's name may have any length
 Line = TypeVar("Line")
 
 
@@ -65,12 +72,15 @@ def read_sidecar(path: str | os.PathLike[str]) -> Sidecar:
 def write_sidecar(path: str | os.PathLike[str], sidecar: Sidecar) -> None:
     """Write a complete sidecar; the file has all of it or does not exist. Raises SidecarError, which names the file.
 
-    The frames of each stream must be numbered from 0, in order: no reader takes others.
+    The frames of each stream must be numbered from 0, in order, and each face be usable: no reader takes others.
     """
     expected: dict[int, int] = defaultdict(int)
     for line in sidecar.frames:
         if line.frame != expected[line.stream]:
             raise SidecarError(f"{path}: frame {line.frame} of stream {line.stream} is out of order")
+        for index, face in enumerate(line.faces):
+            if fault := fault_of(face.box, face.score):
+                raise SidecarError(f"{path}: frame {line.frame} of stream {line.stream}: face {index}: {fault}")
         expected[line.stream] += 1
     writer = SidecarWriter(Path(path), sidecar.header)
     try:
@@ -79,6 +89,17 @@ def write_sidecar(path: str | os.PathLike[str], sidecar: Sidecar) -> None:
         writer.finish()
     finally:
         writer.abort()
+
+
+def check_settings(settings: SettingsUsed) -> None:
+    """Refuse settings that no run has. Raises UsageError."""
+    for name in ("threshold", "padding", "style", "crf"):
+        check_value(name, getattr(settings, name))
+    low, look_around = settings.low_threshold, settings.look_around
+    if not 0 <= low <= 1:
+        raise UsageError(f"low_threshold: {low} is not in the range 0 to 1")
+    if not 0 <= look_around < math.inf:
+        raise UsageError(f"look_around: {look_around} is no time in seconds")
 
 
 class SidecarWriter:
@@ -118,20 +139,26 @@ class SidecarWriter:
 class SidecarReader:
     """Reads a sidecar: `header`, and the frames' lines by iterating, in order and counted.
 
-    A context manager. Raises SidecarError, which names the file and the line.
+    Swapped corners of a box, as of one that was drawn from the lower right to the upper left, are put right. A context
+    manager. Raises SidecarError, which names the file and the line.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._swapped: Counter[int] = Counter()
         try:
             self._file = path.open(encoding="utf-8")
         except OSError as error:
             raise SidecarError(f"{path}: cannot be read: {error.strerror}") from error
         try:
-            self.header = self._parse(HEADER, self._file.readline(), 1)
+            self.header = self._parse(HEADER, self._file.readline(MAX_LINE + 1), 1)
+            check_settings(self.header.settings)
         except (OSError, UnicodeDecodeError) as error:
             self._file.close()
             raise SidecarError(f"{path}: not a sidecar that can be read: {error}") from error
+        except UsageError as error:
+            self._file.close()
+            raise SidecarError(f"{path}: line 1: settings: {error}") from error
         except SidecarError:
             self._file.close()
             raise
@@ -139,8 +166,8 @@ class SidecarReader:
     def __iter__(self) -> Iterator[FrameLine]:
         expected: dict[int, int] = {}
         try:
-            for number, text in enumerate(self._file, 2):
-                line = self._parse(FRAME_LINE, text, number)
+            for number, text in enumerate(iter(partial(self._file.readline, MAX_LINE + 1), ""), 2):
+                line = self._checked(self._parse(FRAME_LINE, text, number), number)
                 if line.frame != expected.get(line.stream, 0):
                     raise SidecarError(f"{self.path}: line {number}: frame {line.frame} is out of order")
                 expected[line.stream] = line.frame + 1
@@ -149,12 +176,44 @@ class SidecarReader:
             raise SidecarError(f"{self.path}: not a sidecar that can be read: {error}") from error
 
     def _parse(self, kind: TypeAdapter[Line], text: str, number: int) -> Line:
+        if len(text) > MAX_LINE:
+            raise SidecarError(f"{self.path}: line {number}: longer than {MAX_LINE} characters")
         try:
-            return kind.validate_json(text)
+            return kind.validate_json(text, strict=True)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(map(str, first["loc"]))
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(map(str, first["loc"]))[:MAX_PLACE]
             raise SidecarError(f"{self.path}: line {number}: {where + ': ' if where else ''}{first['msg']}") from error
+
+    def _checked(self, line: FrameLine, number: int) -> FrameLine:
+        """The line with the corners of its boxes in order."""
+        for index, face in enumerate(line.faces):
+            x1, y1, x2, y2 = face.box
+            if x1 > x2 or y1 > y2:
+                box = min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
+                line.faces[index] = face = replace(face, box=box)
+                self._swapped[number] += 1
+            if fault := fault_of(face.box, face.score):
+                raise SidecarError(f"{self.path}: line {number}: face {index}: {fault}")
+        return line
+
+    def check_in_frame(self, line: FrameLine, frame_wh: tuple[int, int]) -> None:
+        """Check that each face of a line has a part in its frame, upright. Raises SidecarError."""
+        padding = self.header.settings.padding
+        for index, face in enumerate(line.faces):
+            if not reaches_into(face.box, frame_wh, padding):
+                width, height = frame_wh
+                raise SidecarError(
+                    f"{self.path}: frame {line.frame} of stream {line.stream}: face {index}: its box "
+                    f"{described(face.box)} lies outside of the frame of {width}x{height}"
+                )
+
+    def corrections(self) -> tuple[str, ...]:
+        """What was put right in the lines that were read, to be reported: one text, or none."""
+        if not self._swapped:
+            return ()
+        count, first = self._swapped.total(), min(self._swapped)
+        return (f"{count} box{'es' if count > 1 else ''} of the sidecar with swapped corners, from line {first} on",)
 
     def close(self) -> None:
         self._file.close()

@@ -7,16 +7,18 @@ the order of display. It holds no image. `docs/sidecar.schema.json` is its JSON 
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter
+from pydantic import ConfigDict, Field, FiniteFloat, PositiveInt, TypeAdapter
 from pydantic.dataclasses import dataclass
 
+from faceblur.base.face_checks import MAX_MASKS
 from faceblur.base.options import Options
 from faceblur.tracking.boxes import LOW_THRESHOLD
 from faceblur_function.defaults import Style
 
 SCHEMA_URL = "https://json-schema.org/draft/2020-12/schema"
+TIME_BASE = r"^[1-9][0-9]{0,18}(/[1-9][0-9]{0,18})?$"  # seconds, as a fraction
 _CONFIG = ConfigDict(extra="forbid")
 
 
@@ -86,8 +88,8 @@ class Header:
     output: str = Field(kw_only=True)
     function: FunctionUsed = Field(kw_only=True)
     settings: SettingsUsed = Field(kw_only=True)
-    frame_wh: tuple[int, int] = Field(kw_only=True)
-    time_base: str = Field(kw_only=True)
+    frame_wh: tuple[PositiveInt, PositiveInt] = Field(kw_only=True)
+    time_base: str = Field(kw_only=True, pattern=TIME_BASE)
 
 
 @dataclass(frozen=True, slots=True, config=_CONFIG)
@@ -99,7 +101,7 @@ class SidecarFace:
     """
 
     box: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
-    score: FiniteFloat | None = None
+    score: Annotated[FiniteFloat, Field(ge=0, le=1)] | None = None
     track: int | None = None
     state: Literal["detected", "covered"] = "covered"
 
@@ -112,8 +114,8 @@ class FrameLine:
     """
 
     frame: int = Field(ge=0)
-    pts: int = Field()
-    faces: list[SidecarFace] = Field()
+    pts: int = Field(ge=-(2**63), lt=2**63)
+    faces: list[SidecarFace] = Field(max_length=MAX_MASKS)
     stream: int = 0
     damage: str | None = None
 

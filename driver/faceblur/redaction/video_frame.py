@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from faceblur.base.errors import InvalidReply
 from faceblur.base.options import Options
 from faceblur.media.frames import DecodedFrame
+from faceblur.media.orientation import is_sideways, turned_back
 from faceblur.media.reader import VideoReader
 from faceblur.redaction.frame import Frame
 from faceblur.redaction.masking import mask_frame, stored_regions
@@ -43,6 +42,10 @@ class VideoFrame(Frame):
         return self.decoded.area
 
     @property
+    def upright_wh(self) -> tuple[int, int]:
+        return self.decoded.upright_wh
+
+    @property
     def size_bytes(self) -> int:
         return self.decoded.size_bytes
 
@@ -51,7 +54,7 @@ class VideoFrame(Frame):
 
     def make_thumbnail(self) -> None:
         small = self.decoded.thumbnail(LONG_SIDE)
-        stored_width = small.shape[0] if self.decoded.turns % 2 else small.shape[1]
+        stored_width = small.shape[0] if is_sideways(self.decoded.orientation) else small.shape[1]
         self.thumbnail = thumbnail(small, self.decoded.pixels.width / stored_width)
 
     def add_detections(self, faces: Sequence[Sequence[wire.Face]], returned: Sequence[bytes | None]) -> None:
@@ -74,7 +77,7 @@ class VideoFrame(Frame):
             except wire.WireError as error:
                 raise InvalidReply(f"the function's image is {error}") from error
             masks = stored_regions(self.decoded, boxes, options.padding)
-            verify_redacted(self.decoded, np.rot90(redacted, -self.decoded.turns), masks, options.style)
+            verify_redacted(self.decoded, turned_back(redacted, self.decoded.orientation), masks, options.style)
         self.returned = None
         self.mask(boxes, style=options.style, padding=options.padding)
         return len(boxes)

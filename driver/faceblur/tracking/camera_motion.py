@@ -6,6 +6,7 @@ of the corners follow.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ CORNERS, CORNER_QUALITY, CORNER_DISTANCE = 60, 0.01, 3
 FLOW_WH, FLOW_LEVELS = (11, 11), 3
 # With fewer corners than this, or less than this share of them in agreement, the motion is unknown.
 MIN_CORNERS, MIN_AGREEMENT = 8, 0.5
+MAX_ZOOM = 4.0  # from one frame to the next: corners that fall together are no zoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +67,6 @@ def estimate_motion(before: Thumbnail, after: Thumbnail) -> CameraMotion | None:
     if matrix is None or agreed.sum() < max(MIN_CORNERS, MIN_AGREEMENT * len(corners)):
         return None
     (cosine, _, x), (sine, _, y) = matrix.tolist()
+    if not 1 / MAX_ZOOM < math.hypot(cosine, sine) < MAX_ZOOM:
+        return None
     return CameraMotion(complex(cosine, sine), complex(x, y) * after.scale)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from faceblur.detection.deployment import smoke_check
 from faceblur.detection.local_function.http_trigger import LocalFunction
+from faceblur_function import self_check
 from tests.support.deploy_sandbox import Sandbox
 
 
@@ -35,9 +35,9 @@ def function(local_function: LocalFunction) -> str:
 
 @pytest.fixture
 def labels(tmp_path: Path) -> Path:
-    """The image of the smoke check, with its face and one that is not there: a recall of 0.5."""
+    """The image of the check, with its face and one that is not there: a recall of 0.5."""
     folder = tmp_path / "labels"
     folder.mkdir()
-    shutil.copy(smoke_check.IMAGE, folder / "a.jpg")
+    shutil.copy(self_check.IMAGE, folder / "a.jpg")
     (folder / "x_bbx_gt.txt").write_text("a.jpg\n2\n114 57 95 120 0 0 0 0 0 0\n0 200 30 30 0 0 0 0 0 0\n")
     return folder

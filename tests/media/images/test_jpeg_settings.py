@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 
 from examples.sample_clip import Image
 from faceblur.media.images.image_reader import read_image
-from faceblur.media.images.orientation import turned
+from faceblur.media.orientation import turned
 
 
 @pytest.mark.parametrize("size", [(512, 400), (511, 397)])

@@ -6,10 +6,10 @@ import imagecodecs
 import numpy as np
 from PIL import Image
 
-from faceblur.media.images.orientation import orientation_of, turned
 from faceblur.media.images.page import ImageFile, Page
-from faceblur.media.images.pillow_pages import dropped_metadata
+from faceblur.media.images.pillow_pages import dropped_metadata, orientation_of
 from faceblur.media.images.png_chunks import bit_depth, with_source_chunks
+from faceblur.media.orientation import turned
 
 
 def is_deep_png(image: Image.Image, content: bytes) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import JpegImagePlugin
 
-from faceblur.media.images.orientation import is_sideways
+from faceblur.media.orientation import UPRIGHT, is_sideways
 
 GRID = 16  # pixels of JPEG's largest blocks
 # Divides the quantisation of blocks that are rounded again off their grid: keeps what the first rounding left.
@@ -23,7 +23,7 @@ def jpeg_settings(image: Any, orientation: int) -> dict[str, Any]:
         tables = [np.minimum.reduce(tables)]
     if sideways:
         tables = [table.reshape(8, 8).T.ravel() for table in tables]
-    if orientation != 1 and any(side % GRID for side in image.size):  # turned off its grid: all is rounded again
+    if orientation != UPRIGHT and any(side % GRID for side in image.size):  # turned off its grid: all is rounded again
         tables = [np.maximum(1, table // FINER) for table in tables]
     sampling = JpegImagePlugin.get_sampling(image) if plain else 0
     settings = {

@@ -5,12 +5,18 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from faceblur.media.images.orientation import turned
 from faceblur.media.images.page import Page, Samples
+from faceblur.media.orientation import TAG, UPRIGHT, turned
 
 # The mode that a page is made of, by the image's own: palettes and bits become colours and gray of the same values.
 MODES = {"1": "L", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA", "RGBX": "RGB", "P": "RGB", "CMYK": "CMYK"}
 METADATA = {"exif": "EXIF", "xmp": "XMP", "comment": "comment", "photoshop": "Photoshop's"}
+
+
+def orientation_of(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1 where there is none."""
+    orientation: int = image.getexif().get(TAG, UPRIGHT)
+    return orientation
 
 
 def to_page(image: Image.Image, orientation: int) -> Page:

@@ -8,9 +8,8 @@ from typing import Any
 from PIL import Image
 
 from faceblur.media.images.jpeg_settings import jpeg_settings
-from faceblur.media.images.orientation import orientation_of
 from faceblur.media.images.page import ImageFile, Page
-from faceblur.media.images.pillow_pages import dropped_metadata, to_page, to_pillow
+from faceblur.media.images.pillow_pages import dropped_metadata, orientation_of, to_page, to_pillow
 from faceblur.media.images.png_chunks import with_source_chunks
 from faceblur.media.images.webp_settings import webp_settings
 

@@ -15,8 +15,8 @@ import tifffile
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, SAMPLEFORMAT
 
 from faceblur.base.errors import MediaError
-from faceblur.media.images.orientation import ORIENTATION, is_sideways, turned
 from faceblur.media.images.page import ImageFile, Page
+from faceblur.media.orientation import TAG, UPRIGHT, is_sideways, turned
 
 log = logging.getLogger("tifffile")
 log.propagate = False  # what it says goes into MediaError
@@ -187,5 +187,5 @@ def _settings(leaf: Any) -> dict[str, Any]:
 
 
 def _orientation(leaf: Any) -> int:
-    tag = leaf.tags.get(ORIENTATION)
-    return int(tag.value) if tag is not None else 1
+    tag = leaf.tags.get(TAG)
+    return int(tag.value) if tag is not None else UPRIGHT

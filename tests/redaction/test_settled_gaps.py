@@ -1,0 +1,72 @@
+"""Gaps that the tracker carried out of the frame: what covers nothing is neither masked nor listed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from faceblur.base.errors import InvalidReply
+from faceblur.base.events import Event, GapsMasked
+from faceblur.base.face_checks import MAX_COORDINATE, MAX_MASKS
+from faceblur.base.options import Options
+from faceblur.media.frames import DecodedFrame
+from faceblur.redaction.batch import Batch
+from faceblur.redaction.look_ahead import LookAhead
+from faceblur.redaction.threads import FileWork
+from faceblur.redaction.video_frame import VideoFrame
+from faceblur.tracking.boxes import Box, Detection
+
+WH = (160, 120)
+
+
+def frame(gaps: list[Box], detections: int = 0) -> VideoFrame:
+    pixels = av.VideoFrame.from_ndarray(np.zeros((WH[1] * 3 // 2, WH[0]), np.uint8), "yuv420p")
+    pixels.pts = 0
+    one = VideoFrame(decoded=DecodedFrame(0, 0, pixels), stream=0, number=0, seconds=0.0)
+    one.masks, one.gaps = dict(enumerate(gaps)), set(range(len(gaps)))
+    one.detections = [Detection((1, 1, 9, 9), 1.0)] * detections
+    return one
+
+
+def settle(one: VideoFrame) -> list[Event]:
+    """Have the frame pass a window in which nothing new is detected."""
+    events: list[Event] = []
+
+    async def batches() -> AsyncIterator[Batch]:
+        yield Batch([one])
+
+    async def main() -> None:
+        with ThreadPoolExecutor(1) as codecs:
+            look_ahead = LookAhead(0, Options(), FileWork(Path("a.mp4"), codecs, events.append))
+            one.make_thumbnail()
+            async for _ in look_ahead.mask_gaps(batches()):
+                pass
+
+    asyncio.run(main())
+    return events
+
+
+def test_a_gap_that_left_the_frame_is_not_listed() -> None:
+    inside, beside, outside = (10.0, 10.0, 30.0, 40.0), (162.0, 10.0, 182.0, 40.0), (170.0, 10.0, 190.0, 40.0)
+    one = frame([inside, beside, outside])
+    events = settle(one)
+    assert one.masks == {0: inside, 1: beside} and one.gaps == {0, 1}  # the padding of the second reaches into it
+    assert [event.faces for event in events if isinstance(event, GapsMasked)] == [2]
+
+
+def test_a_gap_without_bounds_stays_readable() -> None:
+    one = frame([(-1e12, -1e12, 1e12, 1e12)])
+    settle(one)
+    assert one.masks[0] == (-MAX_COORDINATE, -MAX_COORDINATE, MAX_COORDINATE, MAX_COORDINATE)
+
+
+def test_more_masks_than_a_sidecar_lists_are_an_error() -> None:
+    settle(frame([], MAX_MASKS))
+    with pytest.raises(InvalidReply, match="frame 0: 16385 faces are to be masked, more than 16384"):
+        settle(frame([(10.0, 10.0, 30.0, 40.0)], MAX_MASKS))
