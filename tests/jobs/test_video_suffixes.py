@@ -99,8 +99,14 @@ def test_what_is_no_video_is_left_alone(clips: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("empty.insv", b""), ("empty.360", b""), ("zeros.mp4", bytes(999)), ("noise.ts", b"\x80\0\xff" * 99)]
-    + [("text.mkv", b"no video\n"), ("text.insv", b"no video\n")],
+    [
+        ("empty.insv", b""),
+        ("empty.360", b""),
+        ("zeros.mp4", bytes(999)),
+        ("noise.ts", b"\x80\0\xff" * 99),
+        ("text.mkv", b"no video\n"),
+        ("text.insv", b"no video\n"),
+    ],
 )
 def test_a_videos_suffix_without_a_video_is_a_failure(name: str, content: bytes, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
