@@ -6,28 +6,34 @@ import gc
 import os
 import signal
 import sys
+from types import FrameType
 
 
 def start() -> None:
-    """Run the command line. A Ctrl-C while its packages are loaded ends the process without a traceback."""
+    """Run the command line. A Ctrl-C while its packages are loaded ends the process with one line."""
     gc.disable()  # what is loaded here stays: collecting garbage in it would take a third of the time
-    try:
-        from faceblur.jobs import crash_guard
+    # Not KeyboardInterrupt: amid the loading of a package it may become another exception.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
+    from faceblur.jobs import crash_guard
 
-        if crash_guard.VARIABLE in os.environ:
-            crash_guard.die_with_parent()
-        elif sys.argv[1:2] == ["run"]:
-            sys.exit(crash_guard.start([sys.executable, "-P", "-m", "faceblur", *sys.argv[1:]]))
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
-    # An exception amid the loading of a package may become another one there.
-    signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
+    if crash_guard.VARIABLE in os.environ:
+        crash_guard.die_with_parent()
+    elif sys.argv[1:2] == ["run"]:
+        sys.exit(crash_guard.start([sys.executable, "-P", "-m", "faceblur", *sys.argv[1:]]))
     from faceblur.cli.app import main
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.freeze()
     gc.enable()
     main(prog_name="faceblur")
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """End before there is any work that could be interrupted."""
+    try:
+        os.write(2, b"interrupted\n")
+    finally:
+        os._exit(128 + signal.SIGINT)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def test_interruption_while_the_output_is_opened(long_clip: Path, tmp_path: Path
     assert list((tmp_path / "out").iterdir()) == []
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interruption_stops_within_two_seconds_and_goes_on_later(long_clip: Path, tmp_path: Path, how: int) -> None:
     source, out = tmp_path / "in", tmp_path / "out"
     source.mkdir()
@@ -106,3 +107,76 @@ def test_killed_at_random_times_nothing_is_left_behind(long_clip: Path, tmp_path
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in out.iterdir()) == ["a.mp4", "a.mp4.faces.jsonl"]
     assert [media.number(frame) for frame in media.frames(out / "a.mp4")] == list(range(300))
+
+
+# A thread that waits in native code for ever, at the given place: nothing there sees that the command is cancelled.
+HUNG = """
+import sys, time
+from unittest.mock import patch
+from faceblur.cli.app import main
+def hang(*arguments, **named):
+    print("hangs", flush=True)
+    time.sleep(10000)
+with patch(sys.argv.pop(1), hang):
+    main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "how"),
+    [
+        ("faceblur.media.source_file.open_input", signal.SIGINT),  # while the inputs are searched
+        ("faceblur.media.source_file.open_input", signal.SIGTERM),
+        ("faceblur.media.source_file.open_input", signal.SIGHUP),
+        ("faceblur.media.reader.VideoReader.__iter__", signal.SIGINT),
+        ("faceblur.media.writer.VideoWriter.write", signal.SIGINT),
+        ("faceblur.redaction.output.VideoOutput.finish", signal.SIGTERM),
+        ("faceblur.media.writer.VideoWriter.abort", signal.SIGINT),
+    ],
+)
+def test_a_thread_that_hangs_does_not_keep_the_process(
+    long_clip: Path, function_url: str, tmp_path: Path, place: str, how: int
+) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-c", HUNG, place, "run", str(long_clip), "-o", str(out), "--function", function_url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        if not place.endswith("abort"):
+            assert process.stdout.readline() == "hangs\n"
+        else:
+            while not any(path.stat().st_size for path in leftovers(out)):
+                time.sleep(0.01)
+        process.send_signal(how)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and errors.count("interrupted") == 1 and "Traceback" not in errors
+    assert not [path for path in out.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("command", ["run", "image", "render", "audit", "evaluate"])
+def test_interruption_while_the_program_is_loaded_is_one_line(tmp_path: Path, command: str) -> None:
+    # It is stopped as soon as it runs Python at all: a module that it imports waits for the test.
+    (tmp_path / "rich").mkdir()
+    (tmp_path / "rich" / "__init__.py").write_text("import time; print('loads', flush=True); time.sleep(10000)")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    arguments = {"render": ["a", "b", "-o", "c"], "audit": ["a", "b"], "evaluate": ["a"]}
+    with subprocess.Popen(
+        [*COMMAND, command, *arguments.get(command, ["a", "-o", "b"])],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline() == "loads\n"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, "interrupted\n")
+
+
+def test_an_interrupted_audit_does_not_promise_to_go_on(face_clip: Path, tmp_path: Path) -> None:
+    place = "faceblur.auditing.audit.pair_streams"
+    command = [sys.executable, "-c", HUNG, place, "audit", str(face_clip), str(tmp_path / "out.mp4")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "hangs\n"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, "interrupted: nothing is written\n")

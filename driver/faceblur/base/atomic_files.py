@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
+import logging
 import os
+import stat
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from secrets import token_hex
+from typing import BinaryIO
+
+log = logging.getLogger("faceblur")
 
 TEMPORARY_SUFFIX = ".faceblur-part"
 LONGEST_NAME = 255  # bytes, of the usual file systems
+# What fsync says where a file system cannot do it.
+NO_FSYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EBADF)
+_unfinished: set[Path] = set()  # the temporary files that this process holds
 
 
 def fitting_name(name: str, suffix: str) -> str:
@@ -30,54 +41,73 @@ def temporary_path(path: Path) -> Path:
 
 
 def remove_stale(folder: Path) -> list[Path]:
-    """Remove the temporary files below a folder that no running process holds. Returns what was removed."""
+    """Remove the temporary files below a folder that no running process holds. Returns what was removed.
+
+    A file that cannot be locked or removed is left alone: another run may hold it.
+    """
     removed = []
     for path in sorted(folder.rglob(f".*{TEMPORARY_SUFFIX}")):
-        if not path.is_file():
-            continue
-        with path.open("ab") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+        try:
+            if not stat.S_ISREG(path.lstat().st_mode):
                 continue
-            path.unlink()
-            removed.append(path)
+            with _open_temporary(path) as file:
+                if _is_locked(path, file.fileno()):
+                    path.unlink()
+                    removed.append(path)
+        except OSError as error:
+            log.info("%s is left alone: %s", path, error.strerror)
     return removed
+
+
+def remove_unfinished() -> None:
+    """Remove the temporary files of this process, which is about to end in the midst of its work."""
+    for path in list(_unfinished):
+        _remove(path)
 
 
 class AtomicFile:
     """A file that gets its name by `finish`, once it is complete: until then it has a temporary name beside it.
 
-    `file` is open for appending, and locked: else a run beside this one would remove it as stale. Raises OSError:
-    BlockingIOError while another run writes the same file.
+    `file` is open for appending, and locked: else a run beside this one would remove it as stale. Where the file system
+    has no locks, two of them never have the same temporary
+    name. Raises OSError: BlockingIOError while another run writes
+    the same file.
     """
 
     def __init__(self, path: Path) -> None:
         self.path, self.temporary = path, temporary_path(path)
-        self.file = self.temporary.open("ab")
+        _make_way(self.temporary)
+        self.file, is_new = _create(self.temporary)
         try:
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not _is_locked(self.temporary, self.file.fileno()) and not is_new:
+                self.file.close()
+                self.temporary = temporary_path(path.with_name(f"{path.name} {token_hex(8)}"))
+                self.file, _ = _create(self.temporary)
             self.file.truncate(0)
         except OSError:
             self.file.close()
             raise
+        _unfinished.add(self.temporary)
 
     def finish(self) -> None:
         """Flush the file to the disk and give it its name; both survive a power cut then. On an error it is removed."""
         try:
             self.file.flush()
-            os.fsync(self.file.fileno())
+            _flush_to_disk(self.file.fileno(), self.path.parent)
             os.replace(self.temporary, self.path)
-            _fsync_folder(self.path.parent)
         except OSError:
             self.abort()
             raise
-        self.file.close()
+        _unfinished.discard(self.temporary)
+        with suppress(OSError):  # what it held is stored
+            self.file.close()
+        _flush_folder(self.path.parent)
 
     def abort(self) -> None:
         """Remove the temporary file. Does nothing after `finish`."""
         if not self.file.closed:
-            self.temporary.unlink(missing_ok=True)
+            _remove(self.temporary)
+            _unfinished.discard(self.temporary)
             with suppress(OSError):  # the disk has no room for its last bytes, which are removed anyway
                 self.file.close()
 
@@ -93,10 +123,80 @@ def write_complete(path: Path, content: bytes) -> None:
         output.abort()
 
 
-def _fsync_folder(folder: Path) -> None:
-    """Flush a folder to the disk: a rename in it survives a power cut then."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _make_way(temporary: Path) -> None:
+    """Remove what is no regular file under a temporary name: a FIFO would block, a link lead elsewhere."""
+    try:
+        mode = temporary.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, f"{temporary.name} beside it is a folder; remove it")
+    if not stat.S_ISREG(mode):
+        temporary.unlink()
+
+
+def _open_temporary(path: Path, flags: int = 0) -> BinaryIO:
+    # Neither through a link nor waiting for a FIFO's reader, should there be one all of a sudden.
+    flags |= os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
+    return open(os.open(path, flags, 0o666), "ab")
+
+
+def _create(path: Path) -> tuple[BinaryIO, bool]:
+    """Open a temporary file, and say whether it is new."""
+    try:
+        return _open_temporary(path, os.O_CREAT | os.O_EXCL), True
+    except FileExistsError:
+        return _open_temporary(path, os.O_CREAT), False
+
+
+def _is_locked(path: Path, descriptor: int) -> bool:
+    """Lock an open file. Returns False where the file system has no locks. Raises BlockingIOError while it is held."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError as error:  # as on some mounts of Lustre and SMB
+        _warn_once(f"the output's file system has no locks ({error.strerror}): run only one faceblur at a time there")
+        return False
+    if not os.path.samestat(os.fstat(descriptor), path.lstat()):  # who held it has just given it its final name
+        raise BlockingIOError(errno.EWOULDBLOCK, "another run has just written it")
+    return True
+
+
+def _flush_to_disk(descriptor: int, folder: Path) -> None:
+    """Flush a file to the disk. Raises OSError where it cannot be stored, not where there is no such call."""
     try:
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    except OSError as error:
+        if error.errno not in NO_FSYNC:
+            raise
+        _warn_no_flush(folder, error)
+        os.close(os.dup(descriptor))  # has a network's file system report what it could not store
+
+
+def _flush_folder(folder: Path) -> None:
+    """Flush a folder to the disk, where that is possible: a rename in it survives a power cut then."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:  # the file is complete and has its name
+        _warn_no_flush(folder, error)
+
+
+def _warn_no_flush(folder: Path, error: OSError) -> None:
+    _warn_once(f"{folder}: cannot be flushed to the disk ({error.strerror}): a power cut may lose the last outputs")
+
+
+@cache
+def _warn_once(message: str) -> None:
+    log.warning("%s", message)
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        log.warning("%s: cannot be removed: %s", path, error.strerror)

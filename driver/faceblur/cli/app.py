@@ -139,12 +139,13 @@ def render(
     Without an edit the output equals that of the run, to the bit. A sidecar of another video is refused.
     """
     from faceblur.cli.execute_job import execute_job
+    from faceblur.cli.exit_codes import NOTHING_WRITTEN
     from faceblur.jobs.render_run import RenderRun
 
     def make(emit: Emit) -> RenderRun:
         return RenderRun(video, sidecar, out, changes, overwrite=overwrite, on_event=emit)
 
-    sys.exit(execute_job(make, verbosity))
+    sys.exit(execute_job(make, verbosity, interrupted=NOTHING_WRITTEN))
 
 
 @main.command()

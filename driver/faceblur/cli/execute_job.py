@@ -7,15 +7,15 @@ from collections.abc import Callable
 from rich.console import Console
 
 from faceblur.base.events import Emit
-from faceblur.cli.exit_codes import DONE, FAILED, execute
+from faceblur.cli.exit_codes import DONE, FAILED, GOES_ON, execute
 from faceblur.cli.progress import RunProgress, choose_display
 from faceblur.cli.summary import summarized
 from faceblur.cli.verbosity import Verbosity
 from faceblur.jobs.job import Job
 
 
-def execute_job(make: Callable[[Emit], Job], verbosity: Verbosity) -> int:
-    """The exit code of the job that `make` gives for a listener to its events."""
+def execute_job(make: Callable[[Emit], Job], verbosity: Verbosity, *, interrupted: str = GOES_ON) -> int:
+    """The exit code of the job that `make` gives for a listener to its events; `interrupted` as of `execute`."""
 
     async def command(console: Console) -> int:
         progress = RunProgress(choose_display(console, verbosity))
@@ -25,4 +25,4 @@ def execute_job(make: Callable[[Emit], Job], verbosity: Verbosity) -> int:
             await job.execute()
         return DONE if job.report.ok else FAILED
 
-    return execute(command, verbosity)
+    return execute(command, verbosity, interrupted=interrupted)

@@ -15,8 +15,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
@@ -37,6 +38,7 @@ ENVIRONMENT = {
     "OPENCV_FOR_THREADS_NUM": "1",
 }
 Entry = Literal["begun", "ended", "crashed"]
+KILL_SECONDS = 1.9  # from an interruption on
 PR_SET_PDEATHSIG = 1  # of Linux' prctl
 
 
@@ -126,9 +128,14 @@ def start(command: Sequence[str]) -> int:
         stopped.append(number)
         if child is not None:
             child.send_signal(number)
+            # It ends by itself, unless native code holds the interpreter.
+            killing = threading.Timer(KILL_SECONDS, child.kill)
+            killing.daemon = True
+            killing.start()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, forward)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, forward)
     with tempfile.TemporaryDirectory(prefix="faceblur-") as folder:
         path = Path(folder, "journal")
         while True:
@@ -142,11 +149,17 @@ def start(command: Sequence[str]) -> int:
             if -code in CRASHES and not stopped:
                 name = signal.Signals(-code).name
                 if before.crashed(name):
-                    print(f"a codec died ({name}): the run goes on without its video", file=sys.stderr)
+                    _say(f"a codec died ({name}): the run goes on without its video")
                     continue
-            if code == -signal.SIGKILL and not stopped:
-                print("error: the run was killed (SIGKILL): the memory may have run out", file=sys.stderr)
+            if code == -signal.SIGKILL:
+                killed = "error: the run was killed (SIGKILL): the memory may have run out"
+                _say("interrupted: what was not finished is removed by the next run" if stopped else killed)
             return (128 + signal.SIGINT if stopped else 128 - code) if code < 0 else code
+
+
+def _say(line: str) -> None:
+    with suppress(OSError):  # the terminal may be gone
+        print(line, file=sys.stderr, flush=True)
 
 
 def die_with_parent() -> None:
