@@ -52,7 +52,7 @@ def lasting_streams() -> Iterator[LastingStream]:
     """Have stdout and stderr last while the context is open. Gives stdout."""
     before = sys.stdout, sys.stderr
     out, err = LastingStream(sys.stdout), LastingStream(sys.stderr)
-    sys.stdout, sys.stderr = out, err  # type: ignore[assignment]
+    sys.stdout, sys.stderr = out, err
     try:
         yield out
     finally:
