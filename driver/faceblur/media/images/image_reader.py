@@ -13,6 +13,7 @@ from PIL import Image
 
 from faceblur.base.errors import MediaError
 from faceblur.media.images.animation import read_animation
+from faceblur.media.images.carried_parts import carried_parts
 from faceblur.media.images.deep_png import is_deep_png, read_deep_png
 from faceblur.media.images.page import ImageFile
 from faceblur.media.images.pillow_pages import MODES
@@ -37,7 +38,9 @@ def read_image(path: Path) -> ImageFile:
     """Read a file with all its pages, by its content. Raises MediaError for what cannot be written again as it is."""
     content = _content(path)
     if content.startswith(TIFF_BEGINS):
-        return read_tiff(path, content)
+        found = read_tiff(path, content)
+        found.left_out += carried_parts("TIFF", content)
+        return found
     image, frames = _opened(path, content)
     is_deep, is_animated = is_deep_png(image, content), frames > 1
     if is_deep and is_animated:
@@ -46,8 +49,11 @@ def read_image(path: Path) -> ImageFile:
         raise MediaError(f"{path}: pixels of the kind {image.mode} cannot be written as they are: convert it first")
     try:
         if is_animated or image.format == "GIF":
-            return read_animation(image, content)
-        return read_deep_png(image, content) if is_deep else read_single_image(image, content)
+            found = read_animation(image, content)
+        else:
+            found = read_deep_png(image, content) if is_deep else read_single_image(image, content)
+        found.left_out += carried_parts(str(image.format), content)
+        return found
     except Exception as error:  # Pillow raises whatever its parsers do on hostile bytes
         raise MediaError(f"{path}: a damaged or cut {image.format} image") from error
 

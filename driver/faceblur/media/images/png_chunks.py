@@ -18,12 +18,12 @@ def bit_depth(content: bytes) -> int:
 
 def with_source_chunks(written: bytes, source: bytes) -> bytes:
     """A PNG with what its source says about colours and resolution."""
-    kept = b"".join(chunk for name, chunk in _chunks(source) if name in KEPT)
+    kept = b"".join(chunk for name, chunk in chunks(source) if name in KEPT)
     return written[:BEGIN] + kept + written[BEGIN:]
 
 
-def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Each chunk's name, and all its bytes."""
+def chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The chunks of a PNG: each one's name, and all its bytes."""
     start = 8
     while start + 12 <= len(content):
         (size,) = struct.unpack(">I", content[start : start + 4])
