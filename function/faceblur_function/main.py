@@ -56,27 +56,41 @@ def handler(context: Any, event: Any) -> Any:
 
 def _answer(service: Service, event: Any) -> tuple[int, str | bytes, str]:
     """The status, the body and its content type. Raises WireError."""
-    path = event.path or "/"
+    path, method = _text(event.path) or "/", _text(event.method)
     if path == "/check":
-        if event.method != "GET":
+        if method != "GET":
             raise wire.WireError("method_not_allowed", "use GET /check", status=405)
         check = service.check()
         return 200 if check.ok else 503, check.model_dump_json(exclude_none=True), "application/json"
     if path != "/":
         raise wire.WireError("not_found", "the function answers GET /, GET /check and POST / only", status=404)
-    if event.method == "GET":
+    if method == "GET":
         return 200, service.info(), "application/json"
-    if event.method != "POST":
+    if method != "POST":
         raise wire.WireError("method_not_allowed", "use GET / or POST /", status=405)
     return 200, *_redacted(service, event)
 
 
 def _redacted(service: Service, event: Any) -> tuple[str | bytes, str]:
     """What `POST /` answers: the body and its content type. Raises WireError."""
-    if images.looks_like_image(event.body) or str(event.content_type).startswith("image/"):
-        options = wire.parse_options(event.fields)
+    if images.looks_like_image(event.body) or _text(event.content_type).startswith("image/"):
+        options = wire.parse_options({_text(name): _text(value) for name, value in event.fields.items()})
         return service.image(event.body or b"", options), f"image/{options.format}"
-    body = wire.parse_json(event.body)
+    body = wire.parse_json(_plain(event.body) if isinstance(event.body, dict) else event.body)
     if cvat.is_cvat(body):
         return service.annotate(body), "application/json"
     return service.batch(wire.parse_request(body)), "application/json"
+
+
+def _text(value: Any) -> str:
+    """A string of an event. With NUCLIO_PYTHON_DECODE_EVENT_STRINGS=false the platform passes bytes, of any kind."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
+
+
+def _plain(value: Any) -> Any:
+    """A body whose strings are text: the platform has parsed that of a structured CloudEvent, in the same way."""
+    if isinstance(value, dict):
+        return {_text(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return _text(value) if isinstance(value, bytes) else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -12,9 +13,15 @@ import pytest
 import requests
 
 from examples.sample_clip import Image
+from faceblur.detection.local_function.function_yaml import find_function_yaml, read_config
+from faceblur.detection.local_function.http_trigger import LocalFunction
 from faceblur_function import wire
 from faceblur_function.detectors.detector import Detector
 from faceblur_function.images import decode_image
+from faceblur_function.main import handler
+from faceblur_function.service import Service
+from faceblur_function.settings import Settings
+from tests.conftest import ServerThread
 from tests.support.function_requests import PIXEL, encoded, jpeg, post
 
 
@@ -81,6 +88,37 @@ def test_image_body_comes_back_as_image(function_url: str, face: Image, detector
 def test_other_methods_and_paths(function_url: str, method: str, path: str, status: int) -> None:
     reply = requests.request(method, function_url + path, json={"frames": [PIXEL]}, timeout=60)
     assert reply.status_code == status and reply.json()["error"]["code"]
+
+
+def test_a_path_and_a_header_that_are_not_utf_8_get_no_traceback(function_url: str) -> None:
+    reply = requests.get(function_url + "/%00%ff", timeout=60)
+    assert reply.status_code == 404 and reply.json()["error"]["code"] == "not_found"
+    assert requests.get(function_url + "/", headers={"X-Name": b"\xff"}, timeout=60).status_code == 200
+
+
+@pytest.mark.parametrize("decode", ["true", "false"])
+def test_it_makes_no_difference_whether_the_platform_decodes_strings(decode: str, face: Image) -> None:
+    config = read_config(find_function_yaml(), workers=1, env={"NUCLIO_PYTHON_DECODE_EVENT_STRINGS": decode})
+    with ServerThread(LocalFunction(config)) as function:
+        assert requests.get(function.url + "/nowhere", timeout=60).status_code == 404
+        assert requests.delete(function.url, timeout=60).status_code == 405
+        kind = {"Content-Type": "image/jpeg"}
+        reply = post(function.url, jpeg(face), headers=kind, params={"format": "png", "threshold": "1"})
+        assert np.array_equal(decode_image(reply.content), decode_image(jpeg(face)))
+        assert len(post(function.url, {"frames": [encoded(face)], "return": "faces"}).json()["faces"][0]) == 1
+        assert post(function.url, b"not an image", headers=kind).json()["error"]["code"] == "bad_image"
+
+
+def test_the_body_of_a_structured_cloud_event_is_parsed_by_the_platform(face: Image) -> None:
+    """It comes as an object, whose strings are bytes when the platform does not decode them."""
+    context = SimpleNamespace(user_data=SimpleNamespace(service=Service(Settings())), Response=SimpleNamespace)
+    for body in (
+        {"frames": [encoded(face)], "return": "faces"},
+        {b"frames": [encoded(face).encode()], b"return": b"faces", b"threshold": 0.5},
+    ):
+        event = SimpleNamespace(path=b"/", method=b"POST", content_type=b"application/json", fields={}, body=body)
+        reply = handler(context, event)
+        assert reply.status_code == 200 and len(json.loads(reply.body)["faces"][0]) == 1, reply.body
 
 
 def test_bad_query_of_an_image_body(function_url: str, face: Image) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from faceblur_function.detectors import retinaface_torch
 from faceblur_function.detectors.anchors import anchor_grid
 from faceblur_function.detectors.detector import DetectorError
 from faceblur_function.detectors.load import load_detector
@@ -150,6 +152,26 @@ def test_a_gpu_that_fails_at_its_first_use_is_one_clear_line(monkeypatch: pytest
     with pytest.raises(DetectorError, match=r"cannot use it \(CUDA error: no kernel image .* device\)") as caught:
         load_detector("retinaface-resnet50", weights=str(random_weights()), device="cuda:0")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("built_for", "driver", "reason"),
+    [
+        ("13.0", 12040, "needs CUDA 13.0, and this node's NVIDIA driver, which has to be renewed, ends at 12.4"),
+        ("13.2", 13000, "sees no usable NVIDIA GPU"),  # a driver runs every minor version of its CUDA
+        ("12.8", 13000, "sees no usable NVIDIA GPU"),
+        ("13.0", 0, "sees no usable NVIDIA GPU"),
+        (None, 12040, "is built without CUDA"),
+    ],
+)
+def test_a_driver_that_is_too_old_is_named(
+    monkeypatch: pytest.MonkeyPatch, built_for: str | None, driver: int, reason: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.version, "cuda", built_for)
+    monkeypatch.setattr(retinaface_torch, "driver_cuda_version", lambda: driver)
+    with pytest.raises(DetectorError, match=re.escape(f"{reason}: give it a GPU, or set DEVICE=cpu")):
+        load_detector("retinaface-resnet50", weights=str(random_weights()), device="cuda")
 
 
 @pytest.mark.parametrize("device", ["tpu", "mps", "cuda:first", ""])

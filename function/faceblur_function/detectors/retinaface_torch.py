@@ -5,6 +5,7 @@ The network and its arithmetic are retinaface-pytorch's. Pixels are uploaded as 
 
 from __future__ import annotations
 
+import ctypes
 import io
 import logging
 import warnings
@@ -183,7 +184,7 @@ def _usable_device(name: str) -> torch.device:
     if device.type == "cpu":
         return device
     if not torch.cuda.is_available():
-        reason = "sees no usable NVIDIA GPU" if torch.version.cuda else "is built without CUDA"
+        reason = _no_cuda_reason(torch.version.cuda)
     else:
         try:
             torch.zeros(1, device=device)
@@ -191,6 +192,28 @@ def _usable_device(name: str) -> torch.device:
         except RuntimeError as error:
             reason = f"cannot use it ({str(error).splitlines()[0]})"
     raise DetectorError(f"DEVICE={name}, but torch {torch.__version__} {reason}: give it a GPU, or set DEVICE=cpu")
+
+
+def _no_cuda_reason(built_for: str | None) -> str:
+    """Why a torch that was built for this version of CUDA, such as "13.0", can use no GPU."""
+    if built_for is None:
+        return "is built without CUDA"
+    driver = driver_cuda_version()
+    # A driver runs what was built for an older CUDA, and for any minor version of its own.
+    if driver and driver // 1000 < int(built_for.split(".")[0]):
+        supported = f"{driver // 1000}.{driver % 1000 // 10}"
+        return f"needs CUDA {built_for}, and this node's NVIDIA driver, which has to be renewed, ends at {supported}"
+    return "sees no usable NVIDIA GPU"
+
+
+def driver_cuda_version() -> int:
+    """The CUDA version that the NVIDIA driver supports, 13000 for 13.0; 0 where there is no driver."""
+    version = ctypes.c_int(0)
+    try:
+        ctypes.CDLL("libcuda.so.1").cuDriverGetVersion(ctypes.byref(version))
+    except (OSError, AttributeError):
+        return 0
+    return version.value
 
 
 def _network(content: bytes) -> RetinaFace:

@@ -63,7 +63,9 @@ ALLOWED = {
     "spec.resources": """
         requests limits""",
     "spec.securityContext": """
-        runAsUser runAsGroup fsGroup""",
+        runAsUser runAsGroup fsGroup runAsNonRoot seccompProfile""",
+    "spec.platform.attributes": """
+        restartPolicy mountMode healthCheckInterval network""",
     "spec.triggers.http": """
         kind numWorkers workerAvailabilityTimeoutMilliseconds workerTerminationTimeout
         workerAllocatorName annotations attributes batch mode async""",
@@ -95,8 +97,9 @@ def test_function_yaml_has_only_fields_that_nuclio_reads(config: dict[str, Any])
 @VARIANTS
 def test_every_variable_is_one_that_the_function_reads(config: dict[str, Any]) -> None:
     env = {item["name"]: item["value"] for item in config["spec"]["env"]}
-    for_libraries = {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "OPENBLAS_NUM_THREADS"}
-    assert set(env) - for_libraries <= {field.name.upper() for field in fields(Settings)}
+    for_others = {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "OPENBLAS_NUM_THREADS"}
+    for_others |= {"NUCLIO_PYTHON_DECODE_EVENT_STRINGS"}
+    assert set(env) - for_others <= {field.name.upper() for field in fields(Settings)}
     Settings.from_environment(env)
     assert int(env["WORKERS"]) == config["spec"]["triggers"]["http"]["numWorkers"]
 
@@ -109,6 +112,22 @@ def test_annotations_are_what_cvat_reads(config: dict[str, Any]) -> None:
     assert int(annotations["version"]) > 0
     assert json.loads(annotations["spec"]) == [{"id": 1, "name": "face", "type": "rectangle"}]
     assert config["spec"]["description"]
+
+
+@VARIANTS
+def test_late_nodes_are_waited_for_crashes_are_outlived_and_the_pod_is_hardened(config: dict[str, Any]) -> None:
+    spec = config["spec"]
+    assert spec["waitReadinessTimeoutBeforeFailure"] is True
+    assert spec["platform"]["attributes"]["restartPolicy"]["name"] == "always"
+    assert spec["securityContext"] == {
+        "runAsUser": 1000,
+        "runAsGroup": 1000,
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert spec["build"]["baseImage"] == "python:3.11-slim"
+    environment = spec["build"]["directives"]["preCopy"][0]["value"]
+    assert ('NVIDIA_REQUIRE_CUDA="cuda>=13.0"' in environment) == (config == gpu_config())
 
 
 DISTRIBUTIONS = {

@@ -12,22 +12,18 @@ import yaml
 
 from faceblur.detection.local_function.function_yaml import LOCAL_ENV
 
-# The image of `--cpu`: the versions are those of constraints.txt.
-CPU_BUILD = {
-    "baseImage": "python:3.11-slim",
-    "directives": {
-        "preCopy": [
-            {"kind": "ENV", "value": "PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 FACEBLUR_CACHE=/opt/faceblur"},
-            {
-                "kind": "RUN",
-                "value": "python -m pip install numpy==2.4.6 opencv-python-headless==5.0.0.93 "
-                "\"onnxruntime-openvino==1.24.1 ; platform_machine == 'x86_64'\" "
-                "\"onnxruntime==1.31.1 ; platform_machine != 'x86_64'\" "
-                "pillow==13.0.0 pydantic==2.14.3 && useradd --uid 1000 --create-home faceblur",
-            },
-        ],
+# What is installed into the image of `--cpu`: the versions are those of constraints.txt.
+CPU_INSTALLATION = [
+    {"kind": "ENV", "value": "PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 FACEBLUR_CACHE=/opt/faceblur"},
+    {
+        "kind": "RUN",
+        "value": "useradd --uid 1000 --create-home faceblur && "
+        "python -m pip install numpy==2.4.6 opencv-python-headless==5.0.0.93 "
+        "\"onnxruntime-openvino==1.24.1 ; platform_machine == 'x86_64'\" "
+        "\"onnxruntime==1.31.1 ; platform_machine != 'x86_64'\" "
+        "pillow==13.0.0 pydantic==2.14.3",
     },
-}
+]
 
 
 def for_cpu(config: dict[str, Any]) -> dict[str, Any]:
@@ -37,7 +33,7 @@ def for_cpu(config: dict[str, Any]) -> dict[str, Any]:
         step | {"value": step["value"].replace("retinaface-resnet50", LOCAL_ENV["MODEL"])}
         for step in spec["build"]["directives"]["postCopy"]
     ]
-    spec["build"] = CPU_BUILD | {"directives": CPU_BUILD["directives"] | {"postCopy": post_copy}}  # type: ignore[operator]
+    spec["build"] = spec["build"] | {"directives": {"preCopy": CPU_INSTALLATION, "postCopy": post_copy}}
     spec["env"] = [item | {"value": LOCAL_ENV.get(item["name"], item["value"])} for item in spec["env"]]
     limits = {name: amount for name, amount in spec["resources"]["limits"].items() if name != "nvidia.com/gpu"}
     spec["resources"] = spec["resources"] | {"limits": limits}

@@ -56,8 +56,18 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
 
 def answer(handler: Callable[..., Any], context: nuclio_sdk.Context, message: dict[str, Any]) -> dict[str, Any]:
     """The handler's reply to one event, mapped as the platform does: body, body_encoding, content_type and the rest."""
-    event = nuclio_sdk.Event.deserialize(message, kind=nuclio_sdk.event.EventDeserializerKinds.msgpack)
-    return map_output(call(handler, context, event))
+    if os.environ.get("NUCLIO_PYTHON_DECODE_EVENT_STRINGS", "").lower() in ("no", "false", "disable", "disabled"):
+        kind, message = nuclio_sdk.event.EventDeserializerKinds.msgpack_raw, undecoded(message)
+    else:
+        kind = nuclio_sdk.event.EventDeserializerKinds.msgpack
+    return map_output(call(handler, context, nuclio_sdk.Event.deserialize(message, kind=kind)))
+
+
+def undecoded(value: Any) -> Any:
+    """The value with the bytes of its strings, as they come from the platform when it does not decode them."""
+    if isinstance(value, dict):
+        return {undecoded(name): undecoded(item) for name, item in value.items()}
+    return value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
 
 
 def map_output(output: Any) -> dict[str, Any]:
