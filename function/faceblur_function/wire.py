@@ -12,16 +12,22 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from faceblur_function import defaults
-from faceblur_function.defaults import MAX_FRAMES, Format, Style
+from faceblur_function.defaults import MAX_FACES, MAX_FRAMES, Format, Style
 from faceblur_function.errors import WireError as WireError  # part of the contract: callers catch `wire.WireError`
 from faceblur_function.errors import frame_prefix
 
 VERSION = 1
+MAX_LANDMARKS, MAX_TIMINGS = 5, 16  # of a face; stages in a reply
+Milliseconds = Annotated[float, Field(ge=0, lt=1e12, allow_inf_nan=False)]
+Name = Annotated[str, Field(max_length=200)]
+Item = TypeVar("Item")
+# A hostile reply may have millions of errors: the first one is enough.
+PerFrame = Annotated[list[Item], Field(fail_fast=True, max_length=MAX_FRAMES)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -68,7 +74,7 @@ class Face(BaseModel):
 
     box: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
     score: FiniteFloat
-    landmarks: list[tuple[FiniteFloat, FiniteFloat]] = []
+    landmarks: Annotated[list[tuple[FiniteFloat, FiniteFloat]], Field(fail_fast=True, max_length=MAX_LANDMARKS)] = []
 
 
 class Reply(BaseModel):
@@ -79,12 +85,12 @@ class Reply(BaseModel):
     """
 
     version: Literal[1]
-    model: str
-    device: str
-    faces: list[list[Face]]
-    timings_ms: dict[str, float]
-    frames: list[str] | None = None
-    digests: list[str] | None = None
+    model: Name
+    device: Name
+    faces: PerFrame[Annotated[list[Face], Field(fail_fast=True, max_length=MAX_FACES)]]
+    timings_ms: Annotated[dict[str, Milliseconds], Field(max_length=MAX_TIMINGS)]
+    frames: PerFrame[str] | None = None
+    digests: PerFrame[str] | None = None
 
 
 class Info(BaseModel):
@@ -94,12 +100,12 @@ class Info(BaseModel):
     """
 
     version: Literal[1]
-    model: str
-    device: str
-    weights_sha256: str = ""
-    provider: str = ""
+    model: Name
+    device: Name
+    weights_sha256: Name = ""
+    provider: Name = ""
     threads: int = 0
-    function: str = ""
+    function: Name = ""
     digests: bool = False
     runtime: dict[str, str | int | float] = {}
     limits: Limits = Limits()

@@ -13,7 +13,7 @@ from aiohttp import web
 from PIL import Image
 
 from faceblur.base.errors import InvalidReply
-from faceblur.detection.reply_checks import check_reply
+from faceblur.detection.reply_checks import check_info, check_reply
 from faceblur.detection.request_body import Sent, encode_request
 from faceblur_function.defaults import MAX_FACES
 from faceblur_function.images import EXIF_ORIENTATION
@@ -101,8 +101,49 @@ def test_more_faces_than_any_frame_has_are_an_error() -> None:
     face = {"box": BOX, "score": 0.5}
     for count, usable in ((MAX_FACES, True), (MAX_FACES + 1, False)):
         content = json.dumps(right([image(10)], faces=[[face] * count], digests=None)).encode()
-        with nullcontext() if usable else pytest.raises(InvalidReply, match="frame 0 of the answer has 4097 faces"):
+        with (
+            nullcontext()
+            if usable
+            else pytest.raises(InvalidReply, match=r"faces\.0: list should have at most 4096 items")
+        ):
             check_reply(content, sent([image(10)]), return_frames=True, require_digests=False)
+
+
+@pytest.mark.parametrize("part", [b"[]", b"{}", b'{"box":[],"score":1}', b'{"landmarks":[[],[],[],[],[],[],[],[]]}'])
+def test_a_reply_of_empty_parts_is_refused_before_it_is_parsed(part: bytes) -> None:
+    """Parsed, it would take fifty times its size."""
+    frames = json.dumps(right([image(10)], faces=[[]], digests=None)).encode()
+    content = frames.replace(b'"faces": [[]]', b'"faces": [[' + b",".join([part] * 40_000) + b"]]")
+    with pytest.raises(InvalidReply, match="more parts than the frames that were sent can lead to"):
+        check_reply(content, sent([image(10)]), return_frames=True, require_digests=False)
+
+
+@pytest.mark.parametrize(
+    "timings", [{"detect": -1}, {"detect": 1e999}, {"detect": "1"}, {str(n): 1 for n in range(17)}]
+)
+def test_times_that_no_stage_takes_are_refused(timings: dict[str, Any]) -> None:
+    content = json.dumps(right([image(10)], timings_ms=timings)).encode()
+    with pytest.raises(InvalidReply, match="the answer is not valid: timings_ms"):
+        check_reply(content, sent([image(10)]), return_frames=True, require_digests=False)
+
+
+def test_the_answer_of_another_model_than_the_announced_one_is_refused() -> None:
+    content = json.dumps(right([image(10)])).encode()
+    check_reply(content, sent([image(10)]), return_frames=True, require_digests=True, model="m")
+    with pytest.raises(InvalidReply, match="the answer is by m, but the function ran other at the beginning"):
+        check_reply(content, sent([image(10)]), return_frames=True, require_digests=True, model="other")
+
+
+def test_what_a_terminal_obeys_is_escaped() -> None:
+    evil = "\x1b]0;owned\x07\x9b31m\u202e\n"
+    content = json.dumps(right([image(10)], model=evil, device=evil)).encode()
+    answer = check_reply(content, sent([image(10)]), return_frames=True, require_digests=True)
+    assert answer.model == answer.device == r"\x1b]0;owned\x07\x9b31m\u202e\n"
+    info = check_info("http://a", json.dumps({"version": 1, "model": evil, "device": evil, "provider": evil}).encode())
+    assert info.model == info.device == info.provider == answer.model
+    with pytest.raises(InvalidReply, match="model: string should have at most 200"):
+        content = json.dumps(right([image(10)], model="m" * 201)).encode()
+        check_reply(content, sent([image(10)]), return_frames=True, require_digests=True)
 
 
 @pytest.mark.parametrize("name", WRONG)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from collections import Counter
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -182,3 +185,57 @@ def test_probe_waits_for_a_function_that_is_busy(
 
     assert use(Server(busy), lambda client: client.probe()).model == "m"
     assert "its workers may be busy" in caplog.text
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_the_next_attempt_is_not_before_the_stated_time(status: int) -> None:
+    times: list[float] = []
+
+    def answer(body: dict[str, Any]) -> Any:
+        times.append(time.monotonic())
+        return web.Response(status=status, headers={"Retry-After": "2"}) if len(times) == 1 else echo(body)
+
+    assert use(scripted(answer), send([image(9)]), give_up_after=20).frames == [image(9)]
+    assert 2 <= times[1] - times[0] < 5
+
+
+def test_a_stated_time_beyond_the_end_is_cut_to_it() -> None:
+    start = time.monotonic()
+    busy = scripted(lambda _: web.Response(status=503, headers={"Retry-After": "86400"}))
+    with pytest.raises(Unavailable, match="HTTP 503; gave up after 1 s"):
+        use(busy, send([image(9)]), give_up_after=1)
+    assert 1 <= time.monotonic() - start < 4
+
+
+def test_another_address_takes_the_request_meanwhile() -> None:
+    async def main() -> float:
+        busy = scripted(lambda _: web.Response(status=503, headers={"Retry-After": "60"}))
+        free = scripted(echo)
+        async with busy, free, FunctionClient([busy.url, free.url], concurrency=1, give_up_after=90) as client:
+            start = time.monotonic()
+            for _ in range(4):
+                await client.send([image(9)], OPTIONS, return_frames=True)
+            return time.monotonic() - start
+
+    assert asyncio.run(main()) < 10
+
+
+def test_a_probe_waits_for_the_stated_time() -> None:
+    times: list[float] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        times.append(time.monotonic())
+        if len(times) == 1:
+            return web.Response(status=503, headers={"Retry-After": "1"})
+        return web.json_response({"version": 1, "model": "m", "device": "d"})
+
+    use(Server(answer), FunctionClient.probe)
+    assert times[1] - times[0] >= 1
+
+
+def test_an_error_is_one_line_without_what_a_terminal_obeys() -> None:
+    for body in ({"error": {"message": "a\x1b[31mb\nc"}}, "a\x1b[31mb\nc", "[" * 100_000):
+        refusal = web.Response(status=403, text=body if isinstance(body, str) else json.dumps(body))
+        with pytest.raises(RequestRejected, match="HTTP 403") as raised:
+            use(scripted(lambda _, refusal=refusal: refusal), send([image(9)]))
+        assert str(raised.value).isprintable() and len(str(raised.value)) < 400

@@ -17,6 +17,7 @@ from faceblur.auditing.finding_rules import FINDINGS
 from faceblur.auditing.progress import AuditProgress
 from faceblur.auditing.report import AuditReport, Finding, report_path
 from faceblur.base.errors import MediaError, SidecarError, UsageError
+from faceblur.base.printable import printable
 from faceblur.cli.progress import ProgressDisplay
 
 MAX_ROWS = 20
@@ -76,7 +77,7 @@ def print_report(output: Path, report: AuditReport) -> None:
             table.add_column(heading, overflow="fold")
         for one in findings[:MAX_ROWS]:
             colour = "red" if one.kind in FINDINGS else "yellow"
-            table.add_row(f"[{colour}]{one.kind}[/]", one.first_time, _frames(one), escape(one.text))
+            table.add_row(f"[{colour}]{one.kind}[/]", one.first_time, _frames(one), escape(printable(one.text)))
         console.print(table)
         if len(findings) > MAX_ROWS:
             console.print(f"… and {len(findings) - MAX_ROWS} more", highlight=False)
@@ -85,13 +86,13 @@ def print_report(output: Path, report: AuditReport) -> None:
     failing = [f"{report.counts[kind]} {kind}" for kind in FINDINGS if kind in report.counts]
     verdict = "nothing exposed was found" if report.passed else "do not publish: " + ", ".join(failing)
     watch = sum(count for kind, count in report.counts.items() if kind not in FINDINGS)
-    models = ", ".join(one.model for one in report.detectors)
+    models = escape(printable(", ".join(one.model for one in report.detectors)))
     console.print(
         f"{verdict}; {facts.output_frames} frames, {facts.regions} regions, second pass by {models}; {watch} to watch",
         highlight=False,
         soft_wrap=True,
     )
-    page, content = report_path(output, "html"), report_path(output, "json")
+    page, content = (printable(str(report_path(output, suffix))) for suffix in ("html", "json"))
     print(f"{page} (it shows real faces: do not publish it), {content}")
 
 

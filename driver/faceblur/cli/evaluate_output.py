@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from faceblur.base.printable import printable
 from faceblur.cli.exit_codes import DONE, FAILED
 from faceblur.cli.options import Measurement
 from faceblur.evaluation.height_bands import COUNTED
@@ -69,7 +70,7 @@ class EvaluationOutput:
             print_sweep(self._out, sweep, report.sweep)
             path = self._wanted.png or Path(f"sweep-{sweep}.png")
             draw_sweep(path, sweep, report.sweep, report.settings.threshold if sweep == "threshold" else None)
-            self._out.print(f"\nThe curve is in {path}", highlight=False, markup=False, soft_wrap=True)
+            self._out.print(f"\nThe curve is in {printable(str(path))}", highlight=False, markup=False, soft_wrap=True)
         if self._wanted.json_file is not None:
             report.write_json(self._wanted.json_file)
         gate = report.gate
@@ -100,7 +101,7 @@ def print_figures(console: Console, figures: SettingFigures) -> None:
         if video.longest_run_first_frame is not None:
             run += f" from {video.longest_run_first_frame}"
         numbers = (video.frames, video.faces, video.exposed_faces, _share(video.exposed_rate), video.exposed_frames)
-        table.add_row(escape(video.video), *map(str, numbers), run)
+        table.add_row(escape(printable(video.video)), *map(str, numbers), run)
     console.print()
     console.print(table)
 

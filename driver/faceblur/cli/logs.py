@@ -9,15 +9,11 @@ from typing import Any
 
 from rich.console import Console
 
+from faceblur.base.printable import printable
 from faceblur.cli.verbosity import Verbosity
 
 progress_log = logging.getLogger("faceblur.progress")
 LEVELS = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
-
-
-def printable(text: str) -> str:
-    """A text for one line of a terminal: characters that are not printable, as in a file's name, are escaped."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 class TextFormatter(logging.Formatter):
@@ -42,7 +38,9 @@ class JsonFormatter(logging.Formatter):
         entry |= {name: getattr(record, name) for name in self.FIELDS if hasattr(record, name)}
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False)
+        return "".join(
+            one if one.isprintable() else json.dumps(one)[1:-1] for one in json.dumps(entry, ensure_ascii=False)
+        )
 
 
 def set_up_logging(console: Console, verbosity: Verbosity) -> None:

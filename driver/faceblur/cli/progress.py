@@ -17,7 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from faceblur.base.events import Event, FileEnded, FileStarted, FramesMasked, FunctionConnected, RunPlanned
-from faceblur.cli.logs import printable, progress_log
+from faceblur.base.printable import printable
+from faceblur.cli.logs import progress_log
 from faceblur.cli.verbosity import Verbosity
 from faceblur.jobs.report import clock
 

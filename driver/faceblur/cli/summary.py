@@ -12,7 +12,7 @@ from rich.table import Table
 
 from faceblur.base.errors import FaceblurError
 from faceblur.base.events import State
-from faceblur.cli.logs import printable
+from faceblur.base.printable import printable
 from faceblur.cli.verbosity import Verbosity
 from faceblur.jobs.report import FileReport, Report
 
@@ -62,7 +62,7 @@ def print_summary(console: Console, report: Report) -> None:
         console.print(stages)
     console.print()
     for line in (report.summary(), *report.lines):
-        console.print(escape(line), highlight=False, soft_wrap=True)
+        console.print(escape(printable(line)), highlight=False, soft_wrap=True)
 
 
 def _files(report: Report) -> Table:

@@ -15,9 +15,7 @@ from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
 
-from pydantic import ValidationError
-
-from faceblur.base.errors import RequestRejected, RequestTooLarge, Unavailable
+from faceblur.base.errors import InvalidReply, RequestRejected, RequestTooLarge, Unavailable
 from faceblur.base.options import BATCH_SECONDS, REQUEST_SECONDS
 from faceblur.detection import function_check
 from faceblur.detection.adaptive_limit import Ticket
@@ -25,7 +23,7 @@ from faceblur.detection.concurrency_limit import ConcurrencyLimit
 from faceblur.detection.halving import Halving, halves, joined
 from faceblur.detection.load_balancing import LoadBalancer
 from faceblur.detection.reply import CheckedReply
-from faceblur.detection.reply_checks import check_reply
+from faceblur.detection.reply_checks import check_info, check_reply
 from faceblur.detection.request_body import Sent, encode_request
 from faceblur.detection.request_statistics import RequestStatistics
 from faceblur.detection.retry_policy import BatchAttempts, check_status, probe_attempts
@@ -87,7 +85,7 @@ class FunctionClient:
         if len({(info.model, info.weights_sha256) for info in infos}) > 1:
             log.warning("the functions run different models: %s", ", ".join(sorted({info.model for info in infos})))
         for backend, info in zip(backends, infos, strict=True):
-            backend.digests = info.digests
+            backend.model, backend.digests = info.model, info.digests
         return infos[0]
 
     async def _probe(self, url: str) -> wire.Info:
@@ -112,6 +110,8 @@ class FunctionClient:
             async for attempt in probe_attempts(self._timeout):
                 with attempt:
                     return read(await self._transport.exchange(url, "GET", None, self._timeout))
+        except InvalidReply as error:
+            raise RequestRejected(f"{url} answers, but is no faceblur function: {error}") from error
         finally:
             notice.cancel()
         raise AssertionError("tenacity returns or raises")
@@ -162,16 +162,19 @@ class FunctionClient:
     async def _attempt(self, sent: Sent, ticket: Ticket, return_frames: bool) -> CheckedReply:
         try:
             with self._balancer.least_busy() as backend:
-                response = await self._transport.exchange(backend.url, "POST", sent.body, self._timeout)
+                response = await self._transport.exchange(
+                    backend.url, "POST", sent.body, self._timeout, sent.max_reply_bytes
+                )
                 if response.status == 503:
                     self.statistics.refusals += 1
                     self.limit.refused()
-                check_status(backend.url, response.status, response.content)
+                check_status(backend.url, response)
                 check = partial(
                     check_reply,
                     *(response.content, sent),
                     return_frames=return_frames,
                     require_digests=backend.digests,
+                    model=backend.model,
                 )
                 answer = await _in_thread_if_large(check, len(response.content))
         finally:
@@ -184,11 +187,9 @@ class FunctionClient:
 
 
 def _read_info(url: str, response: Response) -> wire.Info:
-    check_status(url, response.status, response.content)
-    try:
-        return wire.Info.model_validate_json(response.content)
-    except ValidationError as error:
-        raise RequestRejected(f"{url} answers, but is no faceblur function") from error
+    """What the function at a URL reports of itself. Raises FunctionError."""
+    check_status(url, response)
+    return check_info(url, response.content)
 
 
 async def _in_thread_if_large(work: Callable[[], Result], size: int) -> Result:

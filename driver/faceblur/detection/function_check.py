@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from faceblur.base.errors import InvalidReply
+from faceblur.base.printable import printable
 from faceblur.detection.reply import CheckedReply
 from faceblur.detection.retry_policy import RETRIED_STATUS, check_status
 from faceblur.detection.transport import Response
@@ -35,7 +36,7 @@ def read_check(url: str, response: Response) -> wire.Check | None:
         check = wire.Check.model_validate_json(response.content)
     except ValidationError:
         if response.status in RETRIED_STATUS:
-            check_status(url, response.status, response.content)
+            check_status(url, response)
         return None
     return check if check.ok == (response.status == 200) else None
 
@@ -62,7 +63,7 @@ def verdict(answer: CheckedReply, seconds: float) -> wire.Check:
 def require(url: str, check: wire.Check) -> wire.Check:
     """The check, if it passed. Raises InvalidReply."""
     if not check.ok:
-        raise InvalidReply(f"{url}: its check failed, so it gets no footage: {check.reason}")
+        raise InvalidReply(f"{url}: its check failed, so it gets no footage: {printable(str(check.reason))}")
     return check
 
 
@@ -70,4 +71,4 @@ def describe(check: wire.Check) -> str:
     """One line about a check that passed."""
     score = check.face.score if check.face else math.nan
     found = f"a face with score {score:.2f} came back blurred, {check.detail_left:.0%} of its detail left"
-    return f"{found}: {check.model} on {check.device}, {check.ms / 1000:.2f} s"
+    return f"{found}: {printable(check.model)} on {printable(check.device)}, {check.ms / 1000:.2f} s"

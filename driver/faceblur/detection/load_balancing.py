@@ -14,9 +14,13 @@ REST_SECONDS = 1.0  # after a failure, while another URL is available
 
 @dataclass(slots=True)
 class Backend:
-    """One URL of the function. `digests`: its replies have them; `active`: requests in flight there."""
+    """One URL of the function, and the `model` that it runs.
+
+    `digests`: its replies have them; `active`: requests in flight there.
+    """
 
     url: str
+    model: str | None = None
     digests: bool = False
     active: int = 0
     resting_until: float = 0.0
@@ -35,8 +39,11 @@ class LoadBalancer:
         backend.active += 1
         try:
             yield backend
-        except AttemptFailed:
-            backend.resting_until = time.monotonic() + REST_SECONDS
+        except AttemptFailed as error:
+            now, stated = time.monotonic(), error.retry_after
+            backend.resting_until = now + (REST_SECONDS if stated is None else stated)
+            if stated is not None:  # another URL may take the request before
+                error.retry_after = max(0.0, min(one.resting_until for one in self.backends) - now)
             raise
         finally:
             backend.active -= 1

@@ -8,7 +8,8 @@
 - Any other status, or a certificate that is not trusted: an error at once.
 
 A function that cannot be reached is asked again at short intervals, so that it is used as soon as it is back. One that
-answers with a failure gets exponential backoff. Both have jitter.
+answers with a failure gets exponential backoff, and no attempt before the time that its `Retry-After` states; but the
+last one is made when it is time to give up. Both have jitter.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from collections.abc import Callable
 import tenacity
 
 from faceblur.base.errors import InvalidReply, RequestRejected, RequestTooLarge
-from faceblur.detection.transport import AttemptFailed, ConnectionBroken, Unreachable
+from faceblur.base.printable import printable
+from faceblur.detection.retry_after import bounded_wait
+from faceblur.detection.transport import AttemptFailed, ConnectionBroken, Response, Unreachable
 
 RETRIED_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 HINTS = {401: "; give credentials with --header 'Authorization: …'", 403: "; see --header", 404: "; is the URL right?"}
@@ -38,15 +41,18 @@ MAX_INVALID_REPLIES = 10
 MAX_BREAKS_BEFORE_HALVING = 3
 
 
-def check_status(url: str, status: int, content: bytes) -> None:
+def check_status(url: str, response: Response) -> None:
     """Return for HTTP 200. Raises AttemptFailed, RequestTooLarge or RequestRejected for any other status."""
+    status, content = response.status, response.content
     if status == 200:
         return
-    message = _message(content)
+    message = printable(_message(content))
     if status == 413 or (status == 400 and b"Error when parsing request" in content[:200]):
         raise RequestTooLarge(f"{url}: the body is too large for the platform, even with a single frame")
     if status in RETRIED_STATUS:
-        raise AttemptFailed(f"{url}: HTTP {status} {message}".rstrip())
+        failure = AttemptFailed(f"{url}: HTTP {status} {message}".rstrip())
+        failure.retry_after = response.retry_after
+        raise failure
     raise RequestRejected(f"{url}: HTTP {status} {message}".rstrip() + HINTS.get(status, ""))
 
 
@@ -54,7 +60,7 @@ def _message(content: bytes) -> str:
     """The message of an error body, in one short line."""
     try:
         return str(json.loads(content)["error"]["message"])[:200]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         lines = content[:400].decode(errors="replace").split("\n")
         return lines[0][:200]
 
@@ -73,7 +79,7 @@ def probe_attempts(timeout: float) -> tenacity.AsyncRetrying:
     return tenacity.AsyncRetrying(
         retry=tenacity.retry_if_exception_type(AttemptFailed),
         stop=is_over,
-        wait=_Wait(MAX_PROBE_BACKOFF),
+        wait=_Wait(MAX_PROBE_BACKOFF, lambda state: timeout - (state.seconds_since_start or 0)),
         reraise=True,
     )
 
@@ -81,11 +87,12 @@ def probe_attempts(timeout: float) -> tenacity.AsyncRetrying:
 class _Wait(tenacity.wait.wait_base):
     """The seconds from a failure to the next attempt. They grow, up to `longest`, with each failure that is answered.
 
-    Time in which the function was away does not make them grow.
+    Time in which the function was away does not make them grow. Where the answer states a time to wait, that counts,
+    but no more than is `left` before giving up.
     """
 
-    def __init__(self, longest: float) -> None:
-        self._longest, self._bound = longest, FIRST_BACKOFF
+    def __init__(self, longest: float, left: Callable[[tenacity.RetryCallState], float]) -> None:
+        self._longest, self._left, self._bound = longest, left, FIRST_BACKOFF
 
     def __call__(self, retry_state: tenacity.RetryCallState) -> float:
         error = retry_state.outcome.exception() if retry_state.outcome else None
@@ -93,7 +100,8 @@ class _Wait(tenacity.wait.wait_base):
             self._bound = FIRST_BACKOFF
             return random.uniform(*AWAY_SECONDS)
         bound, self._bound = self._bound, min(2 * self._bound, self._longest)
-        return random.uniform(0, bound)
+        stated = error.retry_after if isinstance(error, AttemptFailed) else None
+        return bounded_wait(random.uniform(0, bound), stated, self._left(retry_state))
 
 
 class BatchAttempts:
@@ -109,7 +117,7 @@ class BatchAttempts:
         return tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(self._is_retried),
             stop=self._is_over,
-            wait=_Wait(MAX_BACKOFF),
+            wait=_Wait(MAX_BACKOFF, lambda _: self._give_up_after - (self.seconds() - self._excluded_seconds)),
             reraise=True,
         )
 
