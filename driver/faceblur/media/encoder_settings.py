@@ -31,6 +31,8 @@ def encoder_settings(
         settings |= fields(encoder, top_first=source.codec_context.field_order not in BOTTOM_FIRST)
     if not _can_reorder(encoder, source, probe, muxer):
         settings["bf"] = "0"
+    if encoder == "libx265":
+        settings["a53cc"] = "1"  # closed captions: other encoders write them unless told not to
     return settings | _library_parameters(encoder, settings, probe.hdr)
 
 

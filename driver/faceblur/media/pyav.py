@@ -5,6 +5,8 @@ PyAV's own types are used in this package only. Their attributes differ between 
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import struct
 from fractions import Fraction
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import av
 import av.error
 from av.bitstream import BitStreamFilterContext
+from av.dictionary import Dictionary
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 
@@ -69,10 +72,20 @@ def _unlisted(types: Any, value: int) -> SideDataType:
 SideDataType._missing_ = classmethod(_unlisted)  # type: ignore[method-assign, assignment]
 
 
-def side_data_of(pixels: VideoFrame) -> dict[str, bytes]:
-    """A frame's side data by the names of FFmpeg's types, such as `A53_CC`."""
+def side_data_items(pixels: VideoFrame) -> list[tuple[str, bytes]]:
+    """A frame's side data: the names of FFmpeg's types, such as `A53_CC`, and the contents. A type may come twice."""
     found: Any = pixels.side_data  # iterates over its values, whatever its type says
-    return {one.type.name: bytes(one) for one in found}
+    for one in found:
+        for metadata in gc.get_referents(one):
+            # PyAV would free what belongs to the frame, as the name of a PNG's profile: that would crash the process.
+            if isinstance(metadata, Dictionary) and len(metadata):
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(metadata))
+    return [(one.type.name, bytes(one)) for one in found]
+
+
+def side_data_of(pixels: VideoFrame) -> dict[str, bytes]:
+    """A frame's side data by type."""
+    return dict(side_data_items(pixels))
 
 
 def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from fractions import Fraction
 from typing import Any
 
@@ -16,8 +17,8 @@ from faceblur.media.encoder_choice import EncoderChoice
 from faceblur.media.encoder_tables import FIXED_RATE, QSCALE
 from faceblur.media.first_frames import StreamProbe
 from faceblur.media.pixel_formats import planar_format
-from faceblur.media.pyav import codec_tag, frame_rate
-from faceblur.media.side_data import without_exif
+from faceblur.media.pyav import codec_tag, describe, frame_rate
+from faceblur.media.side_data import lost_side_data, meaningful_types, without_exif
 from faceblur.media.timestamps import fixed_rate
 
 
@@ -40,6 +41,8 @@ class StreamEncoder:
         self.encoder, self.codec = choice.encoder, choice.codec
         self.work_format = planar_format(choice.pix_fmt)
         self.frames = 0
+        self._side_data: set[str] = set()  # types that its frames have
+        self._description = describe(source)
         rate = frame_rate(source)
         # The times and durations of frames in an encoder that knows only a fixed rate.
         self._times: deque[tuple[int, int]] | None = None
@@ -83,9 +86,15 @@ class StreamEncoder:
         if probe.matrix:
             self.stream.set_display_matrix(probe.matrix)
 
+    def left_out(self, kept: Collection[str]) -> list[str]:
+        """The line that reports the side data of its frames that is lost; types in `kept` are not."""
+        lost = lost_side_data(self._side_data - set(kept), self.encoder)
+        return [f"{self._description}: {', '.join(lost)}"] if lost else []
+
     def encode(self, pixels: VideoFrame | None) -> list[Packet[Any]]:
         """The packets that are ready once this frame is in the encoder; None: the last ones."""
         if pixels is not None:
+            self._side_data.update(meaningful_types(pixels, is_first=self.frames == 0))
             pixels = without_exif(pixels)
             pixels.pict_type = 0  # else the encoder repeats the source's choice of key frames
             if self._times is not None:

@@ -18,6 +18,7 @@ from av.video.frame import VideoFrame
 from faceblur.base.atomic_files import AtomicFile
 from faceblur.base.errors import MediaError
 from faceblur.base.options import Options
+from faceblur.media.container_parts import container_parts
 from faceblur.media.containers import MUXERS
 from faceblur.media.copied_streams import CopiedStreams
 from faceblur.media.cover_art import MUXERS_WITH_COVER_ART, add_cover_art
@@ -33,6 +34,7 @@ from faceblur.media.metadata import dropped_tags, kept_chapters, kept_tags, kept
 from faceblur.media.muxer_options import muxer_options
 from faceblur.media.pixel_formats import has_alpha
 from faceblur.media.pyav import WRITE_ERRORS, codec_of, describe, reason
+from faceblur.media.side_data import lost_side_data, meaningful_types
 from faceblur.media.source_file import SourceFile
 from faceblur.media.stream_encoder import StreamEncoder
 from faceblur.media.text_tracks import tracks_with_positions
@@ -93,9 +95,12 @@ class VideoWriter:
             elif stream.index in cover_art and self._muxer not in MUXERS_WITH_COVER_ART:
                 self.left_out.append(f"{describe(stream)}, cover art: {self._muxer} holds none")
             elif stream.index in cover_art:
+                lost = lost_side_data(meaningful_types(cover_art[stream.index], is_first=True), "mjpeg")
+                self.left_out += [f"{describe(stream)}, cover art: {', '.join(lost)}"] if lost else []
                 first_packets += add_cover_art(container, stream, cover_art[stream.index], self._muxer)
             elif stream in source.copied:
                 self.left_out += self._copies.add(stream, has_chapters=bool(chapters))
+        self.left_out += container_parts(source.path, source.formats)
         container.metadata.update(tags)
         chapters, dropped = kept_chapters(chapters, keep_location=keep_location)
         self.left_out += dropped_tags(dropped, "chapters")
@@ -152,6 +157,7 @@ class VideoWriter:
         try:
             for video in self._videos.values():
                 self._container.mux(video.encode(None))
+                self.left_out += video.left_out(())
             self.left_out += self._copies.dropped
             self._container.close()
             self._container = None
