@@ -37,7 +37,8 @@ def parse_cvat(body: dict[str, Any]) -> CvatRequest:
         return CvatRequest.model_validate(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise WireError("bad_request", f"{first['loc'][0]}: {first['msg'].lower()}") from None
+        where = "".join(f"{name}: " for name in first["loc"][:1])
+        raise WireError("bad_request", f"{where}{first['msg'].lower()}") from None
 
 
 def rectangles(faces: Iterable[Face]) -> str:

@@ -7,10 +7,12 @@ decoded. Pixels are those of the image as a viewer shows it: an EXIF rotation is
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from faceblur_function.defaults import Format
@@ -19,6 +21,12 @@ from faceblur_function.errors import WireError, frame_prefix
 
 EXIF_ORIENTATION = 0x0112
 END_OF_JPEG = b"\xff\xd9"
+START_OF_SCAN, MAX_SCANS = b"\xff\xda", 100  # a progressive JPEG has about 10; each one takes as long as an image
+# A marker that is followed by a segment, or the end. In a scan's data 0xFF stands before zeros and restarts only.
+MARKER = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")
+FORMATS = ("JPEG", "PNG", "WEBP")
+# What CVAT sends is a file of the task as it was uploaded. Within a TIFF, libtiff itself reads 100 scans at most.
+CVAT_FORMATS = (*FORMATS, "BMP", "GIF", "TIFF")
 # `check_images` checks the size from the header. Pillow's own limit would only warn before that.
 Image.MAX_IMAGE_PIXELS = None
 
@@ -30,7 +38,9 @@ def looks_like_image(body: object) -> bool:
     )
 
 
-def check_images(contents: Iterable[bytes], *, max_bytes: int, max_megapixels: float) -> list[tuple[int, int]]:
+def check_images(
+    contents: Iterable[bytes], *, max_bytes: int, max_megapixels: float, formats: tuple[str, ...] = FORMATS
+) -> list[tuple[int, int]]:
     """Check encoded images by their number of bytes in all and by their headers alone. Raises WireError.
 
     Returns each image's width and height as it is stored.
@@ -41,7 +51,7 @@ def check_images(contents: Iterable[bytes], *, max_bytes: int, max_megapixels: f
         total += len(content)
         if total > max_bytes:
             raise WireError("too_large", f"frame {frame}: over {max_bytes} bytes in one request", frame=frame)
-        width, height = _open(content, frame).size
+        width, height = _open(content, frame, formats).size
         if width * height > max_megapixels * 1e6:
             message = f"frame {frame}: {width}x{height} is more than {max_megapixels:g} megapixels"
             raise WireError("too_large", message, frame=frame)
@@ -65,17 +75,34 @@ def upright_size(content: bytes) -> tuple[int, int]:
     return (height, width) if is_turned else (width, height)
 
 
-def _open(content: bytes, frame: int | None) -> Image.Image:
+def has_too_many_scans(content: bytes) -> bool:
+    """Whether an image is a JPEG that would take minutes to decode: one of more than MAX_SCANS scans."""
+    if not content.startswith(b"\xff\xd8") or content.count(START_OF_SCAN) <= MAX_SCANS:
+        return False
+    scans, marker = 0, MARKER.search(content, 2)
+    # Within a segment, and behind the end, the bytes of a marker are no marker.
+    while marker is not None and marker[0] != END_OF_JPEG and scans <= MAX_SCANS:
+        scans += marker[0] == START_OF_SCAN
+        length = int.from_bytes(content[marker.end() : marker.end() + 2], "big")
+        marker = MARKER.search(content, marker.end() + length)
+    return scans > MAX_SCANS
+
+
+def _open(content: bytes, frame: int | None, formats: tuple[str, ...] = FORMATS) -> Image.Image:
+    if has_too_many_scans(content):
+        message = f"{frame_prefix(frame)}a JPEG of more than {MAX_SCANS} scans"
+        raise WireError("bad_image", message, frame=frame)
     try:
-        return Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "WEBP"))
+        return Image.open(io.BytesIO(content), formats=formats)
     except Exception as error:  # Pillow raises whatever its parsers do on hostile bytes
-        message = f"{frame_prefix(frame)}not a JPEG, PNG or WebP image"
+        *others, last = ("WebP" if one == "WEBP" else one for one in formats)
+        message = f"{frame_prefix(frame)}not a {', '.join(others)} or {last} image"
         raise WireError("bad_image", message, frame=frame) from error
 
 
-def decode_image(content: bytes, *, frame: int | None = None) -> Frame:
+def decode_image(content: bytes, *, frame: int | None = None, formats: tuple[str, ...] = FORMATS) -> Frame:
     """Decode an image to `(H, W, 3) uint8 BGR`, upright. Raises WireError for a cut or damaged file."""
-    image = _open(content, frame)
+    image = _open(content, frame, formats)
     try:
         rotated = image.getexif().get(EXIF_ORIENTATION, 1) != 1
         if image.format == "JPEG" and image.mode == "RGB" and content.endswith(END_OF_JPEG) and not rotated:
@@ -86,12 +113,21 @@ def decode_image(content: bytes, *, frame: int | None = None) -> Frame:
             return pixels  # type: ignore[return-value]
         if image.mode.startswith("I"):  # 16 bit: Pillow would clip instead of scale
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        if image.mode == "F":
+            image = Image.fromarray(_in_8_bit(np.asarray(image)))
         ImageOps.exif_transpose(image, in_place=True)
         if image.mode != "RGB":
             image = image.convert("RGB")
         return cv2.cvtColor(np.asarray(image), cv2.COLOR_RGB2BGR)  # type: ignore[return-value]
     except Exception as error:
         raise WireError("bad_image", f"{frame_prefix(frame)}a damaged or cut image", frame=frame) from error
+
+
+def _in_8_bit(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Floating point pixels, as some TIFFs have them, from the lowest to the highest."""
+    values = np.nan_to_num(values, posinf=0, neginf=0).astype(np.float64)
+    low, high = float(values.min()), float(values.max())
+    return ((values - low) * (255 / max(high - low, 1e-9))).astype(np.uint8)
 
 
 def encode_image(image: Frame, format: Format, quality: int) -> bytes:

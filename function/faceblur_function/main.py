@@ -76,7 +76,10 @@ def _redacted(service: Service, event: Any) -> tuple[str | bytes, str]:
     if images.looks_like_image(event.body) or _text(event.content_type).startswith("image/"):
         options = wire.parse_options({_text(name): _text(value) for name, value in event.fields.items()})
         return service.image(event.body or b"", options), f"image/{options.format}"
-    body = wire.parse_json(_plain(event.body) if isinstance(event.body, dict) else event.body)
+    try:
+        body = wire.parse_json(_plain(event.body) if isinstance(event.body, dict) else event.body)
+    except RecursionError as error:
+        raise wire.WireError("bad_json", "the body is nested too deeply") from error
     if cvat.is_cvat(body):
         return service.annotate(body), "application/json"
     return service.batch(wire.parse_request(body)), "application/json"

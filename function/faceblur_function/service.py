@@ -107,24 +107,34 @@ class Service:
         request = cvat.parse_cvat(body)
         threshold = self.settings.threshold if request.threshold is None else request.threshold
         content = wire.decode_base64(request.image)
-        _, faces, _ = self._run([content], wire.RequestOptions(threshold=threshold), redacting=False)
+        options = wire.RequestOptions(threshold=threshold)
+        _, faces, _ = self._run([content], options, redacting=False, formats=images.CVAT_FORMATS)
         return cvat.rectangles(faces[0])
 
     def _run(
-        self, contents: Sequence[bytes], options: wire.RequestOptions, *, redacting: bool
+        self,
+        contents: Sequence[bytes],
+        options: wire.RequestOptions,
+        *,
+        redacting: bool,
+        formats: tuple[str, ...] = images.FORMATS,
     ) -> tuple[list[bytes], list[list[wire.Face]], Milliseconds]:
         """The redacted images (none unless `redacting`), each frame's faces, and the time of each stage."""
         if "threshold" not in options.model_fields_set:
             options = options.model_copy(update={"threshold": self.settings.threshold})
+        limits = self.limits
         sizes = images.check_images(
-            contents, max_bytes=self.limits.max_bytes, max_megapixels=self.limits.max_megapixels
+            contents, max_bytes=limits.max_bytes, max_megapixels=limits.max_megapixels, formats=formats
         )
         timings: Milliseconds = dict.fromkeys(("decode", "detect", "redact", "encode"), 0.0)
         redacted: list[bytes] = []
         faces: list[list[wire.Face]] = []
         for group in _groups(sizes):
             with _timed(timings, "decode"):
-                decoding = [self._pool.submit(images.decode_image, contents[index], frame=index) for index in group]
+                decoding = [
+                    self._pool.submit(images.decode_image, contents[index], frame=index, formats=formats)
+                    for index in group
+                ]
                 frames = [future.result() for future in decoding]
             with _timed(timings, "detect"):
                 detected = detect_all_sizes(self.detector, frames, threshold=options.listed_from)

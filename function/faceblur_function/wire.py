@@ -157,6 +157,8 @@ def parse_options(query: Mapping[str, Any]) -> RequestOptions:
 def _explain(error: ValidationError) -> WireError:
     # Never the input itself: it may be an image of megabytes.
     first = error.errors(include_url=False, include_input=False)[0]
+    if not first["loc"]:  # a name that is half of a pair of UTF-16: JSON can write it, but no text has it
+        return WireError("bad_request", f"{first['msg'][0].lower()}{first['msg'][1:]}")
     name, *rest = first["loc"]
     if first["type"] == "extra_forbidden":
         return WireError("unknown_field", f"unknown field {str(name)[:40]!r}")

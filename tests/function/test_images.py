@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import time
 
 import cv2
 import numpy as np
@@ -14,8 +15,8 @@ from PIL import Image as Pillow
 from examples.sample_clip import Image
 from faceblur.detection.local_function.http_trigger import LocalFunction
 from faceblur_function.errors import WireError
-from faceblur_function.images import decode_image
-from tests.support.function_requests import bomb_jpeg, bomb_png, jpeg, post
+from faceblur_function.images import CVAT_FORMATS, check_images, decode_image
+from tests.support.function_requests import bomb_jpeg, bomb_png, in_tiff, jpeg, many_scans, post
 
 
 def test_exif_rotation_is_seen_upright(function_url: str, face: Image) -> None:
@@ -58,3 +59,25 @@ def test_a_bomb_costs_nothing(local_function: LocalFunction) -> None:
     for content in (bomb_jpeg(65000, 65000), bomb_png(65000, 65000)):
         assert post(local_function.url, {"frames": [base64.b64encode(content).decode()]}).status_code == 400
     assert process.memory_info().rss < peak + (32 << 20)
+
+
+def test_a_jpeg_of_many_scans_is_refused_before_it_is_decoded() -> None:
+    assert decode_image(many_scans(100)).shape == (48, 64, 3)
+    start, bomb = time.monotonic(), many_scans(5000, (4000, 3000))
+    with pytest.raises(WireError, match="frame 3: a JPEG of more than 100 scans"):
+        decode_image(bomb, frame=3)
+    with pytest.raises(WireError, match="frame 0: a JPEG of more than 100 scans"):
+        check_images([bomb], max_bytes=1 << 30, max_megapixels=64)
+    with pytest.raises(WireError, match="damaged or cut"):
+        decode_image(in_tiff(many_scans(5000)), formats=CVAT_FORMATS)
+    assert time.monotonic() - start < 3
+
+
+def test_what_only_looks_like_a_scan_is_none(face: Image) -> None:
+    """In a segment of metadata, and behind the end, where cameras append other images and videos."""
+    content = jpeg(face)
+    scan = b"\xff\xda" * 1000
+    comment = b"\xff\xfe" + (len(scan) + 2).to_bytes(2, "big") + scan
+    for other in (content[:2] + comment + content[2:], content + scan):
+        assert other.count(b"\xff\xda") > 1000
+        assert (decode_image(other) == decode_image(content)).all()

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from faceblur.detection.local_function.http_trigger import LocalFunction
-from tests.support.function_requests import PIXEL, bomb_jpeg, bomb_png, jpeg, post
+from tests.support.function_requests import PIXEL, bomb_bmp, bomb_jpeg, bomb_png, in_tiff, jpeg, many_scans, post
 
 BAD_BODIES: dict[str, Any] = {
     "empty": b"",
@@ -71,6 +71,23 @@ BAD_BODIES: dict[str, Any] = {
     "CVAT with no image": {"image": base64.b64encode(b"hello").decode()},
     "CVAT threshold high": {"image": PIXEL, "threshold": "high"},
     "CVAT threshold 7": {"image": PIXEL, "threshold": 7},
+    "a name that is no text": b'{"\\ud800": 1}',
+    "a name that is no text beside frames": b'{"frames": ["%s"], "\\ud800": 1}' % PIXEL.encode(),
+    "a frame that is no text": b'{"frames": ["\\ud800"]}',
+    "a style that is no text": b'{"frames": ["%s"], "style": "\\udfff"}' % PIXEL.encode(),
+    "a number without end": b'{"frames": ["%s"], "quality": %s}' % (PIXEL.encode(), b"9" * 5000),
+    "a threshold beyond all": b'{"frames": ["%s"], "threshold": 1%s}' % (PIXEL.encode(), b"0" * 400),
+    "a deep object": b'{"a":' * 100_000,
+    "a deep frame": b'{"frames": [' + b"[" * 900 + b"]" * 900 + b"]}",
+    "CVAT with a name that is no text": b'{"image": "***", "\\ud800": 1}',
+    "CVAT with no text": b'{"image": "\\ud800"}',
+    "CVAT threshold beyond all": b'{"image": "%s", "threshold": 1%s}' % (PIXEL.encode(), b"0" * 400),
+    "CVAT with a BMP bomb": {"image": base64.b64encode(bomb_bmp(65000, 65000)).decode()},
+    "CVAT with a cut BMP": {"image": base64.b64encode(bomb_bmp(640, 480)).decode()},
+    "a JPEG of many scans": {"frames": [base64.b64encode(many_scans(101)).decode()]},
+    "a JPEG of many scans as body": many_scans(101),
+    "CVAT with a JPEG of many scans": {"image": base64.b64encode(many_scans(101)).decode()},
+    "CVAT with a TIFF of many scans": {"image": base64.b64encode(in_tiff(many_scans(101))).decode()},
     "a cut image body": jpeg(np.zeros((64, 64, 3), np.uint8))[:300],
     "a JPEG bomb as body": bomb_jpeg(65000, 65000),
 }

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import random
+import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tifffile
 from PIL import Image as Pillow
 
 from examples.sample_clip import Image
 from faceblur.base.errors import MediaError
 from faceblur.media.images.image_reader import measure, read_image
+from tests.support.function_requests import in_tiff, many_scans
 from tests.support.images import invoke, write_all
 
 
@@ -81,3 +84,18 @@ def test_damaged_bytes_are_never_an_internal_error(tmp_path: Path) -> None:
             assert str(error).startswith(f"{tmp_path / 'spoilt'}: ") and "\n" not in str(error)
             named += 1
     assert named > 20
+
+
+def test_a_jpeg_of_many_scans_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    size_wh = (4000, 3000)
+    (tmp_path / "a.jpg").write_bytes(many_scans(2000, size_wh))
+    (tmp_path / "a.tif").write_bytes(in_tiff(many_scans(2000, size_wh), size_wh))
+    (tmp_path / "good.jpg").write_bytes(many_scans(20))
+    (tmp_path / "good.tif").write_bytes(in_tiff(many_scans(20)))
+    start = time.monotonic()
+    for name in ("a.jpg", "a.tif"):
+        with pytest.raises(MediaError, match=f"{name}: .*JPEG of more than 100 scans"):
+            read_image(tmp_path / name)
+    assert time.monotonic() - start < 2
+    for name in ("good.jpg", "good.tif"):
+        assert read_image(tmp_path / name).pages[0].size_wh == (64, 48)

@@ -19,6 +19,7 @@ from faceblur.media.images.page import ImageFile
 from faceblur.media.images.pillow_pages import MODES
 from faceblur.media.images.single_image import read_single_image
 from faceblur.media.images.tiff import measure_tiff, read_tiff
+from faceblur_function.images import MAX_SCANS, has_too_many_scans
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 TIFF_BEGINS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -67,6 +68,8 @@ def _content(path: Path) -> bytes:
 
 def _opened(path: Path, content: bytes) -> tuple[Image.Image, int]:
     """The image, whose pixels are not decoded yet, and how many frames it has."""
+    if has_too_many_scans(content):
+        raise MediaError(f"{path}: a JPEG of more than {MAX_SCANS} scans, which would take minutes: convert it first")
     try:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
         return image, 1 if image.format == "MPO" else getattr(image, "n_frames", 1)

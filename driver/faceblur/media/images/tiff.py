@@ -17,6 +17,7 @@ from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, SAMPLEFORMAT
 from faceblur.base.errors import MediaError
 from faceblur.media.images.page import ImageFile, Page
 from faceblur.media.orientation import TAG, UPRIGHT, is_sideways, turned
+from faceblur_function.images import MAX_SCANS, has_too_many_scans
 
 log = logging.getLogger("tifffile")
 log.propagate = False  # what it says goes into MediaError
@@ -110,6 +111,8 @@ def _check(path: Path, leaf: Any) -> None:
         for at, count in zip(leaf.dataoffsets, leaf.databytecounts, strict=True)
     ):
         raise ValueError("its pixels lie beyond its end")
+    if leaf.compression in (COMPRESSION.JPEG, COMPRESSION.OJPEG) and any(map(has_too_many_scans, _parts(leaf))):
+        raise ValueError(f"it has a JPEG of more than {MAX_SCANS} scans")
     jpeg = photometric == PHOTOMETRIC.YCBCR and leaf.compression == COMPRESSION.JPEG
     unusual = [
         f"colours of the kind {getattr(photometric, 'name', photometric)}"
@@ -122,6 +125,14 @@ def _check(path: Path, leaf: Any) -> None:
     ]
     if kinds := ", ".join(filter(None, unusual)):
         raise MediaError(f"{path}: a TIFF with {kinds} cannot be written as it is: convert it first")
+
+
+def _parts(leaf: Any) -> Iterator[bytes]:
+    """The encoded strips or tiles of a page."""
+    file = leaf.parent.filehandle
+    for at, count in zip(leaf.dataoffsets, leaf.databytecounts, strict=True):
+        file.seek(at)
+        yield file.read(count)
 
 
 def _channels(leaf: Any) -> int:
