@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import os
 import threading
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from faceblur.detection.local_function.function_yaml import find_function_yaml, 
 from faceblur.detection.local_function.http_trigger import LocalFunction
 from faceblur_function.detectors.detector import Detector
 from faceblur_function.detectors.load import load_detector
+from tests.support.postgres import PostgresServer
 
 
 class ServerThread:
@@ -106,3 +108,19 @@ def detail_left(source: Image, output: Image) -> float:
     a, b = detail(source), detail(output)
     # A flat output has nothing but the codec's noise: not to be blown up by the division.
     return float(abs(a @ b) / (np.linalg.norm(a) * max(np.linalg.norm(b), 0.05 * np.linalg.norm(a))))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL server."""
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty ledger: every test of it runs on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        return str(tmp_path / "ledger.db")
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.create(f"test_{uuid.uuid4().hex[:12]}")

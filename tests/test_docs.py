@@ -11,7 +11,8 @@ from typing import Any
 import click
 import pytest
 
-from faceblur.cli.app import main
+from faceblur.cli import app, fleet  # noqa: F401  # they add their commands
+from faceblur.cli.group import main
 from faceblur_function.settings import Settings
 from faceblur_function.wire import Request
 from tests.support import awkward
@@ -23,13 +24,23 @@ MAX_README_LINES = 200
 # The pages that the index lists; each is required.
 PAGES = (
     *("api", "audit", "defaults", "deploy", "evaluation", "formats", "how-it-works", "http", "performance", "promises"),
-    *("settings", "sidecar"),
+    *("settings", "sidecar", "fleet"),
 )
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md")),
     *sorted(DOCS.glob("*.md")),
 ]
-COMMANDS = ("run", "image", "render", "audit", "evaluate", "serve")  # in the order of the table of options
+COMMANDS = (
+    "run",
+    "image",
+    "render",
+    "audit",
+    "evaluate",
+    "serve",
+    "submit",
+    "work",
+    "jobs",
+)  # in the order of the table of options
 
 
 def page(name: str) -> str:
@@ -184,6 +195,9 @@ def test_every_faceblur_command_has_options_that_exist(document: Path) -> None:
             continue  # prose: what surrounds the call is not known
         call = re.search(r"\bfaceblur (\w+) ([^#]*)", line)
         assert call and call[1] in main.commands, line
-        known = {name for option in main.commands[call[1]].params for name in [*option.opts, *option.secondary_opts]}
+        command = main.commands[call[1]]
+        if isinstance(command, click.Group) and (word := call[2].split(" ", 1)[0]) in command.commands:
+            command = command.commands[word]
+        known = {name for option in command.params for name in [*option.opts, *option.secondary_opts]}
         used = set(re.findall(r"(?<!\S)(--[\w-]+)", call[2]))
         assert used <= known | {"--help"}, f"{line}: {used - known}"

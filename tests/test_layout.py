@@ -11,10 +11,10 @@ SOURCES = {"faceblur": ROOT / "driver" / "faceblur", "faceblur_function": ROOT /
 # The driver's packages from the top down: each imports only those in the rows below its own.
 LAYERS = [
     {"cli"},
-    {"auditing", "evaluation"},
+    {"auditing", "evaluation", "fleet"},
     {"jobs"},
     {"redaction"},
-    {"tracking", "detection", "media"},
+    {"tracking", "detection", "media", "ledger"},
     {"base"},
 ]
 # What the driver may import of the function.
@@ -23,6 +23,8 @@ SHARED = {f"faceblur_function.{name}" for name in ("wire", "defaults", "images",
 OWNERS = {
     "av": "faceblur.media",
     "aiohttp": "faceblur.detection",
+    "sqlalchemy": "faceblur.ledger",
+    "alembic": "faceblur.ledger",
     "torch": "faceblur_function.detectors",
     "torchvision": "faceblur_function.detectors",
     "onnxruntime": "faceblur_function.detectors",

@@ -19,9 +19,10 @@ def start() -> None:
 
     if crash_guard.VARIABLE in os.environ:
         crash_guard.die_with_parent()
-    elif sys.argv[1:2] == ["run"]:
+    elif sys.argv[1:2] in (["run"], ["work"]):
         sys.exit(crash_guard.start([sys.executable, "-P", "-m", "faceblur", *sys.argv[1:]]))
-    from faceblur.cli.app import main
+    from faceblur.cli import app, fleet  # noqa: F401  # they add their commands
+    from faceblur.cli.group import main
 
     gc.freeze()
     gc.enable()

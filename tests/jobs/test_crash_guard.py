@@ -15,27 +15,7 @@ import pytest
 from examples.sample_clip import Image, pan, write_clip
 from faceblur.jobs.crash_guard import Journal
 from tests.support import clips as media
-
-# The driver, in which a decoder dies of the given signal at the tenth frame of files with `deadly` in their name.
-DEADLY = """
-import os, sys
-import faceblur.media.reader as reader_module
-decode = reader_module.VideoReader.__iter__
-def deadly(reader):
-    for count, item in enumerate(decode(reader)):
-        if "deadly" in reader.path.name and count == 10:
-            os.kill(os.getpid(), {signal})
-        yield item
-reader_module.VideoReader.__iter__ = deadly
-from faceblur.cli.app import main
-main()
-"""
-
-GUARDED = """
-import sys
-from faceblur.jobs import crash_guard as guard
-sys.exit(guard.start([sys.executable, "-c", {code!r}, *sys.argv[1:]]))
-"""
+from tests.support.deadly import DEADLY, GUARDED
 
 
 @pytest.mark.parametrize(("jobs", "how"), [(1, signal.SIGSEGV), (3, signal.SIGABRT)])

@@ -34,19 +34,23 @@ def fitting_name(name: str, suffix: str) -> str:
     return encoded[:room].decode("utf-8", "ignore") + digest + suffix
 
 
-def temporary_path(path: Path) -> Path:
-    """Where a file is written until it is complete: in the same folder, hidden."""
+def temporary_path(path: Path, tag: str = "") -> Path:
+    """Where a file is written until it is complete: in the same folder, hidden. `tag` tells an attempt of a fleet."""
     # Not the name itself: with a suffix more it may be too long.
-    return path.with_name(f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}{TEMPORARY_SUFFIX}")
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+    return path.with_name(f".{digest}{f'.{tag}' if tag else ''}{TEMPORARY_SUFFIX}")
 
 
 def remove_stale(folder: Path) -> list[Path]:
     """Remove the temporary files below a folder that no running process holds. Returns what was removed.
 
-    A file that cannot be locked or removed is left alone: another run may hold it.
+    A file that cannot be locked or removed is left alone: another run may hold it. Those of a fleet's attempts stay:
+    they may be complete, which only its ledger knows.
     """
     removed = []
     for path in sorted(folder.rglob(f".*{TEMPORARY_SUFFIX}")):
+        if "." in path.name.removesuffix(TEMPORARY_SUFFIX).removeprefix("."):
+            continue
         try:
             if not stat.S_ISREG(path.lstat().st_mode):
                 continue
@@ -69,13 +73,12 @@ class AtomicFile:
     """A file that gets its name by `finish`, once it is complete: until then it has a temporary name beside it.
 
     `file` is open for appending, and locked: else a run beside this one would remove it as stale. Where the file system
-    has no locks, two of them never have the same temporary
-    name. Raises OSError: BlockingIOError while another run writes
-    the same file.
+    has no locks, two of them never have the same temporary name. `tag` is in that name. Raises OSError: BlockingIOError
+    while another run writes the same file.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.temporary = path, temporary_path(path)
+    def __init__(self, path: Path, tag: str = "") -> None:
+        self.path, self.temporary = path, temporary_path(path, tag)
         _make_way(self.temporary)
         self.file, is_new = _create(self.temporary)
         try:
@@ -89,11 +92,18 @@ class AtomicFile:
             raise
         _unfinished.add(self.temporary)
 
-    def finish(self) -> None:
-        """Flush the file to the disk and give it its name; both survive a power cut then. On an error it is removed."""
+    def complete(self) -> None:
+        """Flush the file to the disk: it survives a power cut then. On an error it is removed."""
         try:
             self.file.flush()
             _flush_to_disk(self.file.fileno(), self.path.parent)
+        except OSError:
+            self.abort()
+            raise
+
+    def publish(self) -> None:
+        """Give the complete file its name, which survives a power cut too. On an error it is removed."""
+        try:
             os.replace(self.temporary, self.path)
         except OSError:
             self.abort()
@@ -102,6 +112,11 @@ class AtomicFile:
         with suppress(OSError):  # what it held is stored
             self.file.close()
         _flush_folder(self.path.parent)
+
+    def finish(self) -> None:
+        """Complete it and give it its name. On an error it is removed."""
+        self.complete()
+        self.publish()
 
     def abort(self) -> None:
         """Remove the temporary file. Does nothing after `finish`."""
@@ -121,6 +136,12 @@ def write_complete(path: Path, content: bytes) -> None:
         output.finish()
     finally:
         output.abort()
+
+
+def publish(temporary: Path, path: Path) -> None:
+    """Give a complete file of an earlier attempt its name. Raises OSError."""
+    os.replace(temporary, path)
+    _flush_folder(path.parent)
 
 
 def _make_way(temporary: Path) -> None:

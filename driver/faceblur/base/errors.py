@@ -5,6 +5,8 @@ FaceblurError
 ├── MediaError (ValueError)             this file cannot be read or written; other files go on
 │   └── NoVideo                         it holds no video: audio, subtitles, data
 ├── SidecarError (ValueError)           this sidecar cannot be read or written, or belongs to another video
+├── LedgerError (RuntimeError)          the ledger of a fleet cannot be used
+│   └── LedgerAway (ConnectionError)    its database does not answer now
 └── FunctionError (RuntimeError)        the function gave no usable answer
     ├── Unavailable (ConnectionError)   no usable answer within the time to give up after
     ├── RequestRejected                 the function or a proxy refused the request for good
@@ -33,6 +35,14 @@ class NoVideo(MediaError):
 
 class SidecarError(FaceblurError, ValueError):
     """A sidecar cannot be read or written, or does not fit its video."""
+
+
+class LedgerError(FaceblurError, RuntimeError):
+    """The ledger of a fleet cannot be used."""
+
+
+class LedgerAway(LedgerError, ConnectionError):
+    """The ledger's database does not answer now: it may in a moment."""
 
 
 class FunctionError(FaceblurError, RuntimeError):

@@ -15,6 +15,7 @@ import click
 from faceblur.base.errors import UsageError
 from faceblur.base.events import Emit
 from faceblur.base.options import Changes, Options
+from faceblur.cli.group import main
 from faceblur.cli.options import (
     FILES,
     FUNCTION,
@@ -36,12 +37,6 @@ from faceblur.detection.local_function.worker_handle import Worker
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="faceblur", prog_name="faceblur")
-def main() -> None:
-    """Mask the faces in videos and images, by a Nuclio function on a GPU or on this machine."""
 
 
 @main.command()

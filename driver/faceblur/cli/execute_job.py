@@ -14,8 +14,13 @@ from faceblur.cli.verbosity import Verbosity
 from faceblur.jobs.job import Job
 
 
-def execute_job(make: Callable[[Emit], Job], verbosity: Verbosity, *, interrupted: str = GOES_ON) -> int:
-    """The exit code of the job that `make` gives for a listener to its events; `interrupted` as of `execute`."""
+def execute_job(
+    make: Callable[[Emit], Job], verbosity: Verbosity, *, interrupted: str = GOES_ON, nothing_is_done: bool = False
+) -> int:
+    """The exit code of the job that `make` gives for a listener to its events; `interrupted` as of `execute`.
+
+    `nothing_is_done`: a job that found no file has done its work.
+    """
 
     async def command(console: Console) -> int:
         progress = RunProgress(choose_display(console, verbosity))
@@ -23,6 +28,6 @@ def execute_job(make: Callable[[Emit], Job], verbosity: Verbosity, *, interrupte
         # The bars end before the summary: else they are drawn over its last lines.
         with summarized(job.report, verbosity), progress:
             await job.execute()
-        return DONE if job.report.ok else FAILED
+        return DONE if job.report.ok or (nothing_is_done and not job.report.files) else FAILED
 
     return execute(command, verbosity, interrupted=interrupted)

@@ -53,6 +53,9 @@ class Journal:
         self.ended: dict[Path, Any] = {}
         self.given_up: dict[Path, str] = {}
         self.suspects: set[Path] = set()
+        # Claims of a fleet's worker, each with the signal that ended it while it worked on them.
+        self.crashed_claims: list[tuple[Any, str]] = []
+        self._claims: dict[Path, Any] = {}
         self._in_work: set[Path] = set()
         if path is not None and path.exists():
             for line in path.read_bytes().splitlines():
@@ -68,11 +71,14 @@ class Journal:
     def _apply(self, what: Entry, source: Path | None, details: Any) -> None:
         if what == "begun" and source is not None:
             self._in_work.add(source)
+            self._claims[source] = details
         elif what == "ended" and source is not None:
             self._in_work.discard(source)
             if details is not None:
                 self.ended[source] = details
         elif what == "crashed":
+            claims = [self._claims[source] for source in self._in_work]
+            self.crashed_claims += [(claim, details) for claim in claims if claim is not None]
             if len(self._in_work) == 1:
                 reason = f"a codec died while it was read or written ({details}): the file may be damaged"
                 self.given_up[self._in_work.pop()] = reason
@@ -103,6 +109,8 @@ class Journal:
         """Record a crash. Returns whether the run should be started again."""
         self.write("crashed", None, by)
         after = Journal(self._path)
+        if len(after.crashed_claims) > len(self.crashed_claims):
+            return True  # the ledger counts how often each is tried
         return len(after.given_up) > len(self.given_up) or len(after.suspects) > len(self.suspects)
 
 

@@ -10,6 +10,7 @@ from faceblur.base.errors import MediaError
 from faceblur.base.stages import Stages
 from faceblur.detection.client import FunctionClient
 from faceblur.jobs.discovery import PlannedFile, find_images
+from faceblur.jobs.function_connection import connected
 from faceblur.jobs.report import Report
 from faceblur.jobs.run import Run
 from faceblur.media.images.image_reader import measure
@@ -27,7 +28,7 @@ class ImageRun(Run):
     async def execute(self) -> Report:
         """Redact everything. Raises UsageError or FunctionError; may be cancelled."""
         if waiting := self.plan(await self.find(find_images)):
-            async with self.connected() as (client, _, codecs), Stages() as stages:
+            async with connected(self.endpoint, self.emit) as (client, _, codecs), Stages() as stages:
                 large = asyncio.Lock()
                 for one in waiting:
                     stages.start(self._redact(one, client, codecs, large))

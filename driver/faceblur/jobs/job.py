@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from faceblur.base.events import Emit, Event, FileEnded, FileStarted
 from faceblur.jobs.crash_guard import Journal
@@ -63,11 +64,14 @@ class Job(ABC):
             raise
 
     @contextmanager
-    def running(self, one: PlannedFile, codecs: Executor) -> Iterator[RunningFile]:
-        """While a file is being redacted; reports how it ends. Only cancellation and errors of `on_event` pass."""
+    def running(self, one: PlannedFile, codecs: Executor, claim: Any = None) -> Iterator[RunningFile]:
+        """While a file is being redacted; reports how it ends. Only cancellation and errors of `on_event` pass.
+
+        `claim` is what the crash guard's journal keeps of it, for a worker of a fleet.
+        """
         file, start = RunningFile(FileWork(one.source, codecs, self.emit)), time.perf_counter()
         self.emit(FileStarted(one.source, one.frames))
-        self._journal.write("begun", one.source)
+        self._journal.write("begun", one.source, claim)
         ended = FileEnded(one.source, "not done")
         try:
             yield file

@@ -8,25 +8,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from faceblur.base.atomic_files import remove_stale
 from faceblur.base.errors import FaceblurError, UsageError
-from faceblur.base.events import Emit, FileEnded, FunctionConnected, RunPlanned
+from faceblur.base.events import Emit, FileEnded, RunPlanned
 from faceblur.base.options import Options
-from faceblur.detection.client import FunctionClient
-from faceblur.detection.connect import connect
 from faceblur.detection.endpoint import Endpoint
 from faceblur.jobs.crash_guard import Journal
 from faceblur.jobs.discovery import Discovery, PlannedFile
 from faceblur.jobs.job import Job
 from faceblur.jobs.report import FileReport
-from faceblur.redaction.threads import codec_threads
-from faceblur_function import wire
 
 log = logging.getLogger("faceblur")
 NAMES_SHOWN = 10
@@ -94,16 +88,6 @@ class Run(Job):
         totals = [one.frames for one in waiting]
         self.emit(RunPlanned(len(waiting), sum(filter(None, totals)) if all(totals) else None))
         return waiting
-
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[tuple[FunctionClient, wire.Info, Executor]]:
-        """A client of the function, what that runs, and the threads for JPEG and masks. Raises FunctionError."""
-        async with connect(self.endpoint) as (client, info):
-            self.emit(FunctionConnected(info.model, info.device, info.provider))
-            with ThreadPoolExecutor(codec_threads(), "codec") as codecs:
-                yield client, info, codecs
-            if trouble := client.statistics.trouble():
-                log.warning("%s", trouble)
 
 
 def _log_unusual(found: Discovery) -> None:

@@ -15,6 +15,7 @@ from faceblur.detection.endpoint import Endpoint
 from faceblur.jobs.bottleneck import BottleneckSampler
 from faceblur.jobs.crash_guard import Journal
 from faceblur.jobs.discovery import PlannedFile, find_videos
+from faceblur.jobs.function_connection import connected
 from faceblur.jobs.report import Report
 from faceblur.jobs.run import Run
 from faceblur.jobs.scheduler import run_files
@@ -51,7 +52,7 @@ class VideoRun(Run):
         codec = check_encoder(self.options.encoder) if self.options.encoder else None
         found = await self.find(partial(find_videos, codec=codec, journal=self._journal))
         if waiting := self.plan(found):
-            async with self.connected() as (client, info, codecs):
+            async with connected(self.endpoint, self.emit) as (client, info, codecs):
                 await self._redact_all(waiting, client, info, codecs)
         return self.report
 

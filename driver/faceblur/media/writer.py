@@ -51,7 +51,13 @@ class VideoWriter:
     """
 
     def __init__(
-        self, path: Path, source: SourceFile, options: Options, cover_art: Sequence[DecodedFrame] = ()
+        self,
+        path: Path,
+        source: SourceFile,
+        options: Options,
+        cover_art: Sequence[DecodedFrame] = (),
+        *,
+        tag: str = "",
     ) -> None:
         self.path, self.sequence = path, FrameSequence(path)
         self.left_out: list[str] = []
@@ -61,7 +67,7 @@ class VideoWriter:
         self._container: OutputContainer | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._output = AtomicFile(path)
+            self._output = AtomicFile(path, tag)
         except BlockingIOError as error:
             raise MediaError(f"{path}: another run is writing it") from error
         except OSError as error:
@@ -151,8 +157,8 @@ class VideoWriter:
         except WRITE_ERRORS as error:
             raise MediaError(f"{self.path}: cannot be written: {reason(error)}") from error
 
-    def finish(self) -> None:
-        """Write what is still in the encoder, flush to the disk and give the file its final name."""
+    def complete(self) -> int:
+        """Write what is still in the encoder and flush to the disk. Returns the number of bytes."""
         assert self._container is not None
         try:
             for video in self._videos.values():
@@ -163,10 +169,23 @@ class VideoWriter:
             self._container = None
             if any(self._display_sizes):
                 set_display_sizes(self._output.temporary, self._display_sizes)
-            self._output.finish()
+            self._output.complete()
+            return self._output.temporary.stat().st_size
         except WRITE_ERRORS as error:
             self.abort()
             raise MediaError(f"{self.path}: cannot be written: {reason(error)}") from error
+
+    def publish(self) -> None:
+        """Give the complete file its final name."""
+        try:
+            self._output.publish()
+        except OSError as error:
+            raise MediaError(f"{self.path}: cannot be written: {reason(error)}") from error
+
+    def finish(self) -> None:
+        """Complete the file and give it its final name."""
+        self.complete()
+        self.publish()
 
     def abort(self) -> None:
         """Remove the temporary file. Does nothing once the video is finished."""

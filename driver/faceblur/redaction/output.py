@@ -14,6 +14,7 @@ from faceblur.media.reader import VideoReader
 from faceblur.media.writer import VideoWriter
 from faceblur.redaction.batch import Ready
 from faceblur.redaction.frame import all_pixels
+from faceblur.redaction.publication import DIRECT, Publication
 from faceblur.redaction.sidecar_files import SidecarWriter, sidecar_path
 from faceblur.redaction.sidecar_format import FrameLine, Header, SidecarFace
 from faceblur.redaction.threads import FileWork, OwnThread, are_small
@@ -27,12 +28,18 @@ def open_output(
     options: Options,
     header: Callable[[], Header] | None,
     cover_art: Sequence[VideoFrame],
+    *,
+    tag: str = "",
 ) -> VideoOutput:
-    """Open an output, with a sidecar if `header` gives one; the cover art, which is masked, is written first."""
-    output = VideoOutput(VideoWriter(target, reader, options, [one.decoded for one in cover_art]), options.threshold)
+    """Open an output, with a sidecar if `header` gives one; the cover art, which is masked, is written first.
+
+    `tag` is in the names of its temporary files.
+    """
+    writer = VideoWriter(target, reader, options, [one.decoded for one in cover_art], tag=tag)
+    output = VideoOutput(writer, options.threshold)
     try:
         if header is not None:
-            output.sidecar = SidecarWriter(sidecar_path(target), header())
+            output.sidecar = SidecarWriter(sidecar_path(target), header(), tag=tag)
         for one in cover_art:
             output.write_line(one)
     except BaseException as error:
@@ -69,19 +76,25 @@ def _write(own: OwnThread[VideoOutput], parts: Sequence[Ready]) -> None:
 
 
 async def finish(
-    read: Mapping[int, int], reader: VideoReader, writing: OwnThread[VideoOutput], work: FileWork
+    read: Mapping[int, int],
+    reader: VideoReader,
+    writing: OwnThread[VideoOutput],
+    work: FileWork,
+    publication: Publication = DIRECT,
 ) -> Written:
     """Give the output its name, once every frame that was `read`, counted by stream, is in it. Raises MediaError."""
     output = writing.object
     output.writer.sequence.check_complete(read)
     damage = tuple(reader.damage.summary())
     with work.at("encode"):
-        await work.on(writing.executor, "write", output.finish)
+        size = await work.on(writing.executor, "write", output.complete)
+        await publication.begin(size)
+        await work.on(writing.executor, "write", output.publish)
     return Written((*reader.left_out, *output.writer.left_out), damage)
 
 
 class VideoOutput:
-    """A video and its sidecar, None for no sidecar. Both get their final names by `finish`; closing removes them else.
+    """A video and its sidecar, None for no sidecar. Both get their final names by `publish`; closing removes them else.
 
     A context manager. Raises MediaError or SidecarError, which name the file.
     """
@@ -102,11 +115,18 @@ class VideoOutput:
         if self.sidecar is not None:
             self.sidecar.write(frame.line or line_of(frame, self._threshold))
 
-    def finish(self) -> None:
+    def complete(self) -> int:
+        """Flush both to the disk. Returns the number of bytes of the video."""
+        if self.sidecar is not None:
+            self.sidecar.complete()
+        return self.writer.complete()
+
+    def publish(self) -> None:
+        """Give both their names."""
         # A sidecar without its video is written again by the next run; the other way round it would stay missing.
         if self.sidecar is not None:
-            self.sidecar.finish()
-        self.writer.finish()
+            self.sidecar.publish()
+        self.writer.publish()
 
     def __enter__(self) -> Self:
         return self

@@ -108,10 +108,10 @@ class SidecarWriter:
     Raises SidecarError, which names the file.
     """
 
-    def __init__(self, path: Path, header: Header) -> None:
+    def __init__(self, path: Path, header: Header, *, tag: str = "") -> None:
         self.path = path
         try:
-            self._output = AtomicFile(path)
+            self._output = AtomicFile(path, tag)
         except OSError as error:
             raise SidecarError(f"{path}: cannot be written: {error.strerror}") from error
         self._write(HEADER, header)
@@ -125,11 +125,24 @@ class SidecarWriter:
         except OSError as error:
             raise SidecarError(f"{self.path}: cannot be written: {error.strerror}") from error
 
-    def finish(self) -> None:
+    def complete(self) -> None:
+        """Flush it to the disk."""
         try:
-            self._output.finish()
+            self._output.complete()
         except OSError as error:
             raise SidecarError(f"{self.path}: cannot be written: {error.strerror}") from error
+
+    def publish(self) -> None:
+        """Give it its final name."""
+        try:
+            self._output.publish()
+        except OSError as error:
+            raise SidecarError(f"{self.path}: cannot be written: {error.strerror}") from error
+
+    def finish(self) -> None:
+        """Complete it and give it its final name."""
+        self.complete()
+        self.publish()
 
     def abort(self) -> None:
         """Remove the temporary file. Does nothing once it is finished."""

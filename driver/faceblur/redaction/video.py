@@ -20,6 +20,7 @@ from faceblur.redaction.batch import Batch
 from faceblur.redaction.batch_reader import BatchReader, into_batches
 from faceblur.redaction.look_ahead import LookAhead
 from faceblur.redaction.output import finish, open_output, write_all
+from faceblur.redaction.publication import DIRECT, Publication
 from faceblur.redaction.search import FunctionSearch
 from faceblur.redaction.sidecar_files import identify, json_name
 from faceblur.redaction.sidecar_format import FunctionUsed, Header, SettingsUsed
@@ -46,10 +47,12 @@ async def redact_video(
     client: FunctionClient,
     function: FunctionUsed,
     return_frames: bool,
+    publication: Publication = DIRECT,
 ) -> Written:
     """Write the complete video, or nothing. Raises MediaError, SidecarError or FunctionError; may be cancelled.
 
-    `work` names the source; `function` is what its sidecar records of the function.
+    `work` names the source; `function` is what its sidecar records of the function; `publication` decides whether the
+    complete output gets its name.
     """
     opening = partial(VideoReader, work.source, tolerate=options.tolerate_damage)
     searching = partial(FunctionSearch, client, options, work, return_frames=return_frames)
@@ -64,7 +67,7 @@ async def redact_video(
             cover_art
         )
         header = partial(_header, reader, main_frame, target, function, options) if options.sidecar else None
-        opening_output = partial(open_output, target, reader, options, header, cover_art)
+        opening_output = partial(open_output, target, reader, options, header, cover_art, tag=publication.tag)
         writing = await stack.enter_async_context(OwnThread(opening_output, "write"))
         search = searching(pix_fmts=writing.object.writer.pix_fmts)
         look_ahead = LookAhead(reader.main_stream.index, options, work)
@@ -75,7 +78,7 @@ async def redact_video(
             masked = stages.link(search.search_between(in_order(searched), stages.start), capacity=in_flight)
             ready = stages.link(look_ahead.mask_gaps(in_order(masked)), capacity=READY_PARTS)
             await write_all(ready, writing, work)
-        return await finish(batch_reader.frames, reader, writing, work)
+        return await finish(batch_reader.frames, reader, writing, work, publication)
 
 
 def _main_frame(reader: VideoReader, first: Batch) -> MainFrame:

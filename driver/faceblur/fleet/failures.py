@@ -1,0 +1,30 @@
+"""Which kind of error ended an attempt: that decides whether and when it is tried again."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+
+from faceblur.base.errors import FaceblurError, FunctionError
+from faceblur.ledger.states import ErrorKind
+
+# A share that is away, a disk that is full: another time or on another machine the same file is done.
+STORAGE = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.EROFS, errno.ENOENT, errno.EACCES, errno.ENOTCONN}
+    | {errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENODEV, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+)
+
+
+def kind_of(error: BaseException) -> ErrorKind:
+    """The kind of an error that a video's redaction raised."""
+    if isinstance(error, FunctionError):
+        return "function"
+    if any(isinstance(one, MemoryError) or getattr(one, "errno", None) in STORAGE for one in _causes(error)):
+        return "storage"
+    return "file" if isinstance(error, FaceblurError) else "internal"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__

@@ -1,0 +1,87 @@
+"""Puts a tree of videos into the ledger: each with its output's path, its settings, and what identifies it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from faceblur.base.errors import SidecarError, UsageError
+from faceblur.base.options import Options
+from faceblur.jobs.discovery import Discovery, find_videos
+from faceblur.ledger.database import Database
+from faceblur.ledger.submissions import NewJob, submit
+from faceblur.media.encoder_choice import check_encoder
+from faceblur.redaction.sidecar_files import SidecarReader, identify, sidecar_path
+from faceblur.redaction.sidecar_format import Identity, SettingsUsed
+
+JOBS_AT_ONCE = 100  # in one transaction: other workers wait for so long on SQLite
+
+
+@dataclass(slots=True)
+class Submission:
+    """What became of the videos: how many were put in or were there, and which cannot be redacted, with the reason."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    broken: list[tuple[Path, str]] = field(default_factory=list)
+    others: list[Path] = field(default_factory=list)
+
+
+async def submit_videos(
+    ledger: str, inputs: Sequence[Path], outdir: Path, options: Options, *, priority: int = 0, overwrite: bool = False
+) -> Submission:
+    """Put videos into a ledger. Raises UsageError or LedgerError.
+
+    A video whose output exists, of this very video and with these settings, is not put in, unless `overwrite`.
+    """
+    codec = check_encoder(options.encoder) if options.encoder else None
+    async with Database(ledger) as database:
+        found = await asyncio.to_thread(find_videos, inputs, outdir, codec=codec)
+        if not found.files and not found.broken:
+            raise UsageError(f"no video in {', '.join(map(str, inputs))}")
+        submission = Submission(broken=found.broken, others=found.others)
+        jobs = await asyncio.to_thread(_jobs, found, submission, options, priority=priority, overwrite=overwrite)
+        has_output = (lambda _: False) if overwrite else Path.is_file
+        for first in range(0, len(jobs), JOBS_AT_ONCE):
+            some = jobs[first : first + JOBS_AT_ONCE]
+            submission.counts.update(await submit(database, some, has_output=has_output))
+    return submission
+
+
+def _jobs(
+    found: Discovery, submission: Submission, options: Options, *, priority: int, overwrite: bool
+) -> list[NewJob]:
+    settings = dataclasses.asdict(options)
+    jobs = []
+    for one in found.files:
+        source, target = one.source.absolute(), one.target.absolute()
+        try:
+            str(source).encode(), str(target).encode()
+            identity = identify(source, None)
+        except UnicodeEncodeError:
+            submission.broken.append((one.source, "its name is no UTF-8, which the ledger needs: rename it"))
+            continue
+        except OSError as error:
+            submission.broken.append((one.source, f"cannot be read: {error.strerror}"))
+            continue
+        if not overwrite and _is_current(target, identity, options):
+            submission.counts["done"] += 1
+            continue
+        content = dataclasses.asdict(identity)
+        del content["name"]
+        jobs.append(NewJob(source, target, settings, content, one.frames, priority))
+    return jobs
+
+
+def _is_current(target: Path, identity: Identity, options: Options) -> bool:
+    """Whether an output exists that is of this very video and of these settings, by its sidecar."""
+    if not target.is_file() or not sidecar_path(target).is_file():
+        return False
+    try:
+        with SidecarReader(sidecar_path(target)) as reader:
+            return reader.header.video.is_of(identity) and reader.header.settings == SettingsUsed.of(options)
+    except SidecarError:
+        return False

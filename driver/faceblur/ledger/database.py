@@ -1,0 +1,112 @@
+"""Opens the ledger's database: SQLite in a file, or PostgreSQL. Its tables are created or brought up to date."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from faceblur.base.errors import LedgerError
+from faceblur.ledger.database_errors import translated
+from faceblur.ledger.schema import upgrade
+
+VARIABLE = "FACEBLUR_LEDGER"
+BUSY_SECONDS = 30  # for how long a transaction waits for another one's lock on SQLite
+CONNECT_SECONDS = 10
+COMMAND_SECONDS = 60
+READ_ONLY = {"faceblur_reads": True}
+
+
+def default_url() -> str:
+    """The ledger that is used where none is named: `FACEBLUR_LEDGER`, or a file of this user's."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return os.environ.get(VARIABLE) or str(Path(state, "faceblur", "ledger.db"))
+
+
+def ledger_url(given: str) -> URL:
+    """A path, `sqlite:///PATH` or `postgresql://…` as SQLAlchemy's URL. Raises LedgerError."""
+    if "://" not in given:
+        return URL.create("sqlite+aiosqlite", database=given)
+    try:
+        url = make_url(given)
+    except ArgumentError as error:
+        raise LedgerError(f"{given!r} is no address of a ledger: give a path or postgresql://USER@HOST/NAME") from error
+    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+    name = url.drivername.partition("+")[0]
+    if name not in drivers:
+        raise LedgerError(f"a ledger cannot be kept in {name}: give a path, or postgresql://USER@HOST/NAME")
+    return url.set(drivername=drivers[name])
+
+
+class Database:
+    """Transactions on the ledger. Two of one database never conflict: one waits for the other.
+
+    An async context manager. Raises LedgerError, which names the database without its password.
+    """
+
+    def __init__(self, given: str) -> None:
+        self.url = ledger_url(given)
+        self.name = self.url.render_as_string(hide_password=True)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._engine = self._create()
+
+    def _create(self) -> AsyncEngine:
+        if not self.is_sqlite:
+            limits = {"timeout": CONNECT_SECONDS, "command_timeout": COMMAND_SECONDS}
+            return create_async_engine(self.url, pool_size=4, max_overflow=4, pool_pre_ping=True, connect_args=limits)
+        if folder := Path(self.url.database or "").parent:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise LedgerError(f"{self.name}: its folder cannot be made: {error.strerror}") from error
+        engine = create_async_engine(self.url, connect_args={"timeout": BUSY_SECONDS})
+        event.listen(engine.sync_engine, "connect", _set_up_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        return engine
+
+    async def __aenter__(self) -> Self:
+        try:
+            async with self.write() as connection:
+                await connection.run_sync(upgrade)
+        except BaseException:
+            await self._engine.dispose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that is committed at the end, or rolled back on an error."""
+        with translated(self.name):
+            async with self._engine.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads: on SQLite it waits for no other."""
+        with translated(self.name):
+            async with self._engine.connect() as connection:
+                await connection.execution_options(**READ_ONLY)
+                yield connection
+
+
+def _set_up_sqlite(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # else sqlite3 begins transactions by itself, and too late
+    cursor = connection.cursor()
+    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {setting}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A deferred transaction that reads first and then writes fails where another one wrote in between.
+    reads = READ_ONLY.items() <= connection.get_execution_options().items()
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

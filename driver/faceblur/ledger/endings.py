@@ -1,0 +1,76 @@
+"""How a claim ends: published in two phases, failed, or given back. Each function says whether the claim still held.
+
+A rename cannot be part of a transaction. So the ledger first records that this attempt publishes: from then on no other
+attempt starts, and the rename may be repeated by whoever finds it undone.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from sqlalchemy import exists, select, update
+
+from faceblur.ledger.attempts import end_attempt, record, retry_or_fail
+from faceblur.ledger.claims import Claim
+from faceblur.ledger.clock import now
+from faceblur.ledger.database import Database
+from faceblur.ledger.states import ErrorKind
+from faceblur.ledger.tables import job, part
+
+
+async def begin_publish(database: Database, claim: Claim, output_bytes: int) -> bool:
+    """The output, of so many bytes, is complete under its temporary name: may it get its name? False: it may not.
+
+    True again when it is asked again, since the answer to the first time may have been lost.
+    """
+    cancelled = exists().where(job.c.id == part.c.job, job.c.wanted == "cancel")
+    async with database.write() as connection:
+        values = {"state": "publishing", "output_bytes": output_bytes}
+        changed = await connection.execute(update(part).where(claim.held("running"), ~cancelled).values(values))
+        if changed.rowcount:
+            await record(connection, claim.part, claim.attempt, "publishing")
+            return True
+        return await _holds(connection, claim, "publishing")
+
+
+async def finish(database: Database, claim: Claim, result: str) -> bool:
+    """The output has its name. `result` is JSON, what the report says of it."""
+    async with database.write() as connection:
+        values: dict[str, Any] = {"state": "done", "ended": now(), "lease_until": None, "result": result}
+        values |= {"error_kind": None, "reason": None, "frames_done": part.c.frames_done}
+        changed = await connection.execute(update(part).where(claim.held("publishing")).values(values))
+        if changed.rowcount:
+            await end_attempt(connection, claim.part, claim.attempt, "done")
+            return True
+        # Another worker may have found it renamed, and recorded that before.
+        same = (part.c.id == claim.part) & (part.c.attempt == claim.attempt) & (part.c.state == "done")
+        return bool((await connection.execute(select(part.c.id).where(same))).first())
+
+
+async def fail(database: Database, claim: Claim, kind: ErrorKind, reason: str) -> bool:
+    """The attempt ended with an error: it is tried again, or not, by the kind of error."""
+    async with database.write() as connection:
+        if not await _holds(connection, claim, "running", "publishing"):
+            return False
+        await end_attempt(
+            connection, claim.part, claim.attempt, "crashed" if kind == "crash" else "error", kind, reason
+        )
+        await retry_or_fail(connection, claim.part, claim.attempt, kind, reason)
+        return True
+
+
+async def give_back(database: Database, claim: Claim, outcome: Literal["released", "cancelled"]) -> bool:
+    """The worker stops: the part waits for another one without a penalty, or its job was cancelled."""
+    async with database.write() as connection:
+        if not await _holds(connection, claim, "running"):
+            return False
+        await end_attempt(connection, claim.part, claim.attempt, outcome)
+        values: dict[str, Any] = {"owner": None, "lease_until": None}
+        values |= {"state": "queued"} if outcome == "released" else {"state": "cancelled", "ended": now()}
+        await connection.execute(update(part).where(part.c.id == claim.part).values(values))
+        return True
+
+
+async def _holds(connection: Any, claim: Claim, *states: str) -> bool:
+    query = select(part.c.id).where(claim.held(*states)).with_for_update()
+    return (await connection.execute(query)).first() is not None

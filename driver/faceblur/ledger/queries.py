@@ -1,0 +1,134 @@
+"""What the ledger says of its jobs: a table, counts, and one job's timeline. Nothing here writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import case, func, select
+
+from faceblur.ledger.clock import now
+from faceblur.ledger.database import Database
+from faceblur.ledger.tables import attempt, event, job, part
+
+# What people see: a job that waits may be paused, or be tried again later.
+SHOWN = case(
+    ((part.c.state == "queued") & (job.c.wanted == "pause"), "paused"),
+    else_=part.c.state,
+).label("state")
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job as it stands. `not_before` is in seconds from now; `seconds` is how long its last attempt took or takes."""
+
+    id: int
+    source: str
+    target: str
+    state: str
+    wanted: str
+    priority: int
+    attempt: int
+    owner: str | None
+    frames_done: int
+    frames_total: int
+    fps: float | None
+    not_before: float
+    seconds: float | None
+    error_kind: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many jobs are in which state, and of their frames; `fps` is the sum of the running ones."""
+
+    states: dict[str, int]
+    frames_done: int
+    frames_total: int
+    fps: float
+
+
+async def list_jobs(
+    database: Database, *, states: Sequence[str] = (), contains: str = "", limit: int | None = None
+) -> list[JobRow]:
+    """Jobs, running ones first, then those that wait in their order, then those that ended, the newest first."""
+    order = case({"running": 0, "publishing": 0, "queued": 1}, value=part.c.state, else_=2)
+    ended = case((part.c.state.in_(("running", "publishing")), now()), else_=part.c.ended)
+    query = select(
+        job.c.id,
+        job.c.source,
+        job.c.target,
+        SHOWN,
+        job.c.wanted,
+        part.c.priority,
+        part.c.attempt,
+        part.c.owner,
+        part.c.frames_done,
+        part.c.frames_total,
+        part.c.fps,
+        case((part.c.not_before > now(), part.c.not_before - now()), else_=0.0).label("not_before"),
+        (ended - part.c.started).label("seconds"),
+        part.c.error_kind,
+        part.c.reason,
+    ).join(part, part.c.job == job.c.id)
+    query = query.order_by(order, part.c.priority.desc(), func.coalesce(part.c.ended, 0).desc(), job.c.id).limit(limit)
+    if states:
+        query = query.where(SHOWN.in_(states))
+    if contains:
+        query = query.where(job.c.source.contains(contains, autoescape=True))
+    async with database.read() as connection:
+        return [JobRow(**one) for one in (await connection.execute(query)).mappings()]
+
+
+async def count_jobs(database: Database) -> Counts:
+    """How far the whole ledger is."""
+    done = case((part.c.state == "done", part.c.frames_total), else_=part.c.frames_done)
+    running = part.c.state.in_(("running", "publishing"))
+    query = (
+        select(
+            SHOWN,
+            func.count().label("jobs"),
+            func.coalesce(func.sum(done), 0).label("done"),
+            func.coalesce(func.sum(part.c.frames_total), 0).label("total"),
+            func.coalesce(func.sum(case((running, part.c.fps))), 0.0).label("fps"),
+        )
+        .join(job, job.c.id == part.c.job)
+        .group_by(SHOWN)
+    )
+    async with database.read() as connection:
+        rows = (await connection.execute(query)).all()
+    counted = [one for one in rows if one.state not in ("cancelled", "failed")]
+    return Counts(
+        states={one.state: one.jobs for one in rows},
+        frames_done=int(sum(one.done for one in counted)),
+        frames_total=int(sum(one.total for one in counted)),
+        fps=float(sum(one.fps for one in rows)),
+    )
+
+
+async def is_empty(database: Database) -> bool:
+    """Whether nothing waits or runs. What is paused does not count."""
+    waits = (part.c.state == "queued") & (job.c.wanted == "run")
+    query = select(part.c.id).join(job, job.c.id == part.c.job)
+    query = query.where(waits | part.c.state.in_(("running", "publishing"))).limit(1)
+    async with database.read() as connection:
+        return (await connection.execute(query)).first() is None
+
+
+async def show_job(database: Database, job_id: int) -> dict[str, Any] | None:
+    """One job with its attempts and its timeline; None: there is no such job."""
+    async with database.read() as connection:
+        found = (await connection.execute(select(job).where(job.c.id == job_id))).mappings().one_or_none()
+        if found is None:
+            return None
+        its_part = (await connection.execute(select(part).where(part.c.job == job_id))).mappings().one()
+        tries = select(attempt).where(attempt.c.part == its_part["id"]).order_by(attempt.c.n)
+        lines = select(event).where(event.c.part == its_part["id"]).order_by(event.c.id)
+        return {
+            **found,
+            "part": dict(its_part),
+            "attempts": [dict(one) for one in (await connection.execute(tries)).mappings()],
+            "events": [dict(one) for one in (await connection.execute(lines)).mappings()],
+        }

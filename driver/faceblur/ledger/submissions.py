@@ -1,0 +1,116 @@
+"""Puts videos into the ledger. The same video with the same settings for the same output is there once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from faceblur.ledger.attempts import record
+from faceblur.ledger.clock import now
+from faceblur.ledger.database import Database
+from faceblur.ledger.tables import job, part
+
+Added = Literal["queued", "waiting", "done", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A video to redact. `identity` tells its content from another's whatever its name is; `frames` may be unknown."""
+
+    source: Path
+    target: Path
+    settings: Mapping[str, Any]
+    identity: Mapping[str, Any]
+    frames: int | None
+    priority: int = 0
+
+    @property
+    def key(self) -> str:
+        """A digest of what makes the work the same."""
+        parts = [self.identity, self.settings, str(self.target)]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+async def submit(
+    database: Database, jobs: Sequence[NewJob], *, has_output: Callable[[Path], bool] = Path.is_file
+) -> list[Added]:
+    """Put jobs in, in one transaction. For each: `queued` now, `waiting` or running before, `done` or `failed` before.
+
+    A job that is done is queued again where `has_output` says that its output is gone. Jobs of the same output with
+    other settings, or of a video that has changed since, are cancelled.
+    """
+    answers: list[Added] = []
+    async with database.write() as connection:
+        for one in jobs:
+            answers.append(await _submit(connection, one, has_output))
+    return answers
+
+
+async def _submit(connection: AsyncConnection, new: NewJob, has_output: Callable[[Path], bool]) -> Added:
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    values = {
+        "key": new.key,
+        "source": str(new.source),
+        "target": str(new.target),
+        "settings": json.dumps(new.settings),
+        "priority": new.priority,
+        "created": now(),
+    }
+    adding = dialect.insert(job).values(values).on_conflict_do_nothing(index_elements=["key"]).returning(job.c.id)
+    added = (await connection.execute(adding)).scalar_one_or_none()
+    if added is None:
+        return await _again(connection, new, has_output)
+    await _supersede(connection, new)
+    row = {"job": added, "kind": "video", "state": "queued", "priority": new.priority, "frames_total": new.frames or 0}
+    number = (await connection.execute(part.insert().values(row).returning(part.c.id))).scalar_one()
+    await record(connection, number, 0, "queued")
+    return "queued"
+
+
+async def _again(connection: AsyncConnection, new: NewJob, has_output: Callable[[Path], bool]) -> Added:
+    """A job that is in the ledger already."""
+    asked = (
+        select(part.c.id, part.c.state, part.c.attempt).join(job, job.c.id == part.c.job).where(job.c.key == new.key)
+    )
+    found = (await connection.execute(asked.with_for_update(of=part))).one()
+    if found.state == "failed":
+        return "failed"
+    if found.state == "done" and has_output(new.target) and await _wrote_last(connection, new):
+        return "done"
+    if found.state in ("done", "cancelled"):
+        await _supersede(connection, new)
+        await requeue(connection, found.id, found.attempt)
+        await connection.execute(update(job).where(job.c.key == new.key).values(wanted="run"))
+        return "queued"
+    return "waiting"
+
+
+async def _wrote_last(connection: AsyncConnection, new: NewJob) -> bool:
+    """Whether the output is this job's: another one with other settings may have replaced it since."""
+    ended = select(job.c.key).join(part, part.c.job == job.c.id).where(job.c.target == str(new.target))
+    last = ended.where(part.c.state == "done").order_by(part.c.ended.desc()).limit(1)
+    return bool((await connection.execute(last)).scalar_one() == new.key)
+
+
+async def _supersede(connection: AsyncConnection, new: NewJob) -> None:
+    """Cancel the other jobs that would write the same output."""
+    others = select(job.c.id).where(job.c.target == str(new.target), job.c.key != new.key)
+    await connection.execute(update(job).where(job.c.id.in_(others)).values(wanted="cancel"))
+    waiting = (part.c.job.in_(others)) & (part.c.state == "queued")
+    ended = update(part).where(waiting).values(state="cancelled", ended=now(), reason="replaced by a newer job")
+    await connection.execute(ended)
+
+
+async def requeue(connection: AsyncConnection, part_id: int, number: int) -> None:
+    """Queue a part that ended again; its failures so far are forgiven."""
+    values = {"state": "queued", "not_before": 0, "forgiven": number, "reason": None, "error_kind": None, "ended": None}
+    await connection.execute(update(part).where(part.c.id == part_id).values(values))
+    await record(connection, part_id, number, "queued")

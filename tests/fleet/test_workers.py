@@ -1,0 +1,220 @@
+"""Workers that are killed, frozen and stopped: each video ends once, with the right output, and nothing is left."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from examples.sample_clip import Image, pan, write_clip
+from faceblur.detection.local_function.function_yaml import find_function_yaml, read_config
+from faceblur.detection.local_function.http_trigger import LocalFunction
+from tests.conftest import ServerThread
+from tests.support.clips import frames, number, numbered
+from tests.support.deadly import DEADLY, GUARDED
+from tests.support.fleet import WorkerProcess, faceblur, rows, until
+from tests.support.postgres import PostgresServer
+
+LEASE = ("--lease", "2")
+
+
+@pytest.fixture(scope="session")
+def short_clip(clips: Path, face: Image) -> Path:
+    """24 numbered frames."""
+    return write_clip(clips / "short.mp4", numbered(pan(face, (192, 144), 24)))
+
+
+@pytest.fixture(scope="session")
+def long_clip(clips: Path, face: Image) -> Path:
+    return write_clip(clips / "long.mp4", pan(face, (640, 480), 600))
+
+
+def tree(folder: Path, clip: Path, count: int) -> Path:
+    folder.mkdir()
+    for index in range(count):
+        # Each is another video: one byte after the last box, which no player reads.
+        shutil.copy(clip, folder / f"{index:03}.mp4")
+        with (folder / f"{index:03}.mp4").open("ab") as file:
+            file.write(b"\0\0\0\x0cfree" + index.to_bytes(4, "big"))
+    return folder
+
+
+def states(ledger: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for one in rows(ledger):
+        found[one.state] = found.get(one.state, 0) + 1
+    return found
+
+
+def test_every_video_is_done_once_while_workers_are_killed(
+    ledger: str, function_url: str, short_clip: Path, tmp_path: Path
+) -> None:
+    source, out, chance = tree(tmp_path / "in", short_clip, 40), tmp_path / "out", random.Random(7)
+    assert faceblur("submit", source, "-o", out, "--ledger", ledger).returncode == 0
+    with ExitStack() as stack:
+
+        def worker() -> WorkerProcess:
+            return stack.enter_context(WorkerProcess(ledger, function_url, "--jobs", "1", *LEASE))
+
+        workers = [worker() for _ in range(4)]
+        kills = 0
+        while set(states(ledger)) != {"done"}:
+            assert "failed" not in states(ledger), [one.reason for one in rows(ledger)]
+            time.sleep(1.5)
+            if kills < 12:
+                victim = chance.randrange(len(workers))
+                workers[victim].send(signal.SIGKILL)
+                workers[victim] = worker()
+                kills += 1
+        for one in workers:
+            one.send(signal.SIGTERM)
+        for one in workers:
+            one.wait()
+    for path in sorted(source.iterdir()):
+        assert [number(image) for image in frames(out / path.name)] == list(range(24)), path
+    names = {path.name for path in source.iterdir()}
+    assert {path.name for path in out.iterdir()} == names | {f"{name}.faces.jsonl" for name in names}
+
+
+def test_a_frozen_worker_does_not_replace_the_output_of_the_one_that_took_over(
+    ledger: str, function_url: str, long_clip: Path, tmp_path: Path
+) -> None:
+    source, out = tree(tmp_path / "in", long_clip, 1), tmp_path / "out"
+    faceblur("submit", source, "-o", out, "--ledger", ledger)
+    with WorkerProcess(ledger, function_url, *LEASE) as first:
+        until(lambda: rows(ledger)[0].state == "running")
+        until(lambda: list(out.glob(".*")))
+        first.send(signal.SIGSTOP)
+        with WorkerProcess(ledger, function_url, "--until-empty", *LEASE) as second:
+            second.wait()
+        assert rows(ledger)[0].attempt == 2 and rows(ledger)[0].state == "done"
+        before = {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in out.iterdir()}
+        first.send(signal.SIGCONT)
+        time.sleep(3)
+        first.send(signal.SIGTERM)
+        first.wait()
+    assert before == {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in out.iterdir()}
+    assert sorted(before) == ["000.mp4", "000.mp4.faces.jsonl"]
+
+
+def test_a_worker_that_is_stopped_gives_its_video_back(
+    ledger: str, function_url: str, long_clip: Path, tmp_path: Path
+) -> None:
+    source, out = tree(tmp_path / "in", long_clip, 1), tmp_path / "out"
+    faceblur("submit", source, "-o", out, "--ledger", ledger)
+    with WorkerProcess(ledger, function_url, "--lease", "3600") as worker:
+        until(lambda: rows(ledger)[0].state == "running")
+        worker.send(signal.SIGTERM)
+        worker.wait()
+    [row] = rows(ledger)
+    assert (row.state, row.error_kind) == ("queued", None)
+    assert list(out.glob("*")) == []
+
+
+def test_a_running_job_is_paused_and_cancelled(ledger: str, function_url: str, long_clip: Path, tmp_path: Path) -> None:
+    source, out = tree(tmp_path / "in", long_clip, 1), tmp_path / "out"
+    faceblur("submit", source, "-o", out, "--ledger", ledger)
+    with WorkerProcess(ledger, function_url, *LEASE):
+        until(lambda: rows(ledger)[0].state == "running")
+        assert "paused: 1" in faceblur("jobs", "--ledger", ledger, "pause", 1).stdout
+        until(lambda: rows(ledger)[0].state == "paused")
+        faceblur("jobs", "--ledger", ledger, "resume", 1)
+        until(lambda: rows(ledger)[0].state == "running")
+        faceblur("jobs", "--ledger", ledger, "cancel", 1)
+        until(lambda: rows(ledger)[0].state == "cancelled")
+    assert list(out.glob("*")) == []
+
+
+def test_the_database_may_restart_in_mid_run(
+    postgres: PostgresServer, function_url: str, short_clip: Path, tmp_path: Path
+) -> None:
+    ledger = postgres.create("restarted")
+    source, out = tree(tmp_path / "in", short_clip, 20), tmp_path / "out"
+    faceblur("submit", source, "-o", out, "--ledger", ledger)
+    with WorkerProcess(ledger, function_url, "--jobs", "1", "--until-empty", *LEASE) as worker:
+        for count in (3, 8):
+            until(lambda done=count: states(ledger).get("done", 0) >= done)  # type: ignore[misc]
+            postgres.stop()
+            time.sleep(3)  # longer than a lease
+            postgres.start()
+        assert worker.process.wait(120) == 0
+    assert states(ledger) == {"done": 20}
+    assert all(one.attempt == 1 for one in rows(ledger)), "nothing was lost, so nothing was done twice"
+
+
+def test_a_function_that_is_away_is_waited_for(ledger: str, short_clip: Path, tmp_path: Path) -> None:
+    source, out = tree(tmp_path / "in", short_clip, 2), tmp_path / "out"
+    faceblur("submit", source, "-o", out, "--ledger", ledger)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    config = read_config(find_function_yaml(), workers=1)
+    arguments = ("--until-empty", "--give-up-after", "0", "--jobs", "1", *LEASE)
+    with ExitStack() as stack:
+        with ServerThread(LocalFunction(config, port=port)) as function:
+            worker = stack.enter_context(WorkerProcess(ledger, function.url, *arguments))
+            until(lambda: "running" in states(ledger) or "done" in states(ledger))
+        until(lambda: any(one.error_kind == "function" for one in rows(ledger)) or states(ledger) == {"done": 2})
+        stack.enter_context(ServerThread(LocalFunction(config, port=port)))
+        worker.wait()
+    assert states(ledger) == {"done": 2}
+
+
+def test_a_video_that_kills_its_worker_is_set_aside_with_its_crash_named(
+    ledger: str, function_url: str, short_clip: Path, tmp_path: Path
+) -> None:
+    source, out = tree(tmp_path / "in", short_clip, 3), tmp_path / "out"
+    (source / "001.mp4").rename(source / "deadly.mp4")
+    assert faceblur("submit", source, "-o", out, "--ledger", ledger).returncode == 0
+    code = GUARDED.format(code=DEADLY.format(signal=int(signal.SIGSEGV)))
+    command = ["work", "--ledger", ledger, "--function", function_url, "--until-empty", *LEASE]
+    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, timeout=120)
+    found = {Path(one.source).name: one for one in rows(ledger)}
+    assert {name: one.state for name, one in found.items()} == {
+        "000.mp4": "done",
+        "002.mp4": "done",
+        "deadly.mp4": "failed",
+    }, done.stderr
+    reason = found["deadly.mp4"].reason or ""
+    assert "a codec died" in reason and "SIGSEGV" in reason and "the last of 3 attempts" in reason
+
+
+def test_broken_files_are_named_and_not_tried_again(
+    ledger: str, function_url: str, short_clip: Path, tmp_path: Path
+) -> None:
+    source, out = tree(tmp_path / "in", short_clip, 2), tmp_path / "out"
+    (source / "001.mp4").write_bytes(short_clip.read_bytes()[: short_clip.stat().st_size // 2])
+    submitted = faceblur("submit", source, "-o", out, "--ledger", ledger)
+    assert submitted.returncode == 1
+    assert submitted.stdout == "1 put in; 1 cannot be read\n"
+    assert "error: " in submitted.stderr and "001.mp4: " in submitted.stderr
+
+
+def test_submit_puts_in_what_is_not_there(ledger: str, function_url: str, short_clip: Path, tmp_path: Path) -> None:
+    source, out = tree(tmp_path / "in", short_clip, 3), tmp_path / "out"
+    submit = ("submit", source, "-o", out, "--ledger", ledger)
+    assert faceblur(*submit).stdout == "3 put in\n"
+    assert faceblur(*submit).stdout == "3 in the ledger already\n"
+    worked = faceblur("work", "--ledger", ledger, "--function", function_url, "--until-empty")
+    assert worked.returncode == 0, worked.stderr
+    assert faceblur(*submit).stdout == "3 done already\n"
+    assert faceblur(*submit, "--style", "solid").stdout == "3 put in\n"
+    (out / "000.mp4").unlink()
+    assert faceblur(*submit, "--overwrite").stdout == "3 put in\n"
+    found = json.loads(faceblur("jobs", "--ledger", ledger, "--json").stdout)
+    assert len(found["jobs"]) == 6 and found["states"] == {"queued": 3, "cancelled": 3}
+
+
+def test_what_a_run_wrote_is_not_done_again(function_url: str, short_clip: Path, tmp_path: Path) -> None:
+    source, out, ledger = tree(tmp_path / "in", short_clip, 2), tmp_path / "out", tmp_path / "ledger.db"
+    assert faceblur("run", source, "-o", out, "--function", function_url).returncode == 0
+    (out / "001.mp4.faces.jsonl").unlink()
+    assert faceblur("submit", source, "-o", out, "--ledger", ledger).stdout == "1 put in; 1 done already\n"

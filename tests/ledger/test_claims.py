@@ -1,0 +1,295 @@
+"""Claims and leases: each part has one worker at a time, and one that stopped loses it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from sqlalchemy import update
+
+from faceblur.ledger.claims import Claim, Progress, beat, claim, requeue_lost
+from faceblur.ledger.clock import now
+from faceblur.ledger.control import cancel, pause, prioritize, resume, retry
+from faceblur.ledger.database import Database
+from faceblur.ledger.endings import begin_publish, fail, finish, give_back
+from faceblur.ledger.queries import count_jobs, list_jobs, show_job
+from faceblur.ledger.states import RETRIES
+from faceblur.ledger.submissions import NewJob, submit
+from faceblur.ledger.tables import part
+from tests.support.postgres import PostgresServer
+
+# After the server's start nobody's lease is taken for the time of one lease: here it has been up for longer than this.
+SHORT = 0.1
+
+
+def new_job(name: str, frames: int = 100, **values: object) -> NewJob:
+    settings = {"style": values.get("style", "blur")}
+    return NewJob(Path("/in", name), Path("/out", name), settings, {"bytes": hash(name) % 1000}, frames)
+
+
+def on(url: str, work: Callable[[Database], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with Database(url) as database:
+            await work(database)
+
+    asyncio.run(run())
+
+
+async def claimed(database: Database, owner: str = "one") -> Claim:
+    found = await claim(database, owner)
+    assert found is not None
+    return found
+
+
+async def expire(database: Database, one: Claim) -> None:
+    """As if its worker had been silent for longer than a lease."""
+    async with database.write() as connection:
+        await connection.execute(update(part).where(part.c.id == one.part).values(lease_until=now() - 1))
+
+
+async def states(database: Database) -> list[str]:
+    return [one.state for one in sorted(await list_jobs(database), key=lambda one: one.id)]
+
+
+async def publish(database: Database, one: Claim) -> bool:
+    return await begin_publish(database, one, 1) and await finish(database, one, "{}")
+
+
+def test_the_longest_is_first_and_each_part_has_one_worker(ledger: str) -> None:
+    async def work(database: Database) -> None:
+        await submit(database, [new_job("a.mp4", 10), new_job("b.mp4", 30), new_job("c.mp4", 20)])
+        taken = [await claimed(database, f"worker {number}") for number in range(3)]
+        assert [one.source.name for one in taken] == ["b.mp4", "c.mp4", "a.mp4"]
+        assert await claim(database, "a fourth") is None
+
+    on(ledger, work)
+
+
+def test_claims_at_once_share_no_part(ledger: str) -> None:
+    async def work(database: Database) -> None:
+        await submit(database, [new_job(f"{number}.mp4") for number in range(40)])
+
+        async def worker(owner: str) -> list[int]:
+            parts = []
+            while one := await claim(database, owner):
+                parts.append(one.part)
+                assert await publish(database, one)
+            return parts
+
+        taken = await asyncio.gather(*(worker(f"worker {number}") for number in range(4)))
+        parts = [one for some in taken for one in some]
+        assert len(parts) == len(set(parts)) == 40
+        assert (await count_jobs(database)).states == {"done": 40}
+
+    on(ledger, work)
+
+
+def test_a_higher_priority_goes_first(ledger: str) -> None:
+    async def work(database: Database) -> None:
+        await submit(database, [new_job("long.mp4", 1000), new_job("urgent.mp4", 1)])
+        [urgent] = [one.id for one in await list_jobs(database, contains="urgent")]
+        assert await prioritize(database, [urgent], 5) == [urgent]
+        assert (await claimed(database)).source.name == "urgent.mp4"
+
+    on(ledger, work)
+
+
+def test_a_worker_that_lost_its_lease_can_write_nothing(ledger: str) -> None:
+    async def work(database: Database) -> None:
+        await submit(database, [new_job("a.mp4")])
+        old = await claimed(database, "frozen")
+        assert await requeue_lost(database, lease=SHORT) == []
+        await expire(database, old)
+        assert [one.tag for one in await requeue_lost(database, lease=SHORT)] == [old.tag]
+        new = await claimed(database, "next")
+        assert (new.part, new.attempt) == (old.part, 2)
+        assert await beat(database, [Progress(old, 50, 1.0)]) == {old.part: "lost"}
+        assert not await begin_publish(database, old, 1)
+        assert not await finish(database, old, "{}")
+        assert not await fail(database, old, "file", "broken")
+        assert not await give_back(database, old, "released")
+        assert await publish(database, new)
+        shown = await show_job(database, 1)
+        assert shown is not None
+        assert [(one["n"], one["outcome"], one["owner"]) for one in shown["attempts"]] == [
+            (1, "lost", "frozen"),
+            (2, "done", "next"),
+        ]
+
+    on(ledger, work)
+
+
+def test_heartbeats_keep_a_lease_and_carry_progress(ledger: str) -> None:
+    async def work(database: Database) -> None:
+        await submit(database, [new_job("a.mp4")])
+        one = await claimed(database)
+        await expire(database, one)
+        assert await beat(database, [Progress(one, 42, 12.5)]) == {one.part: "ok"}
+        assert await requeue_lost(database, lease=SHORT) == []
+        [row] = await list_jobs(database)
+        assert (row.state, row.frames_done, row.fps, row.owner) == ("running", 42, 12.5, "one")
+
+    on(ledger, work)
+
+
+def test_an_output_that_was_being_published_is_finished_by_another_worker(ledger: str) -> None:
+    async def work(database: Database) -> None:
+        await submit(database, [new_job("a.mp4")])
+        old = await claimed(database, "killed")
+        assert await begin_publish(database, old, 1)
+        assert await claim(database, "next") is None
+        await expire(database, old)
+        assert await requeue_lost(database, lease=SHORT) == []
+        new = await claim(database, "next", lease=SHORT)
+        assert new is not None
+        assert new.recover and new.tag == old.tag
+        assert await finish(database, new, "{}")
+        # The first worker was only slow: its output has its name, and so it hears that all is well.
+        assert await finish(database, old, "{}")
+        assert await states(database) == ["done"]
+
+    on(ledger, work)
+
+
+def test_a_file_that_kills_its_workers_is_set_aside(ledger: str) -> None:
+    async def work(database: Database) -> None:
+        await submit(database, [new_job("bomb.mp4")])
+        for number in range(RETRIES["lost"].times + 1):
+            one = await claimed(database, f"victim {number}")
+            await expire(database, one)
+            await requeue_lost(database, lease=SHORT)
+        assert await claim(database, "another") is None
+        [row] = await list_jobs(database)
+        assert (row.state, row.error_kind) == ("failed", "lost")
+        assert row.reason == f"its worker victim {number} stopped without a word (the last of {number + 1} attempts)"
+        assert await retry(database, [row.id]) == [row.id]
+        one = await claimed(database)
+        assert one.attempt == RETRIES["lost"].times + 2
+        await expire(database, one)
+        await requeue_lost(database, lease=SHORT)
+        assert await states(database) == ["queued"], "its earlier failures are forgiven"
+
+    on(ledger, work)
+
+
+def test_a_broken_file_is_not_tried_again_but_a_function_that_is_away_is(ledger: str) -> None:
+    async def work(database: Database) -> None:
+        await submit(database, [new_job("broken.mp4", 2), new_job("away.mp4", 1)])
+        assert await fail(database, await claimed(database), "file", "damaged at 3 s")
+        assert await fail(database, await claimed(database), "function", "no answer")
+        rows = {Path(one.source).name: one for one in await list_jobs(database)}
+        assert (rows["broken.mp4"].state, rows["broken.mp4"].reason) == ("failed", "damaged at 3 s")
+        assert rows["away.mp4"].state == "queued"
+        assert 5 < rows["away.mp4"].not_before <= RETRIES["function"].first
+        assert await claim(database, "too early") is None
+
+    on(ledger, work)
+
+
+def test_waits_double_up_to_a_limit() -> None:
+    rule = RETRIES["function"]
+    assert [rule.wait(number) for number in (1, 2, 3, 30)] == [10, 20, 40, 300]
+    assert rule.wait(31) is None
+    assert RETRIES["file"].wait(1) is None
+
+
+def test_pause_resume_and_cancel_reach_the_worker(ledger: str) -> None:
+    async def work(database: Database) -> None:
+        await submit(database, [new_job("a.mp4", 2), new_job("b.mp4", 1)])
+        one = await claimed(database)
+        assert await pause(database, [1, 2]) == [1, 2]
+        assert await beat(database, [Progress(one, 1, 1.0)]) == {one.part: "pause"}
+        assert await give_back(database, one, "released")
+        assert await states(database) == ["paused", "paused"]
+        assert await claim(database, "another") is None
+        assert await resume(database, [1]) == [1]
+        again = await claimed(database)
+        assert again.attempt == 2
+        assert await cancel(database, [1, 2]) == [1, 2]
+        assert await states(database) == ["running", "cancelled"]
+        assert await beat(database, [Progress(again, 1, 1.0)]) == {again.part: "cancel"}
+        assert not await begin_publish(database, again, 1)
+        assert await give_back(database, again, "cancelled")
+        assert await states(database) == ["cancelled", "cancelled"]
+        assert await cancel(database, [1, 2]) == []
+
+    on(ledger, work)
+
+
+def test_no_lease_is_lost_just_after_the_database_was_away(postgres: PostgresServer) -> None:
+    async def work(database: Database) -> None:
+        await submit(database, [new_job("a.mp4")])
+        one = await claimed(database)
+        await expire(database, one)
+        assert await requeue_lost(database, lease=3600) == [], "for a lease's time every worker may still renew its own"
+        assert await beat(database, [Progress(one, 1, 1.0)], lease=3600) == {one.part: "ok"}
+
+    on(postgres.create("grace"), work)
+
+
+def test_a_released_part_has_no_failure(ledger: str) -> None:
+    async def work(database: Database) -> None:
+        await submit(database, [new_job("a.mp4")])
+        for _ in range(10):
+            assert await give_back(database, await claimed(database), "released")
+        assert await states(database) == ["queued"]
+
+    on(ledger, work)
+
+
+def test_the_same_work_is_there_once(ledger: str) -> None:
+    async def work(database: Database) -> None:
+        exists = {Path("/out/a.mp4"): True}
+        has_output = lambda path: exists[path]  # noqa: E731
+        assert await submit(database, [new_job("a.mp4")]) == ["queued"]
+        assert await submit(database, [new_job("a.mp4")]) == ["waiting"]
+        one = await claimed(database)
+        assert await submit(database, [new_job("a.mp4")]) == ["waiting"]
+        assert await publish(database, one)
+        assert await submit(database, [new_job("a.mp4")], has_output=has_output) == ["done"]
+        exists[Path("/out/a.mp4")] = False
+        assert await submit(database, [new_job("a.mp4")], has_output=has_output) == ["queued"]
+        assert await fail(database, await claimed(database), "file", "broken")
+        assert await submit(database, [new_job("a.mp4")]) == ["failed"]
+
+    on(ledger, work)
+
+
+def test_a_newer_job_of_the_same_output_replaces_the_older(ledger: str) -> None:
+    async def work(database: Database) -> None:
+        await submit(database, [new_job("a.mp4", 1), new_job("b.mp4", 2)])
+        running = await claimed(database)
+        assert running.source.name == "b.mp4"
+        assert await submit(database, [new_job("a.mp4", style="solid"), new_job("b.mp4", style="solid")]) == [
+            "queued",
+            "queued",
+        ]
+        assert await states(database) == ["cancelled", "running", "queued", "queued"]
+        assert await beat(database, [Progress(running, 1, 1.0)]) == {running.part: "cancel"}
+        assert not await begin_publish(database, running, 1), "the older output may not replace the newer"
+
+    on(ledger, work)
+
+
+def test_a_newer_job_waits_for_an_output_of_its_name_that_is_being_published(ledger: str) -> None:
+    async def work(database: Database) -> None:
+        await submit(database, [new_job("a.mp4")])
+        older = await claimed(database)
+        assert await begin_publish(database, older, 1)
+        assert await submit(database, [new_job("a.mp4", style="solid")]) == ["queued"]
+        assert await claim(database, "another") is None
+        assert await finish(database, older, "{}")
+        assert (await claimed(database)).settings == {"style": "solid"}
+
+    on(ledger, work)
+
+
+def test_two_submits_at_once_put_a_tree_in_once(ledger: str) -> None:
+    async def work(database: Database) -> None:
+        jobs = [new_job(f"{number}.mp4") for number in range(20)]
+        first, second = await asyncio.gather(submit(database, jobs), submit(database, jobs))
+        assert sorted([first.count("queued"), second.count("queued")]) == [0, 20]
+        assert (await count_jobs(database)).states == {"queued": 20}
+
+    on(ledger, work)

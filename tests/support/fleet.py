@@ -1,0 +1,77 @@
+"""Workers as processes of their own, as on a cluster, and what the ledger says of their jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from faceblur.ledger.database import Database
+from faceblur.ledger.queries import JobRow, list_jobs
+
+WAIT_SECONDS = 120.0
+
+
+def faceblur(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "faceblur", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS, env=os.environ | variables)
+
+
+class WorkerProcess:
+    """`faceblur work`, whose group of processes ends with it. A context manager."""
+
+    def __init__(self, ledger: str, function: str, *arguments: str) -> None:
+        command = ["work", "--ledger", ledger, "--function", function, "--log-json", *arguments]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "faceblur", *command],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def send(self, number: int) -> None:
+        """Send a signal to the worker and to its child, which does the work."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for pid in [*map(int, children), self.process.pid]:
+            os.kill(pid, number)
+
+    def wait(self) -> str:
+        """What it logged, once it has ended."""
+        _, errors = self.process.communicate(timeout=WAIT_SECONDS)
+        return errors
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            self.send(signal.SIGKILL)
+        self.process.communicate(timeout=WAIT_SECONDS)
+
+
+def rows(ledger: str) -> list[JobRow]:
+    """The jobs of a ledger, by their number."""
+
+    async def ask() -> list[JobRow]:
+        async with Database(ledger) as database:
+            return sorted(await list_jobs(database), key=lambda one: one.id)
+
+    return asyncio.run(ask())
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for a condition."""
+    end = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < end, "it did not come true"
+        time.sleep(0.1)
