@@ -1,36 +1,23 @@
-"""A machine on which deploy.sh runs: stand-ins for nuctl and kubectl record their arguments.
+"""A machine on which deploy.sh runs: stand-ins for nuctl, kubectl and docker record their arguments.
 
-No test can reach a cluster: the PATH holds nothing but the stand-ins and the tools that the script needs.
+They answer what the real ones did. No test can reach a cluster: the PATH holds nothing but the stand-ins and the tools
+that the script needs.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 
 
-TOOLS = [
-    "bash",
-    "cat",
-    "cp",
-    "date",
-    "dirname",
-    "env",
-    "find",
-    "grep",
-    "make",
-    "mkdir",
-    "mktemp",
-    "rm",
-    "sed",
-    "sleep",
-    "sort",
-]
+TOOLS = ["bash", "cat", "cp", "dirname", "env", "make", "mkdir", "rm", "sh", "sleep"]
 
 
 IMAGE = "registry.example.com/videos/faceblur:1"
@@ -39,6 +26,7 @@ IMAGE = "registry.example.com/videos/faceblur:1"
 SERVED_INSIDE = ["nuclio-faceblur.nuclio.svc.cluster.local:8080"]
 
 
+# `function.json` is the function as it stands, `deployed.json` as it is after a deployment.
 NUCTL = """\
 #!/bin/bash
 printf '%s\\n' "$*" >>"$RECORD/nuctl"
@@ -50,29 +38,73 @@ case "$*" in
     echo "No projects found"; exit "${MISSING_RC:-0}" ;;
 "create project "*) [ -z "$CREATE_SAYS" ] || { echo "$CREATE_SAYS" >&2; exit 1; } ;;
 "deploy "*)
-    [ -z "$DEPLOY_FAILS" ] || { echo "Failed to deploy: ImagePullBackOff" >&2; exit 1; }
     name=$2
     while [ "$1" != --file ]; do shift; done
     rm -rf "$RECORD/$name"
-    cp -R "$(dirname "$2")" "$RECORD/$name" ;;
-"delete function "*) [ -z "$DELETE_FAILS" ] || { echo "forbidden" >&2; exit 1; } ;;
-"get function "*) cat "$RECORD/function.json" ;;
+    cp -R "$(dirname "$2")" "$RECORD/$name"
+    if [ -n "$NUCTL_LOG" ]; then cat "$NUCTL_LOG"; fi
+    if [ -n "$DEPLOY_HANGS" ]; then
+        echo $$ >"$RECORD/nuctl.pid"
+        [ ! -f "$RECORD/starting.json" ] || cp "$RECORD/starting.json" "$RECORD/resource.json"
+        exec sleep 600
+    fi
+    [ -z "$DEPLOY_FAILS" ] || { echo "Failed to deploy: ImagePullBackOff" >&2; exit 1; }
+    cp "$RECORD/deployed.json" "$RECORD/function.json" ;;
+"delete function "*) [ -z "$DELETE_FAILS" ] || { echo "forbidden" >&2; exit 1; }; rm -f "$RECORD/function.json" ;;
+"get function "*)
+    [ -z "$NUCTL_HANGS" ] || exec sleep 600
+    [ -f "$RECORD/function.json" ] || { echo "Error - No functions found" >&2; exit 1; }
+    cat "$RECORD/function.json" ;;
 esac
 """
 
 
 KUBECTL = """\
 #!/bin/bash
+shift 2  # --namespace N
+[ "$1" != --request-timeout=20s ] || shift
 printf '%s\\n' "$*" >>"$RECORD/kubectl"
-[ -z "$FORWARD_FAILS" ] || { echo "error: services \\"nuclio-faceblur\\" is forbidden" >&2; exit 1; }
-echo $$ >"$RECORD/kubectl.pid"
-echo "Forwarding from 127.0.0.1:$LOCAL_PORT -> 8080"
-exec sleep 600
+case "$*" in
+port-forward*)
+    [ -z "$FORWARD_FAILS" ] || { echo "error: services \\"nuclio-faceblur\\" is forbidden" >&2; exit 1; }
+    echo $$ >"$RECORD/kubectl.pid"
+    echo "Forwarding from 127.0.0.1:$LOCAL_PORT -> 8080"
+    exec sleep 600 ;;
+"get deployments "*) cat "$RECORD/controllers.json" ;;
+"get pods "*)
+    [ -z "$FORBIDDEN" ] || { echo "$FORBIDDEN" >&2; exit 1; }
+    if [ -f "$RECORD/pods.json" ]; then cat "$RECORD/pods.json"; else echo '{"items": []}'; fi ;;
+"get events "*) if [ -f "$RECORD/events.json" ]; then cat "$RECORD/events.json"; else echo '{"items": []}'; fi ;;
+"get nucliofunctions.nuclio.io --output json") echo '{"items": []}' ;;
+"get nucliofunctions.nuclio.io faceblur-controller-probe "*) cat "$RECORD/probe.json" ;;
+"get nucliofunctions.nuclio.io "*)
+    [ -f "$RECORD/resource.json" ] || { echo 'Error from server (NotFound): not found' >&2; exit 1; }
+    cat "$RECORD/resource.json" ;;
+"patch "*)
+    if [ -f "$RECORD/patched.json" ]; then cp "$RECORD/patched.json" "$RECORD/resource.json"; fi ;;
+"create "* | "replace "*)
+    cat >"$RECORD/put.json"
+    case "$(cat "$RECORD/put.json")" in
+    *faceblur-controller-probe*) cp "$RECORD/put.json" "$RECORD/probe.json" ;;
+    *) cp "$RECORD/deployed.json" "$RECORD/function.json"; cp "$RECORD/deployed.json" "$RECORD/resource.json" ;;
+    esac ;;
+"logs "*) cat "$RECORD/pod.log" ;;
+esac
+"""
+
+
+DOCKER = """\
+#!/bin/bash
+printf '%s\\n' "$*" >>"$RECORD/docker"
+case "$1" in
+inspect) cat "$RECORD/container.json" ;;
+logs) cat "$RECORD/pod.log" ;;
+esac
 """
 
 
 class Sandbox:
-    """A machine with nuctl, kubectl and a few tools, and a cluster whose function is at `port`."""
+    """A machine with nuctl, kubectl, docker and a few tools, and a cluster whose function is at `port`."""
 
     def __init__(self, folder: Path) -> None:
         self.bin, self.record = folder / "bin", folder / "record"
@@ -82,7 +114,7 @@ class Sandbox:
             found = shutil.which(tool)
             assert found, tool
             (self.bin / tool).symlink_to(found)
-        for name, text in (("nuctl", NUCTL), ("kubectl", KUBECTL)):
+        for name, text in (("nuctl", NUCTL), ("kubectl", KUBECTL), ("docker", DOCKER)):
             (self.bin / name).write_text(text)
             (self.bin / name).chmod(0o755)
         self.temporary = folder / "tmp"
@@ -94,23 +126,51 @@ class Sandbox:
             "RECORD": str(self.record),
             "KUBECONFIG": str(folder / "none"),
         }
+        self.write("controllers", {"items": [{"status": {"availableReplicas": 1}}]})
+
+    def write(self, name: str, content: Any) -> None:
+        """What a stand-in answers: the content of NAME.json."""
+        (self.record / f"{name}.json").write_text(json.dumps(content))
 
     def answer(self, *, state: str = "ready", external: list[str] | None = None, port: int = 0) -> None:
-        """What `nuctl get function` prints; without an external address the function is inside the cluster only."""
+        """The function after a deployment; without an external address it is inside the cluster only."""
         status = {"state": state, "httpPort": port, "internalInvocationUrls": SERVED_INSIDE}
         status["externalInvocationUrls"] = external or []
         status["containerImage"] = IMAGE
-        (self.record / "function.json").write_text(json.dumps({"metadata": {"name": "faceblur"}, "status": status}))
+        self.write("deployed", {"metadata": {"name": "faceblur"}, "status": status})
 
-    def run(self, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+    def stands(self, state: str = "ready", *, project: str = "faceblur", changed: str = "", **spec: Any) -> None:
+        """A function that is there before the deployment; `changed` is when its resource was changed last."""
+        labels = {"nuclio.io/project-name": project}
+        fields = [{"time": changed}] if changed else []
+        function = {
+            "metadata": {"name": "faceblur", "labels": labels, "managedFields": fields},
+            "spec": {"env": [{"name": "MODEL", "value": "retinaface-resnet50"}], **spec},
+            "status": {"state": state},
+        }
+        self.write("function", function)
+        self.write("resource", function)
+
+    def start(self, *options: str, **environment: str) -> subprocess.Popen[str]:
+        """deploy.sh, running."""
+        return subprocess.Popen(
             [str(ROOT / "deploy.sh"), *options],
             env=self.environment | environment,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
             cwd=self.temporary,
         )
+
+    def run(self, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """deploy.sh, to its end. Without other options it gets a registry, which a first deployment needs."""
+        with self.start(*(options or ("--registry", "r.example.com")), **environment) as process:
+            try:
+                out, err = process.communicate(timeout=90)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGTERM)
+                raise
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def calls(self, tool: str) -> list[str]:
         record = self.record / tool

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 
 import pytest
 
-from tests.support.deploy_sandbox import ROOT, Sandbox, assert_forward_is_over
+from faceblur.detection.deployment.deploy_options import DeployOptions
+from tests.support.deploy_sandbox import Sandbox, assert_forward_is_over
 
 
 @pytest.mark.parametrize(
@@ -14,7 +16,7 @@ from tests.support.deploy_sandbox import ROOT, Sandbox, assert_forward_is_over
     [
         ({"NO_CLUSTER": "yes"}, "ready", "nuctl cannot reach Nuclio in namespace nuclio", "kubectl config current"),
         ({"CREATE_SAYS": "forbidden"}, "ready", "project faceblur could not be created", "get project"),
-        ({"DEPLOY_FAILS": "yes"}, "ready", "the deployment of faceblur failed", "kubectl --namespace nuclio logs"),
+        ({"DEPLOY_FAILS": "yes"}, "ready", "the deployment of faceblur failed", "The whole log: "),
         ({}, "unhealthy", "faceblur has no address to use", "kubectl --namespace nuclio logs"),
         ({"FORWARD_FAILS": "yes"}, "ready", "kubectl could not forward a port", "auth can-i create pods/portforward"),
     ],
@@ -28,12 +30,16 @@ def test_a_failure_says_what_to_do_next(
     assert message in done.stderr
     assert hint in done.stderr
     assert "Use it" not in done.stdout
-    assert list(sandbox.temporary.iterdir()) == []
+    logs = list(sandbox.temporary.iterdir())
+    assert bool(logs) == ("DEPLOY_FAILS" in environment)
+    assert all(str(log) in done.stderr for log in logs)
 
 
 def test_what_the_failing_command_said_is_shown(sandbox: Sandbox) -> None:
     assert "no configuration" in sandbox.run(NO_CLUSTER="yes").stderr
-    assert "ImagePullBackOff" in sandbox.run(DEPLOY_FAILS="yes").stderr
+    sandbox.run(DEPLOY_FAILS="yes")
+    (log,) = sandbox.temporary.iterdir()
+    assert "ImagePullBackOff" in log.read_text()
     assert "forbidden" in sandbox.run(FORWARD_FAILS="yes").stderr
 
 
@@ -62,6 +68,16 @@ def test_a_missing_tool_is_named(sandbox: Sandbox) -> None:
         ["--min-recall", "0.9"],
         ["--gate", "/", "--min-recall", "1.5"],
         ["--gate", "/no/such/place", "--min-recall", "0.5"],
+        ["--platform", "local", "--replicas", "3"],
+        ["--platform", "local", "--scale", "2"],
+        ["--platform", "local", "--service-type", "NodePort"],
+        ["--port", "65536"],
+        ["--port", "30080", "--service-type", "ClusterIP"],
+        ["--image", "r/a:1", "--registry", "r"],
+        ["--scale", "0"],
+        ["--scale", "2", "--replicas", "3"],
+        ["--delete", "--scale", "2"],
+        ["--delete", "--image", "r/a:1"],
     ],
 )
 def test_a_wrong_call_does_nothing(sandbox: Sandbox, options: list[str]) -> None:
@@ -73,14 +89,14 @@ def test_a_wrong_call_does_nothing(sandbox: Sandbox, options: list[str]) -> None
 
 def test_help_names_every_option(sandbox: Sandbox) -> None:
     done = sandbox.run("--help")
-    handled = set(re.findall(r"^ +(--[a-z-]+)\)", (ROOT / "deploy.sh").read_text(), re.MULTILINE))
+    handled = {f"--{field.name.replace('_', '-')}" for field in fields(DeployOptions)}
     assert done.returncode == 0
     assert handled >= {"--namespace", "--cpu", "--dry-run"}
-    assert all(option in done.stdout for option in handled)
+    assert set(re.findall(r"^  (?:-h, )?(--[a-z-]+)", done.stdout, re.MULTILINE)) - {"--help"} == handled
 
 
 def test_a_failed_check_fails_the_deployment_and_ends_the_forwarding(sandbox: Sandbox) -> None:
-    done = sandbox.run(LOCAL_PORT="9")
+    done = sandbox.run("--registry", "r", LOCAL_PORT="9")
     assert done.returncode == 1
     assert "failed the check" in done.stderr
     assert "cannot connect" in done.stderr

@@ -1,1 +1,1 @@
-"""The Python that deploy.sh runs: it renders function.yaml, reads nuctl's answers and checks one real face."""
+"""What deploy.sh does: looks, plans, builds, deploys, watches, checks one real face; scales and deletes."""

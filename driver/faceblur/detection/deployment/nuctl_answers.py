@@ -1,16 +1,61 @@
-"""Reads the address and the image of a function from the answer of `nuctl get function NAME -o json`.
-
-`python -m faceblur.detection.deployment.nuctl_answers address|image`, with that answer as standard input.
-"""
+"""Reads what a function is like from the answer of `nuctl get function NAME -o json`."""
 
 from __future__ import annotations
 
 import json
 import re
-import sys
+from dataclasses import dataclass
 from typing import Any
 
 from faceblur.base.errors import UsageError
+
+PROVISIONING = ("waitingForBuild", "building", "waitingForResourceConfiguration", "configuringResources")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A function as it stands. What it does not say is None, or empty."""
+
+    state: str = ""
+    project: str | None = None
+    replicas: int | None = None
+    service_type: str | None = None
+    port: int | None = None
+    registry: str | None = None
+    model: str | None = None
+    image: str | None = None
+    message: str = ""
+
+    @property
+    def is_provisioned(self) -> bool:
+        """Whether it is being built or started: Nuclio refuses to change it then."""
+        return self.state in PROVISIONING or self.state.startswith("waitingForScale")
+
+
+def standing(answer: str) -> Standing | None:
+    """The function of an answer; None if there is none. Raises UsageError when the answer cannot be read."""
+    if re.search(r"no functions? found|function.* not found", answer, re.IGNORECASE):
+        return None
+    config = _function(answer)
+    spec, status = config.get("spec") or {}, config["status"]
+    trigger: dict[str, Any] = next(
+        (one for one in (spec.get("triggers") or {}).values() if one.get("kind") == "http"), {}
+    )
+    attributes = trigger.get("attributes") or {}
+    env = {item.get("name"): item.get("value") for item in spec.get("env") or []}
+    labels = (config.get("metadata") or {}).get("labels") or {}
+    port = attributes.get("port") or status.get("httpPort") or None
+    return Standing(
+        state=str(status.get("state", "")),
+        project=labels.get("nuclio.io/project-name"),
+        replicas=spec.get("maxReplicas") or spec.get("replicas") or spec.get("minReplicas"),
+        service_type=attributes.get("serviceType") or spec.get("serviceType") or ("NodePort" if port else None),
+        port=int(port) if port else None,
+        registry=(spec.get("build") or {}).get("registry") or None,
+        model=env.get("MODEL"),
+        image=status.get("containerImage") or spec.get("image") or None,
+        message=str(status.get("message") or ""),
+    )
 
 
 def address(answer: str) -> tuple[str, str, int]:
@@ -57,23 +102,3 @@ def _function(answer: str) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError("nuctl's answer holds no function with a status") from error
     return dict(config)
-
-
-def main(arguments: list[str]) -> int:
-    try:
-        match arguments:
-            case ["address"]:
-                print(*address(sys.stdin.read()))
-            case ["image"]:
-                print(image(sys.stdin.read()))
-            case _:
-                print((__doc__ or "").splitlines()[2], file=sys.stderr)
-                return 2
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

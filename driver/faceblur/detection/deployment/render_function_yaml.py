@@ -1,15 +1,12 @@
-"""The function.yaml that is deployed: under its name, and without a GPU if asked.
-
-`python -m faceblur.detection.deployment.render_function_yaml NAME [--cpu] < function.yaml` prints it.
-"""
+"""The function.yaml that is deployed: under its name, with its replicas and port, and without a GPU if asked."""
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import yaml
 
+from faceblur.detection.deployment.plan import GPU_MODEL, Plan
 from faceblur.detection.local_function.function_yaml import LOCAL_ENV
 
 # What is installed into the image of `--cpu`: the versions are those of constraints.txt.
@@ -30,7 +27,7 @@ def for_cpu(config: dict[str, Any]) -> dict[str, Any]:
     """The content of function.yaml for a cluster without GPUs: the MobileNet on ONNX Runtime, on any node."""
     spec = dict(config["spec"])
     post_copy = [
-        step | {"value": step["value"].replace("retinaface-resnet50", LOCAL_ENV["MODEL"])}
+        step | {"value": step["value"].replace(GPU_MODEL, LOCAL_ENV["MODEL"])}
         for step in spec["build"]["directives"]["postCopy"]
     ]
     spec["build"] = spec["build"] | {"directives": {"preCopy": CPU_INSTALLATION, "postCopy": post_copy}}
@@ -42,22 +39,39 @@ def for_cpu(config: dict[str, Any]) -> dict[str, Any]:
     return config | {"spec": spec}
 
 
-def render(text: str, name: str, *, cpu: bool) -> str:
-    """The function.yaml to deploy from the text of this repository's: under this name, and for the CPU if asked."""
-    config = yaml.safe_load(text)
+def rendered(text: str, name: str, *, cpu: bool, plan: Plan | None = None) -> dict[str, Any]:
+    """What to deploy, from the text of this repository's function.yaml. Without a plan its own replicas stay."""
+    config: dict[str, Any] = yaml.safe_load(text)
     config["metadata"]["name"] = name
-    return yaml.safe_dump(for_cpu(config) if cpu else config, sort_keys=False, width=1000)
+    if cpu:
+        config = for_cpu(config)
+    if plan:
+        spec = config["spec"]
+        spec["minReplicas"] = spec["maxReplicas"] = plan.replicas
+        attributes = spec["triggers"]["http"]["attributes"]
+        # In the file: with a flag of nuctl, the next deployment could not see it.
+        attributes |= {"serviceType": plan.service_type} if plan.service_type else {}
+        attributes |= {"port": plan.port} if plan.port else {}
+    return config
 
 
-def main(arguments: list[str]) -> int:
-    match arguments:
-        case [name, *rest] if rest in ([], ["--cpu"]):
-            print(render(sys.stdin.read(), name, cpu=bool(rest)), end="")
-            return 0
-        case _:
-            print((__doc__ or "").splitlines()[2], file=sys.stderr)
-            return 2
+def render(text: str, name: str, *, cpu: bool, plan: Plan | None = None) -> str:
+    """`rendered`, as YAML."""
+    return yaml.safe_dump(rendered(text, name, cpu=cpu, plan=plan), sort_keys=False, width=1000)
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def manifest(text: str, name: str, image: str, *, cpu: bool, plan: Plan | None = None) -> dict[str, Any]:
+    """A resource for `kubectl apply` that runs an existing image: no build, neither docker nor nuctl.
+
+    The controller takes it up only with that status.
+    """
+    config = rendered(text, name, cpu=cpu, plan=plan)
+    spec = {name: value for name, value in config["spec"].items() if name not in ("build", "platform")}
+    project = plan.project if plan else "faceblur"
+    return {
+        "apiVersion": "nuclio.io/v1beta1",
+        "kind": "NuclioFunction",
+        "metadata": config["metadata"] | {"name": name, "labels": {"nuclio.io/project-name": project}},
+        "spec": spec | {"image": image, "build": {"codeEntryType": "image"}},
+        "status": {"state": "waitingForResourceConfiguration"},
+    }

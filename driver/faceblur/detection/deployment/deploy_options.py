@@ -1,0 +1,116 @@
+"""The options of deploy.sh, whose `--help` describes them."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from faceblur.base.errors import UsageError
+
+DEFAULT_PROJECT = "faceblur"
+LARGEST_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployOptions:
+    """What was asked for. None: not said, so that it stays as it is in the cluster, or gets its default."""
+
+    namespace: str = "nuclio"
+    project: str | None = None
+    name: str = "faceblur"
+    registry: str | None = None
+    replicas: int | None = None
+    service_type: str | None = None
+    port: int | None = None
+    cpu: bool = False
+    platform: str = "kube"
+    image: str | None = None
+    gate: Path | None = None
+    min_recall: str | None = None
+    scale: int | None = None
+    delete: bool = False
+    dry_run: bool = False
+
+    @property
+    def needs_registry(self) -> bool:
+        """Whether an image is built that nodes have to pull."""
+        return self.platform == "kube" and self.image is None
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+
+def parse(arguments: list[str]) -> DeployOptions:
+    """The options of a command line. Raises UsageError."""
+    parser = _Parser(prog="deploy.sh", add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
+    for name in ("namespace", "project", "name", "registry", "image", "min-recall"):
+        parser.add_argument(f"--{name}", type=_text)
+    for name in ("replicas", "port", "scale"):
+        parser.add_argument(f"--{name}", type=_number)
+    parser.add_argument("--service-type", choices=("ClusterIP", "NodePort"))
+    parser.add_argument("--platform", choices=("kube", "local"))
+    parser.add_argument("--gate", type=Path)
+    for name in ("cpu", "delete", "dry-run"):
+        parser.add_argument(f"--{name}", action="store_true")
+    options = DeployOptions(**vars(parser.parse_args(arguments)))
+    _check(options)
+    return options
+
+
+def _text(value: str) -> str:
+    if not value or value.startswith("--"):
+        raise argparse.ArgumentTypeError("needs a value")
+    return value
+
+
+def _number(value: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,5}", value):
+        raise argparse.ArgumentTypeError(f"{value} is no whole number from 1 on")
+    return int(value)
+
+
+def _check(options: DeployOptions) -> None:
+    """Refuse what cannot work, before anything is done."""
+    local = options.platform == "local"
+    refusals: list[tuple[Any, str]] = [
+        (
+            not re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", options.name),
+            f"--name {options.name}: small letters, digits and hyphens",
+        ),
+        (
+            options.registry and re.match(r"https?://", options.registry),
+            f"--registry {options.registry}: without http:// or https://",
+        ),
+        ((options.gate is None) != (options.min_recall is None), "--gate and --min-recall go together"),
+        (
+            options.min_recall and not re.fullmatch(r"0(\.[0-9]+)?|1(\.0+)?", options.min_recall),
+            f"--min-recall {options.min_recall}: from 0 to 1",
+        ),
+        (options.gate and not options.gate.exists(), f"--gate {options.gate}: no such file or directory"),
+        (
+            local and (options.replicas or 1) > 1,
+            f"--replicas {options.replicas}: the local platform runs one container",
+        ),
+        (local and options.scale, "--scale: the local platform runs one container"),
+        (local and options.service_type, "--service-type is for Kubernetes; see --port"),
+        (options.port and options.port > LARGEST_PORT, f"--port {options.port}: from 1 to {LARGEST_PORT}"),
+        (
+            options.port and not local and options.service_type == "ClusterIP",
+            "--port on Kubernetes is that of --service-type NodePort",
+        ),
+        (options.image and options.registry, "--image is there already: without --registry"),
+        (options.delete and options.scale, "--delete and --scale: one of them"),
+        (
+            (options.delete or options.scale) and (options.gate or options.image),
+            "--gate and --image are for a deployment",
+        ),
+        (options.scale and options.replicas, "--scale is the number of replicas: without --replicas"),
+    ]
+    for refused, reason in refusals:
+        if refused:
+            raise UsageError(reason)

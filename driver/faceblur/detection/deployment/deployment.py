@@ -1,0 +1,160 @@
+"""One deployment of the function: by nuctl, which builds the image, or by its resource with an image that exists."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import faceblur_function
+from faceblur.detection.deployment.causes import find_cause
+from faceblur.detection.deployment.cluster import Cluster
+from faceblur.detection.deployment.deploy_options import DeployOptions
+from faceblur.detection.deployment.plan import Plan
+from faceblur.detection.deployment.platform_tools import DeployFailed, PlatformTools
+from faceblur.detection.deployment.reach import logs, pods
+from faceblur.detection.deployment.render_function_yaml import manifest, render, rendered
+from faceblur.detection.deployment.watch import STARTING, NeverReady, Watch
+from faceblur.detection.local_function.function_yaml import find_function_yaml
+
+READY_SLACK = 60.0  # seconds that Nuclio itself takes beyond readinessTimeoutSeconds
+BUILDING = ("waitingForBuild", "building")
+Say = Callable[[str], None]
+
+
+@contextmanager
+def staged(text: str) -> Iterator[Path]:
+    """A folder with what the image needs, and function.yaml, of this text."""
+    with tempfile.TemporaryDirectory(prefix="faceblur-deploy-") as name:
+        folder = Path(name)
+        source = Path(faceblur_function.__file__).parent
+        shutil.copytree(source, folder / source.name, ignore=shutil.ignore_patterns("__pycache__"))
+        (folder / "function.yaml").write_text(text)
+        yield folder
+
+
+class Deployment:
+    """Deploys under one name. `image`: run this instead of building one; it has its registry in its name."""
+
+    def __init__(
+        self,
+        options: DeployOptions,
+        plan: Plan,
+        tools: PlatformTools,
+        say: Say,
+        *,
+        name: str,
+        replicas: int,
+        image: str | None,
+    ) -> None:
+        self.options, self.plan, self.tools, self.say = options, plan, tools, say
+        self.name, self.replicas, self.image = name, replicas, image
+        self._text = find_function_yaml().read_text()
+        self.log = Path(tempfile.gettempdir()) / f"faceblur-deploy-{name}-{time.strftime('%Y%m%d-%H%M%S')}.log"
+
+    @property
+    def by_resource(self) -> bool:
+        """Whether neither nuctl nor docker is needed: nuctl asks for docker even if it builds nothing."""
+        return self.options.image is not None and self.options.platform == "kube"
+
+    def deployed(self) -> str:
+        """The function.yaml that is deployed, or the resource."""
+        if self.by_resource:
+            return yaml.safe_dump(self.resource(), sort_keys=False, width=1000)
+        return render(self._text, self.name, cpu=self.options.cpu, plan=self._own_plan())
+
+    def resource(self) -> dict[str, Any]:
+        """The function's resource with its image."""
+        assert self.image is not None
+        resource = manifest(self._text, self.name, self.image, cpu=self.options.cpu, plan=self._own_plan())
+        # Another value starts the pods again, also for the same tag: nuctl does it in the same way.
+        resource["spec"]["imageHash"] = str(time.time_ns())
+        return resource
+
+    def command(self, folder: str, tag: str | None = None) -> list[str]:
+        """nuctl's command for what is staged in a folder. `tag`: that of the image that is built."""
+        # One for each platform: an image for local has a health check, one for kube has none.
+        source = ["--path", folder, "--image", f"{self.options.name}:{tag or self.options.platform}"]
+        if self.plan.registry:
+            source += ["--registry", self.plan.registry]
+        if self.image:
+            source = ["--run-image", self.image]
+        return self.tools.nuctl(
+            "deploy", self.name, "--project-name", self.plan.project, *source, "--file", f"{folder}/function.yaml"
+        )
+
+    def run(self, tag: str | None = None) -> None:
+        """Deploy and wait until it is ready. Raises DeployFailed with the cause."""
+        watch = Watch(self.tools, self.name, self.replicas, self.ready_seconds(), self.say)
+        try:
+            self._run(watch, tag)
+        except NeverReady as never:
+            with self.log.open("a") as log:
+                log.write(f"\n{never.log}")
+            self.give_up()
+            raise self._failed(never) from None
+        except KeyboardInterrupt:
+            self._say_what_goes_on()
+            raise
+
+    def _run(self, watch: Watch, tag: str | None) -> None:
+        if self.by_resource:
+            cluster = Cluster(self.tools, self.name)
+            cluster.put(self.resource())
+            if (state := watch.wait()) != "ready":
+                raise NeverReady(f"its state is {state}: {cluster.message()}")
+            return
+        with staged(self.deployed()) as folder:
+            if watch.run(self.command(str(folder), tag), self.log) != 0:
+                raise self._failed(None)
+        self.log.unlink(missing_ok=True)
+
+    def ready_seconds(self) -> float:
+        """How long the function may take from its image to ready."""
+        spec = rendered(self._text, self.name, cpu=self.options.cpu)["spec"]
+        return float(spec["readinessTimeoutSeconds"]) + READY_SLACK
+
+    def give_up(self) -> None:
+        """Leave a function that the next deployment can change."""
+        if self.tools.has_kubectl:
+            cluster = Cluster(self.tools, self.name)
+            if cluster.state() in BUILDING + STARTING:
+                cluster.release()
+        elif self.options.platform == "local":
+            self.tools.ask(self.tools.nuctl("delete", "function", self.name, "--force"))
+
+    def _own_plan(self) -> Plan:
+        return Plan(
+            project=self.plan.project,
+            replicas=self.replicas,
+            service_type=self.plan.service_type,
+            port=self.plan.port if self.name == self.options.name else None,
+            registry=self.plan.registry,
+        )
+
+    def _failed(self, never: NeverReady | None) -> DeployFailed:
+        log = self.log.read_text(errors="replace") if self.log.exists() else ""
+        look = logs(self.tools, self.name) if never is None or never.log else pods(self.tools, self.name)
+        cause = find_cause(log, never.trouble if never else None, self.options, self.tools, look)
+        text = str(never) if never and cause.text == "nuctl says no more" else cause.text
+        left = "" if self.options.platform == "local" else f" {self.name} is left in the state error; deploy it again."
+        return DeployFailed(
+            f"the deployment of {self.name} failed: {text}", cause.step, f"The whole log: {self.log}.{left}"
+        )
+
+    def _say_what_goes_on(self) -> None:
+        state = Cluster(self.tools, self.name).state() if self.tools.has_kubectl else ""
+        self.give_up()
+        self.log.unlink(missing_ok=True)
+        if self.options.platform == "local":
+            self.say(f"stopped: {self.name} is deleted. ./deploy.sh deploys it again.")
+        elif state in STARTING:
+            self.say(f"stopped: the cluster goes on starting the new pods of {self.name}. ./deploy.sh can change it.")
+        else:
+            self.say(f"stopped: nothing was changed in the cluster; what ran as {self.name} still runs.")
