@@ -17,6 +17,7 @@ from PIL import Image as Pillow
 from examples.sample_clip import Image, pan, write_clip
 from faceblur.media.copied_packets import KEPT_SIDE_DATA
 from faceblur.media.ebml import read_element
+from faceblur.media.frames import DecodedFrame
 from faceblur.media.pyav import UNLISTED, side_data_of
 from faceblur.media.side_data import KEPT_BY, NAMES, NO_MEANING
 from tests.support.boxes import CLAP, DVVC, ENTRY, ST3D, SV3D, box, with_boxes
@@ -58,6 +59,20 @@ def types(path: Path) -> set[str]:
 def clip(face: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("side_data")
     return write_clip(folder / "clip.mp4", pan(face, (160, 120), 6), audio_codec=None)
+
+
+def test_side_data_is_read_where_it_is_after_a_frame_was_made_writable(face: Image, tmp_path: Path) -> None:
+    """FFmpeg copies the side data then, and frees the first."""
+    path = write_clip(tmp_path / "turned.mp4", pan(face, (160, 120), 6), audio_codec=None, rotation=90)
+    with av.open(str(path)) as container:
+        for number, frame in enumerate(container.decode(video=0)):
+            decoded = DecodedFrame(0, number, frame)
+            before, orientation = side_data_of(frame), decoded.orientation
+            shared = frame.reformat(format="yuv420p") if number % 2 else frame
+            frame.make_writable()
+            noise = [bytes([number]) * 36 for _ in range(1000)]
+            assert before and side_data_of(frame) == before and len(noise) == 1000 and shared
+            assert decoded.orientation == orientation != 1
 
 
 def test_every_type_of_ffmpeg_has_its_place() -> None:

@@ -15,6 +15,7 @@ import av
 import av.error
 from av.bitstream import BitStreamFilterContext
 from av.dictionary import Dictionary
+from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 
@@ -74,7 +75,9 @@ SideDataType._missing_ = classmethod(_unlisted)  # type: ignore[method-assign, a
 
 def side_data_items(pixels: VideoFrame) -> list[tuple[str, bytes]]:
     """A frame's side data: the names of FFmpeg's types, such as `A53_CC`, and the contents. A type may come twice."""
-    found: Any = pixels.side_data  # iterates over its values, whatever its type says
+    # Not the frame's own attribute: that keeps pointers which are freed when the frame is made writable.
+    container: Any = SideDataContainer
+    found = container(pixels)
     for one in found:
         for metadata in gc.get_referents(one):
             # PyAV would free what belongs to the frame, as the name of a PNG's profile: that would crash the process.
