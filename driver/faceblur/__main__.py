@@ -15,18 +15,23 @@ def start() -> None:
     # Not KeyboardInterrupt: amid the loading of a package it may become another exception.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
-    from faceblur.jobs import crash_guard
+    from faceblur.jobs import crash_guard, failure
 
     if crash_guard.VARIABLE in os.environ:
         crash_guard.die_with_parent()
     elif sys.argv[1:2] in (["run"], ["work"]):
         sys.exit(crash_guard.start([sys.executable, "-P", "-m", "faceblur", *sys.argv[1:]]))
-    from faceblur.cli import app, fleet  # noqa: F401  # they add their commands
-    from faceblur.cli.group import main
+    try:
+        from faceblur.cli import app, fleet  # noqa: F401  # they add their commands
+        from faceblur.cli.group import main
 
-    gc.freeze()
-    gc.enable()
-    main(prog_name="faceblur")
+        gc.freeze()
+        gc.enable()
+        main(prog_name="faceblur")
+    except Exception as error:  # such as memory that is not enough to load the packages
+        print(f"error: {failure.why(error)}", file=sys.stderr)
+        # For these two, 1 is a finding.
+        sys.exit(2 if sys.argv[1:2] in (["audit"], ["evaluate"]) else 1)
 
 
 def _end(number: int, frame: FrameType | None) -> None:

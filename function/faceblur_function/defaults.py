@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 Style = Literal["blur", "pixelate", "solid"]
@@ -19,3 +20,15 @@ THRESHOLD = 0.3  # the score from which a face is redacted
 STYLE: Style = "blur"
 PADDING = 0.25  # by how much a box grows on each side, as a share of its size
 JPEG_QUALITY = 95
+
+# How Python, the system, NumPy, OpenCV, FFmpeg, ONNX Runtime and PyTorch say it. Some of it comes as a RuntimeError.
+OUT_OF_MEMORY = re.compile(
+    r"out ?of ?memory|MemoryError|bad_alloc|insufficient memory|(cannot|can't|unable to|failed to) alloc"
+    r"|failed to map segment|can't start new thread|malloc of size \d+ failed",
+    re.IGNORECASE,
+)
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that there was not enough memory."""
+    return isinstance(error, MemoryError) or bool(OUT_OF_MEMORY.search(f"{type(error).__name__}: {error}"))

@@ -70,6 +70,8 @@ def upright_size(content: bytes) -> tuple[int, int]:
     width, height = image.size
     try:
         is_turned = image.getexif().get(EXIF_ORIENTATION, 1) >= 5
+    except MemoryError:
+        raise
     except Exception as error:  # Pillow raises whatever its parsers do on hostile bytes
         raise WireError("bad_image", "a damaged or cut image") from error
     return (height, width) if is_turned else (width, height)
@@ -94,6 +96,8 @@ def _open(content: bytes, frame: int | None, formats: tuple[str, ...] = FORMATS)
         raise WireError("bad_image", message, frame=frame)
     try:
         return Image.open(io.BytesIO(content), formats=formats)
+    except MemoryError:
+        raise
     except Exception as error:  # Pillow raises whatever its parsers do on hostile bytes
         *others, last = ("WebP" if one == "WEBP" else one for one in formats)
         message = f"{frame_prefix(frame)}not a {', '.join(others)} or {last} image"
@@ -119,6 +123,8 @@ def decode_image(content: bytes, *, frame: int | None = None, formats: tuple[str
         if image.mode != "RGB":
             image = image.convert("RGB")
         return cv2.cvtColor(np.asarray(image), cv2.COLOR_RGB2BGR)  # type: ignore[return-value]
+    except MemoryError:
+        raise
     except Exception as error:
         raise WireError("bad_image", f"{frame_prefix(frame)}a damaged or cut image", frame=frame) from error
 

@@ -1,7 +1,8 @@
 """The Nuclio entry points: `init_context` loads the model, `handler` answers one HTTP request.
 
 No exception leaves the handler: the platform would send its traceback to the caller. Wrong input is a 4xx with a JSON
-error. A bug in the function is a 500 with an id, under which the log has the traceback. Nothing of an image is logged.
+error. A request for which the memory is not enough is a 507. A bug in the function is a 500 with an id, under which the
+log has the traceback. Nothing of an image is logged.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import uuid
 from typing import Any
 
 from faceblur_function import cvat, images, wire
+from faceblur_function.defaults import ran_out_of_memory
 from faceblur_function.detectors.detector import DetectorError
 from faceblur_function.service import Service
 from faceblur_function.settings import Settings
@@ -47,7 +49,13 @@ def handler(context: Any, event: Any) -> Any:
         return context.Response(
             body=error.to_json(), headers={}, content_type="application/json", status_code=error.status
         )
-    except Exception:
+    except Exception as error:
+        if ran_out_of_memory(error):
+            context.logger.error_with("the memory ran out", reason=str(error)[:200])
+            failure = wire.WireError("out_of_memory", "the function's memory ran out", status=507)
+            return context.Response(
+                body=failure.to_json(), headers={}, content_type="application/json", status_code=failure.status
+            )
         error_id = uuid.uuid4().hex[:12]
         context.logger.error_with("request failed", id=error_id, traceback=traceback.format_exc())
         failure = wire.WireError("internal", f"internal error; the function's log has the details under {error_id}")

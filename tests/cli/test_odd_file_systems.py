@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,3 +48,41 @@ def test_a_run_without_locks_is_done_with_one_warning_each(
     second = subprocess.run(command, capture_output=True, text=True, env=lacking)
     assert second.returncode == 0 and "1 skipped" in second.stdout, second.stderr
     assert "Traceback" not in first.stderr + second.stderr and leftovers(out) == []
+
+
+CHANGING = """
+import os, sys
+from pathlib import Path
+from faceblur.cli.app import main
+from faceblur.media.reader import VideoReader
+how, source = sys.argv.pop(1), Path(sys.argv[2])
+packets = VideoReader._packets
+def changed(reader):
+    for number, packet in enumerate(packets(reader)):
+        if number == 5 and reader.path == source:
+            if how == "deleted":
+                source.unlink()
+            elif how == "truncated":
+                os.truncate(source, 0)
+            elif how == "a folder":
+                source.unlink()
+                source.mkdir()
+        yield packet
+VideoReader._packets = changed
+main()
+"""
+
+
+@pytest.mark.parametrize("how", ["deleted", "truncated", "a folder"])
+def test_an_input_that_is_gone_while_it_is_read_is_its_own_failure(
+    face_clip: Path, long_clip: Path, function_url: str, tmp_path: Path, how: str
+) -> None:
+    sources = [tmp_path / "a.mp4", tmp_path / "b.mp4"]
+    for path in sources:
+        shutil.copy(long_clip if path is sources[0] else face_clip, path)
+    command = [sys.executable, "-c", CHANGING, how, "run", *sources, "-o", tmp_path / "out", "--function", function_url]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert done.returncode == 1 and "1 done, 1 failed" in done.stdout, done.stderr
+    (line,) = [one for one in done.stderr.splitlines() if one.startswith("error: ")]
+    assert line.startswith(f"error: {sources[0]}: ") and "bug" not in line and "Traceback" not in done.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["b.mp4", "b.mp4.faces.jsonl"]

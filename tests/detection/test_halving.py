@@ -14,7 +14,7 @@ from tests.support.batches import OPTIONS, echo, image, send, use
 from tests.support.hostile import Server, scripted
 
 
-@pytest.mark.parametrize("refusal", [(400, "Error when parsing request"), (413, "too large")])
+@pytest.mark.parametrize("refusal", [(400, "Error when parsing request"), (413, "too large"), (507, "")])
 def test_body_that_is_too_large_is_halved(refusal: tuple[int, str]) -> None:
     sizes: list[int] = []
 
@@ -36,6 +36,9 @@ def test_body_that_is_too_large_is_halved(refusal: tuple[int, str]) -> None:
 def test_single_frame_that_is_too_large_is_an_error() -> None:
     with pytest.raises(RequestTooLarge, match="even with a single frame"):
         use(scripted(web.Response(status=413)), send([image(9)]))
+    failure = web.json_response({"error": {"message": "the function's memory ran out"}}, status=507)
+    with pytest.raises(RequestTooLarge, match="the function's memory ran out, even with a single frame"):
+        use(scripted(failure), send([image(9)]))
 
 
 def test_connection_that_always_breaks_on_large_bodies_is_halved() -> None:

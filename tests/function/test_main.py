@@ -135,3 +135,20 @@ def test_requests_side_by_side_do_not_mix(function_url: str, face: Image) -> Non
 
     with ThreadPoolExecutor(8) as pool:
         assert np.allclose(list(pool.map(one, shades)), shades, atol=2)
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("std::bad_alloc"), ValueError("Unable to allocate 9 GiB")]
+)
+def test_a_request_that_the_memory_is_not_enough_for_is_a_507(error: Exception) -> None:
+    def raising() -> str:
+        raise error
+
+    logged: list[dict[str, object]] = []
+    context = SimpleNamespace(
+        user_data=SimpleNamespace(service=SimpleNamespace(info=raising)),
+        logger=SimpleNamespace(error_with=lambda message, **details: logged.append(details)),
+        Response=lambda **fields: SimpleNamespace(**fields),
+    )
+    reply = handler(context, SimpleNamespace(path="/", method="GET"))
+    assert reply.status_code == 507 and json.loads(reply.body)["error"]["code"] == "out_of_memory" and len(logged) == 1

@@ -12,6 +12,10 @@ from typing import Any
 def init_context(context: Any) -> None:
     if reason := os.environ.get("FAIL_INIT"):
         raise SystemExit(f"cannot start: {reason}")
+    if started := os.environ.get("FAIL_AGAIN"):
+        if Path(started).exists():
+            raise SystemExit("cannot start: out of memory")
+        Path(started).touch()
     context.user_data.pid = os.getpid()
 
 

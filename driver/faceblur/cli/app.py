@@ -158,7 +158,7 @@ def audit(source: Path, output: Path, sidecar: Path | None, endpoint: Endpoint, 
     """
     from faceblur.auditing.audit import audit as audit_files
     from faceblur.cli.audit_output import AuditDisplay, as_usage_error, print_report
-    from faceblur.cli.exit_codes import DONE, FAILED, execute
+    from faceblur.cli.exit_codes import DONE, FAILED, WRONG_CALL, execute
     from faceblur.cli.progress import choose_display
 
     async def command(console: Console) -> int:
@@ -168,7 +168,7 @@ def audit(source: Path, output: Path, sidecar: Path | None, endpoint: Endpoint, 
             print_report(output, report)
         return DONE if report.passed else FAILED
 
-    sys.exit(execute(command, verbosity))
+    sys.exit(execute(command, verbosity, unexpected=WRONG_CALL))
 
 
 @main.command()
@@ -201,7 +201,7 @@ def evaluate(
     Exit code 1 when --min-recall is not reached, 2 for labels that cannot be used.
     """
     from faceblur.cli.evaluate_output import EvaluationOutput
-    from faceblur.cli.exit_codes import execute
+    from faceblur.cli.exit_codes import WRONG_CALL, execute
     from faceblur.evaluation.evaluate import evaluate as evaluate_datasets
 
     async def command(console: Console) -> int:
@@ -220,7 +220,7 @@ def evaluate(
             )
         return output.finish(report)
 
-    sys.exit(execute(command, verbosity))
+    sys.exit(execute(command, verbosity, unexpected=WRONG_CALL))
 
 
 @main.command()

@@ -14,6 +14,7 @@ from faceblur.cli.interruption import INTERRUPTED, Interruption
 from faceblur.cli.lasting_streams import lasting_streams
 from faceblur.cli.logs import set_up_logging
 from faceblur.cli.verbosity import Verbosity
+from faceblur.jobs.failure import NO_MEMORY, why
 
 log = logging.getLogger("faceblur")
 DONE, FAILED, WRONG_CALL = 0, 1, 2
@@ -22,10 +23,13 @@ NOTHING_WRITTEN = "nothing is written"
 GOES_ON = "what was not finished is not written; the same command goes on from here"
 
 
-def execute(command: Command, verbosity: Verbosity, *, interrupted: str = NOTHING_WRITTEN) -> int:
+def execute(
+    command: Command, verbosity: Verbosity, *, interrupted: str = NOTHING_WRITTEN, unexpected: int = FAILED
+) -> int:
     """The exit code of a command, which gets the console of stderr for its progress bars.
 
-    `interrupted` says what becomes of the work when it is interrupted.
+    `interrupted` says what becomes of the work when it is interrupted; `unexpected` is the code for any exception that
+    is not one of our errors.
     """
     with lasting_streams() as output:
         console = Console(stderr=True)
@@ -38,6 +42,9 @@ def execute(command: Command, verbosity: Verbosity, *, interrupted: str = NOTHIN
         except FaceblurError as error:
             log.error("error: %s", error)
             code = FAILED
+        except Exception as error:  # whatever it is, it is one line
+            log.error("error: %s", why(error))
+            code = unexpected
         output.flush()
         if output.error is not None:
             log.error("error: what is printed could not be written: %s", output.error.strerror)
@@ -52,16 +59,27 @@ def _run(command: Command, console: Console, interrupted: str) -> int:
     def notice() -> None:
         if not noticed:
             noticed.append(True)
-            log.error("interrupted: %s", interrupted)
+            log.error(
+                *("interrupted: %s", interrupted) if interruption.code == INTERRUPTED else ("error: %s", NO_MEMORY)
+            )
+
+    def take_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What fails in the event loop itself. Without memory it would go on failing."""
+        error = context.get("exception")
+        if isinstance(error, MemoryError):
+            interruption.request(FAILED)
+        else:
+            log.warning("%s: %s", context["message"], error)
 
     async def cancellable() -> int:
+        asyncio.get_running_loop().set_exception_handler(take_error)
         task = asyncio.ensure_future(command(console))
         interruption.cancels(task)
         try:
             return await task
         except asyncio.CancelledError:
             notice()
-            return INTERRUPTED
+            return interruption.code
 
     with Interruption(notice) as interruption:
         return asyncio.run(cancellable())

@@ -29,11 +29,11 @@ class Interruption:
     """Cancels a task when one of `ending_signals` arrives. A context manager, to be used in the main thread.
 
     When the context is still open GRACE_SECONDS later, unfinished files are removed, `notice` is called, and the
-    process ends with INTERRUPTED.
+    process ends with `code`.
     """
 
     def __init__(self, notice: Callable[[], None]) -> None:
-        self._notice = notice
+        self._notice, self.code = notice, INTERRUPTED
         self._signalled, self._waking = socket.socketpair()
         self._cancel: Callable[[], object] | None = None
         self._is_requested, self._ended = False, threading.Event()
@@ -44,6 +44,11 @@ class Interruption:
         self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
         if self._is_requested:
             task.cancel()
+
+    def request(self, code: int) -> None:
+        """End the command as a signal does, with another exit code."""
+        self.code = code
+        self._waking.send(b"\0")
 
     def __enter__(self) -> Self:
         # Not `loop.add_signal_handler`: the loop does not see a signal while its thread is busy. Python's own C handler
@@ -72,9 +77,11 @@ class Interruption:
                 self._cancel()
             if self._ended.wait(GRACE_SECONDS):
                 return
-        remove_unfinished()
-        # In a thread: the stream may take nothing any more, or its lock be held by a thread that waits for it.
-        last = threading.Thread(target=self._notice, daemon=True)
-        last.start()
-        last.join(NOTICE_SECONDS)
-        os._exit(INTERRUPTED)
+        try:
+            remove_unfinished()
+            # In a thread: the stream may take nothing any more, or its lock be held by a thread that waits for it.
+            last = threading.Thread(target=self._notice, daemon=True)
+            last.start()
+            last.join(NOTICE_SECONDS)
+        finally:
+            os._exit(self.code)

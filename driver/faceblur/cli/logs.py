@@ -57,6 +57,8 @@ def set_up_logging(console: Console, verbosity: Verbosity) -> None:
     root.handlers[:] = [handler]
     root.propagate = False
     root.setLevel(level)
+    for library in ("aiohttp", "asyncio"):  # what fails there fails a request or a file too, which is reported
+        logging.getLogger(library).setLevel(logging.NOTSET if level <= logging.DEBUG else logging.CRITICAL + 1)
     progress_log.setLevel(level if verbosity.quiet else min(level, logging.INFO))
 
 

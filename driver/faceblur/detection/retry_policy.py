@@ -49,6 +49,8 @@ def check_status(url: str, response: Response) -> None:
     message = printable(_message(content))
     if status == 413 or (status == 400 and b"Error when parsing request" in content[:200]):
         raise RequestTooLarge(f"{url}: the body is too large for the platform, even with a single frame")
+    if status == 507:
+        raise RequestTooLarge(f"{url}: HTTP 507 {message}, even with a single frame")
     if status in RETRIED_STATUS:
         failure = AttemptFailed(f"{url}: HTTP {status} {message}".rstrip())
         failure.retry_after = response.retry_after

@@ -11,6 +11,7 @@ import ctypes
 import logging
 import os
 import pickle
+import resource
 import signal
 import subprocess
 import sys
@@ -81,6 +82,8 @@ class Journal:
             self.crashed_claims += [(claim, details) for claim in claims if claim is not None]
             if len(self._in_work) == 1:
                 reason = f"a codec died while it was read or written ({details}): the file may be damaged"
+                if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
+                    reason += ", or the limit on memory too low"
                 self.given_up[self._in_work.pop()] = reason
             self.suspects = (self.suspects | self._in_work) - set(self.given_up) - set(self.ended)
             self._in_work.clear()

@@ -26,6 +26,11 @@ from faceblur.media.pixel_formats import planar_format
 from faceblur.media.pyav import READ_ERRORS, codec_of
 from faceblur.media.side_data import without_exif
 
+# What PyAV and Pillow raise for a picture that cannot be decoded.
+PICTURE_ERRORS: tuple[type[Exception], ...] = (
+    *(*READ_ERRORS, ValueError, IndexError, SyntaxError),
+    Image.DecompressionBombError,
+)
 MUXERS_WITH_COVER_ART = ("mp4", "mov", "matroska")
 TIME_BASE = Fraction(1, 25)  # of an image that is alone in its stream: any
 
@@ -77,7 +82,7 @@ def _attached_frames(content: bytes) -> list[VideoFrame]:
                 return []
         with cast(InputContainer, av.open(io.BytesIO(content), format=picture_format(content))) as container:
             return list(islice(container.decode(video=0), 1))
-    except (*READ_ERRORS, ValueError, IndexError, SyntaxError, Image.DecompressionBombError):
+    except PICTURE_ERRORS:
         # The caller names what cannot be decoded.
         return []
 

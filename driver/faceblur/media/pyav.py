@@ -19,9 +19,12 @@ from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 
-# What PyAV raises while a file is opened, read or written.
-READ_ERRORS = (av.error.FFmpegError, OSError)
-WRITE_ERRORS = (av.error.FFmpegError, OSError, ValueError)
+# What PyAV raises while a file is opened, read or written; not MemoryError, which says nothing about the file.
+READ_ERRORS: tuple[type[Exception], ...] = (
+    *(one for one in av.error.FFmpegError.__subclasses__() if not issubclass(one, MemoryError)),
+    OSError,
+)
+WRITE_ERRORS: tuple[type[Exception], ...] = (*READ_ERRORS, ValueError)
 DEFAULT_RATE = 25  # frames per second, where the container names no rate
 # FFmpeg's types that PyAV's list lacks.
 UNLISTED = {28: "LCEVC", 29: "VIEW_ID", 30: "REFERENCE_DISPLAYS_3D", 31: "EXIF"}
@@ -109,4 +112,6 @@ def seconds_of(item: Any) -> float | None:
 
 def reason(error: BaseException) -> str:
     """Why something failed, in FFmpeg's or the system's words, without a path."""
+    if isinstance(error, av.error.ExternalError):  # such as x264's, which says no more
+        return f"{error.strerror}: the memory may have run out"
     return str(getattr(error, "strerror", None) or error or type(error).__name__)

@@ -14,6 +14,7 @@ import numpy as np
 import onnxruntime
 
 from faceblur_function.cpu import cores
+from faceblur_function.defaults import ran_out_of_memory
 from faceblur_function.detectors.anchors import anchor_grid, decode_offsets, non_maximum_suppression
 from faceblur_function.detectors.detector import DetectorError, Faces, Floats, Frame
 from faceblur_function.detectors.scaling import fit
@@ -51,6 +52,8 @@ class RetinaFaceOnnx:
                 content, options, providers=[*providers, "CPUExecutionProvider"]
             )
         except Exception as error:  # the runtime's exceptions share no public base
+            if ran_out_of_memory(error) or weights is None:  # the weights of this name are verified
+                raise DetectorError(f"{self.name} cannot be loaded, perhaps out of memory") from error
             reason = str(error).splitlines()[0]
             raise DetectorError(f"the weights of {self.name} are no usable ONNX model: {reason}") from error
         self.device = device

@@ -127,6 +127,26 @@ def test_dead_worker_resets_the_request_and_comes_back(start: Start) -> None:
     assert requests.get(f"{function.url}/describe", timeout=9).status_code == 200
 
 
+def test_workers_that_die_one_after_the_other_end_in_a_refusal(start: Start) -> None:
+    url = start(workers=2, worker_timeout=60).url
+    for _ in range(2):  # a reply in between: it was one request that they died of
+        for _ in range(3):
+            with pytest.raises(requests.ConnectionError):
+                requests.get(f"{url}/die", timeout=60)
+        reply = requests.get(f"{url}/die", timeout=60)
+        assert reply.status_code == 507 and "died 4 times in a row" in reply.json()["error"]["message"]
+        assert requests.get(f"{url}/describe", timeout=60).status_code == 200
+
+
+def test_workers_that_do_not_start_again_end_in_a_refusal(start: Start, tmp_path: Path) -> None:
+    url = start(worker_timeout=1, env={"FAIL_AGAIN": str(tmp_path / "started")}).url
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"{url}/die", timeout=60)
+    while (reply := requests.get(f"{url}/describe", timeout=60)).status_code == 503:
+        continue  # it is still starting
+    assert reply.status_code == 507 and "cannot start: out of memory" in reply.json()["error"]["message"]
+
+
 def test_health(start: Start) -> None:
     assert requests.get(f"{start().url}/__internal/health", timeout=9).status_code == 200
 

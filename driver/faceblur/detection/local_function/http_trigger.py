@@ -3,7 +3,7 @@
 It follows Nuclio's observable behaviour: the port opens once every worker has initialised, `/__internal/health`, 503
 when no worker becomes free, 400 for a body that is too large, 500 with a traceback when the handler raises, 408 and a
 restarted worker after `eventTimeout`. Unlike a pod, it survives a worker that dies: the connection of its request is
-reset and the worker is started again.
+reset and the worker is started again. When that happens MAX_DEATHS times in a row, requests get 507.
 """
 
 from __future__ import annotations
@@ -16,20 +16,23 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from faceblur.base.errors import UsageError
+from faceblur.base.errors import Unavailable, UsageError
 from faceblur.detection.local_function.event_mapping import event_message, http_response
 from faceblur.detection.local_function.function_yaml import FunctionConfig
 from faceblur.detection.local_function.worker_handle import Worker, WorkerDied
+from faceblur_function.defaults import OUT_OF_MEMORY
 
 log = logging.getLogger("faceblur.function")
+# Of workers, without a reply in between: each is started again, until it is clear that the next one dies too.
+MAX_DEATHS = 3
 
 
 class LocalFunction:
     """Runs the function behind an HTTP port of this machine while the context is open.
 
     `async with LocalFunction(config) as function:` then use `function.url`. Port 0 takes a free one. Raises UsageError
-    when the function cannot start or the port is not available. Workers that were `spawned` for an equal `config` are
-    used.
+    when the function cannot start or the port is not available, Unavailable when the memory is not enough. Workers that
+    were `spawned` for an equal `config` are used.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class LocalFunction:
         self._requests: set[asyncio.Task[Any]] = set()
         self._restarts: set[asyncio.Task[None]] = set()
         self._closing = False
+        self._deaths, self._lost = 0, ""
 
     @property
     def url(self) -> str:
@@ -62,6 +66,8 @@ class LocalFunction:
         except BaseException as error:
             await self._stop_workers()
             if isinstance(error, WorkerDied):
+                if OUT_OF_MEMORY.search(str(error)):
+                    raise Unavailable(f"the function did not start, the memory may have run out: {error}") from error
                 raise UsageError(f"the function did not start: {error}") from error
             raise
         return self
@@ -112,8 +118,12 @@ class LocalFunction:
             refusal = web.Response(status=400, text="Error when parsing request", headers={"Server": "nuclio"})
             refusal.force_close()
             return refusal
+        except MemoryError:
+            return _given_up("the memory ran out")
         except ConnectionError:  # the client disconnected in the middle of its request: nobody reads an answer
             return web.Response(status=400)
+        if self._lost:
+            return _given_up(self._lost)
         try:
             worker = await self._take_worker()
         except TimeoutError:
@@ -128,12 +138,16 @@ class LocalFunction:
             if not self._closing:
                 log.error("a worker died: %s", error)
             self._restart(worker)
+            self._deaths += 1
+            if self._deaths > MAX_DEATHS:
+                return _given_up(f"its worker died {self._deaths} times in a row: {error}")
             if request.transport is not None:
                 request.transport.abort()
             return web.Response(status=500, headers={"Server": "nuclio"})
         except BaseException:
             self._restart(worker)
             raise
+        self._deaths = 0
         self._free.put_nowait(worker)
         return http_response(reply)
 
@@ -152,9 +166,19 @@ class LocalFunction:
                 await worker.start()
             except WorkerDied as error:
                 log.error("a worker did not start again: %s", error)
+                self._workers.remove(worker)
+                await worker.stop()
+                if not self._workers:
+                    self._lost = f"its workers do not start again: {error}"
                 return
             self._free.put_nowait(worker)
 
         task = asyncio.create_task(again())
         self._restarts.add(task)
         task.add_done_callback(self._restarts.discard)
+
+
+def _given_up(why: str) -> web.Response:
+    """The answer to a request that no worker can serve: another attempt cannot help, a smaller request may."""
+    error = {"code": "worker_died", "message": f"the function gave up: {why}"}
+    return web.json_response({"error": error}, status=507, headers={"Server": "nuclio"})

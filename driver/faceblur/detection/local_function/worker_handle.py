@@ -7,6 +7,8 @@ import json
 import logging
 import os
 import pickle
+import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from faceblur.detection.local_function.worker_messages import LENGTH, encode_mes
 
 log = logging.getLogger("faceblur.function")
 BUFFER_BYTES = 1 << 20  # a logged traceback is one line
+START_SECONDS = 600.0  # to load the model; a slow network's download of the weights included
 
 
 class WorkerDied(Exception):
@@ -65,7 +68,11 @@ class Worker:
         pipes = (self._process.stdout, self._process.stderr)
         self._log_readers = [asyncio.create_task(self._pass_log_on(pipe)) for pipe in pipes]
         self._reader, self._writer = await asyncio.open_connection(sock=self._socket, limit=BUFFER_BYTES)
-        if await self._receive() != "ready":
+        try:
+            first = await asyncio.wait_for(self._receive(), START_SECONDS)
+        except TimeoutError as error:
+            raise WorkerDied(f"worker {self.number} was not ready within {START_SECONDS:g} s") from error
+        if first != "ready":
             raise WorkerDied(f"worker {self.number} did not report that it is ready")
 
     async def call(self, message: dict[str, Any]) -> dict[str, Any]:
@@ -91,6 +98,10 @@ class Worker:
         assert self._process is not None
         code = await asyncio.to_thread(self._process.wait)
         await asyncio.gather(*self._log_readers)
+        if code < 0:
+            limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+            memory = ", perhaps out of memory" if code == -signal.SIGKILL or limited else ""
+            return f"it died of {signal.Signals(-code).name}{memory}"
         return self._last_lines[-1] if self._last_lines else f"exit code {code}"
 
     async def stop(self) -> None:

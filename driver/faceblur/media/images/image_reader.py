@@ -55,6 +55,8 @@ def read_image(path: Path) -> ImageFile:
             found = read_deep_png(image, content) if is_deep else read_single_image(image, content)
         found.left_out += carried_parts(str(image.format), content)
         return found
+    except MemoryError:
+        raise
     except Exception as error:  # Pillow raises whatever its parsers do on hostile bytes
         raise MediaError(f"{path}: a damaged or cut {image.format} image") from error
 
@@ -73,5 +75,7 @@ def _opened(path: Path, content: bytes) -> tuple[Image.Image, int]:
     try:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
         return image, 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+    except MemoryError:
+        raise
     except Exception as error:  # Pillow raises whatever its parsers do on hostile bytes
         raise MediaError(f"{path}: not a JPEG, PNG, WebP, GIF or TIFF image: convert it to one first") from error

@@ -95,7 +95,7 @@ def _errors_translated(path: Path) -> Iterator[None]:
         yield
         if logged.messages:
             raise ValueError(logged.messages[0])
-    except MediaError:
+    except (MediaError, MemoryError):
         raise
     except Exception as error:  # tifffile and its codecs raise whatever their parsers do on damaged files
         reason = " ".join(str(error).split())
