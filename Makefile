@@ -10,6 +10,7 @@
 #   make bench BENCH=function    how fast the function is, and which stage bounds it
 #   make bench BENCH=scale       how well the driver uses many workers
 #   make lint                    ruff and mypy
+#   make manifests               write the resources in deploy/ from function.yaml
 
 PYTHON ?= python3
 IN ?= sample
@@ -20,7 +21,7 @@ BIN := .venv/bin
 APT := $(if $(filter 0,$(shell id -u)),,sudo )env DEBIAN_FRONTEND=noninteractive apt-get
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: blur serve test bench lint clean
+.PHONY: blur serve test bench lint manifests clean
 .DELETE_ON_ERROR:
 
 ifeq ($(origin IN), file)
@@ -43,6 +44,9 @@ lint: .venv/dev.done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+manifests: .venv/run.done
+	$(BIN)/python -m faceblur.detection.deployment.write_manifests
 
 sample/astronaut.mp4: .venv/sample.done examples/sample_clip.py
 	$(BIN)/python examples/sample_clip.py $@
