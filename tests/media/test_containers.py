@@ -11,18 +11,22 @@ from faceblur.media.encoder_tables import written_codec
 
 
 @pytest.mark.parametrize(
-    ("source", "video", "audio", "written"),
+    ("source", "video", "lost", "written"),
     [
-        ("a.MP4", "hevc", "aac", "a.MP4"),
-        ("a.flv", "flv1", "mp3", "a.flv"),
-        ("a.flv", "vp6f", "mp3", "a.flv"),  # H.264 takes VP6's place
-        ("a.flv", "h264", "pcm_s16le", "a.flv.mkv"),
-        ("a.ogv", "theora", "vorbis", "a.ogv.mkv"),
-        ("a.avi", "mpeg4", "mp3", "a.avi"),
-        ("a.avi", "mpeg4", "pcm_s24le", "a.avi"),
-        ("a.avi", "mpeg4", "ac3", "a.avi.mkv"),
-        ("a.webm", "h264", "opus", "a.webm.mkv"),
+        ("a.MP4", "hevc", {}, "a.MP4"),
+        ("a.flv", "vp6f", {}, "a.flv"),  # H.264 takes VP6's place
+        ("a.ogv", "theora", {}, "a.ogv.mkv"),
+        ("a.webm", "h264", {}, "a.webm.mkv"),
+        ("a.avi", "mpeg4", {"avi": (1, 0)}, "a.avi.mkv"),
+        ("a.avi", "mpeg4", {"avi": (1, 0), "matroska": (1, 0)}, "a.avi.mov"),
+        ("a.avi", "mpeg4", {"avi": (1, 0), "matroska": (0, 1), "mov": (0, 1)}, "a.avi.mkv"),
+        ("a.avi", "ffv1", {"avi": (1, 0), "matroska": (1, 0)}, "a.avi"),  # MOV holds no FFV1
+        ("a.avi", "mpeg4", {"avi": (0, 1), "matroska": (0, 2), "mov": (1, 0)}, "a.avi"),
+        ("a.nut", "mpeg4", {"matroska": (1, 0)}, "a.nut.mov"),
+        ("a.nut", "mpeg4", {"matroska": (1, 0), "mov": (1, 0)}, "a.nut.mkv"),
     ],
 )
-def test_container_is_kept_where_it_holds_what_is_written(source: str, video: str, audio: str, written: str) -> None:
-    assert output_name(Path(source), [written_codec(video)], [audio]) == written
+def test_the_container_that_loses_least(
+    source: str, video: str, lost: dict[str, tuple[int, int]], written: str
+) -> None:
+    assert output_name(Path(source), [written_codec(video)], lambda muxer: lost.get(muxer, (0, 0))) == written

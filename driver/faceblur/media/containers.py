@@ -1,8 +1,8 @@
-"""Which container an output gets: the source's own where FFmpeg can write its video into it, else Matroska."""
+"""Which container an output gets: the source's own where FFmpeg can write its streams into it, else Matroska."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 # FFmpeg's muxers by suffix; a source of any other kind becomes Matroska.
@@ -72,27 +72,31 @@ NOT_IN_MATROSKA = {
     "ffvhuff",
     "utvideo",
 } | {"magicyuv", "png", "qtrle", "v210", "cfhd"}
-# The only audio that FLV's muxer takes: others abort the process.
-FLV_AUDIO = {"aac", "mp3", "speex", "nellymoser"}
-# The only audio whose times AVI keeps when packets are copied: it counts the others by bytes, and FFmpeg with it.
-AVI_AUDIO = {"mp2", "mp3", "flac"}
-FALLBACK_SUFFIX = ".mkv"
+# Where the source's own container is none, or loses more: the last takes a few kinds of audio that Matroska does not.
+FALLBACKS = {".mkv": "matroska", ".mov": "mov"}
 # Containers that cannot hold times below zero, which reordered frames at the very beginning would need.
 FROM_ZERO = {"mpegts", "vob", "flv", "asf", "mxf", "avi"}
 
 
-def output_name(source: Path, video: Sequence[str] = (), audio: Sequence[str] = ()) -> str:
-    """The output's file name: the source's own where its container takes these codecs, else with Matroska's suffix.
+def output_name(source: Path, video: Sequence[str], lost: Callable[[str], tuple[int, int]]) -> str:
+    """The output's file name: the source's own where its container takes everything, else with another's suffix.
 
-    `video` are the codecs that the video streams are written in, `audio` those that are copied.
+    `video` are the codecs that the video streams are written in. `lost` says how many of the copied streams FFmpeg's
+    muxer of a name does not keep, the worst first. The container that loses least is chosen; the source's own among
+    equals, then Matroska.
     """
-    muxer = MUXERS.get(source.suffix.lower())
-    fits = muxer is not None and all(holds(muxer, codec) for codec in video)
-    if muxer == "flv":
-        fits = fits and set(audio) <= FLV_AUDIO
-    if muxer == "avi":
-        fits = fits and all(name in AVI_AUDIO or name.startswith("pcm_") for name in audio)
-    return source.name if fits else source.name + FALLBACK_SUFFIX
+    names = {source.name + suffix: muxer for suffix, muxer in FALLBACKS.items()}
+    if own := MUXERS.get(source.suffix.lower()):
+        names = {source.name: own} | names
+    fitting = [name for name, muxer in names.items() if all(holds(muxer, codec) for codec in video)]
+    best, least = source.name + next(iter(FALLBACKS)), None
+    for name in fitting:
+        loss = lost(names[name])
+        if least is None or loss < least:
+            best, least = name, loss
+        if not any(loss):
+            break
+    return best
 
 
 def holds(muxer: str, codec: str) -> bool:

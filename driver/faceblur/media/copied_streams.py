@@ -18,6 +18,7 @@ from faceblur.media.damage import DamageLog
 from faceblur.media.fonts import font_of
 from faceblur.media.metadata import HARMLESS_DATA, dropped_tags, kept_tags
 from faceblur.media.pyav import codec_of, describe, reason, seconds_of
+from faceblur.media.stream_copy import add_copy, keeps
 from faceblur.media.text_tracks import is_text_track
 
 
@@ -60,23 +61,31 @@ class CopiedStreams:
         return self._add(source)
 
     def _add(self, source: Any) -> list[str]:
+        if source.type in ("audio", "subtitle") and not keeps(self._muxer, source):
+            return [self._not_kept(source)]
         try:
-            stream: Any = self._container.add_stream_from_template(source, opaque=True)
+            stream = add_copy(self._container, source, self._muxer)
             dropped_comments = self._renew_header(source, stream)
-        except (ValueError, av.error.FFmpegError) as error:
-            if source.type != "audio":
-                return [f"{describe(source)}: not copied into {self._muxer}"]
-            raise MediaError(
-                f"{self._path}: {describe(source)} cannot be copied into {self._muxer}: "
-                "convert the audio of the source first"
-            ) from error
+        except (ValueError, av.error.FFmpegError):
+            return [self._not_kept(source)]
         tags, dropped = kept_tags(source.metadata, keep_location=self._keep_location)
         stream.metadata.update(tags)
         stream.disposition = source.disposition
-        if self._muxer == "mpegts":
-            stream.id = source.id
+        if self._muxer == "mpegts" and source.id not in [one.id for one in self._container.streams]:
+            stream.id = source.id  # two streams of a Blu-ray may share one
         self._streams[source.index] = stream, codec_of(source), is_text_track(source)
         return [*dropped_tags(dropped, describe(source)), *dropped_comments]
+
+    def _not_kept(self, source: Any) -> str:
+        """What is reported of a stream that the container does not keep. Raises MediaError for audio."""
+        if source.type == "audio" and source.codec_context is not None:
+            if source.sample_rate:
+                raise MediaError(
+                    f"{self._path}: {describe(source)} cannot be copied into {self._muxer}: "
+                    "convert the audio of the source first"
+                )
+            return f"{describe(source)}: announced, but nothing of it is in the file's beginning"
+        return f"{describe(source)}: not copied into {self._muxer}"
 
     def _add_attachment(self, source: Any) -> list[str]:
         """Add a font; pictures are cover art, and everything else may hold anything."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
+from typing import Any
 
 import av
 import av.error
@@ -27,6 +28,8 @@ RAW_VIDEO = (
     "msnwctcp obu vc1 vc1test vvc"
 )
 INPUT_OPTIONS = {"format_whitelist": f"{CONTAINERS} {RAW_VIDEO}".replace(" ", ","), "protocol_whitelist": "file"}
+# How far FFmpeg looks for streams that begin late, in bytes and microseconds: it looks no further than 5 MB by itself.
+FURTHER = {"probesize": str(32 << 20), "analyzeduration": str(120_000_000)}
 OPEN_SECONDS = 60.0  # that opening a file may take: a header of 10 hours is read from a slow disk within seconds
 
 
@@ -44,10 +47,38 @@ def open_input(path: Path) -> InputContainer:
         raise NotOpened("no regular file")
     if found.st_size == 0:
         raise NotOpened("the file is empty")
+    container = _open(path, INPUT_OPTIONS)
+    if not _may_hold_more(path, container):
+        return container
+    container.close()
+    return _open(path, INPUT_OPTIONS | FURTHER)
+
+
+def _open(path: Path, options: dict[str, str]) -> InputContainer:
     try:
         # With a protocol, since a name such as `http:x` is a file's too.
-        return av.open(f"file:{path}", options=INPUT_OPTIONS, metadata_errors="replace", timeout=(OPEN_SECONDS, None))
+        return av.open(f"file:{path}", options=options, metadata_errors="replace", timeout=(OPEN_SECONDS, None))
     except av.error.ArgumentError as error:
         raise NotOpened("not a video, or in a format that is not opened, as playlists and images") from error
     except av.error.ExitError as error:
         raise NotOpened(f"opening it took longer than {OPEN_SECONDS:g} s") from error
+
+
+def _may_hold_more(path: Path, container: InputContainer) -> bool:
+    """Whether streams may begin later than FFmpeg looked: some have no packet yet, or there is none of audio at all.
+
+    A stream that FFmpeg finds only while it reads cannot be copied any more.
+    """
+    audio: Any = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    if any(not stream.sample_rate for stream in audio) or not all(one.width for one in _decodable(container)):
+        return True
+    names = container.format.name.split(",")
+    if "flv" in names:
+        with path.open("rb") as file:
+            announced = file.read(5)[4:]
+        return (announced >= b"\4" and not audio) or not container.streams.video
+    return "mpeg" in names and not audio
+
+
+def _decodable(container: InputContainer) -> list[Any]:
+    return [stream for stream in container.streams.video if stream.codec_context is not None]

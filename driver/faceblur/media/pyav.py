@@ -50,6 +50,23 @@ def codec_of(stream: Any) -> str:
         return data.name or ""
 
 
+def has_late_streams(container: Any) -> bool:
+    """Whether a file that was read to its end has streams that FFmpeg found only in reading: PyAV does not list those.
+
+    It checks an index against FFmpeg's number of streams, and only then looks the stream up in its own list.
+    """
+    with av.open("nowhere", "w", format="null") as scratch:
+        for _ in range(len(container.streams) + 1):
+            beyond = scratch.add_data_stream("klv")
+        try:
+            next(container.demux(beyond), None)
+        except IndexError:
+            return True
+        except WRITE_ERRORS:  # also ValueError, of an index that FFmpeg does not have
+            return False
+    return False
+
+
 def codec_tag(stream: Any) -> str:
     """The four characters by which the container names the codec; empty where they are no text."""
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from av.packet import Packet
@@ -12,7 +12,7 @@ from faceblur.media.cover_art import decode_cover_art
 from faceblur.media.damage import check_complete, check_marks, is_audio_in_order, promised_frames
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.integrity import find_fault
-from faceblur.media.pyav import READ_ERRORS, describe, reason
+from faceblur.media.pyav import READ_ERRORS, describe, has_late_streams, reason
 from faceblur.media.source_file import SourceFile
 from faceblur.media.stream_decoder import StreamDecoder
 
@@ -40,6 +40,8 @@ class VideoReader(SourceFile):
                 yield packet
             if index in decoders:
                 yield from decoders[index].decode(packet)
+        if has_late_streams(self.container):
+            self.left_out.append("streams that begin later than FFmpeg looks for them")
         if decoders[self.main_stream.index].packets == 0:
             raise MediaError(f"{self.path}: its video stream holds no frame")
         packets = {index: decoder.packets for index, decoder in decoders.items()}
@@ -62,23 +64,28 @@ class VideoReader(SourceFile):
 
     def _packets(self) -> Iterator[Any]:
         """Every packet of the file, and an empty one for each stream at its end; damaged parts are skipped."""
-        failures = 0
+        failures, ended = 0, set[int]()
         while True:
             try:
                 for packet in self.container.demux():
                     yield packet
                     failures = 0
+                    if not packet.size and packet.dts is None:
+                        ended.add(packet.stream.index)
+                return
+            except IndexError:  # PyAV's, at the end of a file with streams that it does not list
+                yield from self._ends(ended)
                 return
             except READ_ERRORS as error:
                 self.damage.record("damaged", reason(error))
                 failures += 1
             if failures > MAX_FAILURES:
-                yield from self._ends()
+                yield from self._ends(ended)
                 return
 
-    def _ends(self) -> Iterator[Any]:
-        """An empty packet for each video stream, which has its decoder give the last frames."""
-        for stream in self.videos.values():
+    def _ends(self, ended: Collection[int]) -> Iterator[Any]:
+        """An empty packet for each other video stream, which has its decoder give the last frames."""
+        for stream in (one for index, one in self.videos.items() if index not in ended):
             end: Any = Packet()
             end.stream = stream
             yield end

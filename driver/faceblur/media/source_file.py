@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -16,6 +17,7 @@ from faceblur.media.encoder_tables import written_codec
 from faceblur.media.hidden_files import picture_format
 from faceblur.media.opening import NotOpened, open_input
 from faceblur.media.pyav import READ_ERRORS, codec_of, describe, reason
+from faceblur.media.stream_copy import lost_streams
 
 
 class SourceFile:
@@ -65,6 +67,8 @@ class SourceFile:
             self.cover_art[stream.index] = stream
         elif stream.codec_context is not None and stream.width and stream.height:
             self.videos[stream.index] = stream
+        elif stream.codec_context is not None:
+            self.left_out.append(f"{describe(stream)}: nothing of it can be decoded in the file's beginning")
         else:
             self.left_out.append(f"{describe(stream)}, which cannot be decoded")
 
@@ -76,8 +80,8 @@ class SourceFile:
     def output_name(self, codec: str | None = None) -> str:
         """The file name of an output that is written in this codec, None: in the source's own."""
         video = [written_codec(codec or codec_of(one)) for one in self.videos.values()]
-        audio = [codec_of(one) for one in self.copied if one.type == "audio"]
-        return output_name(self.path, video, audio)
+        copied = [one for one in self.copied if one.type in ("audio", "subtitle")]
+        return output_name(self.path, video, partial(lost_streams, streams=copied))
 
     @property
     def expected_frames(self) -> int | None:

@@ -22,7 +22,7 @@ EMPTY = 2  # bytes of a line without text in MP4
 
 def is_text_track(stream: Any) -> bool:
     """Whether a stream's packets are lines of text."""
-    return stream.type == "subtitle" and stream.codec_context is not None and codec_of(stream) not in BITMAPS
+    return stream.type == "subtitle" and codec_of(stream) not in BITMAPS
 
 
 def tracks_with_positions(path: Path, streams: list[Any]) -> set[int]:
