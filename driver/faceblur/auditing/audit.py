@@ -23,10 +23,12 @@ from faceblur.auditing.report import AuditDetector, AuditReport, report_path
 from faceblur.auditing.second_pass import second_pass
 from faceblur.auditing.stream_pairs import AuditedFiles, StreamPair, pair_streams
 from faceblur.base.atomic_files import write_complete
-from faceblur.base.errors import UsageError
+from faceblur.base.errors import MediaError, UsageError
 from faceblur.detection.client import FunctionClient
 from faceblur.detection.connect import connect
 from faceblur.detection.endpoint import Endpoint
+from faceblur.media.pyav import READ_ERRORS, reason
+from faceblur.media.unsearched_parts import UnsearchedPart, unsearched_parts
 from faceblur.redaction.sidecar_files import sidecar_path
 from faceblur_function import wire
 
@@ -111,12 +113,21 @@ class _Audit:
                     self._tally.begin(pair, alignment)
                     await self._check_stream(pair, alignment, read_thread, checkers)
                     self._tally.end()
+                for part in await loop.run_in_executor(read_thread, self._find_unsearched):
+                    self._tally.add_part(part)
                 self._begin("report")
             finally:
                 stop.set()
         for stream in self._files.surplus:
             self._tally.add_surplus(stream)
         return self._report(), alignments
+
+    def _find_unsearched(self) -> list[UnsearchedPart]:
+        output, settings = self._files.output, self._files.header.settings
+        try:
+            return unsearched_parts(output, keep_location=bool(settings.keep_location))
+        except READ_ERRORS as error:
+            raise MediaError(f"{output}: cannot be read: {reason(error)}") from error
 
     async def _check_stream(
         self, pair: StreamPair, alignment: Alignment, read_thread: Executor, checkers: Executor

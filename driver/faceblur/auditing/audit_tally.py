@@ -12,10 +12,11 @@ from faceblur.auditing.frame_alignment import Alignment
 from faceblur.auditing.frame_checks import FrameChecks
 from faceblur.auditing.frame_order import FrameOrder, MisplacedFrame
 from faceblur.auditing.frame_pairs import FramePair
-from faceblur.auditing.observations import Observation
+from faceblur.auditing.observations import Observation, ObservationSpan
 from faceblur.auditing.report import AuditFacts
 from faceblur.auditing.sidecar_checks import SidecarChecks, WatchSpan
 from faceblur.auditing.stream_pairs import StreamPair
+from faceblur.media.unsearched_parts import UnsearchedPart
 from faceblur.redaction.sidecar_format import SettingsUsed
 
 
@@ -84,6 +85,11 @@ class AuditTally:
         self.findings.begin(stream)
         text = f"the output has a video stream more, its stream {stream}, which was not compared"
         self.findings.add("extra", [Observation(0, 0.0, 1.0, text)])
+
+    def add_part(self, part: UnsearchedPart) -> None:
+        """Add a part of the output that no frame shows."""
+        self.findings.begin(part.stream)
+        self.findings.close(part.kind, ObservationSpan.of(Observation(0, 0.0, 1.0, part.text)))
 
     def facts(self, size_wh: tuple[int, int]) -> AuditFacts:
         """The figures of all streams; `size_wh` is the size of the frames, upright."""

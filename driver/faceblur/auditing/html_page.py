@@ -22,6 +22,8 @@ from faceblur_function import images
 TITLES: dict[FindingKind, str] = {
     "exposed": "A listed face that is still legible",
     "uncovered": "A face that was never masked",
+    "unsearched": "Parts of the output that were not searched for faces",
+    "location": "What tells where it was made, or with which device",
     "missing": "Frames of the source that are missing",
     "extra": "Frames that the source does not have",
     "order": "Another image than the source's",
@@ -85,6 +87,8 @@ def _take_images(pairs: Iterable[FramePair], shown: Iterable[ShownFinding]) -> N
     waiting: dict[tuple[str, int | None], list[ShownFinding]] = {}
     for one in shown:
         finding = one.finding
+        if finding.kind in ("unsearched", "location"):
+            continue  # of no frame
         if finding.kind != "extra":
             waiting.setdefault(("source", finding.frame), []).append(one)
         elif finding.output_frame is not None:  # else it is a complete stream

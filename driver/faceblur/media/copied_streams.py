@@ -12,7 +12,7 @@ from av.packet import Packet
 from av.stream import Discard
 
 from faceblur.base.errors import MediaError
-from faceblur.media.codec_headers import needed_header
+from faceblur.media.codec_headers import CodecHeader, needed_header
 from faceblur.media.copied_packets import cleaned
 from faceblur.media.damage import DamageLog
 from faceblur.media.fonts import font_of
@@ -64,8 +64,10 @@ class CopiedStreams:
         if source.type in ("audio", "subtitle") and not keeps(self._muxer, source):
             return [self._not_kept(source)]
         try:
+            header = _header_of(source)  # before the stream is added: it cannot be taken back
             stream = add_copy(self._container, source, self._muxer)
-            dropped_comments = self._renew_header(source, stream)
+            if header is not None and header.content != source.codec_context.extradata:
+                _set_header(stream, header)
         except (ValueError, av.error.FFmpegError):
             return [self._not_kept(source)]
         tags, dropped = kept_tags(source.metadata, keep_location=self._keep_location)
@@ -74,7 +76,7 @@ class CopiedStreams:
         if self._muxer == "mpegts" and source.id not in [one.id for one in self._container.streams]:
             stream.id = source.id  # two streams of a Blu-ray may share one
         self._streams[source.index] = stream, codec_of(source), is_text_track(source)
-        return [*dropped_tags(dropped, describe(source)), *dropped_comments]
+        return [*dropped_tags(dropped, describe(source)), *_dropped_of(header, source)]
 
     def _not_kept(self, source: Any) -> str:
         """What is reported of a stream that the container does not keep. Raises MediaError for audio."""
@@ -96,18 +98,6 @@ class CopiedStreams:
             return [f"{describe(source)}: not copied into {self._muxer}"]
         self._container.add_attachment(source.name or "attachment", source.mimetype or "", font)
         return []
-
-    def _renew_header(self, source: Any, stream: Any) -> list[str]:
-        """Write the codec's header anew from what is needed; what of it is left out. Raises ValueError."""
-        context = stream.codec_context
-        if context is None or not context.extradata:
-            return []
-        header = needed_header(codec_of(source), context.extradata)
-        if header.content != context.extradata:
-            context.extradata = header.content
-        known = {name.upper() for name in source.metadata} | {name.upper() for name in source.container.metadata}
-        dropped = [name for name in header.dropped if name not in known]
-        return [f"{describe(source)}: {', '.join(sorted(set(dropped)))} in its codec's header"] if dropped else []
 
     @property
     def dropped(self) -> list[str]:
@@ -131,3 +121,23 @@ class CopiedStreams:
             self._container.mux_one(clean)
         except (av.error.ArgumentError, av.error.InvalidDataError) as error:
             self._damage.record(f"a packet of {kind} that cannot be copied", reason(error), seconds)
+
+
+def _header_of(source: Any) -> CodecHeader | None:
+    """The codec's header, written anew from what is needed; None for none. Raises ValueError."""
+    context = source.codec_context
+    return needed_header(codec_of(source), context.extradata) if context is not None and context.extradata else None
+
+
+def _set_header(stream: Any, header: CodecHeader) -> None:
+    """Give a stream of the output this header. Raises ValueError for audio that PyAV has no codec of."""
+    if stream.codec_context is None:
+        raise ValueError("its header cannot be changed")
+    stream.codec_context.extradata = header.content
+
+
+def _dropped_of(header: CodecHeader | None, source: Any) -> list[str]:
+    """The line that reports what a codec's header held besides; tags that FFmpeg reads there are kept as tags."""
+    known = {name.upper() for tags in (source.metadata, source.container.metadata) for name in tags}
+    dropped = {name for name in header.dropped if name not in known} if header is not None else None
+    return [f"{describe(source)}: {', '.join(sorted(dropped))} in its codec's header"] if dropped else []

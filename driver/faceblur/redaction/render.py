@@ -90,6 +90,7 @@ def rendered_header(header: Header, changes: Changes, target: Path) -> Header:
     """The header of the new output's sidecar."""
     names = ("style", "padding", "encoder", "crf", "preset")
     changed: dict[str, Any] = {name: value for name in names if (value := getattr(changes, name)) is not None}
+    changed["keep_location"] = changes.keep_location or None
     return replace(header, output=json_name(target), settings=replace(header.settings, **changed))
 
 

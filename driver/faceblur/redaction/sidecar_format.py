@@ -53,7 +53,7 @@ class FunctionUsed:
 class SettingsUsed:
     """The options that the video was redacted with, as far as they matter to `render`; see `Options`.
 
-    Scores are 0 to 1, `look_around` is in seconds, `padding` is a share of a box.
+    Scores are 0 to 1, `look_around` is in seconds, `padding` is a share of a box. `keep_location` is True or None.
     """
 
     threshold: float
@@ -64,6 +64,7 @@ class SettingsUsed:
     encoder: str | None = None
     crf: int | None = None
     preset: str | None = None
+    keep_location: bool | None = None
 
     @classmethod
     def of(cls, options: Options) -> SettingsUsed:
@@ -76,6 +77,7 @@ class SettingsUsed:
             encoder=options.encoder,
             crf=options.crf,
             preset=options.preset,
+            keep_location=options.keep_location or None,
         )
 
 
