@@ -75,9 +75,9 @@ sample/astronaut.mp4: .venv/sample.done examples/sample_clip.py
 	# The tests make their awkward files with ffmpeg and read them back with ffprobe: independent of PyAV.
 	command -v ffprobe >/dev/null || { $(APT) update -qq && $(APT) install -y -qq --no-install-recommends ffmpeg; } \
 		|| echo "ffmpeg is missing: install it, or the tests on awkward files are skipped"
-	# The tests of the ledger run on SQLite and on a server of their own.
-	ls /usr/lib/postgresql/*/bin/pg_ctl >/dev/null 2>&1 || command -v pg_ctl >/dev/null \
-		|| { $(APT) update -qq && $(APT) install -y -qq --no-install-recommends postgresql; }
+	# The tests of a fleet start a PostgreSQL and a Prometheus of their own.
+	{ command -v promtool && ls /usr/lib/postgresql/*/bin/pg_ctl; } >/dev/null 2>&1 \
+		|| { $(APT) update -qq && $(APT) install -y -qq --no-install-recommends postgresql prometheus; }
 	@touch $@
 
 clean:

@@ -13,29 +13,15 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
-
-from examples.sample_clip import Image, pan, write_clip
 from faceblur.detection.local_function.function_yaml import find_function_yaml, read_config
 from faceblur.detection.local_function.http_trigger import LocalFunction
 from tests.conftest import ServerThread
-from tests.support.clips import frames, number, numbered
+from tests.support.clips import frames, number
 from tests.support.deadly import DEADLY, GUARDED
 from tests.support.fleet import WorkerProcess, faceblur, rows, until
 from tests.support.postgres import PostgresServer
 
 LEASE = ("--lease", "2")
-
-
-@pytest.fixture(scope="session")
-def short_clip(clips: Path, face: Image) -> Path:
-    """24 numbered frames."""
-    return write_clip(clips / "short.mp4", numbered(pan(face, (192, 144), 24)))
-
-
-@pytest.fixture(scope="session")
-def long_clip(clips: Path, face: Image) -> Path:
-    return write_clip(clips / "long.mp4", pan(face, (640, 480), 600))
 
 
 def tree(folder: Path, clip: Path, count: int) -> Path:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from faceblur.base.events import Emit
+from faceblur.base.events import Emit, Event
 from faceblur.base.options import Options
 from faceblur.cli.group import main
 from faceblur.cli.options import FILES, FUNCTION, LOGGING, VIDEO_OPTIONS
@@ -25,6 +26,7 @@ LEDGER = click.option(
     help="The ledger: a file, for workers on this machine, or postgresql://USER@HOST/NAME.  "
     "[default: $FACEBLUR_LEDGER, or a file of this user's]",
 )
+GIVEN_BACK = "what was not finished is given back to the ledger"
 JOB_IDS = click.argument("ids", nargs=-1, required=True, metavar="ID...", type=int)
 
 
@@ -77,6 +79,12 @@ def submit(
     metavar="SECONDS",
     help="Seconds of silence after which other workers take over what this one was doing.",
 )
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    help="Port for Prometheus at /metrics. 0 chooses a free one.  [default: no metrics]",
+)
 @FUNCTION
 @LOGGING
 def work(
@@ -84,6 +92,7 @@ def work(
     until_empty: bool,
     jobs: int | None,
     lease: float,
+    metrics_port: int | None,
     endpoint: Endpoint,
     verbosity: Verbosity,
 ) -> None:
@@ -94,15 +103,27 @@ def work(
     from faceblur.cli.execute_job import execute_job
     from faceblur.fleet.worker import FleetWorker
     from faceblur.jobs.crash_guard import Journal
+    from faceblur.jobs.metrics import Metrics, MetricsServer
+
+    metrics = Metrics()
 
     def make(emit: Emit) -> FleetWorker:
+        def heard(event: Event) -> None:
+            emit(event)
+            metrics(event)
+
         journal = Journal.of_this_run()
         address = _address(ledger)
         return FleetWorker(
-            address, endpoint, until_empty=until_empty, jobs=jobs, lease=lease, journal=journal, on_event=emit
+            address, endpoint, until_empty=until_empty, jobs=jobs, lease=lease, journal=journal, on_event=heard
         )
 
-    sys.exit(execute_job(make, verbosity, nothing_is_done=True))
+    with ExitStack() as stack:
+        if metrics_port is not None:
+            served = MetricsServer(metrics_port)
+            print(f"metrics on port {served.port}", flush=True)
+            stack.enter_context(served)
+        sys.exit(execute_job(make, verbosity, interrupted=GIVEN_BACK, nothing_is_done=True))
 
 
 @main.group(invoke_without_command=True)
@@ -150,6 +171,32 @@ def show(ledger: str, job_id: int, as_json: bool) -> None:
         if found is None:
             raise UsageError(f"there is no job {job_id}")
         print_job(found, as_json=as_json)
+        return DONE
+
+    sys.exit(execute(command, Verbosity(0, False)))
+
+
+@jobs.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=9400, show_default=True, metavar="N", help="Port.")
+@click.pass_obj
+def metrics(ledger: str, port: int) -> None:
+    """Serve the ledger's figures for Prometheus at /metrics: the number of jobs by state, and of their frames."""
+    import asyncio
+    from contextlib import suppress
+
+    from prometheus_client import CollectorRegistry
+
+    from faceblur.cli.exit_codes import DONE, execute
+    from faceblur.fleet.ledger_metrics import LedgerCollector
+    from faceblur.jobs.metrics import MetricsServer
+
+    async def command(_: Console) -> int:
+        registry = CollectorRegistry()
+        registry.register(LedgerCollector(ledger))
+        with MetricsServer(port, registry) as served:
+            print(f"metrics on port {served.port}", flush=True)
+            with suppress(asyncio.CancelledError):  # the way in which a server is meant to end
+                await asyncio.Event().wait()
         return DONE
 
     sys.exit(execute(command, Verbosity(0, False)))

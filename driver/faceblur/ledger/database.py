@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from faceblur.base.errors import LedgerError
 from faceblur.ledger.database_errors import translated
-from faceblur.ledger.schema import upgrade
+from faceblur.ledger.schema import is_current, upgrade
 
 VARIABLE = "FACEBLUR_LEDGER"
 BUSY_SECONDS = 30  # for how long a transaction waits for another one's lock on SQLite
@@ -72,8 +72,11 @@ class Database:
 
     async def __aenter__(self) -> Self:
         try:
-            async with self.write() as connection:
-                await connection.run_sync(upgrade)
+            async with self.read() as connection:
+                current = await connection.run_sync(is_current)
+            if not current:
+                async with self.write() as connection:
+                    await connection.run_sync(upgrade)
         except BaseException:
             await self._engine.dispose()
             raise

@@ -1,0 +1,135 @@
+"""A worker's figures for Prometheus, made of its events. No figure names a file or a person.
+
+Names and units follow Prometheus' conventions: base units, `_total` for counters.
+https://prometheus.io/docs/practices/naming/
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    start_http_server,
+)
+
+from faceblur.base.errors import UsageError
+from faceblur.base.events import (
+    Event,
+    FileEnded,
+    FramesMasked,
+    FramesRead,
+    FunctionConnected,
+    GapsMasked,
+    PositionEntered,
+    PositionLeft,
+    ReplyReceived,
+    TimeSpent,
+)
+from faceblur_function import __version__
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which no query of ours needs
+
+REPLY_SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
+VIDEO_SECONDS = (1, 10, 60, 300, 1800, 7200, 36000)
+
+
+class Metrics:
+    """Takes every event of a job. Its figures are in `registry`."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self.registry = registry
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"faceblur_{name}", text, labels, registry=registry)
+
+        self._finished = counter("jobs_finished", "Videos that ended on this worker.", "kind", "outcome")
+        self._frames = counter("frames", "Frames that were read, searched and masked.", "action")
+        self._faces = counter("faces", "Faces that were masked, frame by frame.", "state")
+        self._stages = counter("stage_seconds", "Time of threads and requests, by stage.", "stage")
+        self._requests = counter("requests", "Replies of the function that passed every check.", "outcome")
+        self._reply = Histogram(
+            "faceblur_request_duration_seconds",
+            "From a batch's request to its checked reply.",
+            buckets=REPLY_SECONDS,
+            registry=registry,
+        )
+        self._video = Histogram(
+            "faceblur_video_duration_seconds",
+            "From the start of a video to its complete output.",
+            buckets=VIDEO_SECONDS,
+            registry=registry,
+        )
+        self._batches = Gauge("faceblur_batches", "Batches in each position now.", ["position"], registry=registry)
+        self._success = Gauge(
+            "faceblur_last_success_timestamp_seconds", "When the last output was complete.", registry=registry
+        )
+        self._build = Gauge(
+            "faceblur_build_info",
+            "The version, and what the function runs.",
+            ["version", "model", "device"],
+            registry=registry,
+        )
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case FunctionConnected(model=model, device=device):
+                self._build.labels(__version__, model, device).set(1)
+            case PositionEntered(position=position):
+                self._batches.labels(position).inc()
+            case PositionLeft(position=position):
+                self._batches.labels(position).dec()
+            case TimeSpent(stage=stage, seconds=seconds):
+                self._stages.labels(stage).inc(seconds)
+            case FramesRead(frames=frames):
+                self._frames.labels("read").inc(frames)
+            case FramesMasked(frames=frames, faces=faces):
+                self._frames.labels("masked").inc(frames)
+                self._faces.labels("detected").inc(faces)
+            case GapsMasked(faces=faces):
+                self._faces.labels("gap-filled").inc(faces)
+            case ReplyReceived():
+                self._take_reply(event)
+            case FileEnded():
+                self._end(event)
+
+    def _take_reply(self, reply: ReplyReceived) -> None:
+        # Nuclio counts a handler's error as a success: what the function did is counted here.
+        self._requests.labels("ok").inc()
+        self._frames.labels("searched").inc(reply.frames)
+        self._reply.observe(sum(reply.timings_ms.values()) / 1000)
+        for stage, milliseconds in reply.timings_ms.items():
+            self._stages.labels(stage if stage == "network" else f"function: {stage}").inc(milliseconds / 1000)
+
+    def _end(self, ended: FileEnded) -> None:
+        self._finished.labels("video", ended.state).inc()
+        if ended.state == "done":
+            self._video.observe(ended.seconds)
+            self._success.set_to_current_time()
+
+
+class MetricsServer:
+    """Serves a registry's figures at `http://HOST:PORT/metrics` from a thread. A context manager."""
+
+    def __init__(self, port: int, registry: CollectorRegistry = REGISTRY, host: str = "0.0.0.0") -> None:
+        try:
+            self._server, self._thread = start_http_server(port, addr=host, registry=registry)
+        except OSError as error:
+            raise UsageError(f"port {port} for the metrics: {error.strerror}") from error
+        self.port = int(self._server.server_port)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

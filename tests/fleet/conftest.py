@@ -1,0 +1,21 @@
+"""Clips for the tests of a fleet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from examples.sample_clip import Image, pan, write_clip
+from tests.support.clips import numbered
+
+
+@pytest.fixture(scope="session")
+def short_clip(clips: Path, face: Image) -> Path:
+    """24 numbered frames."""
+    return write_clip(clips / "short.mp4", numbered(pan(face, (192, 144), 24)))
+
+
+@pytest.fixture(scope="session")
+def long_clip(clips: Path, face: Image) -> Path:
+    return write_clip(clips / "long.mp4", pan(face, (640, 480), 600))
