@@ -38,14 +38,14 @@ def packets(path: Path, kind: str = "audio") -> list[list[tuple[str, Fraction]]]
         return list(found.values())
 
 
-def numbered(images: Iterable[Image]) -> Iterator[Image]:
-    """Burn each frame's number into its lower edge, as black and white blocks."""
+def numbered(images: Iterable[Image], levels: tuple[int, int] = (20, 235)) -> Iterator[Image]:
+    """Burn each frame's number into its lower edge, as dark and bright blocks: black and white, or of other levels."""
     for number, image in enumerate(images):
         image = image.copy()
         height, width = image.shape[:2]
         step = width // BITS
         for bit in range(BITS):
-            colour = 235 if number >> bit & 1 else 20
+            colour = levels[number >> bit & 1]
             cv2.rectangle(image, (bit * step, height - 16), ((bit + 1) * step - 1, height - 1), (colour,) * 3, -1)
         yield image
 

@@ -1,11 +1,17 @@
-"""When an interval of the search ends, and whether the faces at its two ends agree."""
+"""When an interval of the search ends, whether the faces at its two ends agree, and which frame in it is searched."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
+import numpy as np
 import pytest
 
+from examples.sample_clip import Image
 from faceblur.tracking.boxes import Box, Detection
-from faceblur.tracking.search_intervals import SearchInterval, agree
+from faceblur.tracking.search_intervals import SearchedFrame, SearchInterval, Span, agree
+from faceblur.tracking.thumbnails import Thumbnail, thumbnail
+from faceblur.tracking.tracker import WindowedFrame
 
 WINDOW = 100  # frames of the look-ahead window: enough for every interval here
 BOX = (100.0, 100.0, 140.0, 140.0)
@@ -58,3 +64,67 @@ def faces(*boxes: Box, score: float = 0.9) -> list[Detection]:
 )
 def test_agree(before: list[Detection], after: list[Detection], expected: bool) -> None:
     assert agree(before, after, 0.3) is expected
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Seen(WindowedFrame):
+    """A frame of plain gray with bright squares: where they are is what it shows."""
+
+    squares: tuple[int, ...] = ()
+    thumbnail: Thumbnail = field(init=False)
+
+    def __post_init__(self) -> None:
+        image: Image = np.full((90, 160, 3), 90, np.uint8)
+        for x in self.squares:
+            image[40:50, x : x + 10] = 200
+        self.thumbnail = thumbnail(image, 4.0)
+
+
+def span(*squares: tuple[int, ...], detections: tuple[list[Detection], list[Detection]] = ([], [])) -> Span[Seen]:
+    """A span of frames that show these squares, of which the first and the last one were searched."""
+    first, *inner, last = (Seen(seconds=index / 30, squares=one) for index, one in enumerate(squares))
+    first.detections, last.detections = detections
+    return Span(SearchedFrame.of(first), inner, last)
+
+
+@pytest.mark.parametrize(
+    ("squares", "chosen"),
+    [
+        (((), (), (), (), (), (), ()), None),
+        (((30,), (30,), (30,), (30,), (30,), (30,), (30,)), None),
+        (((), (30,), (), (), (), (), ()), 1),
+        (((), (), (), (), (), (30,), ()), 5),
+        (((), (), (30,), (30,), (30,), (), ()), 3),
+        (((), (30,), (), (), (), (90,), ()), 5),
+        (((), (), (), (30,), (30,), (30,), (30,)), None),  # the end shows it
+        (((30,), (30,), (30,), (), (), (), ()), None),
+        (((), (), (), (), (), (30,), (90,)), 5),
+    ],
+)
+def test_a_frame_that_shows_something_new_is_searched(squares: tuple[tuple[int, ...], ...], chosen: int | None) -> None:
+    one = span(*squares)
+    assert one.frame_to_search(0.3) is (None if chosen is None else one.inner[chosen - 1])
+
+
+def test_what_moves_as_a_known_face_does_is_not_new() -> None:
+    boxes = [(4.0 * x, 160.0, 4.0 * x + 40, 200.0) for x in (30, 32)]
+    still = span((30,), (31,), (32,), detections=(faces(boxes[0]), faces(boxes[1])))
+    assert still.frame_to_search(0.3) is None
+    another = span((30,), (31, 90), (32,), detections=(faces(boxes[0]), faces(boxes[1])))
+    assert another.frame_to_search(0.3) is another.inner[0]
+
+
+def test_where_the_faces_differ_the_middle_is_searched_and_then_both_parts() -> None:
+    whole = span((), (), (), (), (), detections=([], faces(BOX)))
+    middle = whole.frame_to_search(0.3)
+    assert middle is whole.inner[1]
+    middle.detections = faces(BOX)
+    before, after = whole.split(middle)
+    assert before.frame_to_search(0.3) is whole.inner[0]
+    assert after.frame_to_search(0.3) is None
+    assert [part.frame_to_search(0.3) for part in before.split(whole.inner[0])] == [None, None]
+
+
+def test_frames_before_the_first_searched_one_are_searched() -> None:
+    inner = [Seen(seconds=index / 30) for index in range(3)]
+    assert Span(None, inner, Seen(seconds=0.1)).frame_to_search(0.3) is inner[1]

@@ -171,7 +171,8 @@ VIDEO_OPTIONS = grouped(
                       "output is the same.  [default: frames; faces from the function on this machine]"),
     LOOK_AROUND,
     click.option("--detect-every", type=SearchedEvery(), default="auto", show_default=True, metavar="N|auto",
-                 help="Search every Nth frame where the faces before and after agree, and more frames elsewhere. "
+                 help="Search every Nth frame where the faces before and after agree and nothing new is seen, and more "
+                "frames elsewhere. "
                       "auto: N is at most 6. 1: every frame."),
     click.option("--batch-size", type=click.IntRange(1, MAX_FRAMES), default=DEFAULTS.batch_size, show_default=True,
                  metavar="N", help="Frames in one request."),

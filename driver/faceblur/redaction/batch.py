@@ -7,7 +7,7 @@ from typing import Any
 
 from faceblur.detection.gate import Lease
 from faceblur.redaction.frame import Frame
-from faceblur.tracking.search_intervals import IntervalStart
+from faceblur.tracking.search_intervals import SearchedFrame, Span
 
 
 @dataclass(slots=True)
@@ -18,11 +18,11 @@ class Interval:
     """
 
     frames: list[Frame]
-    start: IntervalStart | None = None
+    start: SearchedFrame | None = None
 
-    def end(self) -> IntervalStart:
-        """What is known of its last frame: the next interval begins with it."""
-        return IntervalStart(self.frames[-1].detections, self.frames[-1].thumbnail)
+    def span(self) -> Span[Frame]:
+        """Its frames that were not searched, between two that were."""
+        return Span(self.start, self.frames[:-1], self.frames[-1])
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ from faceblur.media.frame_sequence import FrameSequence
 from faceblur.media.images.image_reader import read_image
 from faceblur.redaction.batch import Ready
 from faceblur.redaction.batch_reader import BatchReader, into_batches
+from faceblur.redaction.comparison import compare_frames
 from faceblur.redaction.image_frame import PageFrame
 from faceblur.redaction.look_ahead import LookAhead
 from faceblur.redaction.search import FunctionSearch
@@ -51,7 +52,8 @@ async def redact_image(target: Path, options: Options, work: FileWork, *, client
         async with Stages() as stages:
             read = stages.link(batch_reader.read(), capacity=1)
             searched = stages.link(search.search_ends(read, stages.start), capacity=IMAGE_BATCHES)
-            masked = stages.link(search.search_between(in_order(searched), stages.start), capacity=IMAGE_BATCHES)
+            compared = stages.link(compare_frames(in_order(searched), work), capacity=1)
+            masked = stages.link(search.search_between(compared, stages.start), capacity=IMAGE_BATCHES)
             ready = stages.link(look_ahead.mask_gaps(in_order(masked)), capacity=IMAGE_BATCHES)
             await _check_pages(ready, len(image.pages), work)
         # On its own thread: when this is cancelled meanwhile, leaving the stack waits for it.

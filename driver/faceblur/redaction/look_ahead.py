@@ -15,8 +15,6 @@ from faceblur.base.options import Options
 from faceblur.redaction.batch import Batch, Ready
 from faceblur.redaction.frame import Frame, all_pixels
 from faceblur.redaction.threads import FileWork
-from faceblur.tracking.scene_cuts import transition
-from faceblur.tracking.thumbnails import Thumbnail
 from faceblur.tracking.tracker import Tracker
 
 # How far apart the video streams of a file may lie at one position of it: a sparse one's window waits no longer.
@@ -26,7 +24,8 @@ INTERLEAVED_SECONDS = 1.0
 class LookAhead:
     """Takes searched frames in order, and gives them back `look_around` seconds later, with all their faces masked.
 
-    `main` is the index of the main video stream; `max_frames` is the length of a window of frames of some bytes.
+    The frames were compared (see `compare_frames`). `main` is the index of the main video stream; `max_frames` is the
+    length of a window of frames of some bytes.
     """
 
     def __init__(
@@ -34,14 +33,12 @@ class LookAhead:
     ) -> None:
         self._main, self._options, self._work, self._max_frames = main, options, work, max_frames
         self._trackers: dict[int, Tracker[Frame]] = {}
-        self._thumbnails: dict[int, Thumbnail] = {}
         self._main_seconds = -math.inf
 
     async def mask_gaps(self, batches: AsyncIterable[Batch]) -> AsyncGenerator[Ready]:
         """Mask the gaps of all frames. The last frames come with the packets after them."""
         tail: list[Any] = []
         async for batch in batches:
-            await self._compare(batch.frames)
             ready = [one for frame in batch.frames for one in self._tracker(frame).push(frame)]
             for frame in batch.frames:
                 if frame.stream == self._main:
@@ -54,14 +51,6 @@ class LookAhead:
         rest = [frame for tracker in self._trackers.values() for frame in tracker.flush()]
         await self._mask(rest)
         yield Ready(rest, tail)
-
-    async def _compare(self, frames: Sequence[Frame]) -> None:
-        """Set what happened between each frame and the one before it in its stream."""
-        works = []
-        for frame in frames:
-            works.append(partial(_set_transition, frame, self._thumbnails.get(frame.stream)))
-            self._thumbnails[frame.stream] = frame.thumbnail
-        await self._work.spread("camera", works, all_pixels(frames))
 
     def _tracker(self, frame: Frame) -> Tracker[Frame]:
         if frame.stream not in self._trackers:
@@ -93,7 +82,3 @@ class LookAhead:
         count = len(frame.gaps) + len(frame.above(self._options.threshold))
         if count > MAX_MASKS:
             raise InvalidReply(f"frame {frame.number}: {count} faces are to be masked, more than {MAX_MASKS}")
-
-
-def _set_transition(frame: Frame, before: Thumbnail | None) -> None:
-    frame.cut, frame.camera = transition(before, frame.thumbnail)

@@ -15,7 +15,7 @@ from faceblur.redaction.batch import Batch
 from faceblur.redaction.frame import Frame, all_pixels
 from faceblur.redaction.threads import FileWork
 from faceblur.tracking.boxes import LOW_THRESHOLD
-from faceblur.tracking.search_intervals import IntervalStart, ambiguous_middles
+from faceblur.tracking.search_intervals import SearchedFrame
 from faceblur_function import wire
 
 Start = Callable[[Coroutine[Any, Any, Batch]], Awaitable[Batch]]
@@ -59,15 +59,15 @@ class FunctionSearch:
         async for batch in batches:
             yield start(self._search_ends(batch))
 
-    async def search_between(self, searched: AsyncIterable[Batch], start: Start) -> AsyncGenerator[Awaitable[Batch]]:
-        """Search within the intervals whose ends do not agree, and mask what was detected, several batches at a time.
+    async def search_between(self, compared: AsyncIterable[Batch], start: Start) -> AsyncGenerator[Awaitable[Batch]]:
+        """Search within the intervals that may show a new face, and mask what was detected, several batches at a time.
 
-        The batches come in order: an interval begins where the one before it ended.
+        The batches come in order, compared: an interval begins where the one before it ended.
         """
-        before: IntervalStart | None = None
-        async for batch in searched:
+        before: SearchedFrame | None = None
+        async for batch in compared:
             for interval in batch.intervals:
-                interval.start, before = before, interval.end()
+                interval.start, before = before, SearchedFrame.of(interval.frames[-1])
             yield start(self._search_between(batch))
 
     async def _search_ends(self, batch: Batch) -> Batch:
@@ -76,12 +76,13 @@ class FunctionSearch:
         return batch
 
     async def _search_between(self, batch: Batch) -> Batch:
-        while ambiguous := [
-            frame
-            for interval in batch.intervals
-            for frame in ambiguous_middles(interval.start, interval.frames, self._options.threshold)
-        ]:
-            await self._ask(ambiguous)
+        spans = [span for interval in batch.intervals if (span := interval.span()).inner]
+        while spans:
+            choices = [partial(span.frame_to_search, self._options.threshold) for span in spans]
+            chosen = await self._work.spread("compare", choices, all_pixels(batch.frames))
+            searched = [(span, frame) for span, frame in zip(spans, chosen, strict=True) if frame is not None]
+            await self._ask([frame for _, frame in searched])
+            spans = [part for span, frame in searched for part in span.split(frame) if part.inner]
         faces = await self._mask(batch.frames)
         self._work.emit(FramesMasked(self._work.source, len(batch.frames), faces))
         self._work.emit(PositionEntered(self._work.source, "ready"))

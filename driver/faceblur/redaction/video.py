@@ -18,6 +18,7 @@ from faceblur.detection.client import FunctionClient
 from faceblur.media.reader import VideoReader
 from faceblur.redaction.batch import Batch
 from faceblur.redaction.batch_reader import BatchReader, into_batches
+from faceblur.redaction.comparison import compare_frames
 from faceblur.redaction.look_ahead import LookAhead
 from faceblur.redaction.output import finish, open_output, write_all
 from faceblur.redaction.publication import DIRECT, Publication
@@ -75,7 +76,8 @@ async def redact_video(
         async with Stages() as stages:
             read = stages.link(batch_reader.read(), capacity=1)
             searched = stages.link(search.search_ends(read, stages.start), capacity=in_flight)
-            masked = stages.link(search.search_between(in_order(searched), stages.start), capacity=in_flight)
+            compared = stages.link(compare_frames(in_order(searched), work), capacity=1)
+            masked = stages.link(search.search_between(compared, stages.start), capacity=in_flight)
             ready = stages.link(look_ahead.mask_gaps(in_order(masked)), capacity=READY_PARTS)
             await write_all(ready, writing, work)
         return await finish(batch_reader.frames, reader, writing, work, publication)

@@ -41,6 +41,14 @@ class CameraMotion:
         """Where a box of this frame lay in the frame before."""
         return _placed(box, (centre(box) - self.shift) / self.turn, 1 / abs(self.turn))
 
+    def then(self, later: CameraMotion) -> CameraMotion:
+        """This motion, and after it another one."""
+        return CameraMotion(later.turn * self.turn, later.turn * self.shift + later.shift)
+
+    def inverse(self) -> CameraMotion:
+        """The motion back."""
+        return CameraMotion(1 / self.turn, -self.shift / self.turn)
+
 
 NO_MOTION = CameraMotion()
 

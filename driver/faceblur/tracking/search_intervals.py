@@ -1,20 +1,23 @@
-"""Which frames are searched: at intervals, and more of them where the two ends of an interval do not agree.
+"""Which frames are searched: at intervals, and more of them where the ends of an interval may not show every face.
 
-Where the faces at both ends of an interval are the same ones, hardly moved, its inner frames need no search: the
-tracker masks them from both sides. Any other interval, and one with a cut in it, is ambiguous: it is searched in its
-middle too, and so on in both halves. What is searched depends on the video alone, not on the batches in which it
-travels.
+A frame within an interval needs no search if the faces at both ends are the same ones, hardly moved, and if the frame
+shows nothing new: then the tracker masks it from both sides. Any other interval, and one with a cut in it, is searched
+in the middle of what may show a new face, and so on in both parts. What is searched depends on the video alone, not on
+the batches in which it travels.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from itertools import accumulate, pairwise
+from typing import Generic, Protocol, TypeVar
 
-from faceblur.tracking.boxes import LOW_SCORE_HEIGHT, Box, Detection
+from faceblur.tracking.boxes import LOW_SCORE_HEIGHT, Box, Detection, interpolate
+from faceblur.tracking.camera_motion import CameraMotion
 from faceblur.tracking.face_matching import match_boxes
+from faceblur.tracking.new_content import Neighbour, shows_new
 from faceblur.tracking.scene_cuts import is_change
 from faceblur.tracking.thumbnails import Thumbnail
 
@@ -56,44 +59,80 @@ class SearchableFrame(Protocol):
     """A frame that may have been searched; its detections are empty as long as it was not."""
 
     @property
-    def is_searched(self) -> bool: ...
+    def seconds(self) -> float: ...
     @property
     def detections(self) -> Sequence[Detection]: ...
     @property
     def thumbnail(self) -> Thumbnail: ...
+    @property
+    def camera(self) -> CameraMotion: ...
 
 
 SearchableT = TypeVar("SearchableT", bound=SearchableFrame)
 
 
 @dataclass(frozen=True, slots=True)
-class IntervalStart:
-    """What is known of the searched frame with which an interval begins."""
+class SearchedFrame:
+    """What is known of a frame that was searched."""
 
+    seconds: float
     detections: Sequence[Detection]
     thumbnail: Thumbnail
 
+    @classmethod
+    def of(cls, frame: SearchableFrame) -> SearchedFrame:
+        return cls(frame.seconds, frame.detections, frame.thumbnail)
 
-def ambiguous_middles(
-    start: IntervalStart | None, frames: Sequence[SearchableT], threshold: float
-) -> Iterator[SearchableT]:
-    """The middle frame of each ambiguous interval among frames in order, of which the last one is searched.
 
-    `start` is the searched frame before the first one, None at the beginning of a video.
+@dataclass(frozen=True, slots=True)
+class Span(Generic[SearchableT]):
+    """Frames in order that were not searched, `inner`, and the searched ones on both sides of them.
+
+    `before` is None at the beginning of a video.
     """
-    detections: Sequence[Detection] = start.detections if start is not None else ()
-    thumbnail = start.thumbnail if start is not None else None
-    inner: list[SearchableT] = []
-    cut = False
-    for frame in frames:
-        cut = cut or (thumbnail is not None and is_change(thumbnail, frame.thumbnail))
-        thumbnail = frame.thumbnail
-        if not frame.is_searched:
-            inner.append(frame)
-            continue
-        if inner and (cut or not agree(detections, frame.detections, threshold)):
-            yield inner[len(inner) // 2]
-        inner, cut, detections = [], False, frame.detections
+
+    before: SearchedFrame | None
+    inner: Sequence[SearchableT]
+    after: SearchableT
+
+    def frame_to_search(self, threshold: float) -> SearchableT | None:
+        """The frame that has to be searched: the middle one of those that may show a new face. None if none may."""
+        if not self.inner:
+            return None
+        may_show = self.inner
+        if self.before is not None and not self._has_change() and self._agrees(threshold):
+            may_show = self._frames_with_new_content(self.before, threshold)
+        return may_show[len(may_show) // 2] if may_show else None
+
+    def split(self, searched: SearchableT) -> list[Span[SearchableT]]:
+        """The spans on both sides of one of its frames, which was searched meanwhile."""
+        at = self.inner.index(searched)
+        later = SearchedFrame.of(searched)
+        return [Span(self.before, self.inner[:at], searched), Span(later, self.inner[at + 1 :], self.after)]
+
+    def _agrees(self, threshold: float) -> bool:
+        return self.before is not None and agree(self.before.detections, self.after.detections, threshold)
+
+    def _has_change(self) -> bool:
+        thumbnails = [one.thumbnail for one in (self.before, *self.inner, self.after) if one is not None]
+        return any(is_change(one, following) for one, following in pairwise(thumbnails))
+
+    def _frames_with_new_content(self, before: SearchedFrame, threshold: float) -> list[SearchableT]:
+        """The inner frames that show what neither end shows."""
+        pairs = _same_faces(before.detections, self.after.detections, threshold)
+        forth = list(accumulate((one.camera for one in (*self.inner, self.after)), CameraMotion.then))
+        back = forth[-1].inverse()
+        duration = max(self.after.seconds - before.seconds, 1e-6)
+        found = []
+        for frame, motion in zip(self.inner, forth, strict=False):  # the last motion is that of the end
+            share = (frame.seconds - before.seconds) / duration
+            neighbours = [
+                Neighbour(before.thumbnail, motion, [one for one, _ in pairs]),
+                Neighbour(self.after.thumbnail, back.then(motion), [other for _, other in pairs]),
+            ]
+            if shows_new(frame.thumbnail, [interpolate(*pair, share) for pair in pairs], neighbours):
+                found.append(frame)
+        return found
 
 
 def agree(before: Sequence[Detection], after: Sequence[Detection], threshold: float) -> bool:
@@ -115,6 +154,15 @@ def _all_in(faces: Sequence[Detection], others: Sequence[Detection], threshold: 
 def _matched(boxes: Sequence[Box], candidates: Sequence[Box]) -> bool:
     pairs = match_boxes(boxes, candidates)
     return len(pairs) == len(boxes) and all(_shift(boxes[a], candidates[b]) <= MAX_SHIFT for a, b in pairs)
+
+
+def _same_faces(before: Sequence[Detection], after: Sequence[Detection], threshold: float) -> list[tuple[Box, Box]]:
+    """Where each face lies in both frames: it scores at least the threshold in one of them, and is masked between."""
+    pairs: dict[tuple[Box, Box], None] = {}
+    for low, high in ((0.0, threshold), (threshold, 0.0)):
+        boxes = [[one.box for one in faces if one.score >= limit] for faces, limit in ((before, low), (after, high))]
+        pairs |= {(boxes[0][a], boxes[1][b]): None for a, b in match_boxes(*boxes)}
+    return list(pairs)
 
 
 def _shift(one: Box, other: Box) -> float:
