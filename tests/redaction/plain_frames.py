@@ -22,6 +22,10 @@ class PlainFrame(Frame):
         return self.size
 
     @property
+    def upright_wh(self) -> tuple[int, int]:
+        return self.size, 1
+
+    @property
     def size_bytes(self) -> int:
         return self.size
 
