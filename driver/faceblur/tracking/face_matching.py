@@ -66,7 +66,8 @@ def _near(a: NDArray[np.float64], b: NDArray[np.float64]) -> Pairs:
 
 
 def _sides(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6).max(axis=1)
+    sides: NDArray[np.float64] = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6).max(axis=1)
+    return sides
 
 
 def _costs(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -107,7 +108,7 @@ def _best(edges: list[Edge]) -> list[tuple[int, int]]:
     """The best pairing of one group: as many pairs as possible, at the lowest cost."""
     if len(edges) == 1:
         return [edges[0][:2]]
-    rows, columns = (sorted({edge[side] for edge in edges}) for side in (0, 1))
+    rows, columns = sorted({row for row, _, _ in edges}), sorted({column for _, column, _ in edges})
     if max(len(rows), len(columns)) > MAX_GROUP:
         return _greedy(edges)
     row_of, column_of = ({number: index for index, number in enumerate(numbers)} for numbers in (rows, columns))
