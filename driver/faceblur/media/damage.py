@@ -1,20 +1,16 @@
 """What counts as damage of a video, and the log of it: damage ends the reading, or is recorded where it is tolerated.
 
-What cannot be read or decoded counts too: the reader and the stream decoder record it where it happens. What is wrong
-with the structure of a container is in integrity.py.
+What cannot be read or decoded counts too: the reader and the stream decoder record it where it happens. What is missing
+at the end is in completeness.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from faceblur.base.errors import MediaError
 from faceblur.media.pyav import seconds_of
-
-# A file is cut when less came than its header promises; headers are not exact to the packet.
-CUT_SHORT_SECONDS = 1.0
 
 
 class DamageLog:
@@ -22,7 +18,7 @@ class DamageLog:
 
     def __init__(self, path: Path, *, tolerate: bool) -> None:
         self.seconds = 0.0
-        self._path, self._tolerate = path, tolerate
+        self._path, self.is_tolerated = path, tolerate
         # By kind of damage: the text of the first one, the time of the last one, and how many there were.
         self._kinds: dict[str, tuple[str, float, int]] = {}
         self._not_taken = ""
@@ -31,7 +27,7 @@ class DamageLog:
         """Record damage at a time, None: where reading has got to. Raises MediaError unless damage is tolerated."""
         seconds = self.seconds if seconds is None else seconds
         text = f"{what} at {seconds:.3f} s" + (f": {why}" if why else "")
-        if not self._tolerate:
+        if not self.is_tolerated:
             raise MediaError(f"{self._path}: {text}; --tolerate-damage writes what can be read")
         self._not_taken = self._not_taken or text
         first, _, count = self._kinds.get(what, (text, 0.0, 0))
@@ -81,27 +77,3 @@ def has_size_of(frame: Any, stream: Any, log: DamageLog) -> bool:
         return True
     log.record("the frame size changes", "such frames are left out", seconds_of(frame))
     return False
-
-
-def promised_frames(stream: Any, formats: Sequence[str]) -> int:
-    """How many frames a video stream must hold: those of MP4's header, those of AVI's index that are not empty."""
-    if "avi" in formats:
-        return sum(entry.size > 0 for entry in stream.index_entries)
-    return int(stream.frames) if "mp4" in formats else 0
-
-
-def check_complete(
-    log: DamageLog, *, fault: str | None, packets: Mapping[int, int], promised: Mapping[int, int], end: float | None
-) -> None:
-    """Record when less came than the file's structure and header promise.
-
-    `fault` is what is wrong with the structure. `packets` came of each video stream, `promised` should have. `end` is
-    the time of the end in seconds, None where the header's cannot be relied on.
-    """
-    if fault:
-        what, _, why = fault.partition(": ")
-        log.record(what, why)
-    elif short := [index for index in packets if packets[index] < promised[index]]:
-        log.record("cut short", f"{packets[short[0]]} of the {promised[short[0]]} frames that its header promises")
-    elif end is not None and log.seconds < end - CUT_SHORT_SECONDS:
-        log.record("cut short", f"its header promises {end:.3f} s")

@@ -15,3 +15,9 @@ def read_element(content: mmap.mmap | bytes, at: int) -> tuple[int, int, int | N
     begin = at + id_width + width
     length = int.from_bytes(content[at + id_width : begin]) & ((1 << 7 * width) - 1)
     return int.from_bytes(content[at : at + id_width]), begin, None if length == (1 << 7 * width) - 1 else length
+
+
+def read_number(content: mmap.mmap | bytes, at: int) -> tuple[int, int]:
+    """The number at a byte, of one to eight bytes by its first one, and where it ends. Raises IndexError at the end."""
+    width = 9 - content[at].bit_length()
+    return int.from_bytes(content[at : at + width]) & ((1 << 7 * width) - 1), at + width

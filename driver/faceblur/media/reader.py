@@ -8,10 +8,11 @@ from typing import Any
 from av.packet import Packet
 
 from faceblur.base.errors import MediaError
+from faceblur.media.completeness import check_complete
 from faceblur.media.cover_art import decode_cover_art
-from faceblur.media.damage import check_complete, check_marks, is_audio_in_order, promised_frames
+from faceblur.media.damage import check_marks, is_audio_in_order
 from faceblur.media.frames import DecodedFrame
-from faceblur.media.integrity import find_fault
+from faceblur.media.integrity import read_structure
 from faceblur.media.pyav import READ_ERRORS, describe, has_late_streams, reason
 from faceblur.media.source_file import SourceFile
 from faceblur.media.stream_decoder import StreamDecoder
@@ -29,7 +30,6 @@ class VideoReader(SourceFile):
     def __iter__(self) -> Iterator[DecodedFrame | Packet[Any]]:
         name = self.container.format.name
         decoders = {index: StreamDecoder(stream, name, self.damage) for index, stream in self.videos.items()}
-        promised = {index: promised_frames(stream, self.formats) for index, stream in self.videos.items()}
         copied = {stream.index for stream in self.copied}
         audio_times: dict[int, int] = {}
         # Every stream is read, copied or not: the header's length is that of the longest.
@@ -42,13 +42,11 @@ class VideoReader(SourceFile):
                 yield from decoders[index].decode(packet)
         if has_late_streams(self.container):
             self.left_out.append("streams that begin later than FFmpeg looks for them")
-        if decoders[self.main_stream.index].packets == 0:
+        if decoders[self.main_stream.index].count.packets == 0:
             raise MediaError(f"{self.path}: its video stream holds no frame")
-        packets = {index: decoder.packets for index, decoder in decoders.items()}
-        # AVI's and Matroska's headers hold the end, counted from zero even where the first frame comes later.
-        end = None if "mp4" in self.formats else self.duration
-        fault = find_fault(self.path, name)
-        check_complete(self.damage, fault=fault, packets=packets, promised=promised, end=end)
+        counts = {index: decoder.count for index, decoder in decoders.items()}
+        structure, streams = read_structure(self.path, name), list(self.container.streams)
+        self.left_out += check_complete(self.damage, structure, counts, streams, self.formats, self.end)
 
     def cover_art_frames(self) -> list[DecodedFrame]:
         """The images of `cover_art`, in the format that they are redacted in; other streams move to `left_out`."""

@@ -102,6 +102,13 @@ class SourceFile:
         """The length of the file in seconds by its header, None where it holds none."""
         return self.container.duration / av.time_base if self.container.duration else None
 
+    @property
+    def end(self) -> float | None:
+        """The time of the file's end in seconds by its header, None where it holds none."""
+        # A header counts from zero, also where the first frame comes later; a clock that turns over begins below zero.
+        start = (self.container.start_time or 0) / av.time_base
+        return None if self.duration is None else self.duration + min(0.0, start)
+
     def close(self) -> None:
         """Close the file."""
         self.container.close()

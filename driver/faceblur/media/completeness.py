@@ -1,0 +1,76 @@
+"""Whether a video was read completely: its frames are compared with what its structure and its header promise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from faceblur.media.damage import DamageLog
+from faceblur.media.frame_count import FrameCount
+from faceblur.media.pyav import describe
+from faceblur.media.structure.structure import Structure
+
+# A file is cut when less came than its header promises; headers are not exact to the packet.
+CUT_SHORT_SECONDS = 1.0
+# Containers whose header may hold the end. FFmpeg computes that of others of what it has read, or guesses it.
+HOLD_END = {"matroska", "flv", "asf", "mxf", "rm", "nut", "wtv", "gxf"}
+
+
+def check_complete(
+    log: DamageLog,
+    structure: Structure,
+    counts: Mapping[int, FrameCount],
+    streams: Sequence[Any],
+    formats: Sequence[str],
+    end: float | None,
+) -> Iterator[str]:
+    """Record what is missing as damage, and yield what is left out for a good reason, in words.
+
+    `counts` are those of the video streams by their index, `streams` all of the file. `end` is the time of the file's
+    end by its header in seconds, None: unknown.
+    """
+    if structure.fault:
+        what, _, why = structure.fault.partition(": ")
+        log.record(what, why)
+        return
+    tracks = dict(zip(_videos(streams, len(structure.videos or ())), structure.videos or (), strict=False))
+    for index, count in counts.items():
+        stream, track = streams[index], tracks.get(index)
+        listed = track.frames if track else _indexed(stream) if "avi" in formats else 0
+        read = count.packets
+        if track and track.has_edits:
+            # FFmpeg does not even read most of what an edit list hides.
+            outside = max(0, listed - _indexed(stream)) + count.outside
+            listed = min(listed, _indexed(stream))
+            if outside:
+                yield f"{describe(stream)}: {outside} frames that its edit list hides"
+        if read < listed:
+            log.record("cut short", f"{read} of the {listed} frames that its header promises")
+        yield from _check_decoded(log, stream, count)
+    if end is not None and HOLD_END & set(formats) and log.seconds < end - CUT_SHORT_SECONDS:
+        log.record("cut short", f"its header promises {end:.3f} s")
+
+
+def _check_decoded(log: DamageLog, stream: Any, count: FrameCount) -> Iterator[str]:
+    if count.early:
+        yield f"{describe(stream)}: {count.early} frames at its beginning, which need frames from before it"
+    if count.without_frame and count.must_be_exact:
+        log.record("damaged", f"{count.without_frame} packets of {describe(stream)} hold no frame")
+    elif count.without_frame:
+        yield f"{describe(stream)}: {count.without_frame} packets, which hold no frame"
+
+
+def _indexed(stream: Any) -> int:
+    """How many frames FFmpeg's index of a stream lists that are not empty."""
+    return sum(entry.size > 0 for entry in stream.index_entries)
+
+
+def _videos(streams: Sequence[Any], count: int) -> list[int]:
+    """The indices of the video streams, where their number is that of the container's tracks: else none."""
+    found = [stream.index for stream in streams if stream.type == "video"]
+    tracks = [index for index in found if not _is_picture(streams[index])]
+    return next((one for one in (found, tracks) if len(one) == count), [])
+
+
+def _is_picture(stream: Any) -> bool:
+    return bool(stream.disposition & stream.disposition.__class__.attached_pic)
