@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from faceblur.media.ebml import read_element
-from faceblur.media.iso_boxes import AUDIO, VIDEO, Box, Content, boxes, kind_of, sample_entries, tracks
+from faceblur.media.iso_boxes import AUDIO, VIDEO, Box, Content, boxes, find, kind_of, sample_entries, tracks
 
 # Boxes that hold a file's structure, what is written anew, and what FFmpeg reads: tags, side data, headers of codecs.
 TOP = frozenset(b"ftyp moov mdat free skip wide pnot moof mfra sidx ssix styp prft pdin udta".split())
@@ -24,8 +24,10 @@ ENTRY = frozenset(
     + b"gama wave chan dac3 dec3 dac4 dOps dfLa alac damr ddts udts dmlp mhaC pcmC srat frma enda chnl free".split()
     + b"ACLR ARES APRG ASDF AVSD ADHR name term strf FIEL cios imxp".split()
 )
+MESH = b"mshp"  # in `sv3d`, whose other projections FFmpeg reads
 DOLBY_VISION = "Dolby Vision's configuration"
 NAMES = {
+    MESH: "360° projection by a mesh",
     b"clap": "clean aperture",
     b"tapt": "track aperture",
     b"SA3D": "spatial audio",
@@ -38,7 +40,8 @@ NAMES = {
     b"XMP_": "XMP",
     **dict.fromkeys((b"dvcC", b"dvvC", b"dvwC", b"hvcE", b"avcE", b"vvcE"), DOLBY_VISION),
 }
-XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")  # the identity of a box `uuid`
+# The identities of boxes `uuid`.
+XMP, SPHERICAL = bytes.fromhex("be7acfcb97a942e89c71999491e3afac"), bytes.fromhex("ffcc8263f8554a938814587a02521fdd")
 # Matroska's elements: https://www.rfc-editor.org/rfc/rfc9559
 SEGMENT, TRACKS, TRACK_ENTRY, VIDEO_ELEMENT, CLUSTER = 0x18538067, 0x1654AE6B, 0xAE, 0xE0, 0x1F43B675
 MAPPING, MAPPING_TYPE, TRACK_NUMBER = 0x41E4, 0x41E7, 0xD7
@@ -74,6 +77,8 @@ def _iso_parts(content: mmap.mmap, kept: frozenset[bytes]) -> Iterator[str]:
             found += _unknown(content, boxes(content, user_data.body, user_data.stop), USER_DATA)
         for entry, begin in sample_entries(content, track):
             found += _unknown(content, boxes(content, begin, entry.stop), ENTRY)
+            spherical = (one for one in boxes(content, begin, entry.stop) if one.name == b"sv3d")
+            found += [MESH for one in spherical if find(content, one, b"proj", MESH)]
         if names := _named(name for name in found if name not in kept):
             yield f"stream {number}: {names}"
     if names := _named(unknown):
@@ -86,8 +91,9 @@ def _unknown(content: Content, found: Iterator[Box] | list[Box], known: frozense
     for one in found:
         # Tags of QuickTime begin with a copyright sign.
         if one.name not in known and not one.name.startswith(b"\xa9"):
-            is_xmp = one.name == b"uuid" and content[one.body : one.body + 16] == XMP
-            yield b"XMP_" if is_xmp else one.name
+            identity = content[one.body : one.body + 16] if one.name == b"uuid" else b""
+            if identity != SPHERICAL:  # FFmpeg hands it on as side data
+                yield b"XMP_" if identity == XMP else one.name
 
 
 def _named(found: Iterator[bytes] | list[bytes]) -> str:

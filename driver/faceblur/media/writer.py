@@ -36,10 +36,11 @@ from faceblur.media.pixel_formats import has_alpha
 from faceblur.media.pyav import WRITE_ERRORS, codec_of, describe, reason
 from faceblur.media.side_data import lost_side_data, meaningful_types
 from faceblur.media.source_file import SourceFile
+from faceblur.media.spatial_boxes import SpatialBoxes, add_spatial_boxes, spatial_boxes
 from faceblur.media.stream_encoder import StreamEncoder
 from faceblur.media.text_tracks import tracks_with_positions
 
-MATROSKA = ("matroska", "webm")
+MATROSKA, ISO = ("matroska", "webm"), ("mp4", "mov")
 
 
 class VideoWriter:
@@ -63,6 +64,7 @@ class VideoWriter:
         self.left_out: list[str] = []
         self._options, self._muxer = options, MUXERS[path.suffix.lower()]
         self._videos: dict[int, StreamEncoder] = {}
+        self._spatial: dict[int, SpatialBoxes] = {}  # by the output's index
         self._display_sizes: list[DisplaySize | None] = []
         self._container: OutputContainer | None = None
         try:
@@ -106,6 +108,11 @@ class VideoWriter:
                 first_packets += add_cover_art(container, stream, cover_art[stream.index], self._muxer)
             elif stream in source.copied:
                 self.left_out += self._copies.add(stream, has_chapters=bool(chapters))
+        if self._muxer in ISO:
+            found = spatial_boxes(source.path, source.formats)
+            self._spatial = {
+                self._videos[index].stream.index: one for index, one in found.items() if index in self._videos
+            }
         self.left_out += container_parts(source.path, source.formats)
         container.metadata.update(tags)
         chapters, dropped = kept_chapters(chapters, keep_location=keep_location)
@@ -138,6 +145,13 @@ class VideoWriter:
         if has_alpha(video.work_format) and video.encoder not in ALPHA_BESIDE:
             tags["alpha_mode"] = "1"
 
+    def _kept_side_data(self, video: StreamEncoder) -> set[str]:
+        """The types of side data that the container keeps of a video stream."""
+        if self._muxer in MATROSKA:
+            return {"STEREO3D"} if "stereo_mode" in video.stream.metadata else set()
+        boxes = self._spatial.get(video.stream.index)
+        return boxes.types if boxes is not None else set()
+
     @property
     def pix_fmts(self) -> dict[int, str]:
         """The planar pixel format in which each video stream's frames are redacted and given to `write`."""
@@ -163,10 +177,12 @@ class VideoWriter:
         try:
             for video in self._videos.values():
                 self._container.mux(video.encode(None))
-                self.left_out += video.left_out(())
+                self.left_out += video.left_out(self._kept_side_data(video))
             self.left_out += self._copies.dropped
             self._container.close()
             self._container = None
+            if self._spatial:
+                add_spatial_boxes(self._output.temporary, self._spatial)
             if any(self._display_sizes):
                 set_display_sizes(self._output.temporary, self._display_sizes)
             self._output.complete()
