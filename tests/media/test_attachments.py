@@ -116,11 +116,19 @@ def test_what_is_neither_is_left_out_and_named(face: Image, tmp_path: Path) -> N
         "moving.bin": moving.getvalue(),
         "cut.bin": picture(face, "JPEG")[:30],
     }
+    more = (
+        "moving.gif",
+        "image/gif",
+        moving.getvalue(),
+    )  # FFmpeg takes it for cover art, and shows its first frame only
     source = with_attachments(
-        tmp_path / "in.mkv", face, *((name, "application/octet-stream", content) for name, content in files.items())
+        tmp_path / "in.mkv",
+        face,
+        *((name, "application/octet-stream", content) for name, content in files.items()),
+        more,
     )
     left_out = copy(source, tmp_path / "out.mkv")
-    assert len(left_out) == len(files) and all(
+    assert len(left_out) == len(files) + 1 and all(
         any(name in line for line in left_out) for name in ("other.mp4", "a.svg", "note.txt")
     )
     assert attached(tmp_path / "out.mkv") == []

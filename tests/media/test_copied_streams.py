@@ -145,3 +145,23 @@ def test_tags_around_packets_and_pictures_in_them_are_not_copied(face: Image, tm
     with av.open(str(tmp_path / "out" / "hidden.mkv")) as output:
         written = [bytes(packet) for packet in output.demux(audio=0) if packet.size]
     assert written == [*packets[:2], *packets[4:]]  # FFmpeg joins the picture with the packet after it
+
+
+def test_a_header_with_a_position_is_not_written_with_an_empty_track(face: Image, tmp_path: Path) -> None:
+    plain = write_clip(tmp_path / "plain.mkv", pan(face, (160, 120), 10), audio_codec=None)
+    (tmp_path / "a.vtt").write_text("WEBVTT\n\nNOTE GPS (8.5417, 47.3769, 19)\n\n00:00.000 --> 00:00.200\na line\n")
+    source, named = tmp_path / "in.mkv", tmp_path / "named.mkv"
+    run_ffmpeg("-i {a} -i {b} -map 0 -map 1 -c copy {c}", a=plain, b=tmp_path / "a.vtt", c=named)
+    with av.open(str(named)) as one, av.open(str(source), "w") as two:
+        streams: list[Any] = [two.add_stream_from_template(stream, opaque=True) for stream in one.streams]
+        streams[1].codec_context.extradata = b"NOTE GPS (8.5417, 47.3769, 19)"
+        for packet in one.demux():
+            if packet.size:
+                packet.stream = streams[packet.stream.index]
+                two.mux(packet)
+    assert b"47.3769" in source.read_bytes()
+    left_out = copy(source, tmp_path / "out.mkv")
+    assert len(left_out) == 1 and "webvtt" in left_out[0]
+    assert b"47.3769" not in (tmp_path / "out.mkv").read_bytes()
+    with av.open(str(tmp_path / "out.mkv")) as output:
+        assert len(output.streams) == 1

@@ -22,6 +22,7 @@ from faceblur.media.encoder_tables import QSCALE
 from faceblur.media.first_frames import read_first_frames
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.hidden_files import picture_format
+from faceblur.media.opening import open_input
 from faceblur.media.pixel_formats import planar_format
 from faceblur.media.pyav import READ_ERRORS, codec_of
 from faceblur.media.side_data import without_exif
@@ -39,8 +40,9 @@ def decode_cover_art(path: Path, stream: Any) -> DecodedFrame | None:
     """The image of a stream in the format that it is redacted in; None where it cannot be decoded or is one of many."""
     if stream.disposition & Disposition.timed_thumbnails:
         return None
-    if stream.type == "attachment":
-        frames = _attached_frames(stream.data)
+    content = stream.data if stream.type == "attachment" else _first_packet(path, stream)
+    if picture_format(content):
+        frames = _attached_frames(content)
     else:
         frames = read_first_frames(path, stream, 1) if stream.codec_context is not None else []
     if not frames:
@@ -72,6 +74,17 @@ def add_cover_art(container: OutputContainer, source: Any, pixels: VideoFrame, m
     # Players go by the name too: one that says another kind of picture gets a further suffix.
     container.add_attachment(name if mimetype == guess_type(name)[0] else name + suffix, mimetype, content)
     return []
+
+
+def _first_packet(path: Path, stream: Any) -> bytes:
+    """The picture as the file holds it; empty where it cannot be read."""
+    try:
+        with open_input(path) as container:
+            counterpart: Any = container.streams[stream.index]
+            return next((bytes(packet) for packet in container.demux(counterpart) if packet.size), b"")
+    except READ_ERRORS:
+        # The pass that reads the complete file fails at the same position, and reports why.
+        return b""
 
 
 def _attached_frames(content: bytes) -> list[VideoFrame]:
