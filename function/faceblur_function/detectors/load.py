@@ -5,6 +5,9 @@ from __future__ import annotations
 from faceblur_function import defaults
 from faceblur_function.detectors.detector import Detector, DetectorError
 
+# `both` searches with the two models for the CPU.
+MODELS = ("retinaface-mobilenet0.25", "centerface", "both", "retinaface-resnet50")
+
 
 def load_detector(
     name: str,
@@ -23,6 +26,18 @@ def load_detector(
         from faceblur_function.detectors.retinaface_onnx import RetinaFaceOnnx
 
         return RetinaFaceOnnx(weights=weights, device=device, detect_size=detect_size, threads=threads)
+    if name == "centerface":
+        from faceblur_function.detectors.centerface import CenterFace
+
+        return CenterFace(weights=weights, device=device, detect_size=detect_size, threads=threads)
+    if name == "both":
+        if weights is not None:
+            raise DetectorError("WEIGHTS is one file, and MODEL=both takes two: choose one model, or leave WEIGHTS out")
+        from faceblur_function.detectors.union import DetectorUnion
+
+        models = ("retinaface-mobilenet0.25", "centerface")
+        detectors = [load_detector(model, device=device, detect_size=detect_size, threads=threads) for model in models]
+        return DetectorUnion("+".join(models), detectors)
     if name == "retinaface-resnet50":
         try:
             from faceblur_function.detectors.retinaface_torch import RetinaFaceTorch
@@ -32,4 +47,4 @@ def load_detector(
                 "pip install 'torch>=2.4' 'torchvision>=0.19' && pip install --no-deps retinaface-pytorch"
             ) from error
         return RetinaFaceTorch(weights=weights, device=device, detect_size=detect_size, threads=threads)
-    raise DetectorError(f"unknown model {name!r}: choose retinaface-mobilenet0.25 or retinaface-resnet50")
+    raise DetectorError(f"unknown model {name!r}: choose {', '.join(MODELS)}")

@@ -143,7 +143,7 @@ DISTRIBUTIONS = {
 
 
 @pytest.mark.parametrize(
-    ("config", "others"), [(gpu_config(), "retinaface_onnx"), (cpu_config(), "retinaface_torch")], ids=["gpu", "cpu"]
+    ("config", "others"), [(gpu_config(), "onnx_network"), (cpu_config(), "retinaface_torch")], ids=["gpu", "cpu"]
 )
 def test_the_image_holds_what_the_function_imports(config: dict[str, Any], others: str) -> None:
     imported = set()
