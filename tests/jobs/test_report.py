@@ -11,6 +11,7 @@ import pytest
 from faceblur.base.events import (
     Event,
     FileEnded,
+    FileRestarted,
     FileStarted,
     FramesMasked,
     FramesRead,
@@ -31,6 +32,8 @@ EVENTS: list[Event] = [
     RunPlanned(2, 300),
     FunctionConnected("a model", "cpu", "a provider"),
     FileStarted(A, 100),
+    FramesRead(A, 90),
+    FileRestarted(A),
     PositionEntered(A, "decode"),
     PositionLeft(A, "decode"),
     TimeSpent(A, "decode", 0.5),

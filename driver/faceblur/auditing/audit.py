@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from faceblur.auditing.audit_tally import AuditTally
@@ -23,13 +24,15 @@ from faceblur.auditing.report import AuditDetector, AuditReport, report_path
 from faceblur.auditing.second_pass import second_pass
 from faceblur.auditing.stream_pairs import AuditedFiles, StreamPair, pair_streams
 from faceblur.base.atomic_files import write_complete
-from faceblur.base.errors import MediaError, UsageError
+from faceblur.base.errors import FramesChange, MediaError, UsageError
 from faceblur.detection.client import FunctionClient
 from faceblur.detection.connect import connect
 from faceblur.detection.endpoint import Endpoint
 from faceblur.media.pyav import READ_ERRORS, reason
+from faceblur.media.survey import Survey
 from faceblur.media.unsearched_parts import UnsearchedPart, unsearched_parts
 from faceblur.redaction.sidecar_files import sidecar_path
+from faceblur.redaction.threads import OwnThread
 from faceblur_function import wire
 
 log = logging.getLogger("faceblur")
@@ -52,7 +55,12 @@ async def audit(
     the report as JSON and as an HTML page beside the output (`report_path`). Raises UsageError, MediaError or
     SidecarError for files that cannot be compared or written, FunctionError when a detector does not answer.
     """
-    files = await asyncio.to_thread(pair_streams, source, output, sidecar or sidecar_path(output))
+    sidecar = sidecar or sidecar_path(output)
+    try:
+        files = await asyncio.to_thread(pair_streams, source, output, sidecar)
+    except FramesChange:
+        files = await _surveyed(source, output, sidecar)
+    on_progress = on_progress or (lambda _: None)
     async with AsyncExitStack() as stack:
         clients: list[FunctionClient] = []
         detectors: list[AuditDetector] = []
@@ -61,13 +69,26 @@ async def audit(
             clients.append(client)
             detectors.append(AuditDetector(model=info.model, device=info.device, weights_sha256=info.weights_sha256))
             log.info("detector: %s on %s (%s)", info.model, info.device, info.provider)
-        report, alignments = await _Audit(files, clients, detectors, on_progress or (lambda _: None)).run()
+        try:
+            report, alignments = await _Audit(files, clients, detectors, on_progress).run()
+        except FramesChange:
+            if files.canvases is not None:  # it is the output whose frames change
+                raise
+            files = await _surveyed(source, output, sidecar)
+            report, alignments = await _Audit(files, clients, detectors, on_progress).run()
     if write:
         try:
             await asyncio.to_thread(_write, report, files, alignments)
         except OSError as error:
             raise UsageError(f"the report cannot be written beside {output}: {error.strerror}") from error
     return report
+
+
+async def _surveyed(source: Path, output: Path, sidecar: Path) -> AuditedFiles:
+    """The files, once it is known which form the run gave to the source's frames."""
+    async with OwnThread(partial(Survey, source, tolerate=True), "survey") as own:
+        canvases = await own.call(own.object.choose_canvases, own.stop)
+    return await asyncio.to_thread(pair_streams, source, output, sidecar, canvases)
 
 
 def _write(report: AuditReport, files: AuditedFiles, alignments: Alignments) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from faceblur.auditing.changed_areas import unmasked
 from faceblur.auditing.frame_alignment import Alignment, AlignmentStep, SmallFrame, align, gray_image, small_frame
-from faceblur.auditing.stream_pairs import AuditedFiles, StreamPair, open_video, stream_frames
+from faceblur.auditing.stream_pairs import AuditedFiles, StreamPair, stream_frames
 from faceblur.base.errors import SidecarError
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
@@ -90,8 +90,8 @@ def frame_pairs(files: AuditedFiles, pair: StreamPair, alignment: Alignment) -> 
 @contextmanager
 def _opened(files: AuditedFiles) -> Iterator[tuple[VideoReader, VideoReader, SidecarReader]]:
     with ExitStack() as stack:
-        source = stack.enter_context(open_video(files.source, True))
-        output = stack.enter_context(open_video(files.output, False))
+        source = stack.enter_context(files.open_source())
+        output = stack.enter_context(files.open_output())
         yield source, output, stack.enter_context(SidecarReader(files.sidecar))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faceblur.base.errors import MediaError, SidecarError, UsageError
+from faceblur.base.errors import FramesChange, MediaError, SidecarError, UsageError
+from faceblur.media.canvas import Canvas
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
 from faceblur.redaction.sidecar_files import SidecarReader, identify
@@ -33,6 +34,7 @@ class AuditedFiles:
     """Which files are compared, what the sidecar's header says, which video streams belong together.
 
     `frames` is how many to expect, for progress; `surplus` are video streams of the output without a counterpart.
+    `canvases` are the forms that the source's frames got, where they change theirs.
     """
 
     source: Path
@@ -42,17 +44,31 @@ class AuditedFiles:
     pairs: tuple[StreamPair, ...]
     surplus: tuple[int, ...]
     frames: int | None
+    canvases: Mapping[int, Canvas] | None
+
+    def open_source(self) -> VideoReader:
+        """Open the source. Its damage is tolerated: the run skipped it, or it had failed."""
+        return VideoReader(self.source, tolerate=True, canvases=self.canvases)
+
+    def open_output(self) -> VideoReader:
+        """Open the output."""
+        return VideoReader(self.output)
 
 
-def pair_streams(source: Path, output: Path, sidecar: Path) -> AuditedFiles:
+def pair_streams(
+    source: Path, output: Path, sidecar: Path, canvases: Mapping[int, Canvas] | None = None
+) -> AuditedFiles:
     """Pair the streams of source and output, both also of cover art.
 
-    Raises UsageError for files that do not exist, MediaError or SidecarError for those that do not belong together.
+    Raises UsageError for files that do not exist, MediaError or SidecarError for those that do not belong together;
+    FramesChange where the sizes of the frames differ and there are no canvases yet.
     """
     _check_names(source, output, sidecar)
     with ExitStack() as stack:
         header = stack.enter_context(SidecarReader(sidecar)).header
-        of_source, of_output = (stack.enter_context(open_video(path, path is source)) for path in (source, output))
+        of_source, of_output = (
+            stack.enter_context(VideoReader(path, tolerate=path is source)) for path in (source, output)
+        )
         if not identify(source, of_source.duration).is_of(header.video):
             raise SidecarError(f"{sidecar}: belongs to another video ({header.video.name}) than {source}")
         pairs = [
@@ -64,15 +80,10 @@ def pair_streams(source: Path, output: Path, sidecar: Path) -> AuditedFiles:
         pairs += [StreamPair(one, other, is_cover_art=True) for one, other in zip(*cover_art, strict=False)]
         surplus = [*list(of_output.videos)[len(of_source.videos) :], *cover_art[1][len(cover_art[0]) :]]
         expected = of_source.expected_frames
-        files = AuditedFiles(source, output, sidecar, header, tuple(pairs), tuple(surplus), expected)
+        files = AuditedFiles(source, output, sidecar, header, tuple(pairs), tuple(surplus), expected, canvases)
     for pair in pairs:
         _check_size(files, pair)
     return files
-
-
-def open_video(path: Path, is_source: bool) -> VideoReader:
-    """Open one of the two videos. Damage of the source is tolerated: the run skipped it, or it had failed."""
-    return VideoReader(path, tolerate=is_source)
 
 
 def stream_frames(reader: VideoReader, stream: int, is_cover_art: bool) -> Iterator[DecodedFrame]:
@@ -98,12 +109,14 @@ def _tolerance(one: Any, other: Any) -> float:
 
 def _check_size(files: AuditedFiles, pair: StreamPair) -> None:
     sizes = []
-    for path, stream in ((files.source, pair.source), (files.output, pair.output)):
-        with open_video(path, path == files.source) as reader:
+    for opening, stream in ((files.open_source, pair.source), (files.open_output, pair.output)):
+        with opening() as reader:
             frame = next(stream_frames(reader, stream, pair.is_cover_art), None)
             if frame is None:
-                raise MediaError(f"{path}: its video stream {stream} holds no frame")
-            sizes.append(frame.upright().shape[1::-1])
+                raise MediaError(f"{reader.path}: its video stream {stream} holds no frame")
+            sizes.append(frame.upright_wh)
     if sizes[0] != sizes[1]:
         (a, b), (c, d) = sizes
+        if files.canvases is None:  # later frames of the source may be as large
+            raise FramesChange(f"{files.source}: its first frame is {a}x{b}, that of {files.output} is {c}x{d}")
         raise MediaError(f"{files.output}: its frames are {c}x{d}, those of {files.source} {a}x{b}")

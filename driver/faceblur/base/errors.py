@@ -3,8 +3,10 @@
 FaceblurError
 ├── UsageError (ValueError)             the call was wrong: exit code 2, nothing was started
 ├── MediaError (ValueError)             this file cannot be read or written; other files go on
-│   └── NoVideo                         it holds no video: audio, subtitles, data
+│   ├── NoVideo                         it holds no video: audio, subtitles, data
+│   └── FramesChange                    its frames change their size or format: it must be surveyed first
 ├── SidecarError (ValueError)           this sidecar cannot be read or written, or belongs to another video
+│   └── OutsideFrame                    a face is beside its frame, which may be one that changes its size
 ├── LedgerError (RuntimeError)          the ledger of a fleet cannot be used
 │   └── LedgerAway (ConnectionError)    its database does not answer now
 └── FunctionError (RuntimeError)        the function gave no usable answer
@@ -33,6 +35,10 @@ class NoVideo(MediaError):
     """A file that can be read holds no video."""
 
 
+class FramesChange(MediaError):
+    """The frames of a video change their form where that was not expected."""
+
+
 class SidecarError(FaceblurError, ValueError):
     """A sidecar cannot be read or written, or does not fit its video."""
 
@@ -43,6 +49,10 @@ class LedgerError(FaceblurError, RuntimeError):
 
 class LedgerAway(LedgerError, ConnectionError):
     """The ledger's database does not answer now: it may in a moment."""
+
+
+class OutsideFrame(SidecarError):
+    """A face of a sidecar has no part in its frame."""
 
 
 class FunctionError(FaceblurError, RuntimeError):

@@ -42,6 +42,13 @@ class FileStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class FileRestarted:
+    """The frames of a file turned out to change their size or format: it is begun anew, nothing counts so far."""
+
+    source: Path
+
+
+@dataclass(frozen=True, slots=True)
 class PositionEntered:
     """A batch of this file came to a position."""
 
@@ -127,6 +134,7 @@ class RunEnded:
 
 FileEvent: TypeAlias = (
     FileStarted
+    | FileRestarted
     | PositionEntered
     | PositionLeft
     | TimeSpent

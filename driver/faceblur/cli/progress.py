@@ -16,7 +16,15 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from faceblur.base.events import Event, FileEnded, FileStarted, FramesMasked, FunctionConnected, RunPlanned
+from faceblur.base.events import (
+    Event,
+    FileEnded,
+    FileRestarted,
+    FileStarted,
+    FramesMasked,
+    FunctionConnected,
+    RunPlanned,
+)
 from faceblur.base.printable import printable
 from faceblur.cli.logs import progress_log
 from faceblur.cli.verbosity import Verbosity
@@ -167,7 +175,8 @@ class RunProgress:
 
     def __init__(self, display: ProgressDisplay | None = None) -> None:
         self._display: ProgressDisplay = display or Bars(Console())
-        self._running: set[Path] = set()
+        # Frames and faces so far.
+        self._running: dict[Path, tuple[int, int]] = {}
         self._stack, self._is_shown = ExitStack(), False
 
     def __call__(self, event: Event) -> None:
@@ -180,21 +189,30 @@ class RunProgress:
                 if not self._is_shown:
                     self._stack.enter_context(self._display)
                     self._is_shown = True
-                self._running.add(source)
+                self._running[source] = (0, 0)
                 self._display.started(source, frames)
             case FramesMasked(source=source, frames=frames, faces=faces):
-                self._display.advanced(source, frames, faces)
+                self._advance(source, frames, faces)
+            case FileRestarted(source=source):
+                log.info("begun anew, its frames change their size or format: %s", source)
+                frames, faces = self._running[source]
+                self._advance(source, -frames, -faces)
             case FileEnded():
                 self._end(event)
             case _:
                 return
+
+    def _advance(self, source: Path, frames: int, faces: int) -> None:
+        before, before_faces = self._running[source]
+        self._running[source] = (before + frames, before_faces + faces)
+        self._display.advanced(source, frames, faces)
 
     def _end(self, event: FileEnded) -> None:
         if event.state == "failed":
             extra = {"event": "failed", "source": str(event.source), "reason": event.reason}
             log.error("error: %s: %s", event.source, event.reason, extra=extra)
         if event.source in self._running:
-            self._running.remove(event.source)
+            del self._running[event.source]
             self._display.ended(event.source, event.state)
 
     def __enter__(self) -> Self:

@@ -11,6 +11,7 @@ from faceblur.base.events import (
     Event,
     FileEnded,
     FileEvent,
+    FileRestarted,
     FileStarted,
     FramesMasked,
     FramesRead,
@@ -75,6 +76,9 @@ class FileReport:
                 self.gap_filled += faces
             case ReplyReceived():
                 self._add_reply(event)
+            case FileRestarted():
+                self.frames = self.masked = self.searched = self.faces = self.gap_filled = 0
+                self.positions.clear()
             case FileStarted(frames=expected):
                 self.expected_frames = expected
             case FileEnded():

@@ -30,6 +30,8 @@ MUXERS = {
     ".wmv": "asf",
     ".asf": "asf",
 }
+# Those that hold a display matrix; FFmpeg drops it silently in all others.
+HOLD_MATRIX = frozenset({"mp4", "mov", "3gp", "3g2", "matroska", "webm"})
 # The video codecs of the containers that take few.
 HOLDS = {
     "webm": {"vp8", "vp9", "av1"},

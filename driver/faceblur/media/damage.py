@@ -69,11 +69,3 @@ def has_later_time(frame: Any, last_pts: int | None, log: DamageLog) -> bool:
         log.record("a frame's time goes back", "it is put after the one before it", seconds_of(frame))
         return False
     return True
-
-
-def has_size_of(frame: Any, stream: Any, log: DamageLog) -> bool:
-    """Whether a decoded frame has its stream's size."""
-    if (frame.width, frame.height) == (stream.width, stream.height):
-        return True
-    log.record("the frame size changes", "such frames are left out", seconds_of(frame))
-    return False

@@ -24,7 +24,7 @@ def encoder_settings(
     encoder: str, pix_fmt: str, source: Any, probe: StreamProbe, *, muxer: str, options: Options
 ) -> dict[str, str]:
     """All options of an encoder for a source's video stream, in this container."""
-    pixels_per_second = float(frame_rate(source)) * source.width * source.height
+    pixels_per_second = float(frame_rate(source)) * probe.form.width * probe.form.height
     settings = quality(encoder, options, pixels_per_second)
     settings |= profile(encoder, source.codec_context.profile, pix_fmt)
     if probe.interlaced:

@@ -24,13 +24,20 @@ class DecodedFrame:
 
     `stream` is the index of its video stream in the source. `number` is its sequence number: its position, from 0,
     among the frames of that stream that the reader yields. `pixels` is PyAV's frame: the planes, the timestamp and the
-    side data. `damage` says what could not be read just before this frame, None: nothing.
+    side data. `damage` says what could not be read just before this frame, None: nothing. `orientation` is how a viewer
+    turns and mirrors the stored pixels, 1 to 8 (`orientation`); 0: take it from the side data.
     """
 
     stream: int
     number: int
     pixels: VideoFrame
     damage: str | None = None
+    orientation: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.orientation:
+            matrix = display_matrix(self.pixels)
+            self.orientation = UPRIGHT if matrix is None else of_matrix(matrix)
 
     @property
     def pts(self) -> int:
@@ -60,12 +67,6 @@ class DecodedFrame:
     def area(self) -> int:
         """Width times height, in pixels."""
         return self.pixels.width * self.pixels.height
-
-    @property
-    def orientation(self) -> int:
-        """How a viewer turns and mirrors the stored pixels, 1 to 8 (`orientation`)."""
-        matrix = display_matrix(self.pixels)
-        return UPRIGHT if matrix is None else of_matrix(matrix)
 
     @property
     def upright_wh(self) -> tuple[int, int]:

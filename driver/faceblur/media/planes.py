@@ -30,22 +30,23 @@ class PlaneView:
     black: int
 
 
-def planes(pixels: VideoFrame) -> Iterator[PlaneView]:
-    """The frame's planes without alpha, each of its true width."""
+def planes(pixels: VideoFrame, *, with_alpha: bool = False) -> Iterator[PlaneView]:
+    """The frame's planes, each of its true width; alpha only where it is asked for, and opaque is its black."""
     pixel_format = pixels.format
     full_range = pixel_format.is_rgb or pixels.color_range == ColorRange.JPEG or "yuvj" in pixel_format.name
     steps = (64 // pixel_format.chroma_width(64), 64 // pixel_format.chroma_height(64))
     for index, component in enumerate(pixel_format.components):
-        if component.is_alpha:
+        if component.is_alpha and not with_alpha:
             continue
         plane = pixels.planes[component.plane]
         dtype = np.dtype(np.uint8 if component.bits == 8 else np.uint16)
         rows = np.frombuffer(memoryview(plane), dtype).reshape(-1, plane.line_size // dtype.itemsize)
-        is_chroma = index > 0 and not pixel_format.is_rgb
+        is_chroma = index > 0 and not pixel_format.is_rgb and not component.is_alpha
         step_x, step_y = steps if is_chroma else (1, 1)
         black = 128 if is_chroma else 0 if full_range else 16
         height, width = -(-pixels.height // step_y), -(-pixels.width // step_x)
-        yield PlaneView(rows[:height, :width], step_x, step_y, black << (component.bits - 8))
+        black = (1 << component.bits) - 1 if component.is_alpha else black << (component.bits - 8)
+        yield PlaneView(rows[:height, :width], step_x, step_y, black)
 
 
 def from_bgr(bgr: BGR, like: VideoFrame) -> VideoFrame:

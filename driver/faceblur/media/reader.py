@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from av.packet import Packet
 
 from faceblur.base.errors import MediaError
+from faceblur.media.canvas import Canvas
 from faceblur.media.completeness import check_complete
 from faceblur.media.cover_art import decode_cover_art
 from faceblur.media.damage import check_marks, is_audio_in_order
+from faceblur.media.form_rules import FormRule, SameForm
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.integrity import read_structure
 from faceblur.media.pyav import READ_ERRORS, describe, has_late_streams, reason
@@ -24,12 +27,20 @@ class VideoReader(SourceFile):
     """Iterates a video once: the frames of its video streams and the packets of the streams to copy, as they come.
 
     Frames are numbered by stream, from 0. With `tolerate` what is damaged is skipped and recorded in `damage`. Raises
-    MediaError, which names the file, on opening and while iterating.
+    MediaError, which names the file, on opening and while iterating; FramesChange where frames change their form and
+    there is no canvas.
     """
+
+    def __init__(self, path: Path, *, tolerate: bool = False, canvases: Mapping[int, Canvas] | None = None) -> None:
+        super().__init__(path, tolerate=tolerate, canvases=canvases)
+        self._sizes_wh = {index: (stream.width, stream.height) for index, stream in self.videos.items()}
 
     def __iter__(self) -> Iterator[DecodedFrame | Packet[Any]]:
         name = self.container.format.name
-        decoders = {index: StreamDecoder(stream, name, self.damage) for index, stream in self.videos.items()}
+        decoders = {
+            index: StreamDecoder(stream, name, self.damage, self._form_rule(index))
+            for index, stream in self.videos.items()
+        }
         copied = {stream.index for stream in self.copied}
         audio_times: dict[int, int] = {}
         # Every stream is read, copied or not: the header's length is that of the longest.
@@ -59,6 +70,10 @@ class VideoReader(SourceFile):
             else:
                 frames.append(frame)
         return frames
+
+    def _form_rule(self, index: int) -> FormRule:
+        """What becomes of a stream's frames whose form changes."""
+        return self.canvases.get(index) or SameForm(self.path, self._sizes_wh[index])
 
     def _packets(self) -> Iterator[Any]:
         """Every packet of the file, and an empty one for each stream at its end; damaged parts are skipped."""

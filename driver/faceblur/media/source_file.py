@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +12,7 @@ import av
 from av.stream import Disposition
 
 from faceblur.base.errors import MediaError, NoVideo
+from faceblur.media.canvas import Canvas
 from faceblur.media.containers import output_name
 from faceblur.media.damage import DamageLog
 from faceblur.media.encoder_tables import written_codec
@@ -26,15 +28,16 @@ class SourceFile:
     By the source's index, `videos` are the streams to redact, `cover_art` those that are one attached image; `copied`
     are those to copy. `main_stream` is the first of `videos`. `left_out` lists the streams that are neither
     redacted nor copied. `damage` records what could not be read; with `tolerate` it does not end the reading.
+    `canvases` are the forms that a survey chose for the streams whose frames change theirs.
     """
 
-    def __init__(self, path: Path, *, tolerate: bool = False) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, tolerate: bool = False, canvases: Mapping[int, Canvas] | None = None) -> None:
+        self.path, self.canvases = path, canvases or {}
         self.damage = DamageLog(path, tolerate=tolerate)
         self.videos: dict[int, Any] = {}
         self.cover_art: dict[int, Any] = {}
         self.copied: list[Any] = []
-        self.left_out: list[str] = []
+        self.left_out: list[str] = [one.note for one in self.canvases.values() if one.note]
         try:
             self.container = open_input(path)
         except NotOpened as error:

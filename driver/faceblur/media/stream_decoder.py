@@ -1,16 +1,21 @@
-"""One video stream of a source: packets go in, numbered frames of one size with rising times come out."""
+"""One video stream of a source: packets go in, numbered frames of one form with rising times come out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
+from av.packet import Packet
 from av.video.frame import VideoFrame
 
-from faceblur.media.damage import DamageLog, check_marks, has_later_time, has_size_of
+from faceblur.media.damage import DamageLog, check_marks, has_later_time
+from faceblur.media.form_rules import FormRule, PixelAspects
 from faceblur.media.frame_count import FrameCount
+from faceblur.media.frame_form import FrameForm
 from faceblur.media.frames import DecodedFrame
-from faceblur.media.pyav import READ_ERRORS, codec_of, decoder_of, frame_rate, reason, seconds_of
+from faceblur.media.orientation import UPRIGHT, of_matrix
+from faceblur.media.pyav import READ_ERRORS, codec_of, decoder_of, display_matrix, frame_rate, reason, seconds_of
+from faceblur.media.sequence_headers import SequenceHeaders
 from faceblur.media.timestamps import FrameTimer
 
 # Decoders that hide a damaged picture unless they are told to refuse it; others mark it.
@@ -23,14 +28,21 @@ STRICT = {
 
 
 class StreamDecoder:
-    """Decodes one video stream. `count` has its packets and frames; `container` is FFmpeg's name of it."""
+    """Decodes one video stream. `count` has its packets and frames; `container` is FFmpeg's name of it.
 
-    def __init__(self, stream: Any, container: str, damage: DamageLog) -> None:
-        self.count = FrameCount(codec_of(stream))
-        self._stream, self._damage = stream, damage
-        self._decoder = decoder_of(stream)
-        if (codec := codec_of(stream)) in STRICT and not damage.is_tolerated:
+    `rule` takes every frame with its form.
+    """
+
+    def __init__(self, stream: Any, container: str, damage: DamageLog, rule: FormRule) -> None:
+        codec = codec_of(stream)
+        self.count = FrameCount(codec)
+        self._stream, self._damage, self._rule = stream, damage, rule
+        self._decoder = decoder_of(stream, one_thread=rule.follows_changes)
+        if codec in STRICT and not damage.is_tolerated:
             self._decoder.options = {"err_detect": STRICT[codec]}
+        self._aspects = PixelAspects(self._decoder, stream.sample_aspect_ratio, by_time=rule.follows_changes)
+        self._headers = SequenceHeaders(codec if rule.follows_changes else "")
+        self._orientation = UPRIGHT
         self._timer = FrameTimer(container, frame_rate(stream), stream.time_base)
         self._next_number = 0
 
@@ -38,26 +50,44 @@ class StreamDecoder:
         """The frames that are ready after this packet; an empty one brings the last. Raises MediaError on damage."""
         self.count.add_packet(packet)
         self._timer.add_packet(packet)
+        frames: list[VideoFrame] = []
         try:
-            frames = self._decoder.decode(packet)
+            if self._headers.changes_at(packet):
+                frames += self._last_frames()
+            frames += self._decoder.decode(packet)
         except READ_ERRORS as error:
             self.count.failed += 1
             self._damage.record("damaged", reason(error), seconds_of(packet))
-            return
+        self._aspects.follow(packet, bool(frames))
         for pixels in frames:
             self.count.add_frame(pixels)
-            if self._is_usable(pixels):
-                yield DecodedFrame(self._stream.index, self._next_number, pixels, self._damage.take_first())
-                self._next_number += 1
+            aspect = self._aspects.at(pixels.pts)
+            self._set_time(pixels)
+            form = FrameForm.of(pixels, aspect, self._orientation_of(pixels))
+            pixels, orientation = self._rule.take(pixels, form, seconds_of(pixels) or 0.0)
+            yield DecodedFrame(self._stream.index, self._next_number, pixels, self._damage.take_first(), orientation)
+            self._next_number += 1
 
-    def _is_usable(self, pixels: VideoFrame) -> bool:
-        """Give a frame a time after the last one's; whether it has the stream's size."""
+    def _last_frames(self) -> list[VideoFrame]:
+        """What the decoder holds back; then it is as new."""
+        end: Any = Packet()
+        end.stream, end.time_base = self._stream, self._stream.time_base
+        frames: list[VideoFrame] = self._decoder.decode(end)
+        self._decoder.flush_buffers()
+        return frames
+
+    def _orientation_of(self, pixels: VideoFrame) -> int:
+        """A matrix in the stream itself holds until the next key frame."""
+        matrix = display_matrix(pixels)
+        if matrix is not None or pixels.key_frame:
+            self._orientation = UPRIGHT if matrix is None else of_matrix(matrix)
+        return self._orientation
+
+    def _set_time(self, pixels: VideoFrame) -> None:
+        """Give a frame a time after the last one's."""
         timer = self._timer
         timer.set_time(pixels)
         check_marks(pixels, self._damage)
         if not has_later_time(pixels, timer.last, self._damage):
             timer.guess_time(pixels)
-        if not has_size_of(pixels, self._stream, self._damage):
-            return False
         timer.last = pixels.pts
-        return True

@@ -6,6 +6,7 @@ The output is written under a temporary name beside its final one, flushed to th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,8 +19,9 @@ from av.video.frame import VideoFrame
 from faceblur.base.atomic_files import AtomicFile
 from faceblur.base.errors import MediaError
 from faceblur.base.options import Options
+from faceblur.media.canvas import Canvas, upright_form
 from faceblur.media.container_parts import container_parts
-from faceblur.media.containers import MUXERS
+from faceblur.media.containers import HOLD_MATRIX, MUXERS
 from faceblur.media.copied_streams import CopiedStreams
 from faceblur.media.cover_art import MUXERS_WITH_COVER_ART, add_cover_art
 from faceblur.media.encoder_choice import choose_encoder
@@ -27,11 +29,13 @@ from faceblur.media.encoder_settings import encoder_settings
 from faceblur.media.encoder_tables import ALPHA_BESIDE
 from faceblur.media.encoding_changes import aspect_for_container, encoding_changes
 from faceblur.media.first_frames import probe_stream
+from faceblur.media.frame_form import FrameForm
 from faceblur.media.frame_sequence import FrameSequence
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.matroska_aspect import DisplaySize, name_with_room, set_display_sizes
 from faceblur.media.metadata import dropped_tags, kept_chapters, kept_tags, kept_video_tags
 from faceblur.media.muxer_options import muxer_options
+from faceblur.media.orientation import UPRIGHT
 from faceblur.media.pixel_formats import has_alpha
 from faceblur.media.pyav import WRITE_ERRORS, codec_of, describe, reason
 from faceblur.media.side_data import lost_side_data, meaningful_types
@@ -65,6 +69,8 @@ class VideoWriter:
         self._options, self._muxer = options, MUXERS[path.suffix.lower()]
         self._videos: dict[int, StreamEncoder] = {}
         self._spatial: dict[int, SpatialBoxes] = {}  # by the output's index
+        # Streams that are turned upright: the form of their frames, and the one that they get.
+        self._turned: dict[int, tuple[FrameForm, Canvas]] = {}
         self._display_sizes: list[DisplaySize | None] = []
         self._container: OutputContainer | None = None
         try:
@@ -123,23 +129,30 @@ class VideoWriter:
     def _add_video(self, container: OutputContainer, source: SourceFile, stream: Any) -> None:
         """Add a video stream: choose its encoder, and give it the source's tags and aspect."""
         muxer, options = self._muxer, self._options
-        probe = probe_stream(source.path, stream)
-        odd = bool(stream.width % 2 or stream.height % 2)
-        choice = choose_encoder(codec_of(stream), probe.pix_fmt, muxer, options.encoder, odd=odd)
+        canvas = source.canvases.get(stream.index)
+        probe = probe_stream(source.path, stream, canvas.form if canvas else None)
+        stored = probe.form
+        if stored.orientation != UPRIGHT and muxer not in HOLD_MATRIX:
+            probe = replace(probe, form=upright_form(stored), matrix=None)
+            self.left_out.append(f"{describe(stream)}, its rotation: written upright, as {muxer} holds none")
+        odd = bool(probe.form.width % 2 or probe.form.height % 2)
+        choice = choose_encoder(codec_of(stream), probe.form.pix_fmt, muxer, options.encoder, odd=odd)
         settings = encoder_settings(choice.encoder, choice.pix_fmt, stream, probe, muxer=muxer, options=options)
         video = StreamEncoder(container, stream, probe, choice, settings, muxer)
         self._videos[stream.index] = video
+        if probe.form.orientation != stored.orientation:
+            self._turned[stream.index] = stored, Canvas(probe.form._replace(pix_fmt=video.work_format), None)
         self.left_out += encoding_changes(stream, probe, choice, muxer=muxer, encoder_is_given=bool(options.encoder))
         tags, dropped = kept_video_tags(stream.metadata, keep_location=options.keep_location)
         self.left_out += dropped_tags(dropped, describe(stream))
         video.stream.metadata.update(tags)
         if muxer in MATROSKA:
-            self._add_matroska_fields(video, stream)
+            self._add_matroska_fields(video, probe.form)
 
-    def _add_matroska_fields(self, video: StreamEncoder, source: Any) -> None:
+    def _add_matroska_fields(self, video: StreamEncoder, form: FrameForm) -> None:
         """Room for the display size in the track's name, and the mark of alpha."""
-        tags, aspect = video.stream.metadata, aspect_for_container(source, video.codec)
-        self._display_sizes.append(DisplaySize.of((source.width, source.height), aspect) if aspect else None)
+        tags, aspect = video.stream.metadata, aspect_for_container(form, video.codec)
+        self._display_sizes.append(DisplaySize.of((form.width, form.height), aspect) if aspect else None)
         if aspect:
             tags["title"] = name_with_room(tags.pop("title", ""))
         if has_alpha(video.work_format) and video.encoder not in ALPHA_BESIDE:
@@ -163,13 +176,26 @@ class VideoWriter:
         try:
             if isinstance(item, DecodedFrame):
                 self.sequence.check_next(item)
-                self._container.mux(self._videos[item.stream].encode(item.pixels))
+                self._container.mux(self._videos[item.stream].encode(self._pixels(item)))
             else:
                 self._copies.write(item)
         except MediaError:
             raise
         except WRITE_ERRORS as error:
             raise MediaError(f"{self.path}: cannot be written: {reason(error)}") from error
+
+    def _pixels(self, frame: DecodedFrame) -> VideoFrame:
+        """A frame's pixels as they are encoded. Refuses a size that the output does not have."""
+        pixels, context = frame.pixels, self._videos[frame.stream].stream.codec_context
+        if frame.stream in self._turned:
+            stored, upright = self._turned[frame.stream]
+            pixels, _ = upright.take(pixels, stored._replace(pix_fmt=pixels.format.name), frame.seconds)
+        if (pixels.width, pixels.height) != (context.width, context.height):  # PyAV would stretch it
+            raise MediaError(
+                f"{self.path}: internal error: frame {frame.number} is {pixels.width}x{pixels.height}, the output "
+                f"{context.width}x{context.height}: a bug in faceblur"
+            )
+        return pixels
 
     def complete(self) -> int:
         """Write what is still in the encoder and flush to the disk. Returns the number of bytes."""

@@ -20,6 +20,7 @@ from faceblur.detection.gate import Gate
 from faceblur.media.reader import VideoReader
 from faceblur.redaction.batch import Batch, Ready
 from faceblur.redaction.batch_reader import BatchReader, into_batches
+from faceblur.redaction.changing_frames import Canvases, redacted_in_one_form
 from faceblur.redaction.frame import all_pixels
 from faceblur.redaction.output import finish, open_output, write_all
 from faceblur.redaction.sidecar_files import SidecarReader, identify, json_name
@@ -37,11 +38,18 @@ async def render_video(sidecar: Path, target: Path, changes: Changes, work: File
     `work` names the video. Raises MediaError, and SidecarError when the sidecar belongs to another video or does not
     list every frame.
     """
+    render = partial(_render, sidecar=sidecar, target=target, changes=changes, work=work)
+    return await redacted_in_one_form(render, work, tolerate=changes.tolerate_damage)
+
+
+async def _render(
+    canvases: Canvases | None, *, sidecar: Path, target: Path, changes: Changes, work: FileWork
+) -> Written:
     async with AsyncExitStack() as stack:
         recorded = stack.enter_context(SidecarReader(sidecar))
         work.emit(ReplyReceived(work.source, recorded.header.function.model, FROM_SIDECAR, 0, {}))
         options = rendered_options(sidecar, recorded.header, changes)
-        opening = partial(VideoReader, work.source, tolerate=options.tolerate_damage)
+        opening = partial(VideoReader, work.source, tolerate=options.tolerate_damage, canvases=canvases)
         reading = await stack.enter_async_context(OwnThread(opening, "read"))
         reader = reading.object
         if not identify(work.source, reader.duration).is_of(recorded.header.video):

@@ -15,7 +15,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from faceblur.base.atomic_files import AtomicFile, fitting_name
-from faceblur.base.errors import SidecarError, UsageError
+from faceblur.base.errors import OutsideFrame, SidecarError, UsageError
 from faceblur.base.face_checks import MAX_MASKS, described, fault_of, reaches_into
 from faceblur.base.options import check_value
 from faceblur.redaction.sidecar_format import FRAME_LINE, HEADER, FrameLine, Header, Identity, SettingsUsed
@@ -211,12 +211,12 @@ class SidecarReader:
         return line
 
     def check_in_frame(self, line: FrameLine, frame_wh: tuple[int, int]) -> None:
-        """Check that each face of a line has a part in its frame, upright. Raises SidecarError."""
+        """Check that each face of a line has a part in its frame, upright. Raises OutsideFrame."""
         padding = self.header.settings.padding
         for index, face in enumerate(line.faces):
             if not reaches_into(face.box, frame_wh, padding):
                 width, height = frame_wh
-                raise SidecarError(
+                raise OutsideFrame(
                     f"{self.path}: frame {line.frame} of stream {line.stream}: face {index}: its box "
                     f"{described(face.box)} lies outside of the frame of {width}x{height}"
                 )

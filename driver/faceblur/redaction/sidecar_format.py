@@ -83,7 +83,7 @@ class SettingsUsed:
 
 @dataclass(frozen=True, slots=True, config=_CONFIG)
 class Header:
-    """The first line. `frame_wh` is the size in pixels as a viewer shows it: upright."""
+    """The first line. `frame_wh` is the size of the output's frames in pixels as a viewer shows them: upright."""
 
     faceblur_sidecar: Literal[1] = 1
     video: Identity = Field(kw_only=True)

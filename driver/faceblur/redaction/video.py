@@ -18,6 +18,7 @@ from faceblur.detection.client import FunctionClient
 from faceblur.media.reader import VideoReader
 from faceblur.redaction.batch import Batch
 from faceblur.redaction.batch_reader import BatchReader, into_batches
+from faceblur.redaction.changing_frames import Canvases, redacted_in_one_form
 from faceblur.redaction.comparison import compare_frames
 from faceblur.redaction.look_ahead import LookAhead
 from faceblur.redaction.output import finish, open_output, write_all
@@ -55,7 +56,31 @@ async def redact_video(
     `work` names the source; `function` is what its sidecar records of the function; `publication` decides whether the
     complete output gets its name.
     """
-    opening = partial(VideoReader, work.source, tolerate=options.tolerate_damage)
+    redact = partial(
+        _redact,
+        target=target,
+        options=options,
+        work=work,
+        client=client,
+        function=function,
+        return_frames=return_frames,
+        publication=publication,
+    )
+    return await redacted_in_one_form(redact, work, tolerate=options.tolerate_damage)
+
+
+async def _redact(
+    canvases: Canvases | None,
+    *,
+    target: Path,
+    options: Options,
+    work: FileWork,
+    client: FunctionClient,
+    function: FunctionUsed,
+    return_frames: bool,
+    publication: Publication,
+) -> Written:
+    opening = partial(VideoReader, work.source, tolerate=options.tolerate_damage, canvases=canvases)
     searching = partial(FunctionSearch, client, options, work, return_frames=return_frames)
     async with AsyncExitStack() as stack:
         reading = await stack.enter_async_context(OwnThread(opening, "read"))
