@@ -44,6 +44,9 @@ NONE = (
     "N 5 and E 3 won 1.5 to 2.5",
     "Plane crash: 5.0, 3.1",
     "-12+100",
+    "A" * 511,  # takes for ever where a pattern tries all ways to cut it
+    ("A" * 59 + " ") * 2000,
+    " " * 100_000 + "1.1111" + " " * 100_000,
 )
 
 
@@ -56,3 +59,8 @@ def test_positions(text: str) -> None:
 @pytest.mark.parametrize("text", NONE)
 def test_other_texts(text: str) -> None:
     assert not holds_position(text)
+
+
+@pytest.mark.parametrize("text", ["A" * 512, ("QUJD" * 19 + "\r\n") * 7, "<img src='data:image/png;base64,AAAA'>"])
+def test_files_in_texts(text: str) -> None:
+    assert is_private(text.encode())

@@ -19,8 +19,9 @@ _BEGINNING = re.compile(
     rb"|\x89PNG\r\n\x1a\n|RIFF....WEBP|GIF8[79]a|\0\0\0.ftyp[\w ]{4}",
     re.DOTALL,
 )
-# Base64 of 512 bytes and more, in one line or in lines of equal length.
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{60,256}(?:\s{0,2}[A-Za-z0-9+/_-]{60,256}){7}|data:image/", re.ASCII)
+# Lines of base64, without a choice of where one ends: a pattern that tries all takes for ever.
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/_-]{60,}+\s{0,2}+)++", re.ASCII)
+MIN_ENCODED = 512  # characters: no file that shows anything is shorter
 
 
 def picture_format(content: bytes) -> str | None:
@@ -39,4 +40,4 @@ def holds_file(content: bytes) -> bool:
 
 def holds_encoded_file(text: str) -> bool:
     """Whether a text holds what is long enough to be a file in base64."""
-    return len(text) >= len("data:image/") and _BASE64.search(text) is not None
+    return "data:image/" in text or any(len(found[0]) >= MIN_ENCODED for found in _BASE64.finditer(text))
