@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import av
+import cv2
+import numpy as np
 import pytest
 
 from examples.sample_clip import Image
 from faceblur.base.errors import InvalidReply
 from faceblur.media.frames import DecodedFrame
-from faceblur.redaction.returned_frames import verify_redacted
+from faceblur.redaction.returned_frames import gray_image, verify_redacted, verify_unchanged
+from faceblur.tracking.thumbnails import Thumbnail, thumbnail
+from faceblur_function.images import decode_image, encode_image
 from faceblur_function.mask_shapes import regions
 from faceblur_function.styles import redact
 
@@ -37,3 +41,42 @@ def test_another_size_is_an_error(face: Image, frame: DecodedFrame) -> None:
 
 def test_region_beyond_the_frame_is_no_error(face: Image, frame: DecodedFrame) -> None:
     verify_redacted(frame, face, regions([(600.0, 600.0, 700.0, 700.0)], 0.25), "blur")
+
+
+def upright(face: Image) -> Thumbnail:
+    return thumbnail(DecodedFrame(0, 0, av.VideoFrame.from_ndarray(face, "bgr24")).thumbnail(320), 512 / 320)
+
+
+@pytest.mark.parametrize("style", ["blur", "pixelate", "solid"])
+def test_what_is_masked_but_not_listed_is_an_error(face: Image, style: str) -> None:
+    redacted = face.copy()
+    redact(redacted, regions([BOX], 0.25), style)
+    clear, returned = upright(face), encode_image(redacted, "jpeg", 95)
+    for image in (gray_image(returned, clear), decode_image(returned)):
+        verify_unchanged(image, clear, [BOX], 0.25)
+        for listed in ([], [(20.0, 20.0, 110.0, 140.0)]):
+            with pytest.raises(InvalidReply, match="differs from the frame where no face is listed"):
+                verify_unchanged(image, clear, listed, 0.25)
+
+
+@pytest.mark.parametrize("size_wh", [(160, 120), (321, 241), (640, 360), (1280, 720)])
+def test_what_jpeg_changes_is_none(face: Image, size_wh: tuple[int, int]) -> None:
+    """Of a photograph, of noise and of bars, after two JPEGs; also where the frame has another pixel format."""
+    width, height = size_wh
+    noise = np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    bars = np.zeros((height, width, 3), np.uint8)
+    bars[:, ::2], bars[:, 1::2] = (255, 0, 0), (0, 0, 255)
+    for image in (cv2.resize(face, size_wh), noise, bars):
+        pixels = av.VideoFrame.from_ndarray(np.asarray(image, np.uint8), "bgr24")
+        frame = DecodedFrame(0, 0, pixels.reformat(format="yuv420p10le", dst_colorspace="ITU709"))
+        small = frame.thumbnail(320)
+        clear = thumbnail(small, width / small.shape[1])
+        sent = encode_image(frame.upright(), "jpeg", 95)
+        returned = encode_image(decode_image(sent), "jpeg", 95)
+        verify_unchanged(gray_image(returned, clear), clear, [], 0.25)
+        verify_unchanged(decode_image(returned), clear, [], 0.25)
+
+
+def test_an_image_that_cannot_be_decoded_is_an_error(face: Image) -> None:
+    with pytest.raises(InvalidReply, match="a damaged or cut image"):
+        gray_image(b"\xff\xd8\xff", upright(face))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import random
 from collections.abc import Awaitable, Callable
@@ -12,6 +13,9 @@ from typing import Any, Self
 import aiohttp
 from aiohttp import web
 
+from faceblur_function import wire
+
+BOMB = gzip.compress(bytes(64 << 20), 1)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 FAULTS = (
     "reset before",
@@ -32,6 +36,21 @@ FAULTS = (
     "boxes moved",
     "original back",
 )
+# Answers that are complete and whose digests are right. What is wrong is in each of them by itself.
+LIES = (
+    "corners swapped",
+    "boxes empty",
+    "boxes off the frame",
+    "boxes huge",
+    "scores negative",
+    "scores high",
+    "ten thousand faces",
+    "another model",
+    "without end",
+    "packed without end",
+)
+# Only the frames show these: with boxes alone nobody can know.
+LIES_ABOUT_FRAMES = ("lists emptied", "one face less", "boxes elsewhere", "original back, digests right")
 # What a function answers to `GET /` and `GET /check`.
 INFO = {"version": 1, "model": "m", "device": "d"}
 CHECK = {"ok": True, "detail_left": 0.05, "model": "m", "device": "d", "ms": 1.0}
@@ -66,7 +85,7 @@ class Server:
 class HostileProxy(Server):
     """Forwards to `target`, but breaks a `share` of the exchanges, each in one of the ways in `faults`."""
 
-    def __init__(self, target: str, *, share: float, faults: tuple[str, ...] = FAULTS, seed: int = 1) -> None:
+    def __init__(self, target: str, *, share: float, faults: tuple[str, ...] = FAULTS + LIES, seed: int = 1) -> None:
         super().__init__(self._forward)
         self._target, self._share, self._faults = target, share, faults
         self._random = random.Random(seed)
@@ -103,7 +122,24 @@ class HostileProxy(Server):
             await response.prepare(request)
             await response.write(content[: len(content) // 2])
             return self._reset(request)
+        if fault == "packed without end":
+            return web.Response(body=BOMB, headers={"Content-Encoding": "gzip"}, content_type="application/json")
+        if fault == "without end":
+            return await self._flood(request)
+        if fault in LIES + LIES_ABOUT_FRAMES:
+            return web.json_response(lie(fault, json.loads(content), json.loads(body)["frames"]))
         return web.Response(status=status, body=self._break(fault, content, body), content_type="application/json")
+
+    @staticmethod
+    async def _flood(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        try:
+            for _ in range(1000):
+                await response.write(bytes(1 << 20))
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        return response
 
     def _break(self, fault: str | None, content: bytes, sent: bytes) -> bytes:
         earlier, self._earlier = self._earlier, content
@@ -143,6 +179,43 @@ class HostileProxy(Server):
         assert request.transport is not None
         request.transport.abort()
         return web.Response()
+
+
+def lie(kind: str, reply: dict[str, Any], sent: list[str]) -> dict[str, Any]:
+    """A reply to the frames that were `sent`, with something in it that is not so. Its digests are right."""
+    faces = [face for its_faces in reply["faces"] for face in its_faces]
+    for face in faces:
+        x1, y1, x2, y2 = face["box"]
+        width, height = x2 - x1, y2 - y1
+        face["box"] = {
+            "corners swapped": [x2, y2, x1, y1],
+            "boxes empty": [x1, y1, x1, y2],
+            "boxes off the frame": [-x2 - 9, -y2 - 9, -9, -9],
+            "boxes huge": [-1e308, -1e308, 1e308, 1e308],
+            "boxes elsewhere": [max(0.0, x1 - 2 * width), y1, max(0.0, x1 - 2 * width) + width, y1 + height],
+        }.get(kind, face["box"])
+        face["score"] = {"scores negative": -1.0, "scores high": 1e9}.get(kind, face["score"])
+    if kind == "ten thousand faces":
+        reply["faces"][0] = [{"box": [0.0, 0.0, 1.0, 1.0], "score": 0.1, "landmarks": []}] * 10_000
+    elif kind == "another model":
+        reply["model"] = "\x1b[31manother"
+    elif kind == "lists emptied":
+        reply["faces"] = [[] for _ in reply["faces"]]
+    elif kind == "one face less":
+        reply["faces"] = [its_faces[1:] for its_faces in reply["faces"]]
+    elif kind == "original back, digests right":
+        reply["frames"] = sent
+    reply["digests"] = [
+        # The constructed faces are not validated: their numbers are wrong.
+        wire.digest(text, reply["frames"][index] if "frames" in reply else "", map(as_listed, reply["faces"][index]))
+        for index, text in enumerate(sent)
+    ]
+    return reply
+
+
+def as_listed(face: dict[str, Any]) -> wire.Face:
+    points = [tuple(point) for point in face["landmarks"]]
+    return wire.Face.model_construct(box=tuple(face["box"]), score=face["score"], landmarks=points)
 
 
 class SlowProxy(Server):

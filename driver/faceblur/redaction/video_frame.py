@@ -13,7 +13,7 @@ from faceblur.media.orientation import is_sideways, turned_back
 from faceblur.media.reader import VideoReader
 from faceblur.redaction.frame import Frame
 from faceblur.redaction.masking import mask_frame, stored_regions
-from faceblur.redaction.returned_frames import verify_redacted
+from faceblur.redaction.returned_frames import gray_image, verify_redacted, verify_unchanged
 from faceblur.redaction.sidecar_format import FrameLine
 from faceblur.tracking.boxes import Box, Detection
 from faceblur.tracking.thumbnails import LONG_SIDE, thumbnail
@@ -71,16 +71,24 @@ class VideoFrame(Frame):
         the function sends back, and `render` can repeat it.
         """
         boxes = self.above(options.threshold)
-        if self.returned is not None and boxes:
-            try:
-                redacted = images.decode_image(self.returned)
-            except wire.WireError as error:
-                raise InvalidReply(f"the function's image is {error}") from error
-            masks = stored_regions(self.decoded, boxes, options.padding)
-            verify_redacted(self.decoded, turned_back(redacted, self.decoded.orientation), masks, options.style)
+        if self.returned is not None:
+            self._verify(self.returned, boxes, options)
         self.returned = None
         self.mask(boxes, style=options.style, padding=options.padding)
         return len(boxes)
+
+    def _verify(self, returned: bytes, boxes: Sequence[Box], options: Options) -> None:
+        """Compare the function's image with the frame. Raises InvalidReply."""
+        if not boxes:
+            verify_unchanged(gray_image(returned, self.thumbnail), self.thumbnail, boxes, options.padding)
+            return
+        try:
+            redacted = images.decode_image(returned)
+        except wire.WireError as error:
+            raise InvalidReply(f"the function's image is {error}") from error
+        masks = stored_regions(self.decoded, boxes, options.padding)
+        verify_redacted(self.decoded, turned_back(redacted, self.decoded.orientation), masks, options.style)
+        verify_unchanged(redacted, self.thumbnail, boxes, options.padding)
 
     def mask(self, boxes: Sequence[Box], *, style: str, padding: float) -> None:
         mask_frame(self.decoded, boxes, style=style, padding=padding)
