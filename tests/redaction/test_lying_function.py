@@ -1,4 +1,4 @@
-"""A function whose answers are complete but not so: nothing is written with a face that was redacted, but not listed."""
+"""A function whose answers are complete but not so: nothing is written with a face that was masked, but not listed."""
 
 from __future__ import annotations
 
