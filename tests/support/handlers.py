@@ -90,7 +90,12 @@ def _log(context: Any, event: Any, argument: str) -> Any:
     return "logged"
 
 
+def _size(context: Any, event: Any, argument: str) -> Any:
+    return str(len(event.body))
+
+
 ACTIONS = {
+    "size": _size,
     "describe": _describe,
     "raise": _raise,
     "exit": _exit,
@@ -104,3 +109,7 @@ ACTIONS = {
 
 async def async_handler(context: Any, event: Any) -> Any:
     return "async"
+
+
+def raw_handler(context: Any, event: Any) -> Any:
+    return repr(event.path)

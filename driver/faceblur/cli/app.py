@@ -38,6 +38,9 @@ from faceblur.detection.local_function.worker_handle import Worker
 if TYPE_CHECKING:
     from rich.console import Console
 
+# In which `serve` answers what its workers have begun: less than the time after which an interruption ends a command.
+DRAIN_SECONDS = 1.0
+
 
 @main.command()
 @FILES
@@ -238,7 +241,8 @@ def evaluate(
 def serve(host: str, port: int, workers: int | None, env: dict[str, str], verbosity: Verbosity) -> None:
     """Run function.yaml's function on this machine, behind the HTTP trigger that it describes.
 
-    It uses the model for the CPU. It has no authentication. On a cluster Nuclio runs the function.
+    It uses the model for the CPU. It has no authentication. On a cluster Nuclio runs the function; docs/http.md says
+    where the two are not alike.
     """
     import asyncio
 
@@ -252,6 +256,7 @@ def serve(host: str, port: int, workers: int | None, env: dict[str, str], verbos
             print(f"{config.handler} on {function.url} with {count}: in place of Nuclio, on this machine", flush=True)
             with suppress(asyncio.CancelledError):  # the way in which a server is meant to end
                 await asyncio.Event().wait()
+            await function.drain(DRAIN_SECONDS)
         return DONE
 
     if not verbosity.quiet:

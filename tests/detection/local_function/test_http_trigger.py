@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import json
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -107,8 +111,20 @@ def test_event_timeout_is_408_and_the_worker_is_restarted(start: Start) -> None:
     before = function.pids
     reply = requests.get(f"{function.url}/sleep/30", timeout=9)
     assert reply.status_code == 408 and reply.json() == {"error": "handler timed out"}
-    after = requests.get(f"{function.url}/describe", timeout=9).json()["pid"]
-    assert after not in before and not psutil.pid_exists(before[0])
+    # Its only worker is free at once and refuses until it has started again.
+    while (after := requests.get(f"{function.url}/describe", timeout=9)).status_code == 500:
+        assert after.text == "Processor not ready (current status: stopped)"
+    assert after.json()["pid"] not in before and not psutil.pid_exists(before[0])
+
+
+def test_an_event_is_cut_when_the_platform_looks(start: Start) -> None:
+    """It looks once in every `eventTimeout`: an event has between one and two of them."""
+    function = start(event_timeout=0.5, worker_timeout=5)
+    for _ in range(3):
+        begun = time.monotonic()
+        while requests.get(f"{function.url}/sleep/30", timeout=9).status_code != 408:
+            begun = time.monotonic()
+        assert time.monotonic() - begun > 0.5
 
 
 def test_large_body_is_400_and_the_connection_is_closed(start: Start) -> None:
@@ -118,6 +134,94 @@ def test_large_body_is_400_and_the_connection_is_closed(start: Start) -> None:
         reply = requests.post(f"{url}/describe", data=body, timeout=9)
         assert (reply.status_code, reply.text) == (400, "Error when parsing request")
         assert reply.headers["Connection"] == "close"
+
+
+def test_a_body_far_above_the_limit_is_answered_while_it_is_sent(start: Start) -> None:
+    """Nothing more of it is read: the client gets the answer, or a reset."""
+    function = start(max_body_bytes=1000)
+    with socket.create_connection(("127.0.0.1", int(function.url.rsplit(":", 1)[1])), timeout=9) as client:
+        client.sendall(b"POST /describe HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\nabc")
+        answer = client.recv(4096)
+        assert answer.startswith(b"HTTP/1.1 400 ") and answer.endswith(b"Error when parsing request")
+        with pytest.raises(ConnectionError):
+            for _ in range(1000):
+                client.sendall(bytes(100_000))
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "nonsense"])
+def test_an_encoded_body_is_not_decoded(start: Start, encoding: str) -> None:
+    body = gzip.compress(b'{"a": 1}') if encoding == "gzip" else b"abc"
+    headers = {"Content-Encoding": encoding, "Content-Type": "application/octet-stream"}
+    reply = requests.post(f"{start().url}/size", data=body, headers=headers, timeout=9)
+    assert (reply.status_code, reply.text) == (200, str(len(body)))
+
+
+def test_headers_have_a_limit_as_a_whole(start: Start) -> None:
+    url = start().url
+    assert requests.get(f"{url}/describe/{'a' * 15_000}", timeout=9).status_code == 200
+    assert requests.get(f"{url}/describe", headers={"X-A": "a" * 15_000}, timeout=9).status_code == 200
+    many = {f"X-A{number}": "a" * 1000 for number in range(17)}
+    for path, headers in (
+        ("/" + "a" * 17_000, {}),
+        ("/", {"X-A": "a" * 17_000}),
+        ("/", {"X-A": "a" * 99_000}),
+        ("/", many),
+    ):
+        reply = requests.get(url + path, headers=headers, timeout=9)
+        assert (reply.status_code, reply.text) == (431, "Too big request header")
+        assert reply.headers["Connection"] == "close"
+    assert requests.get(f"{start(max_header_bytes=1000).url}/describe/{'a' * 2000}", timeout=9).status_code == 431
+
+
+@pytest.mark.parametrize(
+    ("event", "kind", "body"),
+    [
+        ({"specversion": "1.0", "data": {"a": 1}}, "dict", {"a": 1.0}),
+        ({"contentType": "text/plain", "data": "hello"}, "bytes", "hello"),
+        ({"specversion": "1.0"}, "NoneType", None),
+    ],
+)
+@pytest.mark.parametrize(
+    "content_type", ["application/cloudevents+json", "application/cloudevents+json; charset=utf-8"]
+)
+def test_a_structured_cloud_event_is_unwrapped(
+    start: Start, event: dict[str, Any], kind: str, body: object, content_type: str
+) -> None:
+    headers = {"Content-Type": content_type}
+    described = requests.post(f"{start().url}/describe", json=event, headers=headers, timeout=9).json()
+    assert (described["type"], described["body"]) == (kind, body)
+    assert described["content_type"] == event.get("contentType", "")
+
+
+def test_a_cloud_event_that_is_none_is_500(start: Start) -> None:
+    url = start().url
+    for body in (b"{nope", b"[1]"):
+        headers = {"Content-Type": "application/cloudevents+json"}
+        reply = requests.post(f"{url}/describe", data=body, headers=headers, timeout=9)
+        assert (reply.status_code, reply.text) == (500, "Failed to wrap structured cloud event")
+
+
+def test_strings_that_are_not_utf_8_are_500_unless_the_platform_leaves_them_as_bytes(start: Start) -> None:
+    url = start().url
+    for path, headers in (("/describe/%ff", {}), ("/describe", {"X-Name": b"\xff"})):
+        reply = requests.get(url + path, headers=headers, timeout=9)
+        assert reply.status_code == 500 and reply.text.startswith("Exception caught while serving")
+    assert requests.get(f"{url}/a/../describe/%C3%A9", timeout=9).json()["path"] == "/describe/é"
+    raw = start(env={"NUCLIO_PYTHON_DECODE_EVENT_STRINGS": "false"}, handler="tests.support.handlers:raw_handler").url
+    assert requests.get(f"{raw}/%ff", timeout=9).text == repr(b"/\xff")
+
+
+def test_a_function_that_drains_answers_what_it_has_begun_and_refuses_the_rest(tmp_path: Path) -> None:
+    server = ServerThread(LocalFunction(config()))
+    with server as function, ThreadPoolExecutor(1) as pool:
+        begun = pool.submit(requests.get, f"{function.url}/hold{tmp_path}", timeout=60)
+        wait_for_files(tmp_path, 1)
+        draining = asyncio.run_coroutine_threadsafe(function.drain(60), server._loop)
+        assert requests.get(f"{function.url}/describe", timeout=9).status_code == 503
+        assert not draining.done()
+        (tmp_path / "release").touch()
+        assert begun.result().status_code == 200
+        draining.result(60)
 
 
 def test_dead_worker_resets_the_request_and_comes_back(start: Start) -> None:

@@ -25,6 +25,7 @@ class FunctionConfig:
     env: dict[str, str] = field(default_factory=dict)
     workers: int = 1
     max_body_bytes: int = 4 << 20
+    max_header_bytes: int = 16 << 10
     worker_timeout: float = 10.0
     event_timeout: float | None = None
 
@@ -55,6 +56,7 @@ def read_config(path: Path, *, env: Mapping[str, str] | None = None, workers: in
             env=given | LOCAL_ENV | {"WORKERS": str(workers)} | dict(env or {}),
             workers=workers,
             max_body_bytes=int(trigger.get("attributes", {}).get("maxRequestBodySize", 4 << 20)),
+            max_header_bytes=int(trigger.get("attributes", {}).get("readBufferSize", 16 << 10)),
             worker_timeout=(timeout_ms if timeout_ms >= 0 else 10000) / 1000,
             event_timeout=_seconds(spec["eventTimeout"]) if spec.get("eventTimeout") else None,
         )

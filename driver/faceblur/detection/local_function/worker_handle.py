@@ -111,7 +111,8 @@ class Worker:
         await asyncio.to_thread(self._process.wait)
         if hasattr(self, "_writer"):
             self._writer.close()
-        await asyncio.gather(*self._log_readers)
+        # A restart that was cancelled has cancelled them too.
+        await asyncio.gather(*self._log_readers, return_exceptions=True)
         self.kill()
 
     def kill(self) -> None:

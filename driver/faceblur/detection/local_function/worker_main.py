@@ -56,18 +56,39 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
 
 def answer(handler: Callable[..., Any], context: nuclio_sdk.Context, message: dict[str, Any]) -> dict[str, Any]:
     """The handler's reply to one event, mapped as the platform does: body, body_encoding, content_type and the rest."""
+    kinds, raw = nuclio_sdk.event.EventDeserializerKinds, undecoded(message)
     if os.environ.get("NUCLIO_PYTHON_DECODE_EVENT_STRINGS", "").lower() in ("no", "false", "disable", "disabled"):
-        kind, message = nuclio_sdk.event.EventDeserializerKinds.msgpack_raw, undecoded(message)
+        event = nuclio_sdk.Event.deserialize(raw, kind=kinds.msgpack_raw)
     else:
-        kind = nuclio_sdk.event.EventDeserializerKinds.msgpack
-    return map_output(call(handler, context, nuclio_sdk.Event.deserialize(message, kind=kind)))
+        try:
+            event = nuclio_sdk.Event.deserialize(decoded(raw), kind=kinds.msgpack)
+        except UnicodeDecodeError as error:
+            return plain_failure(f'Exception caught while serving - "{error}": {traceback.format_exc()}')
+    return map_output(call(handler, context, event))
 
 
 def undecoded(value: Any) -> Any:
     """The value with the bytes of its strings, as they come from the platform when it does not decode them."""
     if isinstance(value, dict):
         return {undecoded(name): undecoded(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [undecoded(item) for item in value]
     return value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+
+
+def decoded(message: dict[bytes, Any]) -> dict[str, Any]:
+    """The event with its strings as text, all but a body of bytes. Raises UnicodeDecodeError."""
+
+    def text(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {text(name): text(item) for name, item in value.items()}
+        if isinstance(value, list):
+            return [text(item) for item in value]
+        return value.decode() if isinstance(value, bytes) else value
+
+    body = message[b"body"]
+    event: dict[str, Any] = text(message | {b"body": None})
+    return event | {"body": body if isinstance(body, bytes) else text(body)}
 
 
 def map_output(output: Any) -> dict[str, Any]:
