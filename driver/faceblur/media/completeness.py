@@ -21,13 +21,14 @@ def check_complete(
     structure: Structure,
     counts: Mapping[int, FrameCount],
     streams: Sequence[Any],
+    read: Mapping[int, int],
     formats: Sequence[str],
     end: float | None,
 ) -> Iterator[str]:
     """Record what is missing as damage, and yield what is left out for a good reason, in words.
 
-    `counts` are those of the video streams by their index, `streams` all of the file. `end` is the time of the file's
-    end by its header in seconds, None: unknown.
+    `counts` are those of the video streams by their index, `streams` all of the file, `read` how many packets of each
+    are not empty. `end` is the time of the file's end by its header in seconds, None: unknown.
     """
     if structure.fault:
         what, _, why = structure.fault.partition(": ")
@@ -37,16 +38,18 @@ def check_complete(
     for index, count in counts.items():
         stream, track = streams[index], tracks.get(index)
         listed = track.frames if track else _indexed(stream) if "avi" in formats else 0
-        read = count.packets
         if track and track.has_edits:
             # FFmpeg does not even read most of what an edit list hides.
             outside = max(0, listed - _indexed(stream)) + count.outside
             listed = min(listed, _indexed(stream))
             if outside:
                 yield f"{describe(stream)}: {outside} frames that its edit list hides"
-        if read < listed:
-            log.record("cut short", f"{read} of the {listed} frames that its header promises")
+        if count.packets < listed:
+            log.record("cut short", f"{count.packets} of the {listed} frames that its header promises")
         yield from _check_decoded(log, stream, count)
+    for stream in streams:
+        if "mp4" in formats and stream.type == "audio" and read.get(stream.index, 0) < (listed := _indexed(stream)):
+            log.record("cut short", f"{read.get(stream.index, 0)} of the {listed} packets of {describe(stream)}")
     if end is not None and HOLD_END & set(formats) and log.seconds < end - CUT_SHORT_SECONDS:
         log.record("cut short", f"its header promises {end:.3f} s")
 

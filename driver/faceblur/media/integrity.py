@@ -21,6 +21,7 @@ from faceblur.media.structure.mpeg_ts import mpeg_ts
 from faceblur.media.structure.mxf import mxf
 from faceblur.media.structure.ogg import ogg
 from faceblur.media.structure.structure import Content, Fault, Structure, Videos
+from faceblur.media.structure.yuv4mpeg import yuv4mpeg
 
 # By FFmpeg's name of the container.
 CHECKS: dict[str, Callable[[Content], Videos]] = {
@@ -34,6 +35,7 @@ CHECKS: dict[str, Callable[[Content], Videos]] = {
     "ogg": ogg,
     "mxf": mxf,
     "ivf": ivf,
+    "yuv4mpegpipe": yuv4mpeg,
 }
 
 
@@ -48,7 +50,7 @@ def read_structure(path: Path, container: str) -> Structure:
                 return Structure(None, check(content))
             except Fault as fault:
                 return Structure(str(fault))
-            except (IndexError, struct.error):
+            except (IndexError, ValueError, KeyError, struct.error):
                 return Structure("cut short: its last part is not complete")
 
 

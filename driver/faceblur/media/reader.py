@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -43,10 +44,12 @@ class VideoReader(SourceFile):
         }
         copied = {stream.index for stream in self.copied}
         audio_times: dict[int, int] = {}
+        read: Counter[int] = Counter()
         # Every stream is read, copied or not: the header's length is that of the longest.
         for packet in self._packets():
             index = packet.stream.index  # an empty packet has no stream_index of its own
             self._follow(packet)
+            read[index] += bool(packet.size)
             if index in copied and packet.size and self._is_in_order(packet, audio_times):
                 yield packet
             if index in decoders:
@@ -57,7 +60,7 @@ class VideoReader(SourceFile):
             raise MediaError(f"{self.path}: its video stream holds no frame")
         counts = {index: decoder.count for index, decoder in decoders.items()}
         structure, streams = read_structure(self.path, name), list(self.container.streams)
-        self.left_out += check_complete(self.damage, structure, counts, streams, self.formats, self.end)
+        self.left_out += check_complete(self.damage, structure, counts, streams, read, self.formats, self.end)
 
     def cover_art_frames(self) -> list[DecodedFrame]:
         """The images of `cover_art`, in the format that they are redacted in; other streams move to `left_out`."""
@@ -89,6 +92,11 @@ class VideoReader(SourceFile):
             except IndexError:  # PyAV's, at the end of a file with streams that it does not list
                 yield from self._ends(ended)
                 return
+            except MemoryError:
+                # A damaged length asks for any amount of memory: the fault is recorded at the end.
+                if not read_structure(self.path, self.container.format.name).fault:
+                    raise
+                failures = MAX_FAILURES + 1
             except READ_ERRORS as error:
                 self.damage.record("damaged", reason(error))
                 failures += 1

@@ -14,6 +14,7 @@ from faceblur.media.frame_count import FrameCount
 from faceblur.media.frame_form import FrameForm
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.orientation import UPRIGHT, of_matrix
+from faceblur.media.picture_checks import PictureCheck
 from faceblur.media.pyav import READ_ERRORS, codec_of, decoder_of, display_matrix, frame_rate, reason, seconds_of
 from faceblur.media.sequence_headers import SequenceHeaders
 from faceblur.media.timestamps import FrameTimer
@@ -22,7 +23,7 @@ from faceblur.media.timestamps import FrameTimer
 EXPLODE = "crccheck+explode"
 STRICT = {
     **dict.fromkeys(("mjpeg", "mjpegb", "png", "apng", "prores", "dnxhd"), EXPLODE),
-    **dict.fromkeys(("ffv1", "huffyuv", "ffvhuff", "utvideo", "magicyuv"), EXPLODE),
+    **dict.fromkeys(("huffyuv", "ffvhuff", "utvideo", "magicyuv"), EXPLODE),
     **dict.fromkeys(("wmv1", "wmv2", "msmpeg4v2", "msmpeg4v3", "flv1", "h263"), f"{EXPLODE}+buffer"),
 }
 
@@ -35,7 +36,7 @@ class StreamDecoder:
 
     def __init__(self, stream: Any, container: str, damage: DamageLog, rule: FormRule) -> None:
         codec = codec_of(stream)
-        self.count = FrameCount(codec)
+        self.count, self._check = FrameCount(codec), PictureCheck(codec)
         self._stream, self._damage, self._rule = stream, damage, rule
         self._decoder = decoder_of(stream, one_thread=rule.follows_changes)
         if codec in STRICT and not damage.is_tolerated:
@@ -49,6 +50,8 @@ class StreamDecoder:
     def decode(self, packet: Any) -> Iterator[DecodedFrame]:
         """The frames that are ready after this packet; an empty one brings the last. Raises MediaError on damage."""
         self.count.add_packet(packet)
+        if self._check.is_damaged(packet):
+            self._damage.record("damaged", "a picture is not complete or not as it was written", seconds_of(packet))
         self._timer.add_packet(packet)
         frames: list[VideoFrame] = []
         try:

@@ -10,12 +10,9 @@ import numpy as np
 
 from faceblur.media.structure.structure import Content, Fault, Videos, VideoTrack, check_end
 
-MOVIE, FRAGMENT, DATA = b"moov", b"moof", b"mdat"
-IN_FRAGMENT, IN_TRACK_FRAGMENT, IN_TRACK = (
-    b"mfhd",
-    b"tfhd",
-    b"tkhd",
-)  # the first boxes in those, by which they are known
+MOVIE, FRAGMENT, DATA, INDEX_OF_FRAGMENTS = b"moov", b"moof", b"mdat", b"mfra"
+# The first boxes in those, and in others, by which they are known.
+IN_MOVIE, IN_FRAGMENT, IN_TRACK_FRAGMENT, IN_TRACK = b"mvhd", b"mfhd", b"tfhd", b"tkhd"
 RUN_OFFSET, RUN_FIRST_FLAGS, RUN_DURATIONS, RUN_SIZES = 0x1, 0x4, 0x100, 0x200  # flags of a run of frames
 RUN_COLUMNS = (RUN_DURATIONS, RUN_SIZES, 0x400, 0x800)
 
@@ -29,7 +26,7 @@ class _TrackTables:
 
 def iso_bmff(content: Content) -> Videos:
     """The video tracks of an MP4, MOV or 3GP file. Raises Fault."""
-    size, tracks = len(content), dict[int, _TrackTables]()
+    size, tracks, fragment = len(content), dict[int, _TrackTables](), 0
     for kind, at, begin, end in _boxes(content, 0, size):
         if kind == MOVIE:
             check_end(end, size)
@@ -37,16 +34,23 @@ def iso_bmff(content: Content) -> Videos:
         elif kind == FRAGMENT:
             check_end(end, size)
             _fragment(content, begin, end, tracks)
+            fragment = end
         elif kind == DATA:
             check_end(end, size)
         elif content[begin + 4 : begin + 8] == IN_FRAGMENT:
             raise Fault(f"damaged: byte {at} begins no fragment, though one follows")
         elif end > size or end < begin or not kind.isalnum():
             # What cameras append is of no form. It ends the file, unless a length before it is wrong.
-            if content.find(MOVIE if not tracks else FRAGMENT, at) >= 0:
+            if _has_more(content, at, fragment) if tracks else content.find(IN_MOVIE) >= 0:
                 raise Fault(f"damaged: byte {at} begins no box")
             break
     return [VideoTrack(one.frames, one.has_edits) for one in tracks.values() if one.is_video]
+
+
+def _has_more(content: Content, at: int, fragment: int) -> bool:
+    """Whether fragments follow a byte, or are in the data of the last one, which ends at `fragment` (0: none)."""
+    following = any(content.find(one, at) >= 0 for one in (DATA, INDEX_OF_FRAGMENTS))
+    return fragment > 0 and (following or content.find(IN_FRAGMENT, fragment) >= 0)
 
 
 def _boxes(content: Content, at: int, stop: int) -> Iterator[tuple[bytes, int, int, int]]:
@@ -99,24 +103,40 @@ def _track(content: Content, begin: int, end: int) -> _TrackTables:
     handler = media[b"hdlr"][0]
     edits = _inside(content, *track.get(b"edts", (0, 0)))
     is_video = content[handler + 8 : handler + 12] == b"vide"
-    return _TrackTables(is_video, _listed_frames(content, tables) if is_video else 0, b"elst" in edits)
+    frames = _listed_frames(content, tables, is_video=is_video)
+    return _TrackTables(is_video, frames, b"elst" in edits)
 
 
-def _listed_frames(content: Content, tables: dict[bytes, tuple[int, int]]) -> int:
+def _listed_frames(content: Content, tables: dict[bytes, tuple[int, int]], *, is_video: bool) -> int:
     """How many frames the tables list that are not empty; all tables must list the same number."""
+    size = 0
     if b"stsz" in tables:
         begin, _ = tables[b"stsz"]
         size, count = struct.unpack_from(">II", content, begin + 4)
         filled = count if size else int(np.count_nonzero(_table(content, begin + 12, count)))
     else:
         count = filled = int(struct.unpack_from(">I", content, tables[b"stz2"][0] + 8)[0])
+    if size and not is_video:
+        return filled  # single samples of sound: old files count them in several ways
     if b"stts" in tables and (timed := _sum_of_times(content, tables[b"stts"][0])) > count:
         raise Fault(f"cut short: {count} of the {timed} frames that its header promises")
-    if b"stsc" in tables and (chunks := tables.get(b"stco") or tables.get(b"co64")):
-        located = _located(content, tables[b"stsc"][0], *struct.unpack_from(">I", content, chunks[0] + 4))
+    if b"stsc" in tables and (chunks := _chunks(content, tables)) is not None:
+        check_end(int(chunks.max(initial=0)), len(content))
+        located = _located(content, tables[b"stsc"][0], len(chunks))
         if located != count:
             raise Fault(f"damaged: one of its tables lists {count} frames, another one {located}")
     return filled
+
+
+def _chunks(content: Content, tables: dict[bytes, tuple[int, int]]) -> np.ndarray | None:
+    """The bytes at which the chunks begin that hold the frames."""
+    if b"stco" in tables:
+        (count,) = struct.unpack_from(">I", content, tables[b"stco"][0] + 4)
+        return _table(content, tables[b"stco"][0] + 8, count)
+    if b"co64" in tables:
+        (count,) = struct.unpack_from(">I", content, tables[b"co64"][0] + 4)
+        return _table(content, tables[b"co64"][0] + 8, 2 * count).view(">u8")
+    return None
 
 
 def _table(content: Content, begin: int, count: int) -> np.ndarray:

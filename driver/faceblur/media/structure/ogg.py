@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import struct
-import zlib
 
+from faceblur.media.check_sums import check_sum
 from faceblur.media.structure.structure import Content, Fault, Videos, check_end, is_padding
 
 LAST_PAGE = 0x04
-# Ogg's check sum is the common CRC-32 with the bits of every byte, and of the sum, in reverse order.
-REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
 
 def ogg(content: Content) -> Videos:
@@ -33,9 +31,3 @@ def ogg(content: Content) -> Videos:
     if ended != set(numbers):
         raise Fault("cut short: its streams do not end")
     return None
-
-
-def check_sum(page: bytes) -> int:
-    """The check sum of a page whose own field for it is zero."""
-    value = zlib.crc32(page.translate(REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
-    return int(f"{value:032b}"[::-1], 2)
