@@ -43,6 +43,7 @@ from faceblur.media.source_file import SourceFile
 from faceblur.media.spatial_boxes import SpatialBoxes, add_spatial_boxes, spatial_boxes
 from faceblur.media.stream_encoder import StreamEncoder
 from faceblur.media.text_tracks import tracks_with_positions
+from faceblur.media.ts_service import service_tags
 
 MATROSKA, ISO = ("matroska", "webm"), ("mp4", "mov")
 
@@ -93,6 +94,7 @@ class VideoWriter:
         streams, chapters = source.container.streams, source.container.chapters()
         tags, dropped = kept_tags(source.container.metadata, keep_location=self._options.keep_location)
         self.left_out += dropped_tags(dropped, "the file")
+        tags |= service_tags(source.path, source.formats)
         time_bases = [stream.time_base for stream in streams]
         settings = muxer_options(self._muxer, self.path, tags, time_bases, has_cover_art=bool(source.cover_art))
         container = av.open(f"file:{self._output.temporary}", "w", format=self._muxer, container_options=settings)
