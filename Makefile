@@ -1,4 +1,5 @@
 # Each target sets up what it needs, in .venv; a fresh machine needs Python 3.11, pip and make.
+# `make` and `make help` print these lines.
 # `make test` takes ffmpeg besides: from Debian's packages where it is missing.
 #
 #   make blur                    blur a sample clip that is made on the spot
@@ -21,15 +22,19 @@ BIN := .venv/bin
 APT := $(if $(filter 0,$(shell id -u)),,sudo )env DEBIAN_FRONTEND=noninteractive apt-get
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: blur serve test bench lint manifests clean
+.PHONY: help blur serve test bench lint manifests clean
 .DELETE_ON_ERROR:
+
+# The comment at the top of this file.
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 ifeq ($(origin IN), file)
 blur: sample/astronaut.mp4
 endif
 blur: .venv/run.done
+	@echo "The result will be in $(OUT)/"
 	$(BIN)/faceblur run "$(IN)" --output "$(OUT)" $(ARGS)
-	@echo "The result is in $(OUT)/"
 
 serve: .venv/run.done
 	$(BIN)/faceblur serve $(ARGS)
@@ -56,19 +61,23 @@ sample/astronaut.mp4: .venv/sample.done examples/sample_clip.py
 	$(PYTHON) -m venv .venv || { rm -rf .venv; $(PYTHON) -m pip install --quiet --user virtualenv && $(PYTHON) -m virtualenv .venv; }
 
 .venv/run.done: .venv/bin/python pyproject.toml constraints.txt
+	@echo "Installing faceblur's packages into .venv: 0.9 GB on the disk. This takes a minute or more, once."
 	$(INSTALL) --editable .
 	$(BIN)/python -m faceblur_function.weights retinaface-mobilenet0.25
 	@touch $@
 
 .venv/sample.done: .venv/run.done
+	@echo "Installing what makes the sample clip into .venv: 0.2 GB more."
 	$(INSTALL) --editable '.[sample]'
 	@touch $@
 
 .venv/evaluate.done: .venv/run.done
+	@echo "Installing what reads labels into .venv."
 	$(INSTALL) --editable '.[evaluate]'
 	@touch $@
 
 .venv/dev.done: .venv/run.done
+	@echo "Installing the tests' packages and torch into .venv: about 5 GB more. This takes minutes, once."
 	$(INSTALL) --editable '.[dev,gpu]'
 	# retinaface-pytorch pins packages of 2021; comparing with it takes the albumentations that it pins.
 	$(INSTALL) --no-deps retinaface-pytorch albumentations

@@ -157,7 +157,7 @@ def scaling(options: argparse.Namespace) -> list[dict[str, Any]]:
             with simulated(workers, options.seconds, options.refuse) as url, Others() as others:
                 ran = run(clips, url, more)
                 measured = busy(url, workers, options.seconds)
-            bound = ran["bound"].removeprefix("bound by ").split(":")[0]
+            bound = ran["bound"].removeprefix("bound by ").split(" (")[0]
             rows.append(
                 {
                     "workers": workers,

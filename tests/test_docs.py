@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import subprocess
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
@@ -201,3 +202,24 @@ def test_every_faceblur_command_has_options_that_exist(document: Path) -> None:
         known = {name for option in command.params for name in [*option.opts, *option.secondary_opts]}
         used = set(re.findall(r"(?<!\S)(--[\w-]+)", call[2]))
         assert used <= known | {"--help"}, f"{line}: {used - known}"
+
+
+def test_make_alone_prints_its_targets_and_starts_nothing() -> None:
+    for arguments in ([], ["help"]):
+        done = subprocess.run(["make", "--no-print-directory", *arguments], cwd=ROOT, capture_output=True, text=True)
+        makefile = (ROOT / "Makefile").read_text()
+        assert done.returncode == 0 and done.stdout in makefile.replace("# ", "").replace("#\n", "\n"), done.stderr
+        assert "make blur" in done.stdout and "make test" in done.stdout
+
+
+def test_files_that_the_commands_write_are_ignored_by_git() -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("no clone")
+    text = "".join(document.read_text() for document in DOCUMENTS if document.parent.name != "benchmarks")
+    written = re.findall(r"^ *(?:\.venv/|curl|printf).* (?:-o|>|--json) ([\w-]+(?:\.\w+)*)", text, re.MULTILINE)
+    assert {"blurred", "again.mp4", "body.json"} <= set(written)
+    for name in written:
+        if name != "OUT":
+            # A folder is one of these by the slash.
+            call = ["git", "check-ignore", "--no-index", name, f"{name}/"]
+            assert subprocess.run(call, cwd=ROOT, capture_output=True).returncode == 0, name

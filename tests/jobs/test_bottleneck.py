@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -15,7 +16,8 @@ from click.testing import CliRunner
 from examples.sample_clip import Image, pan, write_clip
 from faceblur.base.events import Position
 from faceblur.cli.app import main
-from faceblur.jobs.bottleneck import awaited_stage
+from faceblur.detection.request_statistics import RequestStatistics
+from faceblur.jobs.bottleneck import BottleneckSampler, Stage, awaited_stage
 from tests.conftest import ServerThread
 from tests.support.batches import echo
 from tests.support.hostile import Server, SlowProxy, first_contact
@@ -54,12 +56,12 @@ def clip(clips: Path, face: Image) -> Path:
 @pytest.mark.parametrize("reports", [True, False], ids=["timings reported", "timings not reported"])
 def test_slow_function(clip: Path, tmp_path: Path, reports: bool) -> None:
     line = last_line(Function(0.5, reports=reports), clip, tmp_path, "--batch-size", "8")
-    assert line.startswith("bound by function ") and "more workers or GPUs" in line, line
+    assert line.startswith("bound by function (") and "more workers or GPUs" in line, line
 
 
 def test_slow_encoder(clip: Path, tmp_path: Path) -> None:
     line = last_line(Function(0.01), clip, tmp_path, "--preset", "slower", "--batch-size", "4")
-    assert line.startswith("bound by encode: a faster --preset"), line
+    assert line.startswith("bound by encode (") and "): a faster --preset" in line, line
 
 
 class SlowNetwork:
@@ -80,12 +82,12 @@ class SlowNetwork:
 
 def test_slow_network(clip: Path, tmp_path: Path) -> None:
     line = last_line(SlowNetwork(), clip, tmp_path, "--batch-size", "8")
-    assert line.startswith("bound by network: ") and "--return faces" in line, line
+    assert line.startswith("bound by network (") and "--return faces" in line, line
 
 
 def test_concurrency_that_was_set_too_low(clip: Path, tmp_path: Path) -> None:
     line = last_line(Function(0.2), clip, tmp_path, "--batch-size", "8", "--concurrency", "1")
-    assert line.startswith("bound by function computing: a higher --concurrency"), line
+    assert line.startswith("bound by function (") and "): a higher --concurrency" in line, line
 
 
 @pytest.mark.parametrize(
@@ -103,3 +105,40 @@ def test_concurrency_that_was_set_too_low(clip: Path, tmp_path: Path) -> None:
 )
 def test_stage_that_is_waited_for(positions: dict[Position, int], full: bool, preparing: int, stage: str) -> None:
     assert awaited_stage(Counter(positions), full=full, preparing=preparing) == stage
+
+
+@pytest.mark.parametrize(
+    ("seconds", "requests", "line"),
+    [
+        (
+            {"encode": 36, "function": 64},
+            {"network": 32, "queue": 44, "computing": 52},
+            "bound by function (48% of the time: 26% computing, 22% in its queue): more workers or GPUs make it faster "
+            "(replicas in function.yaml). The others: encode 36%, network 16%",
+        ),
+        (
+            {"encode": 40, "function": 60},
+            {"network": 22, "queue": 0, "computing": 38},
+            "bound by encode (40% of the time): a faster --preset, more videos at a time (--jobs) or more cores make "
+            "it faster. The others: function 38%, network 22%",
+        ),
+        (
+            {"decode": 2},
+            {},
+            "bound by decode (100% of the time): more videos at a time (--jobs) or more cores make it faster",
+        ),
+        ({}, {}, ""),
+    ],
+    ids=["function", "encode", "one stage", "nothing"],
+)
+def test_the_line_names_the_largest_share_once(
+    seconds: dict[Stage, float], requests: dict[str, float], line: str
+) -> None:
+    sampler = BottleneckSampler(list, lambda: False, adaptive=True)
+    sampler.seconds.update(seconds)
+    statistics = RequestStatistics()
+    statistics.add_seconds(**{"network": 0.0, "queue": 0.0, "computing": 0.0} | requests)
+    made = sampler.summary(statistics, local=False)
+    assert made == line
+    shares = [int(share) for share in re.findall(r"(?:\(|[a-zA-Z] )(\d+)%", made.replace("of the time: ", ""))]
+    assert shares[:1] == [max(shares)] if shares else not line

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from faceblur.base.counted import counted
 from faceblur.base.errors import UsageError
 from faceblur.base.events import Emit
 from faceblur.base.options import Changes, Options
@@ -64,7 +65,7 @@ def run(
 ) -> None:
     """Redact videos: files, and every video in directories and below.
 
-    Each video is written under its own name below OUTDIR, with its own timestamps and its audio as it was. A file
+    Each video is written under its own name below OUT, with its own timestamps and its audio as it was. A file
     that exists there already is skipped, so the same command continues an interrupted run.
     """
     endpoint = spawn_ahead(endpoint)
@@ -252,7 +253,7 @@ def serve(host: str, port: int, workers: int | None, env: dict[str, str], verbos
     async def command(_: Console) -> int:
         config = read_config(find_function_yaml(), env=env, workers=workers)
         async with LocalFunction(config, host=host, port=port) as function:
-            count = f"{config.workers} worker{'s' if config.workers != 1 else ''}"
+            count = counted(config.workers, "worker")
             print(f"{config.handler} on {function.url} with {count}: in place of Nuclio, on this machine", flush=True)
             with suppress(asyncio.CancelledError):  # the way in which a server is meant to end
                 await asyncio.Event().wait()

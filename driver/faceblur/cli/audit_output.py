@@ -16,6 +16,7 @@ from rich.table import Table
 from faceblur.auditing.finding_rules import FINDINGS
 from faceblur.auditing.progress import AuditProgress
 from faceblur.auditing.report import AuditReport, Finding, report_path
+from faceblur.base.counted import counted
 from faceblur.base.errors import MediaError, SidecarError, UsageError
 from faceblur.base.printable import printable
 from faceblur.cli.progress import ProgressDisplay
@@ -87,8 +88,9 @@ def print_report(output: Path, report: AuditReport) -> None:
     verdict = "nothing exposed was found" if report.passed else "do not publish: " + ", ".join(failing)
     watch = sum(count for kind, count in report.counts.items() if kind not in FINDINGS)
     models = escape(printable(", ".join(one.model for one in report.detectors)))
+    compared = f"{counted(facts.output_frames, 'frame')}, {counted(facts.regions, 'region')}"
     console.print(
-        f"{verdict}; {facts.output_frames} frames, {facts.regions} regions, second pass by {models}; {watch} to watch",
+        f"{verdict}; {compared}, second pass by {models}; {watch} to watch",
         highlight=False,
         soft_wrap=True,
     )

@@ -111,8 +111,9 @@ def _verbosity(quiet: bool, verbose: int, log_json: bool) -> Verbosity:
 # fmt: off
 FILES = stacked(
     click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path)),
-    click.option("-o", "--output", "outdir", required=True, metavar="OUTDIR", type=click.Path(path_type=Path),
-                 help="Folder for the outputs. The folder tree of the inputs is kept below it."),
+    click.option("-o", "--output", "outdir", required=True, metavar="OUT", type=click.Path(path_type=Path),
+                 help="Folder for the outputs. The folder tree of the inputs is kept below it. For one input file: "
+                      "also the file to write, by its suffix."),
     click.option("--overwrite", is_flag=True, help="Replace outputs that exist already."),
 )
 THRESHOLD = click.option(

@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from faceblur.base.counted import counted
 from faceblur.base.events import (
     Event,
     FileEnded,
@@ -54,6 +55,11 @@ class _FpsColumn(ProgressColumn):
         return Text(f"{speed:6.1f} fps" if speed else "   … fps", style="progress.data.speed")
 
 
+class _FacesColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(counted(task.fields["faces"], "face"))
+
+
 class Bars:
     """One bar per running file and one in total, with frames, speed, faces and the time left."""
 
@@ -63,7 +69,7 @@ class Bars:
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
             _FpsColumn(),
-            TextColumn("{task.fields[faces]} faces"),
+            _FacesColumn(),
             TimeRemainingColumn(),
             console=console,
             expand=True,
@@ -74,7 +80,7 @@ class Bars:
         self._tasks: dict[Path, Any] = {}
 
     def _title(self) -> str:
-        return f"total {self._done}/{self._files} files"
+        return f"total {self._done}/{counted(self._files, 'file')}"
 
     def planned(self, files: int, frames: int | None) -> None:
         self._files = files
@@ -150,13 +156,16 @@ class Lines:
             seconds = time.monotonic() - self._start
             fps = self._frames / seconds
             left = (self._total - self._frames) / fps if self._total and fps else None
-            total = f"/{self._total}" if self._total else ""
-            remaining = f", {clock(max(0.0, left))} left" if left is not None else ""
-            progress_log.info(
-                "%d/%d files, %d%s frames, %.1f fps, %d faces%s",
-                *(self._done, self._files, self._frames, total, fps, self._faces, remaining),
-                extra={"event": "progress", "frames": self._frames, "faces": self._faces, "fps": round(fps, 2)},
-            )
+            frames = f"{self._frames}/{counted(self._total, 'frame')}" if self._total else ""
+            parts = [
+                f"{self._done}/{counted(self._files, 'file')}",
+                frames or counted(self._frames, "frame"),
+                f"{fps:.1f} fps",
+                counted(self._faces, "face"),
+                *([f"{clock(max(0.0, left))} left"] if left is not None else []),
+            ]
+            extra = {"event": "progress", "frames": self._frames, "faces": self._faces, "fps": round(fps, 2)}
+            progress_log.info("%s", ", ".join(parts), extra=extra)
 
 
 def choose_display(console: Console, verbosity: Verbosity) -> ProgressDisplay:

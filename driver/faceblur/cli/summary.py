@@ -73,7 +73,7 @@ def _files(report: Report) -> Table:
     table.add_column("state", overflow="fold")
     for one in report.files.values():
         state = f"[{COLOURS[one.state]}]{one.state}[/]"
-        if one.reason:
+        if one.reason and one.state != "failed":  # that has been reported on stderr
             state += escape(f": {printable(one.reason)}")
         table.add_row(escape(printable(str(one.source))), *_figures(one), state)
     return table

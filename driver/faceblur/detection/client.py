@@ -28,7 +28,7 @@ from faceblur.detection.request_body import Sent, encode_request
 from faceblur.detection.request_statistics import RequestStatistics
 from faceblur.detection.retry_policy import BatchAttempts, check_status, probe_attempts
 from faceblur.detection.round_trips import RoundTrips, computing_seconds
-from faceblur.detection.transport import AttemptFailed, ConnectionBroken, Response, Transport
+from faceblur.detection.transport import AttemptFailed, ConnectionBroken, Response, Transport, Unreachable
 from faceblur_function import wire
 
 log = logging.getLogger("faceblur.client")
@@ -104,12 +104,20 @@ class FunctionClient:
 
     async def _get(self, url: str, read: Callable[[Response], Result]) -> Result:
         """What is read of the answer to a GET; while workers are busy it is waited for."""
-        waiting = f"{url}: no answer yet: its workers may be busy; waiting up to {self._timeout:g} s"
-        notice = asyncio.get_running_loop().call_later(BUSY_NOTICE_SECONDS, log.warning, waiting)
+        why = f"{url}: no answer yet: its workers may be busy"
+
+        def tell() -> None:
+            log.warning("%s; waiting up to %g s", why, self._timeout)
+
+        notice = asyncio.get_running_loop().call_later(BUSY_NOTICE_SECONDS, tell)
         try:
             async for attempt in probe_attempts(self._timeout):
                 with attempt:
-                    return read(await self._transport.exchange(url, "GET", None, self._timeout))
+                    try:
+                        return read(await self._transport.exchange(url, "GET", None, self._timeout))
+                    except (Unreachable, ConnectionBroken) as error:
+                        why = str(error)
+                        raise
         except InvalidReply as error:
             raise RequestRejected(f"{url} answers, but is no faceblur function: {error}") from error
         finally:

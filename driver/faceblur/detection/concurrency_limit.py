@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from faceblur.base.counted import counted
 from faceblur.base.memory_bounds import max_batches
 from faceblur.detection.adaptive_limit import AdaptiveLimit, Ticket
 from faceblur.detection.gate import Gate
@@ -47,7 +48,7 @@ class ConcurrencyLimit:
 
     def summary(self) -> str:
         """The limit as text for users."""
-        batches = f"{int(self.limit)} batch{'es' if int(self.limit) != 1 else ''} in flight"
+        batches = f"{counted(int(self.limit), 'batch', 'batches')} in flight"
         return f"{batches}: the limit is adaptive (at most {self.ceiling})" if self.adaptive else batches
 
     @property

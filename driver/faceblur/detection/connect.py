@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,6 +15,7 @@ from faceblur.detection.local_function.function_yaml import find_function_yaml, 
 from faceblur.detection.local_function.http_trigger import LocalFunction
 from faceblur_function import wire
 
+log = logging.getLogger("faceblur.progress")
 # Requests in flight at each given URL at the start: function.yaml's two workers, and as many that wait or travel.
 START_PER_URL = 4
 # No more than these, whatever the function can take: this bounds the memory.
@@ -34,10 +37,14 @@ async def connect(endpoint: Endpoint) -> AsyncIterator[tuple[FunctionClient, wir
         raise UsageError("--env and --workers are for the function on this machine: not together with --function")
     if not endpoint.urls:
         config = read_config(find_function_yaml(), env=endpoint.env, workers=endpoint.workers)
+        log.info("loading the model on this machine: the first frame takes some seconds")
+        start = time.monotonic()
         async with LocalFunction(config, spawned=endpoint.spawned) as function:
             concurrency = endpoint.concurrency or config.workers + SPARE_LOCAL_REQUESTS
             async with _client(endpoint, (function.url,), concurrency) as client:
-                yield client, await client.probe()
+                info = await client.probe()
+                log.info("%s loaded in %.1f s, on %s", info.model, time.monotonic() - start, info.device)
+                yield client, info
         return
     concurrency = endpoint.concurrency or min(START_PER_URL * len(endpoint.urls), MAX_CONCURRENCY)
     max_concurrency = None if endpoint.concurrency else MAX_CONCURRENCY

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from faceblur.base.counted import counted
+
 
 @dataclass(slots=True)
 class RequestStatistics:
@@ -26,9 +28,9 @@ class RequestStatistics:
     def trouble(self) -> str:
         """Retries, refusals and halved batches in one line; empty when there are none."""
         counts = [
-            f"{self.retries} were tried again" if self.retries else "",
-            f"{self.refusals} came when the function was busy (503)" if self.refusals else "",
-            f"{self.halvings} batches were sent in halves" if self.halvings else "",
+            f"{self.retries} tried again" if self.retries else "",
+            f"{self.refusals} refused by a busy function (503)" if self.refusals else "",
+            f"{counted(self.halvings, 'batch', 'batches')} sent in halves" if self.halvings else "",
         ]
         listed = ", ".join(filter(None, counts))
-        return f"of {self.requests} requests {listed}" if listed else ""
+        return f"{counted(self.requests, 'request')}: {listed}" if listed else ""

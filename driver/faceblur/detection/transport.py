@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
+import re
 import socket
 import ssl
 import time
@@ -122,7 +125,7 @@ class Transport:
         except aiohttp.ClientConnectorCertificateError as error:
             raise RequestRejected(f"{url}: its certificate is not trusted ({error}); see --ca-file") from error
         except aiohttp.ClientConnectorError as error:
-            raise Unreachable(f"{url}: cannot connect: {error.os_error.strerror or error}") from error
+            raise Unreachable(f"{url}: cannot connect: {_reason(error.os_error)}") from error
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, UnicodeError) as error:
             raise RequestRejected(f"{url} is no HTTP address") from error
         except aiohttp.ConnectionTimeoutError as error:
@@ -151,6 +154,15 @@ async def bounded_body(response: aiohttp.ClientResponse, max_bytes: int) -> byte
     if left and unpacking is not None and not unpacking.eof:
         raise ConnectionResetError("the packed answer is not complete")
     return b"".join(pieces)
+
+
+def _reason(error: OSError) -> str:
+    """Why a connection failed, in the system's words, which asyncio replaces by its own."""
+    if "Connect call failed" not in str(error):
+        return error.strerror or str(error)
+    numbers = {error.errno} if error.errno else {int(one) for one in re.findall(r"\[Errno (\d+)\]", str(error))}
+    reasons = ", ".join(os.strerror(one) for one in sorted(numbers)) or str(error)
+    return f"{reasons}; does a function run there?" if errno.ECONNREFUSED in numbers else reasons
 
 
 def _socket(address: aiohttp.AddrInfoType) -> socket.socket:

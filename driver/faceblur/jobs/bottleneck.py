@@ -24,6 +24,7 @@ PREPARED = 1
 LOOP_FULL = 0.8
 # Of the time that the run waited for the function, it computed for less than this: then there was no queue.
 IDLE_FUNCTION = 0.8
+LISTED_SHARE = 0.005  # smaller ones would be listed as 0 %
 ADVICE = {
     "decode": "more videos at a time (--jobs) or more cores make it faster",
     "JPEG": "more cores make it faster, or several drivers with some of the videos each",
@@ -96,41 +97,36 @@ class BottleneckSampler:
                 self.seconds["driver" if worked > LOOP_FULL * passed else stage] += passed / len(running)
 
     def summary(self, requests: RequestTimes, *, local: bool) -> str:
-        """One line: the bottleneck, advice, and the shares, largest first. Empty when nothing was sampled.
+        """One line: the stage with the largest share of the time, advice, and the other shares, largest first.
 
-        `local` says that the function runs on this machine.
+        Empty when nothing was sampled. `local` says that the function runs on this machine.
         """
         total = sum(self.seconds.values())
         if not total:
             return ""
-        bottleneck: str = max(self.seconds, key=lambda stage: self.seconds[stage])
         own: tuple[Stage, ...] = ("decode", "JPEG", "encode", "driver")
         shares: dict[str, float] = {stage: self.seconds[stage] / total for stage in own}
-        shares |= _function_shares(self.seconds["function"], requests, total)
-        function = shares["function queue"] + shares["function computing"]
-        if bottleneck == "function":
-            inside = max(("function computing", "function queue"), key=lambda stage: shares[stage])
-            bottleneck = inside if function >= shares["network"] else "network"
-        ordered = sorted(shares.items(), key=lambda item: -item[1])
-        listed = ", ".join(f"{stage} {share:.0%}" for stage, share in ordered if share or stage != "driver")
-        advice = ADVICE[bottleneck.split()[0]]
-        if bottleneck.startswith("function"):
+        network, queue, computing = _function_shares(self.seconds["function"], requests, total)
+        shares |= {"network": network, "function": queue + computing}
+        parts = {"function": f": {computing:.0%} computing, {queue:.0%} in its queue"}
+        first, *others = sorted(shares, key=lambda stage: -shares[stage])
+        advice = ADVICE[first]
+        if first == "function":
             if local:
                 advice = LOCAL_ADVICE
-            elif not self._adaptive and shares["function queue"] < function / 10:
+            elif not self._adaptive and queue < shares["function"] / 10:
                 advice = CONCURRENCY_ADVICE
-        return f"bound by {bottleneck}: {advice}. The time went to: {listed}"
+        listed = [f"{stage} {shares[stage]:.0%}" for stage in others if shares[stage] >= LISTED_SHARE]
+        rest = f". The others: {', '.join(listed)}" if listed else ""
+        return f"bound by {first} ({shares[first]:.0%} of the time{parts.get(first, '')}): {advice}{rest}"
 
 
-def _function_shares(seconds: float, requests: RequestTimes, total: float) -> dict[str, float]:
-    """The share of the time that was waited for the function, split as the requests' time was."""
+def _function_shares(seconds: float, requests: RequestTimes, total: float) -> tuple[float, float, float]:
+    """The share of the time that was waited for the function, split as the requests' time was: on the network, in the
+    function's queue, and while it computed."""
     network, queue, computing = requests.network, requests.queue, requests.computing
     if computing < IDLE_FUNCTION * seconds:  # not even one worker was busy all the while
         network, queue = network + queue, 0.0
     trips = network + queue + computing or 1.0
     share = seconds / total
-    return {
-        "network": share * network / trips,
-        "function queue": share * queue / trips,
-        "function computing": share * computing / trips,
-    }
+    return share * network / trips, share * queue / trips, share * computing / trips

@@ -13,8 +13,9 @@ from faceblur.base.atomic_files import TEMPORARY_SUFFIX, fitting_name
 from faceblur.base.errors import MediaError, NoVideo, UsageError
 from faceblur.jobs.crash_guard import Journal
 from faceblur.jobs.failure import why_failed
-from faceblur.jobs.output_paths import OutputPaths, check_output_folder
+from faceblur.jobs.output_paths import OutputPaths, check_output_folder, check_suffix, image_kind, named_output
 from faceblur.jobs.video_suffixes import VIDEO_SUFFIXES, must_be_video
+from faceblur.media.containers import FALLBACK_SUFFIX
 from faceblur.media.pyav import reason
 from faceblur.media.reader import VideoReader
 
@@ -124,13 +125,17 @@ def find_videos(
     codec: str | None = None,
     journal: Journal | None = None,
 ) -> Discovery:
-    """Open every file of the inputs and sort it; `stop` ends the search early.
+    """Open every file of the inputs and sort it; `stop` ends the search early. `outdir` may be a `named_output`.
 
     `codec` is what the videos are written in, None: their own. `journal` has the files that are not to be opened.
     Raises UsageError for inputs or an output folder that cannot be used.
     """
     journal = journal or Journal(None)
-    check_output_folder(inputs, outdir)
+    named_file = named_output(inputs, outdir, VIDEO_SUFFIXES)
+    if named_file is not None:
+        check_suffix(named_file)
+    else:
+        check_output_folder(inputs, outdir)
     found, paths = Discovery(), OutputPaths(outdir)
     for path, relative, named in walk(inputs, VIDEO_SUFFIXES, found.broken, stop):
         if not _is_new(path, paths, found.broken):
@@ -140,14 +145,25 @@ def find_videos(
         if reason := journal.given_up.get(path):
             found.broken.append((path, reason))
             continue
+        if path.suffix.lower() in IMAGE_SUFFIXES and not must_be_video(path):
+            if named:
+                found.broken.append((path, "an image: `faceblur image` masks images"))
+            else:
+                found.others.append(path)
+            continue
         try:
             with journal.at_work(path), VideoReader(path) as reader:
                 frames, name = reader.expected_frames, reader.output_name(codec)
+                if named_file and reader.output_name(codec, target=named_file) != named_file.name:
+                    raise MediaError(f"{named_file}: this container cannot hold its codecs; {FALLBACK_SUFFIX} can")
         except Exception as error:  # whatever it is, the other files go on
             if named or _is_broken(path, error):
                 found.broken.append((path, why_failed(path, error)))
             else:
                 found.others.append(path)
+            continue
+        if named_file is not None:
+            found.files.append(PlannedFile(path, named_file, frames))
             continue
         if suffix := name.removeprefix(path.name):
             relative = paths.take(path, relative.with_name(fitting_name(relative.name, suffix)))
@@ -178,15 +194,22 @@ def _is_new(path: Path, paths: OutputPaths, broken: list[tuple[Path, str]]) -> b
 
 def find_images(inputs: Sequence[Path], outdir: Path, stop: threading.Event | None = None) -> Discovery:
     """The images of the inputs, by their names; a named file is taken for an image. `stop` ends the search early.
+    `outdir` may be a `named_output`.
 
     Raises UsageError for inputs or an output folder that cannot be used.
     """
-    check_output_folder(inputs, outdir)
+    named_file = named_output(inputs, outdir, IMAGE_SUFFIXES)
+    if named_file is None:
+        check_output_folder(inputs, outdir)
+    elif image_kind(named_file) != image_kind(inputs[0]):
+        raise UsageError(f"{named_file}: an image is written in its own format: name it *{inputs[0].suffix}")
     found, paths = Discovery(), OutputPaths(outdir)
     for path, relative, named in walk(inputs, IMAGE_SUFFIXES, found.broken, stop):
         if not named and path.suffix.lower() not in IMAGE_SUFFIXES:
             found.others.append(path)
+        elif named and path.suffix.lower() in VIDEO_SUFFIXES:
+            found.broken.append((path, "a video: `faceblur run` masks videos"))
         elif _is_new(path, paths, found.broken):
-            found.files.append(PlannedFile(path, outdir / paths.take(path, relative), 1))
+            found.files.append(PlannedFile(path, named_file or outdir / paths.take(path, relative), 1))
     found.settle(paths)
     return found

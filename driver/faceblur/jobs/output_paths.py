@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from faceblur.base.atomic_files import fitting_name
 from faceblur.base.errors import UsageError
+from faceblur.media.containers import MUXERS
+
+SAME_IMAGE = dict.fromkeys((".jpeg", ".jpe", ".jfif", ".mpo"), ".jpg") | {".apng": ".png", ".tiff": ".tif"}
 
 
 class OutputPaths:
@@ -71,6 +74,32 @@ class OutputPaths:
 
 def _folded(path: Path) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", str(path)).casefold())
+
+
+def check_suffix(target: Path) -> None:
+    """Refuse an output file whose suffix names no container. Raises UsageError."""
+    if target.suffix.lower() not in MUXERS:
+        raise UsageError(f"{target}: no container is known by this suffix; choose one of {', '.join(MUXERS)}")
+
+
+def image_kind(path: Path) -> str:
+    """The suffix of an image file; the same one where several name the same format."""
+    suffix = path.suffix.lower()
+    return SAME_IMAGE.get(suffix, suffix)
+
+
+def named_output(inputs: Sequence[Path], out: Path, suffixes: Collection[str]) -> Path | None:
+    """OUT itself where it names the file that one input is written to; None where it is a folder for the outputs.
+
+    It is a file by one of these suffixes, unless it exists as a folder. Raises UsageError for several inputs.
+    """
+    if out.is_dir() or out.suffix.lower() not in suffixes:
+        return None
+    if len(inputs) == 1 and inputs[0].is_file():
+        return out
+    if out.exists():
+        raise UsageError(f"the output folder {out} is a file")
+    raise UsageError(f"{out}: a file is written for one input file only: name a folder, without {out.suffix}")
 
 
 def check_output_folder(inputs: Sequence[Path], outdir: Path) -> None:

@@ -11,8 +11,8 @@ from faceblur.base.events import Emit, FileEnded, RunPlanned
 from faceblur.base.options import Changes
 from faceblur.jobs.discovery import PlannedFile
 from faceblur.jobs.job import Job, failed
+from faceblur.jobs.output_paths import check_suffix
 from faceblur.jobs.report import FileReport, Report
-from faceblur.media.containers import MUXERS
 from faceblur.media.encoder_choice import check_encoder
 from faceblur.media.reader import VideoReader
 from faceblur.redaction.render import render_video
@@ -65,8 +65,7 @@ def output_path(video: Path, out: Path) -> Path:
     target = out / _own_name(video) if out.is_dir() else out
     if target.exists() and target.samefile(video):
         raise UsageError(f"{target} is the source: choose another name for the output")
-    if target.suffix.lower() not in MUXERS:
-        raise UsageError(f"{target}: no container is known by this suffix; choose one of {', '.join(MUXERS)}")
+    check_suffix(target)
     return target
 
 

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from faceblur.base.counted import counted
 from faceblur.base.events import (
     Event,
     FileEnded,
@@ -157,16 +158,16 @@ class Report:
         states = Counter(one.state for one in self.files.values())
         ends = ", ".join(f"{states[state]} {state}" for state in STATES if states[state])
         count = len(self.files)
-        line = f"{count} file{'s' if count != 1 else ''}: {ends or 'nothing to do'}"
+        line = f"{counted(count, 'file')}: {ends or 'nothing to do'}"
         written = [one for one in self.files.values() if one.state == "done"]
         if not written:
             return line
         seconds = self.seconds if seconds is None else seconds
         frames, faces = sum(one.frames for one in written), sum(one.faces for one in written)
-        line += f"; {frames} frames, {faces} faces in {clock(seconds)} ({frames / seconds:.1f} fps)"
-        line += f" by {written[0].model} on {written[0].device}"
+        line += f"; {counted(frames, 'frame')}, {counted(faces, 'face')} in {clock(seconds)}"
+        line += f" ({frames / seconds:.1f} fps) by {written[0].model} on {written[0].device}"
         if searched := sum(one.searched for one in written):
-            line += f", which searched {searched} frames"
+            line += f", which searched {counted(searched, 'frame')}"
         return line
 
 

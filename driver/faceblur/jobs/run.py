@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from faceblur.base.atomic_files import remove_stale
+from faceblur.base.counted import counted
 from faceblur.base.errors import FaceblurError, UsageError
 from faceblur.base.events import Emit, FileEnded, RunPlanned
 from faceblur.base.options import Options
@@ -94,6 +95,6 @@ def _log_unusual(found: Discovery) -> None:
     """Warn of files that are left alone, and of outputs that could not have their source's name."""
     if others := found.others:
         names = ", ".join(path.name for path in others[:NAMES_SHOWN]) + (", …" if len(others) > NAMES_SHOWN else "")
-        log.warning("%d other file%s left alone: %s", len(others), "s" if len(others) > 1 else "", names)
+        log.warning("%s left alone: %s", counted(len(others), "other file"), names)
     for one in found.renamed:
         log.warning("%s is written to %s: another input has its name", one.source, one.target)

@@ -80,11 +80,14 @@ class SourceFile:
         """FFmpeg's names of the container, such as `mov`, `mp4` and others for one family."""
         return self.container.format.name.split(",")
 
-    def output_name(self, codec: str | None = None) -> str:
-        """The file name of an output that is written in this codec, None: in the source's own."""
+    def output_name(self, codec: str | None = None, *, target: Path | None = None) -> str:
+        """The file name of an output that is written in this codec, None: in the source's own.
+
+        It is that of `target`, None: of the source, or has another suffix where its container does not take all.
+        """
         video = [written_codec(codec or codec_of(one)) for one in self.videos.values()]
         copied = [one for one in self.copied if one.type in ("audio", "subtitle")]
-        return output_name(self.path, video, partial(lost_streams, streams=copied))
+        return output_name(target or self.path, video, partial(lost_streams, streams=copied))
 
     @property
     def expected_frames(self) -> int | None:
