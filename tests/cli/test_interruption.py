@@ -130,7 +130,7 @@ with patch(sys.argv.pop(1), hang):
         ("faceblur.media.source_file.open_input", signal.SIGHUP),
         ("faceblur.media.reader.VideoReader.__iter__", signal.SIGINT),
         ("faceblur.media.writer.VideoWriter.write", signal.SIGINT),
-        ("faceblur.redaction.output.VideoOutput.finish", signal.SIGTERM),
+        ("faceblur.redaction.output.VideoOutput.complete", signal.SIGTERM),
         ("faceblur.media.writer.VideoWriter.abort", signal.SIGINT),
     ],
 )

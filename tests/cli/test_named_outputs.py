@@ -34,7 +34,7 @@ def test_a_folder_with_a_videos_suffix_stays_a_folder(face_clip: Path, function_
 
 def test_a_file_that_its_container_cannot_hold_is_named(face_clip: Path, function_url: str, tmp_path: Path) -> None:
     result = invoke("run", face_clip, "-o", tmp_path / "out.webm", "--function", function_url)
-    assert result.exit_code == 1 and "out.webm: this container cannot hold its codecs" in result.output
+    assert result.exit_code == 1 and "out.webm: this container cannot hold its codec" in result.output
     assert list(tmp_path.iterdir()) == []
 
 

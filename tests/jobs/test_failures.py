@@ -65,7 +65,7 @@ def raising_for_bad(error: Exception, method: Callable[..., object]) -> Callable
         (VideoReader, "cover_art_frames"),
         (VideoWriter, "_open"),
         (VideoWriter, "write"),
-        (VideoWriter, "finish"),
+        (VideoWriter, "complete"),
     ],
 )
 def test_no_exception_of_a_file_ends_the_run(

@@ -84,7 +84,7 @@ class AtomicFile:
         try:
             if not _is_locked(self.temporary, self.file.fileno()) and not is_new:
                 self.file.close()
-                self.temporary = temporary_path(path.with_name(f"{path.name} {token_hex(8)}"))
+                self.temporary = temporary_path(path.with_name(f"{path.name} {token_hex(8)}"), tag)
                 self.file, _ = _create(self.temporary)
             self.file.truncate(0)
         except OSError:

@@ -15,7 +15,6 @@ from faceblur.jobs.crash_guard import Journal
 from faceblur.jobs.failure import why_failed
 from faceblur.jobs.output_paths import OutputPaths, check_output_folder, check_suffix, image_kind, named_output
 from faceblur.jobs.video_suffixes import VIDEO_SUFFIXES, must_be_video
-from faceblur.media.containers import FALLBACK_SUFFIX
 from faceblur.media.pyav import reason
 from faceblur.media.reader import VideoReader
 
@@ -145,17 +144,9 @@ def find_videos(
         if reason := journal.given_up.get(path):
             found.broken.append((path, reason))
             continue
-        if path.suffix.lower() in IMAGE_SUFFIXES and not must_be_video(path):
-            if named:
-                found.broken.append((path, "an image: `faceblur image` masks images"))
-            else:
-                found.others.append(path)
-            continue
         try:
-            with journal.at_work(path), VideoReader(path) as reader:
-                frames, name = reader.expected_frames, reader.output_name(codec)
-                if named_file and reader.output_name(codec, target=named_file) != named_file.name:
-                    raise MediaError(f"{named_file}: this container cannot hold its codecs; {FALLBACK_SUFFIX} can")
+            with journal.at_work(path):
+                frames, name = _look_into(path, codec, named_file)
         except Exception as error:  # whatever it is, the other files go on
             if named or _is_broken(path, error):
                 found.broken.append((path, why_failed(path, error)))
@@ -170,6 +161,16 @@ def find_videos(
         found.files.append(PlannedFile(path, outdir / relative, frames))
     found.settle(paths)
     return found
+
+
+def _look_into(path: Path, codec: str | None, named_file: Path | None) -> tuple[int | None, str]:
+    """How many frames a video's header promises, and its output's name. Raises MediaError."""
+    if path.suffix.lower() in IMAGE_SUFFIXES and not must_be_video(path):
+        raise MediaError(f"{path}: an image: `faceblur image` masks images")
+    with VideoReader(path) as reader:
+        if named_file and not reader.fits(named_file, codec):
+            raise MediaError(f"{named_file}: this container cannot hold its codec: name it *.mkv")
+        return reader.expected_frames, reader.output_name(codec)
 
 
 def _is_broken(path: Path, error: Exception) -> bool:

@@ -13,7 +13,7 @@ from av.stream import Disposition
 
 from faceblur.base.errors import MediaError, NoVideo
 from faceblur.media.canvas import Canvas
-from faceblur.media.containers import output_name
+from faceblur.media.containers import MUXERS, holds, output_name
 from faceblur.media.damage import DamageLog
 from faceblur.media.encoder_tables import written_codec
 from faceblur.media.hidden_files import picture_format
@@ -80,14 +80,17 @@ class SourceFile:
         """FFmpeg's names of the container, such as `mov`, `mp4` and others for one family."""
         return self.container.format.name.split(",")
 
-    def output_name(self, codec: str | None = None, *, target: Path | None = None) -> str:
-        """The file name of an output that is written in this codec, None: in the source's own.
-
-        It is that of `target`, None: of the source, or has another suffix where its container does not take all.
-        """
-        video = [written_codec(codec or codec_of(one)) for one in self.videos.values()]
+    def output_name(self, codec: str | None = None) -> str:
+        """The file name of an output that is written in this codec, None: in the source's own."""
         copied = [one for one in self.copied if one.type in ("audio", "subtitle")]
-        return output_name(target or self.path, video, partial(lost_streams, streams=copied))
+        return output_name(self.path, self._written_codecs(codec), partial(lost_streams, streams=copied))
+
+    def fits(self, target: Path, codec: str | None = None) -> bool:
+        """Whether the container that a file name names takes the videos when they are written in this codec."""
+        return all(holds(MUXERS[target.suffix.lower()], one) for one in self._written_codecs(codec))
+
+    def _written_codecs(self, codec: str | None) -> list[str]:
+        return [written_codec(codec or codec_of(one)) for one in self.videos.values()]
 
     @property
     def expected_frames(self) -> int | None:
