@@ -15,6 +15,7 @@ def test_wrong_calls_are_refused_before_any_work(face_clip: Path, tmp_path: Path
     bare = tmp_path / "bare"
     bare.mkdir()
     (bare / "note.txt").write_text("hello")
+    (bare / "b.png").touch()
     for arguments, message in [
         (("run", source, "-o", source), "lies in the input"),
         (("run", source, "-o", source / "sub" / "out"), "lies in the input"),
@@ -43,7 +44,7 @@ def test_wrong_calls_are_refused_before_any_work(face_clip: Path, tmp_path: Path
         (("run", source, "-o", tmp_path / "out", "--function", "localhost:8080"), "is http://localhost:8080 meant?"),
         (("run", source, "-o", tmp_path / "out", "--function", "http://x", "--env", "A=1"), "not together"),
         (("serve", "--port", "99999"), "--port"),
-        (("image", source / "a.mp4", "-o", source), "is an input and would be an output"),
+        (("image", bare / "b.png", "-o", bare), "is an input and would be an output"),
     ]:
         result = invoke(*arguments)
         assert result.exit_code == 2, (arguments, result.output)
