@@ -17,6 +17,7 @@ from faceblur.media.damage import check_marks, is_audio_in_order
 from faceblur.media.form_rules import FormRule, SameForm
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.integrity import read_structure
+from faceblur.media.joins import Joins
 from faceblur.media.pyav import READ_ERRORS, describe, has_late_streams, reason
 from faceblur.media.source_file import SourceFile
 from faceblur.media.stream_decoder import StreamDecoder
@@ -46,7 +47,8 @@ class VideoReader(SourceFile):
         audio_times: dict[int, int] = {}
         read: Counter[int] = Counter()
         # Every stream is read, copied or not: the header's length is that of the longest.
-        for packet in self._packets():
+        joins = Joins(self.formats)
+        for packet in joins.joined(self._packets()):
             index = packet.stream.index  # an empty packet has no stream_index of its own
             self._follow(packet)
             read[index] += bool(packet.size)
@@ -54,13 +56,15 @@ class VideoReader(SourceFile):
                 yield packet
             if index in decoders:
                 yield from decoders[index].decode(packet)
+        self.left_out += joins.notes
         if has_late_streams(self.container):
             self.left_out.append("streams that begin later than FFmpeg looks for them")
         if decoders[self.main_stream.index].count.packets == 0:
             raise MediaError(f"{self.path}: its video stream holds no frame")
         counts = {index: decoder.count for index, decoder in decoders.items()}
         structure, streams = read_structure(self.path, name), list(self.container.streams)
-        self.left_out += check_complete(self.damage, structure, counts, streams, read, self.formats, self.end)
+        end = None if joins.notes else self.end
+        self.left_out += check_complete(self.damage, structure, counts, streams, read, self.formats, end)
 
     def cover_art_frames(self) -> list[DecodedFrame]:
         """The images of `cover_art`, in the format that they are redacted in; other streams move to `left_out`."""

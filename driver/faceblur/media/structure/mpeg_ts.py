@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from faceblur.media.structure.clock import Clock
 from faceblur.media.structure.pes import HEAD, START, is_sound
 from faceblur.media.structure.structure import Content, Fault, Videos, is_padding
 
@@ -28,6 +29,7 @@ def mpeg_ts(content: Content) -> Videos:
         return None
     first, length = found
     streams: dict[int, _Stream] = {}
+    clock = Clock()
     for at, packets in _blocks(content, first, length):
         out_of_step = np.flatnonzero(packets[:, 0] != SYNC)
         if len(out_of_step):
@@ -35,7 +37,8 @@ def mpeg_ts(content: Content) -> Videos:
             if not is_padding(content, at):
                 raise Fault(f"damaged: the packet at byte {at} does not begin as one")
             packets = packets[: out_of_step[0]]
-        _check(packets, at, length, streams)
+        clock.follow(packets, at, length)
+        _check(packets, at, length, streams, clock)
         if len(out_of_step):
             return None
     for stream in streams.values():
@@ -97,26 +100,31 @@ class _Stream:
         self.begins, self.missing = position, HEAD + length if length else None
 
 
-def _check(packets: Packets, at: int, length: int, streams: dict[int, _Stream]) -> None:
+def _check(packets: Packets, at: int, length: int, streams: dict[int, _Stream], clock: Clock) -> None:
     """Check the numbers of a block's packets, and the PES packets in them."""
     pids = (packets[:, 1] & 0x1F).astype(np.uint16) << 8 | packets[:, 2]
     broken = np.flatnonzero((packets[:, 1] & 0x80 > 0) & (pids != NULL))
     if len(broken):
         raise Fault(f"damaged: the packet at byte {at + int(broken[0]) * length} is marked as wrong")
     restarts = at + np.flatnonzero((pids == TABLE_OF_PROGRAMS) & (packets[:, 3] & 0x0F == 0)) * length
+    # The table of services may come before that of programs.
+    restarts = np.concatenate([restarts, restarts - length])
     for pid in np.unique(pids):
         if pid == NULL:
             continue
         rows = np.flatnonzero(pids == pid)
         stream, positions = streams.setdefault(int(pid), _Stream()), at + rows * length
-        _check_numbers(packets[rows], positions, stream, restarts)
+        _check_numbers(packets[rows], positions, stream, restarts, clock)
         _check_pes(packets[rows], positions, stream)
 
 
 def _check_numbers(
-    packets: Packets, positions: NDArray[np.int64], stream: _Stream, restarts: NDArray[np.int64]
+    packets: Packets, positions: NDArray[np.int64], stream: _Stream, restarts: NDArray[np.int64], clock: Clock
 ) -> None:
-    """Each packet with a payload has the next number; one may come twice. A restart begins with a table of programs."""
+    """Each packet with a payload has the next number; one may come twice.
+
+    Numbers begin anew with a table of programs, and where the clock jumps: there another recording was joined.
+    """
     numbers, has_payload = packets[:, 3] & 0x0F, packets[:, 3] & 0x10 > 0
     # The very first packet of a PID may have any number.
     before = np.concatenate([[numbers[0] if stream.number is None else stream.number], numbers[:-1]])
@@ -124,7 +132,8 @@ def _check_numbers(
     marked = (packets[:, 3] & 0x20 > 0) & (packets[:, 4] > 0) & (packets[:, 5] & 0x80 > 0)
     last = np.concatenate([[stream.position], positions[:-1]])
     for row in np.flatnonzero(np.where(has_payload, steps > 1, steps > 0) & ~marked):
-        if numbers[row] or not np.any((restarts > last[row]) & (restarts <= positions[row])):
+        begins_anew = not numbers[row] and np.any((restarts > last[row]) & (restarts <= positions[row]))
+        if not begins_anew and not clock.jumps_between(int(last[row]), int(positions[row])):
             raise Fault(f"damaged: packets before byte {positions[row]} are missing")
     stream.number, stream.position = int(numbers[-1]), int(positions[-1])
 
