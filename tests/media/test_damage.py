@@ -51,16 +51,35 @@ def test_what_can_be_read_is_written_and_the_rest_is_reported(
     assert len(lines) == len(written) and any(" s" in line.get("damage", "") for line in lines)
 
 
+def with_time(content: bytes, number: int, milliseconds: int) -> bytes:
+    """A Matroska file of 25 frames a second in which a frame that begins a cluster has another time."""
+    old, new = (bytes.fromhex(f"e782{time:04x}") for time in (40 * number, milliseconds))
+    assert content.count(old) == 1
+    return content.replace(old, new)
+
+
 def test_times_that_go_back_are_refused_or_put_in_order(face: Image, function_url: str, tmp_path: Path) -> None:
-    """Two recordings that were joined by their bytes: the second one's clock begins anew."""
-    clip = write_clip(tmp_path / "joined.ts", pan(face, (160, 120), 10))
-    clip.write_bytes(clip.read_bytes() * 2)
+    clip = write_clip(
+        tmp_path / "back.mkv", pan(face, (160, 120), 20), video_codec="mjpeg", pix_fmt="yuvj420p", audio_codec=None
+    )
+    clip.write_bytes(with_time(clip.read_bytes(), 12, 430))
     code, output_text = run(clip, tmp_path / "out", function_url)
     assert code == 1 and "--tolerate-damage" in output_text
     code, output_text = run(clip, tmp_path / "out", function_url, "--tolerate-damage")
     assert code == 0 and "goes back" in output_text, output_text
     times = media.times(tmp_path / "out" / clip.name)
     assert len(times) == 20 and times == sorted(set(times))
+
+
+def test_two_frames_of_one_millisecond_are_both_kept(face: Image, function_url: str, tmp_path: Path) -> None:
+    clip = write_clip(
+        tmp_path / "same.mkv", pan(face, (160, 120), 20), video_codec="mjpeg", pix_fmt="yuvj420p", audio_codec=None
+    )
+    clip.write_bytes(with_time(clip.read_bytes(), 12, 440))  # and so the next one is at 480
+    code, output_text = run(clip, tmp_path / "out", function_url)
+    assert code == 0 and "has the time of the one before it" in output_text, output_text
+    times = [round(time * 1000) for time in media.times(tmp_path / "out" / clip.name)]
+    assert times[:14] == [*range(0, 441, 40), 441, 480] and len(times) == 20
 
 
 @pytest.mark.parametrize("spoil", [flipped, cut(0.5)])

@@ -71,6 +71,11 @@ class StreamDecoder:
             yield DecodedFrame(self._stream.index, self._next_number, pixels, self._damage.take_first(), orientation)
             self._next_number += 1
 
+    @property
+    def moved(self) -> int:
+        """How many frames had the time of the one before them, and were put one tick later."""
+        return self._timer.moved
+
     def _last_frames(self) -> list[VideoFrame]:
         """What the decoder holds back; then it is as new."""
         end: Any = Packet()

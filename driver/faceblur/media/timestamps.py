@@ -12,14 +12,23 @@ DV_RATES = (Fraction(25), Fraction(30000, 1001))
 MAX_RATE_DENOMINATOR = 1001
 
 
+MAX_LAG = 10  # ticks that a frame may be put later, or the length of a frame
+
+
 class FrameTimer:
-    """Gives the frames of a stream their times where the container holds none. `last` is the pts of the last frame."""
+    """Gives the frames of a stream their times where the container holds none, or one for several of them.
+
+    `last` is the pts of the last frame. `moved` counts the frames that were put later because they had the time of the
+    one before: a tick may be coarse.
+    """
 
     def __init__(self, container: str, rate: Fraction, time_base: Fraction) -> None:
         # AVI holds no presentation times: the frames, in the order of display, get the packets' times in order.
         self._packet_times: list[int] | None = [] if container == "avi" else None
         self._step, self._time_base = max(1, round(1 / rate / time_base)), time_base
         self.last: int | None = None
+        self.moved = 0
+        self._last_own: int | None = None  # time of the last frame, as the file has it
 
     def add_packet(self, packet: Any) -> None:
         """Record the time of a packet before it is decoded."""
@@ -27,9 +36,15 @@ class FrameTimer:
             heapq.heappush(self._packet_times, packet.dts)
 
     def set_time(self, frame: Any) -> None:
-        """Give a decoded frame its packet's time, in AVI."""
+        """Give a decoded frame its packet's time, in AVI; and one tick more than the last frame where both have one."""
         if self._packet_times:
             frame.pts = heapq.heappop(self._packet_times)
+        before, self._last_own = self._last_own, frame.pts
+        if before is None or frame.pts is None or self.last is None:
+            return
+        if before <= frame.pts <= self.last < frame.pts + max(MAX_LAG, self._step):
+            frame.pts = self.last + 1
+            self.moved += 1
 
     def guess_time(self, frame: Any) -> None:
         """Give a frame the time one frame's length after the last one."""
