@@ -78,6 +78,11 @@ def test_coco_s_other_categories_and_crowds_are_not_counted(tmp_path: Path) -> N
         (coco_with(annotations=[ANNOTATION | {"image_id": 9}]), "annotation 0: 9 is missing"),
         (coco_with(annotations=[ANNOTATION | {"bbox": [1, 2, 3]}]), "annotation 0: a box is four numbers"),
         (coco_with(annotations=[ANNOTATION | {"bbox": [1, 2, "3", 4]}]), "annotation 0: a box is four numbers"),
+        (coco_with(annotations=[ANNOTATION | {"bbox": [1, 2, 10**400, 4]}]), "annotation 0: a box beyond 1,000,000"),
+        (
+            coco_with(annotations=[ANNOTATION | {"bbox": [1, 2, float("nan"), 4]}]),
+            "annotation 0: a box is four numbers",
+        ),
         (coco_with(annotations=[ANNOTATION | {"bbox": None}]), "annotation 0 is not as in COCO's JSON"),
     ],
 )
@@ -98,7 +103,9 @@ def test_mot_labels_count_frames_from_1_and_ignore_what_the_challenge_ignores(tm
     }
 
 
-@pytest.mark.parametrize("row", ["0,1,2,3,4,5", "1.5,1,2,3,4,5", "1,1,2,3,4", "frame,id,x,y,w,h", "1,1,2,3,-4,5"])
+@pytest.mark.parametrize(
+    "row", ["0,1,2,3,4,5", "1.5,1,2,3,4,5", "1,1,2,3,4", "frame,id,x,y,w,h", "1,1,2,3,-4,5", "1,1,2,3,1e308,5"]
+)
 def test_broken_mot_labels_are_named_by_line(tmp_path: Path, row: str) -> None:
     path = tmp_path / "x.gt.txt"
     path.write_text(f"1,1,2,3,4,5\n{row}\n")

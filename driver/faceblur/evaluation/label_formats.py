@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from faceblur.base.errors import SidecarError, UsageError
+from faceblur.base.face_checks import MAX_COORDINATE
 from faceblur.evaluation.labels import Label
 from faceblur.redaction.sidecar_files import SidecarReader
 from faceblur.redaction.sidecar_format import Identity
@@ -152,8 +153,11 @@ def _numbers(path: Path, number: int, texts: Sequence[str]) -> list[float]:
 
 def _label(path: Path, where: str, xywh: Sequence[float], ignored: bool) -> Label:
     x, y, width, height = xywh if len(xywh) == 4 else (math.nan,) * 4
-    if not all(isinstance(one, int | float) and math.isfinite(one) for one in (x, y, width, height)):
+    # A NaN is not equal to itself.
+    if not all(isinstance(one, int | float) and one == one for one in (x, y, width, height)):
         raise UsageError(f"{path}: {where}: a box is four numbers")
+    if max(abs(one) for one in (x, y, width, height)) > MAX_COORDINATE:  # a COCO's integer may be beyond all floats
+        raise UsageError(f"{path}: {where}: a box beyond {MAX_COORDINATE:,.0f} pixels")
     if width < 0 or height < 0:
         raise UsageError(f"{path}: {where}: a box of {width:g}x{height:g} pixels")
     # WIDER FACE itself has boxes without an extent that are not marked as invalid.
