@@ -46,6 +46,20 @@ def test_what_is_no_number_is_refused(name: str, value: Any) -> None:
         Options(**{name: value})
 
 
+@pytest.mark.parametrize("name", RANGES)
+def test_an_integer_beyond_all_floats_is_out_of_its_range(name: str) -> None:
+    with pytest.raises(UsageError, match=f"^{name}: 10+ is not in the range") as raised:
+        Options(**{name: 10**400})
+    assert len(str(raised.value)) < 100
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_the_message_for_a_long_choice_is_short(name: str) -> None:
+    with pytest.raises(UsageError, match=f"^{name}: 'x+ is none of") as raised:
+        Options(**{name: "x" * 100_000})
+    assert len(str(raised.value)) < 300
+
+
 @pytest.mark.parametrize("name", ["detect_every", "batch_size", "crf"])
 def test_numbers_of_frames_and_quality_are_integers(name: str) -> None:
     with pytest.raises(UsageError, match=f"^{name}: an integer is needed, not 2.5$"):

@@ -156,6 +156,7 @@ def test_numbers_that_no_line_has_are_refused(sidecar: Sidecar, tmp_path: Path, 
     [
         *(("padding", -0.5), ("padding", 1e9), ("padding", "0.25"), ("padding", True), ("threshold", 2)),
         *(("low_threshold", -1), ("look_around", -1), ("look_around", None), ("crf", 64), ("crf", 20.5)),
+        *(("crf", 10**400), ("padding", 10**400), ("look_around", 10**400)),
         ("style", "none"),
     ],
 )

@@ -100,9 +100,10 @@ def check_value(name: str, value: Any) -> None:
     if name in RANGES:
         low, high = RANGES[name]
         kind, article = (int, "an integer") if name in INTEGERS else (int | float, "a number")
-        if isinstance(value, bool) or not isinstance(value, kind) or not math.isfinite(value):
+        is_endless = isinstance(value, float) and not math.isfinite(value)
+        if isinstance(value, bool) or not isinstance(value, kind) or is_endless:
             raise UsageError(f"{name}: {article} is needed, not {value!r}")
         if not low <= value <= high:
-            raise UsageError(f"{name}: {value} is not in the range {low:g} to {high:g}")
+            raise UsageError(f"{name}: {str(value)[:40]} is not in the range {low:g} to {high:g}")
     if name in CHOICES and value not in CHOICES[name]:
-        raise UsageError(f"{name}: {value!r} is none of {', '.join(CHOICES[name])}")
+        raise UsageError(f"{name}: {value!r:.60} is none of {', '.join(CHOICES[name])}")
