@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import pytest
 
-from faceblur.base.events import Emit, FileEnded, FileStarted
+from faceblur.base.events import Emit, FileEnded, FileRestarted, FileStarted, FramesMasked
 from faceblur.cli import execute_job as module
 from faceblur.cli import summary
-from faceblur.cli.progress import Lines
+from faceblur.cli.progress import Lines, RunProgress
 from faceblur.cli.verbosity import Verbosity
 from faceblur.jobs.job import Job
 from faceblur.jobs.report import Report
@@ -28,6 +29,20 @@ class RecordedDisplay(Lines):
     def __exit__(self, *exception: object) -> None:
         super().__exit__(None, None, None)
         self._record.append("display ended")
+
+
+class CountedDisplay(RecordedDisplay):
+    """Adds up what it shows."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.shown = [0, 0]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def advanced(self, source: Path, frames: int, faces: int) -> None:
+        self.shown = [self.shown[0] + frames, self.shown[1] + faces]
 
 
 class OneFile(Job):
@@ -52,3 +67,12 @@ def test_the_bars_end_before_the_summary_is_printed(record: list[str]) -> None:
 
     assert module.execute_job(make, Verbosity()) == 0
     assert record == ["display ended", "summary"]
+
+
+def test_a_file_that_is_begun_anew_does_not_count_twice() -> None:
+    display = CountedDisplay()
+    with RunProgress(display) as progress:
+        for event in (FileStarted(SOURCE, 9), FramesMasked(SOURCE, 5, 2), FileRestarted(SOURCE)):
+            progress(event)
+        progress(FramesMasked(SOURCE, 9, 4))
+        assert display.shown == [9, 4]

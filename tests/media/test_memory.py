@@ -9,6 +9,7 @@ import av
 import av.error
 import pytest
 
+from faceblur.media.form_rules import SameForm
 from faceblur.media.opening import open_input
 from faceblur.media.pyav import READ_ERRORS, WRITE_ERRORS
 from faceblur.media.reader import VideoReader
@@ -36,9 +37,9 @@ def test_a_decoder_passes_it_on(face_clip: Path, monkeypatch: pytest.MonkeyPatch
     class Decoder:
         decode = staticmethod(no_memory)
 
-    monkeypatch.setattr("faceblur.media.stream_decoder.decoder_of", lambda _: Decoder())
+    monkeypatch.setattr("faceblur.media.stream_decoder.decoder_of", lambda _, *, in_step: Decoder())
     reader = VideoReader(face_clip, tolerate=True)
-    decoder = StreamDecoder(reader.main_stream, "mp4", reader.damage)
+    decoder = StreamDecoder(reader.main_stream, "mp4", reader.damage, SameForm(face_clip, (0, 0)))
     packet = next(iter(reader.container.demux(reader.main_stream)))
     with reader, pytest.raises(MemoryError):
         list(decoder.decode(packet))

@@ -85,3 +85,20 @@ def test_matrix_of_a_video_is_applied_as_ffmpeg_does_and_kept(orientation: int, 
 )
 def test_any_matrix_has_a_nearest_orientation(matrix: tuple[int, ...], orientation: int, exact: bool) -> None:
     assert (of_matrix(matrix), is_exact(matrix)) == (orientation, exact)
+
+
+@pytest.mark.parametrize("orientation", [2, 6, 7])
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_cover_art_is_upright_as_its_exif_says(orientation: int, suffix: str, face: Image, tmp_path: Path) -> None:
+    image, exif = Pillow.fromarray(turned_back(face[:400], orientation)[..., ::-1]), Pillow.Exif()
+    exif[0x0112] = orientation
+    image.save(tmp_path / f"cover.{suffix}", exif=exif, quality=95)
+    write_clip(tmp_path / "plain.mp4", pan(face, (64, 48), 2))
+    paths = {"clip": tmp_path / "plain.mp4", "cover": tmp_path / f"cover.{suffix}", "both": tmp_path / "both.mp4"}
+    run_ffmpeg("-i {clip} -i {cover} -map 0 -map 1 -c copy -disposition:v:1 attached_pic {both}", **paths)
+    copy(tmp_path / "both.mp4", tmp_path / "copy.mp4")
+    for path in (tmp_path / "both.mp4", tmp_path / "copy.mp4"):
+        with VideoReader(path) as reader:
+            (frame,) = reader.cover_art_frames()
+        assert frame.orientation == 1 and np.abs(frame.upright().astype(int) - face[:400]).mean() < 4
+    assert b"Exif" not in (tmp_path / "copy.mp4").read_bytes()

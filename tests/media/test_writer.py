@@ -16,6 +16,7 @@ from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
 from faceblur.media.writer import VideoWriter
 from tests.support import clips as media
+from tests.support.changing import write_parts
 from tests.support.copies import copy
 
 
@@ -86,3 +87,22 @@ def test_writer_refuses_a_sequence_with_a_lost_frame(face: Image, tmp_path: Path
                 writer.write(wrong)
         assert writer.sequence.counts == {0: 2}
     assert not target.exists()
+
+
+def test_a_frame_of_another_size_is_refused(face: Image, tmp_path: Path) -> None:
+    """PyAV's encoders would stretch it, and the masks with it."""
+    clip = write_clip(tmp_path / "clip.mp4", pan(face, (160, 120), 3))
+    other = write_clip(tmp_path / "other.mp4", pan(face, (120, 160), 3))
+    with VideoReader(other) as reader:
+        frame = next(item for item in reader if isinstance(item, DecodedFrame))
+    refused = pytest.raises(MediaError, match="frame 0 is 120x160, the output 160x120")
+    with VideoReader(clip) as reader, VideoWriter(tmp_path / "out.mp4", reader, Options()) as writer, refused:
+        writer.write(frame)
+
+
+def test_interlaced_frames_after_progressive_ones_are_named(face: Image, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mkv", pan(face, (160, 96), 12), video_codec="ffv1", audio_codec=None)
+    x264 = "-c:v libx264 -preset ultrafast"
+    source = write_parts(clip, tmp_path / "fields.ts", [x264, f"{x264} -vf setfield=tff -flags +ildct+ilme"], 12)
+    expected = "stream 0 (video, h264): interlaced fields of later frames, woven into frames"
+    assert expected in copy(source, tmp_path / "out.ts")

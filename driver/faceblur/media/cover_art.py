@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from mimetypes import guess_type
@@ -17,12 +18,15 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange
 from PIL import Image
 
+from faceblur.media.canvas import Canvas, upright_form
 from faceblur.media.encoder_choice import encodable_format
 from faceblur.media.encoder_tables import QSCALE
 from faceblur.media.first_frames import read_first_frames
+from faceblur.media.frame_form import FrameForm
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.hidden_files import picture_format
 from faceblur.media.opening import open_input
+from faceblur.media.orientation import UPRIGHT
 from faceblur.media.pixel_formats import planar_format
 from faceblur.media.pyav import READ_ERRORS, codec_of
 from faceblur.media.side_data import without_exif
@@ -37,7 +41,10 @@ TIME_BASE = Fraction(1, 25)  # of an image that is alone in its stream: any
 
 
 def decode_cover_art(path: Path, stream: Any) -> DecodedFrame | None:
-    """The image of a stream in the format that it is redacted in; None where it cannot be decoded or is one of many."""
+    """The image of a stream, upright, in the format that it is redacted in.
+
+    None where it cannot be decoded or is one of many.
+    """
     if stream.disposition & Disposition.timed_thumbnails:
         return None
     content = stream.data if stream.type == "attachment" else _first_packet(path, stream)
@@ -50,7 +57,16 @@ def decode_cover_art(path: Path, stream: Any) -> DecodedFrame | None:
     pixels = frames[0]
     _, pix_fmt = _encoder_of(stream, pixels.format.name)
     pixels.pts, pixels.time_base = pixels.pts or 0, pixels.time_base or TIME_BASE
-    return DecodedFrame(stream.index, 0, pixels).in_format(planar_format(pix_fmt))
+    return _upright(DecodedFrame(stream.index, 0, pixels).in_format(planar_format(pix_fmt)))
+
+
+def _upright(frame: DecodedFrame) -> DecodedFrame:
+    """The image turned upright: its orientation was in its EXIF, which is not written again."""
+    if frame.orientation == UPRIGHT:
+        return frame
+    form = FrameForm.of(frame.pixels, None, frame.orientation)
+    pixels, orientation = Canvas(upright_form(form), None).take(frame.pixels, form, frame.seconds)
+    return replace(frame, pixels=pixels, orientation=orientation)
 
 
 def add_cover_art(container: OutputContainer, source: Any, pixels: VideoFrame, muxer: str) -> list[Packet[Any]]:

@@ -43,14 +43,17 @@ class SameForm:
         if self._first is None:
             self._first = form._replace(width=self._size_wh[0], height=self._size_wh[1])
         if changes := form.changes(self._first):
-            raise FramesChange(f"{self._path}: its frames change at {seconds:.3f} s: {', '.join(changes)}")
+            raise FramesChange(
+                f"{self._path}: its frames change at {seconds:.3f} s: {', '.join(changes)}; "
+                "`faceblur run` writes such a video in one form"
+            )
 
 
 class PixelAspects:
     """From which time on a stream's pixels have which aspect: PyAV's frames do not hold it, only their decoder does.
 
-    `header` is the aspect that the container says or implies. A decoder on several threads reports a change late:
-    with `by_time` there must be one thread, and frames before the changed packet's time keep the aspect before.
+    `header` is the aspect that the container says or implies. A decoder of several packets at a time reports a change
+    late: with `by_time` it is in step, and frames before the changed packet's time keep the aspect before.
     """
 
     def __init__(self, decoder: Any, header: Fraction | None, *, by_time: bool) -> None:

@@ -30,12 +30,15 @@ DEFAULT_RATE = 25  # frames per second, where the container names no rate
 UNLISTED = {28: "LCEVC", 29: "VIEW_ID", 30: "REFERENCE_DISPLAYS_3D", 31: "EXIF"}
 
 
-def decoder_of(stream: Any, *, one_thread: bool = False) -> Any:
-    """The decoder of a stream: FFmpeg's own decoders of VP8 and VP9 drop alpha, those of libvpx keep it."""
+def decoder_of(stream: Any, *, in_step: bool = False) -> Any:
+    """The decoder of a stream: FFmpeg's own decoders of VP8 and VP9 drop alpha, those of libvpx keep it.
+
+    `in_step`: it decodes one packet after the other, so that what it reports belongs to the last one.
+    """
     name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.codec.canonical_name)
     if name and any(tag.lower() == "alpha_mode" and value == "1" for tag, value in stream.metadata.items()):
         return av.CodecContext.create(name, "r")
-    stream.thread_type = "NONE" if one_thread else "AUTO"
+    stream.thread_type = "SLICE" if in_step else "AUTO"
     return stream.codec_context
 
 

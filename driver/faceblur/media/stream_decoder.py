@@ -38,7 +38,7 @@ class StreamDecoder:
         codec = codec_of(stream)
         self.count, self._check = FrameCount(codec), PictureCheck(codec)
         self._stream, self._damage, self._rule = stream, damage, rule
-        self._decoder = decoder_of(stream, one_thread=rule.follows_changes)
+        self._decoder = decoder_of(stream, in_step=rule.follows_changes)
         if codec in STRICT and not damage.is_tolerated:
             self._decoder.options = {"err_detect": STRICT[codec]}
         self._aspects = PixelAspects(self._decoder, stream.sample_aspect_ratio, by_time=rule.follows_changes)
