@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -105,7 +105,9 @@ class DatasetDetector:
             labelled = f"labels frame {min(beyond) + 1}, but {video.path} has {len(frames)}"
             raise UsageError(f"{video.source}: {labelled}")
         self._note_size(*decoder.frame_wh)
-        self._result.videos.append(EvaluatedVideo(video.path, decoder.frame_wh, decoder.frame_bytes, frames))
+        self._result.videos.append(
+            EvaluatedVideo(video.path, decoder.frame_wh, decoder.frame_bytes, frames, decoder.thumbnails)
+        )
 
     async def _frames(self, decoder: _VideoDecoder) -> list[tuple[_FrameTime, list[Detection]]]:
         """Each frame of a video, in order, with its detections."""
@@ -159,22 +161,33 @@ class _VideoDecoder:
     def batches(self) -> Generator[list[tuple[bytes, _FrameTime]]]:
         batch: list[tuple[bytes, _FrameTime]] = []
         before: Thumbnail | None = None
-        with VideoReader(self._path) as reader:
-            for item in reader:
-                if not isinstance(item, DecodedFrame) or item.stream != reader.main_stream.index:
-                    continue
-                self.frame_wh, self.frame_bytes = item.upright_wh, item.size_bytes
-                frame = VideoFrame.of(item)
-                frame.make_thumbnail()
-                time = _FrameTime(frame.seconds, *transition(before, frame.thumbnail))
-                before = frame.thumbnail
-                (image,) = frame.encode()
-                batch.append((image, time))
-                if len(batch) == BATCH_SIZE:
-                    yield batch
-                    batch = []
+        for item in self._decoded():
+            self.frame_wh, self.frame_bytes = item.upright_wh, item.size_bytes
+            frame = VideoFrame.of(item)
+            frame.make_thumbnail()
+            time = _FrameTime(frame.seconds, *transition(before, frame.thumbnail))
+            before = frame.thumbnail
+            (image,) = frame.encode()
+            batch.append((image, time))
+            if len(batch) == BATCH_SIZE:
+                yield batch
+                batch = []
         if batch:
             yield batch
+
+    def thumbnails(self) -> Iterator[Thumbnail]:
+        """The thumbnail of each frame, read again."""
+        for item in self._decoded():
+            frame = VideoFrame.of(item)
+            frame.make_thumbnail()
+            yield frame.thumbnail
+
+    def _decoded(self) -> Iterator[DecodedFrame]:
+        """The frames of its main stream."""
+        with VideoReader(self._path) as reader:
+            for item in reader:
+                if isinstance(item, DecodedFrame) and item.stream == reader.main_stream.index:
+                    yield item
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ are not exact to the pixel: a mask that is shifted by a tenth of the face leaves
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from faceblur.evaluation.labels import visible
 from faceblur.evaluation.report import VideoExposure
 from faceblur.evaluation.samples import EvaluatedFrame, EvaluatedVideo
 from faceblur.tracking.boxes import LOW_THRESHOLD, Box
+from faceblur.tracking.thumbnails import Thumbnail
 from faceblur.tracking.tracker import Tracker, WindowedFrame
 from faceblur_function.mask_shapes import SOFT_EDGE, Region, regions
 
@@ -92,10 +94,19 @@ def _masked_boxes(
     low = min(threshold, LOW_THRESHOLD) if look_around else threshold
 
     def windowed() -> Iterator[_TrackedFrame]:
-        for one in video.frames:
-            detections = [detection for detection in one.detections if detection.score >= low]
+        read = video.thumbnails() if video.thumbnails is not None else ()
+        thumbnails: Iterator[Thumbnail | None] = itertools.chain(read, itertools.repeat(None))
+        for one, thumbnail in zip(video.frames, thumbnails, strict=False):
             yield from tracker.push(
-                _TrackedFrame(seconds=one.seconds, detections=detections, cut=one.cut, camera=one.camera, evaluated=one)
+                _TrackedFrame(
+                    seconds=one.seconds,
+                    detections=[detection for detection in one.detections if detection.score >= low],
+                    is_searched=True,
+                    thumbnail=thumbnail,
+                    cut=one.cut,
+                    camera=one.camera,
+                    evaluated=one,
+                )
             )
         yield from tracker.flush()
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from faceblur.evaluation.labels import Label, visible
 from faceblur.tracking.boxes import Detection
 from faceblur.tracking.camera_motion import CameraMotion
+from faceblur.tracking.thumbnails import Thumbnail
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,16 @@ class EvaluatedFrame:
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedVideo:
-    """One video; `frame_bytes` is the size of a decoded frame, which bounds the driver's look-ahead."""
+    """One video; `frame_bytes` is the size of a decoded frame, which bounds the driver's look-ahead.
+
+    `thumbnails` reads those of its frames again: they are too large to be kept. Without them no lost face is followed.
+    """
 
     path: Path
     frame_wh: tuple[int, int]
     frame_bytes: int
     frames: list[EvaluatedFrame]
+    thumbnails: Callable[[], Iterator[Thumbnail]] | None = None
 
     def samples(self) -> list[Sample]:
         """Each frame as an image, for the scores."""

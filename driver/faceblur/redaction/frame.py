@@ -26,7 +26,6 @@ class Frame(WindowedFrame, ABC):
     stream: int
     number: int
     ends_interval: bool = False
-    is_searched: bool = False
     packets: list[Any] = field(default_factory=list)
     thumbnail: Thumbnail = field(init=False)
 

@@ -21,6 +21,14 @@ class Thumbnail:
     scale: float
 
 
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What a face looked like: a frame that showed it, and its box there."""
+
+    thumbnail: Thumbnail
+    box: tuple[float, float, float, float]
+
+
 def thumbnail(small: NDArray[np.uint8], scale: float) -> Thumbnail:
     """What is compared of a frame: `small` is its copy `(h, w, 3) uint8 BGR`, upright, `scale` times smaller."""
     # By halves, which is fast; the rest of the way is not.

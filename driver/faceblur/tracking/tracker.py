@@ -3,8 +3,9 @@
 A face that scores at least the threshold starts a track; one with a lower score continues a track. A small face also
 starts one by low scores alone, once those that follow each other add up to the threshold. Frames between two detections
 of a track are interpolated; frames before its first and after its last detection are masked for `look_around` seconds,
-along the camera's motion. Nothing is carried over a cut. Frames leave in order, `look_around` seconds late, and that is
-all the memory taken.
+along the camera's motion. A lost face is followed by its pixels as long as that works: then this time begins where it
+was seen last. Nothing is carried over a cut. Frames leave in order, `look_around` seconds late, and that is all the
+memory taken.
 """
 
 from __future__ import annotations
@@ -15,34 +16,28 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from faceblur.tracking.boxes import (
-    LOW_SCORE_HEIGHT,
-    Box,
-    Detection,
-    centre,
-    hull,
-    interpolate,
-    shifted,
-)
+from faceblur.tracking.boxes import LOW_SCORE_HEIGHT, Box, Detection, hull, interpolate, shifted
 from faceblur.tracking.camera_motion import NO_MOTION, CameraMotion
 from faceblur.tracking.face_matching import match_boxes
-
-# A lost face is expected along its last own motion, but no further away than its own size.
-MAX_DRIFT = 1.0
+from faceblur.tracking.pixel_following import follow
+from faceblur.tracking.thumbnails import Thumbnail
+from faceblur.tracking.track import MAX_DRIFT, MIN_FOLLOWED, Track
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class WindowedFrame:
     """What tracking knows of one frame in its look-ahead window.
 
-    `seconds` is its time, `detections` were made in it; `cut` says that a new scene begins with it, `camera` how the
-    camera moved since the frame before. The tracker sets the rest: `masks` maps a track to the box that is to be
-    masked; `gaps` are the tracks without a detection above the threshold in this very frame; `scene` counts the cuts
-    before it.
+    `seconds` is its time; `detections` were made in it, if it `is_searched`; `cut` says that a new scene begins with
+    it, `camera` how the camera moved since the frame before; without a `thumbnail` no face is followed to it. The
+    tracker sets the rest: `masks` maps a track to the box that is to be masked; `gaps` are the tracks without a
+    detection above the threshold in this very frame; `scene` counts the cuts before it.
     """
 
     seconds: float
     detections: Sequence[Detection] = ()
+    is_searched: bool = False
+    thumbnail: Thumbnail | None = None
     cut: bool = False
     camera: CameraMotion = NO_MOTION
     scene: int = 0
@@ -59,39 +54,6 @@ class WindowedFrame:
 FrameT = TypeVar("FrameT", bound=WindowedFrame)
 
 
-@dataclass(slots=True)
-class _Track:
-    """A face, or what may be one as long as its `evidence`, the sum of its scores, is below the threshold.
-
-    `last` is its last detection, at `seconds`; `box` is where the camera has carried it since; `velocity` is its own
-    motion in pixels a second, None before its second detection. `first`, at `begun`, is what it began with.
-    """
-
-    first: Box
-    begun: float
-    last: Box
-    box: Box
-    seconds: float
-    evidence: float
-    velocity: complex | None = None
-    number: int = 0
-
-    @classmethod
-    def begin(cls, one: Detection, seconds: float) -> _Track:
-        return cls(one.box, seconds, one.box, one.box, seconds, one.score)
-
-    def at(self, seconds: float) -> Box:
-        """Where the face would be if it went on as it moved last."""
-        return shifted(self.box, (self.velocity or 0) * (seconds - self.seconds), MAX_DRIFT)
-
-    def add(self, one: Detection, seconds: float) -> None:
-        velocity = (centre(one.box) - centre(self.box)) / max(seconds - self.seconds, 1e-6)
-        self.velocity = velocity if self.velocity is None else (self.velocity + velocity) / 2  # boxes tremble
-        self.last = self.box = one.box
-        self.seconds = seconds
-        self.evidence += one.score
-
-
 class Tracker(Generic[FrameT]):
     """Takes frames in order by `push`, gives them back in order with what to mask; `flush` gives the last ones.
 
@@ -104,8 +66,8 @@ class Tracker(Generic[FrameT]):
         self._reach = look_around + 1e-6  # 0.4 seconds are not always 0.4 in floating point
         self._max_frames = max_frames
         self._window: deque[FrameT] = deque()
-        self._tracks: list[_Track] = []
-        self._candidates: list[_Track] = []
+        self._tracks: list[Track] = []
+        self._candidates: list[Track] = []
         self._numbers = itertools.count(1)
         self._scene = 0
 
@@ -125,11 +87,13 @@ class Tracker(Generic[FrameT]):
         lost, high = self._continue(frame, self._tracks, high)
         # A low score continues only what the high scores left over.
         lost, frame.low_scores = self._continue(frame, lost, low)
+        if frame.is_searched:
+            self._follow(lost)
         for track in lost:
             frame.masks[track.number] = hull([track.box, track.at(frame.seconds)])
             frame.gaps.add(track.number)
         for one in high:
-            self._start(_Track.begin(one, frame.seconds), frame, one.score)
+            self._start(Track.begin(one, frame.seconds), frame, one.score)
         self._gather(frame)
         return self.complete(frame.seconds)
 
@@ -146,8 +110,8 @@ class Tracker(Generic[FrameT]):
             yield self._window.popleft()
 
     def _continue(
-        self, frame: FrameT, tracks: list[_Track], detections: list[Detection]
-    ) -> tuple[list[_Track], list[Detection]]:
+        self, frame: FrameT, tracks: list[Track], detections: list[Detection]
+    ) -> tuple[list[Track], list[Detection]]:
         """Match detections to tracks; the tracks and the detections that are left over."""
         pairs = match_boxes([track.at(frame.seconds) for track in tracks], [one.box for one in detections])
         for row, column in pairs:
@@ -164,6 +128,26 @@ class Tracker(Generic[FrameT]):
             [one for index, one in enumerate(detections) if index not in columns],
         )
 
+    def _follow(self, lost: list[Track]) -> None:
+        """Follow lost faces by their pixels through the window, from where they were seen last to its last frame."""
+        lost = [track for track in lost if track.evidence >= MIN_FOLLOWED]
+        followed: list[Track] = []
+        for before, after in itertools.pairwise(self._window if lost else ()):
+            for track in followed:
+                track.box = after.camera.carry(track.box)
+            faces = [track for track in lost if track.can_be_followed(before.seconds, before.thumbnail, after.seconds)]
+            sightings = [(track.last, track.detected) for track in faces if track.detected is not None]
+            if not sightings or before.thumbnail is None or after.thumbnail is None:
+                continue
+            for track, box in zip(faces, follow(before.thumbnail, after.thumbnail, sightings), strict=True):
+                if box is None:
+                    continue
+                track.last = track.box = box
+                track.seconds = after.seconds
+                followed += [track] * (track not in followed)
+                after.masks[track.number] = hull([box, after.masks.get(track.number, box)])
+                after.gaps.add(track.number)
+
     def _gather(self, frame: FrameT) -> None:
         """Follow the small low scores that no track took; what adds up to the threshold is a face."""
         low = [one for one in frame.low_scores if one.box[3] - one.box[1] <= LOW_SCORE_HEIGHT]
@@ -173,23 +157,23 @@ class Tracker(Generic[FrameT]):
         faces = [track for track in self._candidates if track.evidence >= self._threshold]
         self._candidates = [track for track in self._candidates if track.evidence < self._threshold]
         columns = {column for _, column in pairs}
-        self._candidates += [_Track.begin(one, frame.seconds) for index, one in enumerate(low) if index not in columns]
+        self._candidates += [Track.begin(one, frame.seconds) for index, one in enumerate(low) if index not in columns]
         for track in faces:
             track.first, track.begun = track.last, track.seconds
             self._start(track, frame, 0)
 
-    def _start(self, track: _Track, frame: FrameT, score: float) -> None:
+    def _start(self, track: Track, frame: FrameT, score: float) -> None:
         track.number = next(self._numbers)
         self._tracks.append(track)
         self._mask(track, frame, score)
         self._look_back(track)
 
-    def _mask(self, track: _Track, frame: FrameT, score: float) -> None:
+    def _mask(self, track: Track, frame: FrameT, score: float) -> None:
         frame.masks[track.number] = track.last
         if score < self._threshold:
             frame.gaps.add(track.number)
 
-    def _interpolate(self, track: _Track, box: Box, now: FrameT) -> None:
+    def _interpolate(self, track: Track, box: Box, now: FrameT) -> None:
         """Mask the frames between a track's last detection and this one, each by the hull of three boxes."""
         gap = list(itertools.takewhile(lambda one: one.seconds > track.seconds, reversed(self._window)))[:0:-1]
         if not gap:
@@ -205,7 +189,7 @@ class Tracker(Generic[FrameT]):
             one.masks[track.number] = hull(interpolate(first, last, share) for share in shares[index : index + 3])
             one.gaps.add(track.number)
 
-    def _look_back(self, track: _Track) -> None:
+    def _look_back(self, track: Track) -> None:
         """Mask the frames before a track's first detection, along low scores and its own motion where known."""
         box = straight = track.first
         for later, one in itertools.pairwise(reversed(self._window)):
