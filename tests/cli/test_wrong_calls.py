@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from faceblur.detection.local_function.http_trigger import LocalFunction
@@ -16,6 +17,8 @@ def test_wrong_calls_are_refused_before_any_work(face_clip: Path, tmp_path: Path
     bare.mkdir()
     (bare / "note.txt").write_text("hello")
     (bare / "b.png").touch()
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
     for arguments, message in [
         (("run", source, "-o", source), "lies in the input"),
         (("run", source, "-o", source / "sub" / "out"), "lies in the input"),
@@ -34,6 +37,13 @@ def test_wrong_calls_are_refused_before_any_work(face_clip: Path, tmp_path: Path
         (("run", source, "-o", tmp_path / "out", "--batch-size", "65"), "--batch-size"),
         (("run", source, "-o", tmp_path / "out", "--header", "nonsense"), "--header"),
         (("run", source, "-o", tmp_path / "out", "--ca-file", tmp_path / "nowhere"), "--ca-file"),
+        (("run", source, "-o", tmp_path / "out", "--ca-file", fifo, "--function", "https://x"), "no regular file"),
+        (("run", fifo, "-o", tmp_path / "out"), "neither a regular file nor a directory"),
+        (("image", fifo, "-o", tmp_path / "out"), "neither a regular file nor a directory"),
+        (("render", fifo, face_clip, "-o", tmp_path / "out.mp4"), "no regular file"),
+        (("render", face_clip, fifo, "-o", tmp_path / "out.mp4"), "no regular file"),
+        (("audit", face_clip, source / "a.mp4", fifo), "no such file"),
+        (("evaluate", fifo), "no such file"),
         (
             ("run", source, "-o", tmp_path / "out", "--ca-file", source / "a.mp4", "--function", "https://x"),
             "--ca-file",

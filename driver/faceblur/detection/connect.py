@@ -38,7 +38,7 @@ async def connect(endpoint: Endpoint) -> AsyncIterator[tuple[FunctionClient, wir
     if not endpoint.urls:
         config = read_config(find_function_yaml(), env=endpoint.env, workers=endpoint.workers)
         log.info("loading the model on this machine: the first frame takes some seconds")
-        start = time.monotonic()
+        start = min((worker.spawned_at for worker in endpoint.spawned), default=time.monotonic())
         async with LocalFunction(config, spawned=endpoint.spawned) as function:
             concurrency = endpoint.concurrency or config.workers + SPARE_LOCAL_REQUESTS
             async with _client(endpoint, (function.url,), concurrency) as client:

@@ -176,6 +176,8 @@ def _trust(ca_file: str | None) -> ssl.SSLContext | bool:
     """What aiohttp verifies servers by; True: the system's authorities, which it has loaded already."""
     if ca_file is None:
         return True
+    if not os.path.isfile(ca_file):  # to open a FIFO would block
+        raise UsageError(f"--ca-file {ca_file}: no regular file")
     try:
         return ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:

@@ -39,7 +39,7 @@ ENVIRONMENT = {
     "OPENCV_FOR_THREADS_NUM": "1",
 }
 Entry = Literal["begun", "ended", "crashed"]
-KILL_SECONDS = 1.9  # from an interruption on
+KILL_SECONDS = 3.0  # from an interruption on
 PR_SET_PDEATHSIG = 1  # of Linux' prctl
 
 

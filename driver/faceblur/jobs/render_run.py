@@ -40,7 +40,7 @@ class RenderRun(Job):
         """Render it. Raises UsageError; may be cancelled, and leaves nothing half written then."""
         for path in (self._video, self._sidecar):
             if not path.is_file():
-                raise UsageError(f"{path}: no such file")
+                raise UsageError(f"{path}: {'no regular file' if path.exists() else 'no such file'}")
         if self._changes.encoder:
             check_encoder(self._changes.encoder)
         try:

@@ -20,6 +20,7 @@ from faceblur.base.options import Options
 from faceblur.detection.endpoint import Endpoint
 from faceblur.jobs.crash_guard import Journal
 from faceblur.jobs.discovery import Discovery, PlannedFile
+from faceblur.jobs.failure import why
 from faceblur.jobs.job import Job
 from faceblur.jobs.report import FileReport
 
@@ -58,7 +59,7 @@ class Run(Job):
         except FaceblurError:
             raise
         except (OSError, RuntimeError) as error:  # a name that is too long, a link that leads to itself
-            raise UsageError(str(error)) from error
+            raise UsageError(why(error) if isinstance(error, OSError) else str(error)) from error
         finally:
             stop.set()
         _log_unusual(found)

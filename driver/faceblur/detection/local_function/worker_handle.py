@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections import deque
 from typing import IO, Any
 
@@ -44,6 +45,7 @@ class Worker:
 
     def spawn(self) -> None:
         """Start the process, which loads its model in the background; `start` waits for that."""
+        self.spawned_at = time.monotonic()
         self._socket, theirs = socket.socketpair()
         environment = os.environ | self.config.env
         with theirs:
