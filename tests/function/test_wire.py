@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import psutil
 import pytest
 
 from faceblur.detection.local_function.http_trigger import LocalFunction
+from faceblur_function.main import handler
 from tests.support.function_requests import PIXEL, bomb_bmp, bomb_jpeg, bomb_png, in_tiff, jpeg, many_scans, post
 
 BAD_BODIES: dict[str, Any] = {
@@ -114,3 +116,19 @@ def test_bad_bodies_are_400_and_the_workers_live(function_url: str, request: pyt
 def test_the_frame_at_fault_is_named(function_url: str) -> None:
     error = post(function_url, {"frames": [PIXEL, PIXEL, base64.b64encode(b"x" * 30).decode()]}).json()["error"]
     assert error == {"code": "bad_image", "message": "frame 2: not a JPEG, PNG or WebP image", "frame": 2}
+
+
+def test_a_parsed_body_that_is_nested_too_deeply_is_refused() -> None:
+    """The platform parses the body of a CloudEvent: what it passes on may be deep."""
+    nested: Any = []
+    for _ in range(100_000):
+        nested = [nested]
+    event = SimpleNamespace(path="/", method="POST", content_type="", body={"frames": nested}, fields={})
+    replies: list[Any] = []
+    context = SimpleNamespace(
+        Response=lambda **reply: replies.append(reply),
+        user_data=SimpleNamespace(service=None),
+        logger=SimpleNamespace(error_with=lambda *_, **__: None),
+    )
+    handler(context, event)
+    assert replies[0]["status_code"] == 400 and "nested too deeply" in replies[0]["body"]

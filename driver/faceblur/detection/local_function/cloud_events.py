@@ -16,9 +16,16 @@ def is_structured(content_type: str) -> bool:
 def unwrapped(body: bytes) -> dict[str, Any]:
     """The fields of the event that come from the body. Raises ValueError.
 
-    Numbers are floats, as in Go. Nuclio 1.14.1 gives an event without `data` that of the one before; here it has none.
+    Numbers are floats, as in Go, and what is no Unicode becomes U+FFFD. Nuclio 1.14.1 gives an event without `data` that
+    of the one before; here it has none.
     """
-    event = json.loads(body, parse_int=float)
+    try:
+        event = json.loads(body, parse_int=float)
+        # Half of a pair of UTF-16, which JSON can write, is replaced.
+        text = json.dumps(event, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        event = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
     if not isinstance(event, dict):
         raise ValueError("no object")
     data = event.get("data")
