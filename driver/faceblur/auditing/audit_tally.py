@@ -53,6 +53,9 @@ class AuditTally:
         self._tolerance, self._offset = pair.tolerance, None
         self._order, self._follower = FrameOrder(), FaceFollower(self._confident)
         self._sidecar = SidecarChecks(self.settings.threshold)
+        for damage in alignment.damage if len(self._streams) == 1 else ():
+            text = f"the source is {damage}: frames may be missing from both"
+            self.findings.close("damaged", ObservationSpan.of(Observation(0, 0.0, 1.0, text)))
 
     def add(self, pair: FramePair, checks: FrameChecks | None) -> None:
         """Add the next step: `checks` is None where it is no pair of frames."""

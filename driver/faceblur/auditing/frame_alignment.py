@@ -52,11 +52,15 @@ class AlignmentStep:
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """Which frames belong together: from each output frame of `changes` on, source = output + shift."""
+    """Which frames belong together: from each output frame of `changes` on, source = output + shift.
+
+    `damage` is what could not be read of the source.
+    """
 
     changes: tuple[tuple[int, int], ...]
     source_frames: int
     output_frames: int
+    damage: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[AlignmentStep]:
         source, shift = 0, 0

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from faceblur.auditing.changed_areas import unmasked
 from faceblur.auditing.frame_alignment import Alignment, AlignmentStep, SmallFrame, align, gray_image, small_frame
@@ -72,7 +72,7 @@ def align_streams(
         alignment = align(source_frames(source, lines), output_frames(output), pair.tolerance)
         for text in sidecar.corrections():
             log.warning("%s: %s: they were put right", files.sidecar, text)
-        return alignment
+        return replace(alignment, damage=tuple(source.damage.summary()))
 
 
 def frame_pairs(files: AuditedFiles, pair: StreamPair, alignment: Alignment) -> Generator[FramePair]:

@@ -30,6 +30,7 @@ TITLES: dict[FindingKind, str] = {
     "time": "Another time than the source's",
     "candidate": "Perhaps a face that was never masked",
     "changed": "Changed where no face is listed",
+    "damaged": "Damage of the source",
     "long_gap": f"Masked for {LONG_GAP_SECONDS} s or more without a detection",
     "short_track": "Detected in a few frames only",
     "low_score": "Detected with low scores only",
