@@ -20,7 +20,8 @@ from faceblur.media.encoder_tables import written_codec
         ("a.avi", "mpeg4", {"avi": (1, 0)}, "a.avi.mkv"),
         ("a.avi", "mpeg4", {"avi": (1, 0), "matroska": (1, 0)}, "a.avi.mov"),
         ("a.avi", "mpeg4", {"avi": (1, 0), "matroska": (0, 1), "mov": (0, 1)}, "a.avi.mkv"),
-        ("a.avi", "ffv1", {"avi": (1, 0), "matroska": (1, 0)}, "a.avi"),  # MOV holds no FFV1
+        ("a.avi", "wmv1", {"avi": (1, 0)}, "a.avi.mkv"),  # which holds no WMV 7: H.264 takes its place
+        ("a.flv", "flv1", {"flv": (1, 0)}, "a.flv.mkv"),
         ("a.avi", "mpeg4", {"avi": (0, 1), "matroska": (0, 2), "mov": (1, 0)}, "a.avi"),
         ("a.nut", "mpeg4", {"matroska": (1, 0)}, "a.nut.mov"),
         ("a.nut", "mpeg4", {"matroska": (1, 0), "mov": (1, 0)}, "a.nut.mkv"),

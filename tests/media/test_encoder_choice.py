@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+
+import av
 import pytest
 
 from faceblur.base.errors import UsageError
@@ -47,3 +50,24 @@ def test_encoder_is_of_the_sources_codec_unless_it_loses(
 def test_hardware_encoder_that_is_not_there_is_one_line() -> None:
     with pytest.raises(UsageError, match="--encoder h264_v4l2m2m: there is no such encoder on this machine"):
         check_encoder("h264_v4l2m2m")
+
+
+@pytest.mark.parametrize(
+    ("codec", "pix_fmt", "muxer", "encoder"),
+    [
+        ("rawvideo", "yuv420p", "matroska", "rawvideo"),
+        ("rawvideo", "gbrp", "matroska", "ffv1"),
+        ("rawvideo", "yuv420p10le", "matroska", "ffv1"),
+        ("rawvideo", "pal8", "matroska", "ffv1"),
+        ("rawvideo", "bgr24", "avi", "rawvideo"),
+        ("smc", "pal8", "mov", "libx265"),  # VP9 refuses RGB with alpha
+        ("avui", "yuva422p", "mov", "libx264"),  # and 4:2:2 with alpha
+    ],
+)
+def test_what_is_chosen_can_be_written(codec: str, pix_fmt: str, muxer: str, encoder: str) -> None:
+    choice = choose_encoder(codec, pix_fmt, muxer)
+    with av.open(io.BytesIO(), "w", format=muxer) as container:
+        stream = container.add_stream(choice.encoder, rate=25, width=64, height=64)
+        stream.pix_fmt = choice.pix_fmt
+        container.start_encoding()
+    assert choice.encoder == encoder

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from examples.sample_clip import Image, pan, write_clip
@@ -13,6 +16,7 @@ from faceblur.base.errors import MediaError
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
 from tests.support import clips as media
+from tests.support.awkward_kind import run_ffmpeg
 from tests.support.copies import copy
 
 
@@ -78,3 +82,12 @@ def test_frames_are_numbered_by_stream(face: Image, tmp_path: Path) -> None:
         frames = [item for item in reader if isinstance(item, DecodedFrame)]
     for stream, count in ((0, 3), (1, 5)):
         assert [frame.number for frame in frames if frame.stream == stream] == list(range(count))
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg") and not os.environ.get("CI"), reason="no ffmpeg")
+def test_reordered_frames_in_asf_have_rising_times(tmp_path: Path) -> None:
+    video = "-f lavfi -i testsrc=d=0.6:s=64x48:r=25 -c:v libx264 -pix_fmt yuv420p -bf 3"
+    run_ffmpeg(f"{video} {{target}}", target=tmp_path / "a.asf")
+    with VideoReader(tmp_path / "a.asf") as reader:
+        times = [round(item.seconds * 1000) for item in reader if isinstance(item, DecodedFrame)]
+    assert len(times) == 15 and np.diff(times).tolist() == [40] * 14

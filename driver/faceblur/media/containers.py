@@ -83,17 +83,19 @@ FROM_ZERO = {"mpegts", "vob", "flv", "asf", "mxf", "avi"}
 def output_name(source: Path, video: Sequence[str], lost: Callable[[str], tuple[int, int]]) -> str:
     """The output's file name: the source's own where its container takes everything, else with another's suffix.
 
-    `video` are the codecs that the video streams are written in. `lost` says how many of the copied streams FFmpeg's
-    muxer of a name does not keep, the worst first. The container that loses least is chosen; the source's own among
-    equals, then Matroska.
+    `video` are the codecs that the video streams are written in. `lost` says how much of the copied audio and how many
+    of the subtitles FFmpeg's muxer of a name does not keep. The container that loses least is chosen; the source's own
+    among equals, then Matroska. Where it does not take a video codec, another one is written: that is less of a loss
+    than audio.
     """
     names = {source.name + suffix: muxer for suffix, muxer in FALLBACKS.items()}
-    if own := MUXERS.get(source.suffix.lower()):
+    own = MUXERS.get(source.suffix.lower())
+    if own and all(holds(own, codec) for codec in video):
         names = {source.name: own} | names
-    fitting = [name for name, muxer in names.items() if all(holds(muxer, codec) for codec in video)]
     best, least = source.name + next(iter(FALLBACKS)), None
-    for name in fitting:
-        loss = lost(names[name])
+    for name, muxer in names.items():
+        audio, subtitles = lost(muxer)
+        loss = audio, sum(not holds(muxer, codec) for codec in video), subtitles
         if least is None or loss < least:
             best, least = name, loss
         if not any(loss):

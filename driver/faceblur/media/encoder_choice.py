@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import os
 from fractions import Fraction
+from functools import cache
 from typing import Any, NamedTuple
 
 import av
 import av.error
+from av.video.frame import VideoFrame
 
 from faceblur.base.errors import MediaError, UsageError
 from faceblur.media.containers import holds
 from faceblur.media.encoder_tables import ENCODERS, EVEN_SIDES, HARDWARE, encoders_for
-from faceblur.media.pixel_formats import depth, has_full_chroma, is_encodable, is_planar, loss
+from faceblur.media.pixel_formats import depth, has_full_chroma, is_encodable, is_planar, loss, planar_format
 
+LIST_TOO_MUCH = ("rawvideo", "libvpx", "libvpx-vp9")  # encoders that list pixel formats which they or a muxer refuse
 MIN_DEPTH = 10  # bits that are kept of a deeper source
 os.environ.setdefault("SVT_LOG", "1")  # else SVT-AV1 writes its settings to stderr; 1: errors only
 
@@ -49,9 +53,10 @@ def choose_encoder(
         lost = loss(pix_fmt, written)
         is_small = lost[1:4] == (0, 0, 0) and (lost[0] == 0 or depth(written) >= MIN_DEPTH)
         candidates.append((not is_small, name not in own, () if is_small else lost, order, name, written))
+    candidates = [one for one in sorted(candidates) if _opens(*one[-2:], muxer)]
     if not candidates:
         raise MediaError(f"{encoder or codec} cannot be written into {muxer}: choose another --encoder")
-    return EncoderChoice(*min(candidates)[-2:])
+    return EncoderChoice(*candidates[0][-2:])
 
 
 def encodable_format(source: str, encoder: str, *, odd: bool = False) -> str:
@@ -64,6 +69,22 @@ def encodable_format(source: str, encoder: str, *, odd: bool = False) -> str:
     if odd and (encoder in EVEN_SIDES or encoder.endswith(HARDWARE)):
         formats = [name for name in formats if has_full_chroma(name)] or formats
     return min(formats, key=lambda name: (loss(source, name), not is_planar(name), name != source))
+
+
+@cache
+def _opens(encoder: str, pix_fmt: str, muxer: str) -> bool:
+    """Whether an encoder and a muxer really take a pixel format: some list more of them."""
+    if encoder not in LIST_TOO_MUCH:
+        return True
+    try:
+        VideoFrame(64, 64, planar_format(pix_fmt)).reformat(format=pix_fmt)
+        trial = av.open(io.BytesIO(), "w", format=muxer)
+        trial.add_stream(encoder, rate=25, width=64, height=64).pix_fmt = pix_fmt
+        trial.start_encoding()
+        trial.close()
+    except (ValueError, av.error.FFmpegError):
+        return False
+    return True
 
 
 def check_encoder(name: str) -> str:

@@ -23,8 +23,9 @@ class FrameTimer:
     """
 
     def __init__(self, container: str, rate: Fraction, time_base: Fraction) -> None:
-        # AVI holds no presentation times: the frames, in the order of display, get the packets' times in order.
-        self._packet_times: list[int] | None = [] if container == "avi" else None
+        # AVI and ASF hold times in the order of coding: the frames, in the order of display, get them in order.
+        self._packet_times: list[int] | None = [] if container in ("avi", "asf") else None
+        self._is_avi = container == "avi"
         self._step, self._time_base = max(1, round(1 / rate / time_base)), time_base
         self.last: int | None = None
         self.moved = 0
@@ -32,11 +33,12 @@ class FrameTimer:
 
     def add_packet(self, packet: Any) -> None:
         """Record the time of a packet before it is decoded."""
-        if self._packet_times is not None and packet.size and packet.dts is not None:
-            heapq.heappush(self._packet_times, packet.dts)
+        time = packet.dts if self._is_avi else packet.pts
+        if self._packet_times is not None and packet.size and time is not None:
+            heapq.heappush(self._packet_times, time)
 
     def set_time(self, frame: Any) -> None:
-        """Give a decoded frame its packet's time, in AVI; and one tick more than the last frame where both have one."""
+        """Give a decoded frame its packet's time, in AVI and ASF, or one tick more than the last frame has."""
         if self._packet_times:
             frame.pts = heapq.heappop(self._packet_times)
         before, self._last_own = self._last_own, frame.pts
