@@ -14,6 +14,7 @@ import tifffile
 from PIL import Image as Pillow
 
 from examples.sample_clip import Image, pan, write_clip
+from faceblur.media.images.carried_parts import carried_parts
 from faceblur.media.images.image_reader import read_image
 from tests.support.images import PROFILE, invoke
 
@@ -127,3 +128,10 @@ def test_a_video_in_a_tiff(face: Image, video: bytes, tmp_path: Path) -> None:
     content = (tmp_path / "a.tif").read_bytes()
     assert left_out(tmp_path / "a.tif", content) == []
     assert left_out(tmp_path / "a.tif", content + video) == ["a video"]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
+def test_a_cut_file_is_walked_as_far_as_it_goes(kind: str, face: Image) -> None:
+    content = picture(face[:32, :32], kind)
+    for length in range(len(content)):
+        carried_parts(kind, content[:length])

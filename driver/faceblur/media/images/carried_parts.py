@@ -109,8 +109,8 @@ def _webp(content: bytes) -> Iterator[str]:
 
 
 def _gif(content: bytes) -> Iterator[str]:
-    at = 13 + _palette(content[10])
-    while at < len(content) and content[at] != 0x3B:
+    at = 13 + _palette(content[10]) if len(content) > 13 else len(content)
+    while at + 10 <= len(content) and content[at] != 0x3B:  # an image begins with ten bytes
         if content[at] == 0x2C:
             at = _blocks_end(content, at + 11 + _palette(content[at + 9]))
         elif content[at] == 0x21:
@@ -122,7 +122,8 @@ def _gif(content: bytes) -> Iterator[str]:
             at = _blocks_end(content, at + 2)
         else:
             return
-    yield from _after(content[at + 1 :])
+    if content[at : at + 1] == b";":
+        yield from _after(content[at + 1 :])
 
 
 def _palette(flags: int) -> int:
