@@ -14,6 +14,8 @@ from PIL import Image as Pillow
 
 from examples.sample_clip import Image, pan, write_clip
 from faceblur.media.fonts import font_of
+from faceblur.media.orientation import turned_back
+from faceblur.media.pyav import display_matrix
 from tests.conftest import detail_left
 from tests.support.awkward import font
 from tests.support.copies import copy
@@ -163,3 +165,21 @@ def test_exif_of_images_is_not_written(face: Image, tmp_path: Path) -> None:
     assert b"a model" in (tmp_path / "png.mov").read_bytes()
     copy(tmp_path / "png.mov", tmp_path / "copy.mov")
     assert b"a model" not in (tmp_path / "copy.mov").read_bytes()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_turned_pictures_are_written_upright(suffix: str, orientation: int, face: Image, tmp_path: Path) -> None:
+    exif = Pillow.Exif()
+    exif[0x0112] = orientation
+    upright = cv2.resize(face[:400], (160, 120))
+    stored = turned_back(upright, orientation)
+    source = with_attachments(
+        tmp_path / "in.mkv", face, ("a.jpg", "image/jpeg", picture(stored, "JPEG", exif=exif, quality=95))
+    )
+    target = tmp_path / f"out{suffix}"
+    copy(source, target)
+    with av.open(str(target)) as container:
+        shown = next(container.decode(container.streams.video[1]))
+        assert display_matrix(shown) is None and (shown.width, shown.height) == (160, 120)
+        assert np.abs(shown.to_ndarray(format="bgr24").astype(int) - upright).mean() < 6
