@@ -37,8 +37,9 @@ def test_codec_that_dies_takes_its_own_video_down(
 
 def test_crash_in_nothing_of_a_video_ends_the_run() -> None:
     code = GUARDED.format(code="import os; os.abort()")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=20)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 128 + signal.SIGABRT
+    assert done.stderr.splitlines()[-1].startswith("error: the run crashed (SIGABRT): ")
 
 
 def test_journal_that_was_cut_is_read_to_its_last_complete_entry(tmp_path: Path) -> None:

@@ -82,8 +82,7 @@ class Journal:
             self.crashed_claims += [(claim, details) for claim in claims if claim is not None]
             if len(self._in_work) == 1:
                 reason = f"a codec died while it was read or written ({details}): the file may be damaged"
-                if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
-                    reason += ", or the limit on memory too low"
+                reason += _limited()
                 self.given_up[self._in_work.pop()] = reason
             self.suspects = (self.suspects | self._in_work) - set(self.given_up) - set(self.ended)
             self._in_work.clear()
@@ -162,10 +161,17 @@ def start(command: Sequence[str]) -> int:
                 if before.crashed(name):
                     _say(f"a codec died ({name}): the run goes on without its video")
                     continue
+                _say(f"error: the run crashed ({name}): a bug in faceblur{_limited()}")
             if code == -signal.SIGKILL:
                 killed = "error: the run was killed (SIGKILL): the memory may have run out"
                 _say("interrupted: what was not finished is removed by the next run" if stopped else killed)
             return (128 + signal.SIGINT if stopped else 128 - code) if code < 0 else code
+
+
+def _limited() -> str:
+    """What else a crash may come from: native code that gets no memory may not notice."""
+    is_limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+    return ", or the limit on memory too low" if is_limited else ""
 
 
 def _say(line: str) -> None:
