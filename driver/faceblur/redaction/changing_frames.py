@@ -27,5 +27,6 @@ async def redacted_in_one_form(
     except (FramesChange, OutsideFrame):
         work.emit(FileRestarted(work.source))
     async with OwnThread(partial(Survey, work.source, tolerate=tolerate), "survey") as own:
-        canvases = await work.on(own.executor, "decode", own.object.choose_canvases, own.stop)
+        with work.at("decode"):
+            canvases = await work.on(own.executor, "decode", own.object.choose_canvases, own.stop)
     return await redact(canvases)
