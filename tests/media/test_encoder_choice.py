@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import av
 import pytest
@@ -67,7 +68,7 @@ def test_hardware_encoder_that_is_not_there_is_one_line() -> None:
 def test_what_is_chosen_can_be_written(codec: str, pix_fmt: str, muxer: str, encoder: str) -> None:
     choice = choose_encoder(codec, pix_fmt, muxer)
     with av.open(io.BytesIO(), "w", format=muxer) as container:
-        stream = container.add_stream(choice.encoder, rate=25, width=64, height=64)
+        stream: Any = container.add_stream(choice.encoder, rate=25, width=64, height=64)
         stream.pix_fmt = choice.pix_fmt
         container.start_encoding()
     assert choice.encoder == encoder

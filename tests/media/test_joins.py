@@ -15,6 +15,7 @@ import pytest
 
 from faceblur.base.errors import MediaError
 from faceblur.media.joins import WINDOW_PACKETS, Joins
+from faceblur.media.reader import VideoReader
 from tests.support.awkward_kind import run_ffmpeg
 from tests.support.copies import copy
 
@@ -26,6 +27,7 @@ PIECE = (
     """-f lavfi -i "aevalsrc='if(between(t,1,1.04),sin(2*PI*1000*t),0)':d=3:s=48000" -pix_fmt yuv420p -c:a mp2 """
 )
 H264, MPEG2 = "-c:v libx264 -g 25 -bf 2 -threads 1", "-c:v mpeg2video -g 12 -bf 2 -threads 1"
+DAY = "-output_ts_offset 86000"
 LONG_BITRATE = "-b:a 64k"  # so that sound and picture of one time are further apart in the file
 
 
@@ -110,6 +112,16 @@ def test_pieces_that_a_receiver_numbered_on(tmp_path: Path) -> None:
     source = tmp_path / "joined.ts"
     source.write_bytes(contents[0] + bytes(numbered))
     assert len(check(source, tmp_path / "out" / source.name, 2)) == 1
+
+
+def test_a_clock_that_jumps_by_a_day_promises_no_frames(tmp_path: Path) -> None:
+    pieces = [piece(tmp_path, f"{number}.ts", options) for number, options in enumerate((H264, f"{H264} {DAY}"))]
+    (tmp_path / "joined.ts").write_bytes(b"".join(pieces))
+    expected = []
+    for name in ("0.ts", "joined.ts"):
+        with VideoReader(tmp_path / name) as reader:
+            expected.append(reader.expected_frames)
+    assert expected[0] == pytest.approx(75, abs=1) and expected[1] is None
 
 
 def test_a_recorder_that_starts_anew_in_one_flv(tmp_path: Path) -> None:

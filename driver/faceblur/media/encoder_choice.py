@@ -79,7 +79,8 @@ def _opens(encoder: str, pix_fmt: str, muxer: str) -> bool:
     try:
         VideoFrame(64, 64, planar_format(pix_fmt)).reformat(format=pix_fmt)
         trial = av.open(io.BytesIO(), "w", format=muxer)
-        trial.add_stream(encoder, rate=25, width=64, height=64).pix_fmt = pix_fmt
+        stream: Any = trial.add_stream(encoder, rate=25, width=64, height=64)
+        stream.pix_fmt = pix_fmt
         trial.start_encoding()
         trial.close()
     except (ValueError, av.error.FFmpegError):

@@ -21,6 +21,8 @@ from faceblur.media.opening import NotOpened, open_input
 from faceblur.media.pyav import READ_ERRORS, codec_of, describe, reason
 from faceblur.media.stream_copy import lost_streams
 
+MIN_FRAME_BYTES = 400  # that a frame of MPEG-TS or MPEG-PS takes on average, with all that comes with it
+
 
 class SourceFile:
     """A video file that is open for reading. A context manager. Raises MediaError, which names the file.
@@ -102,9 +104,13 @@ class SourceFile:
         rate = stream.average_rate
         if stream.frames:
             return int(stream.frames)
-        if rate and stream.duration:
-            return round(float(stream.duration * stream.time_base * rate))
-        return round(float(self.container.duration / av.time_base * rate)) if rate and self.container.duration else None
+        seconds = float(stream.duration * stream.time_base) if stream.duration else self.duration
+        if not rate or not seconds:
+            return None
+        frames = round(seconds * float(rate))
+        # Where the clock of a joined recording jumps, FFmpeg takes the jump for a part of its length.
+        is_guess = {"mpegts", "mpeg"} & set(self.formats)
+        return None if is_guess and frames * MIN_FRAME_BYTES > self.container.size else frames
 
     @property
     def duration(self) -> float | None:
