@@ -79,6 +79,18 @@ def with_unset_lengths(length: bytes) -> Callable[[bytes], bytes]:
     return change
 
 
+def with_zeros_before_a_packet(content: bytes) -> bytes:
+    at = content.index(b"\0\0\1\xe0", len(content) // 2)
+    return content[:at] + bytes(64) + content[at:]
+
+
+def with_chunk_of_no_stream(content: bytes) -> bytes:
+    """Lengths are unset, so that the chunk need not be counted in them."""
+    content = with_unset_lengths(bytes(4))(content)
+    at = content.index(b"movi") + 4
+    return content[:at] + b"junq" + struct.pack("<I", 8) + b"unknown!" + content[at:]
+
+
 FOLLOWED_BY_ZEROS = ["h264.mp4", "h264.mkv", "vp8.webm", "mpeg4.avi", "h264.ts", "mpeg2.mpg", "h264.flv"]
 FOLLOWED_BY_ZEROS += ["theora.ogv", "wmv2.wmv", "mpeg2.mxf"]
 ODD: list[tuple[str, str, Callable[[bytes], bytes]]] = [
@@ -96,6 +108,8 @@ ODD: list[tuple[str, str, Callable[[bytes], bytes]]] = [
     ("element_in_cluster.mkv", "h264.mkv", with_element_in_cluster),
     ("noise.webm", "vp8.webm", lambda content: content + NOISE),
     ("zero_lengths.avi", "mpeg4.avi", with_unset_lengths(bytes(4))),
+    ("zeros.mpg", "mpeg2.mpg", with_zeros_before_a_packet),
+    ("chunk_of_no_stream.avi", "mpeg4.avi", with_chunk_of_no_stream),
     ("endless_lengths.avi", "mpeg4.avi", with_unset_lengths(b"\xff" * 4)),
     *(
         (f"zeros_after_{name.replace('.', '_')}.{name.rpartition('.')[2]}", name, lambda content: content + bytes(5000))

@@ -12,6 +12,7 @@ from faceblur.media.structure.structure import Content, Fault, Videos, VideoTrac
 HAS_INDEX = 0x10  # AVIF_HASINDEX of the main header's flags
 UNSET = {0, 0xFFFFFFFF}  # lengths of a file that was written to a pipe, or whose writer died
 OF_STREAM = re.compile(rb"(\d\d)(..)|..(\d\d)", re.DOTALL)
+NAME = re.compile(rb"[A-Za-z ]{4}")  # of a chunk that is of no stream, as `JUNK`
 NO_FRAMES = {b"pc", b"ix", b"tx"}  # palettes, indexes, texts of a stream
 
 
@@ -50,7 +51,7 @@ def _walk(content: Content, at: int, stop: int, found: _Found, *, is_data: bool)
             _list(content, begin, min(end, stop), found)
         elif name == b"idx1":
             found.has_index = True
-        elif is_data and name != b"JUNK":
+        elif is_data and not NAME.fullmatch(name):
             _frame(name, at, length, found)
         # Only frames are missed where a file ends early.
         check_end(end if is_data or name == b"LIST" else 0, len(content))

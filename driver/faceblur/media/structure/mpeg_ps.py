@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faceblur.media.structure.pes import HEAD, is_sound
+from faceblur.media.structure.pes import HEAD, START, is_sound
 from faceblur.media.structure.structure import Content, Fault, Videos, check_end
 
 PACK, END = 0xBA, 0xB9
@@ -14,7 +14,7 @@ def mpeg_ps(content: Content) -> Videos:
     at, size = 0, len(content)
     while at + HEAD <= size:
         code = content[at + 3]
-        if content[at : at + 3] != b"\0\0\1" or code < END:
+        if content[at : at + 3] != START or code < END:
             at = _skip(content, at)
         elif code == END:
             at += 4
@@ -30,9 +30,10 @@ def mpeg_ps(content: Content) -> Videos:
 
 
 def _skip(content: Content, at: int) -> int:
-    """The pack that follows zeros or 0xFF, which fill a file up to a size. Raises Fault for anything else."""
-    following = content.find(b"\0\0\1\xba", at)
-    filling = content[at : following if following >= 0 else len(content)]
-    if filling.strip(b"\0") and filling.strip(b"\xff"):
+    """What follows zeros or 0xFF, which fill a file up to a size. Raises Fault for anything else."""
+    size, following = len(content), content.find(START, at)
+    following = size if following < 0 else following
+    filling = content[at:following]
+    if (filling.strip(b"\0") and filling.strip(b"\xff")) or (following + 3 < size and content[following + 3] < END):
         raise Fault(f"damaged: byte {at} begins no packet")
-    return following if following >= 0 else len(content)
+    return following
