@@ -16,8 +16,8 @@ def is_structured(content_type: str) -> bool:
 def unwrapped(body: bytes) -> dict[str, Any]:
     """The fields of the event that come from the body. Raises ValueError.
 
-    Numbers are floats, as in Go, and what is no Unicode becomes U+FFFD. Nuclio 1.14.1 gives an event without `data` that
-    of the one before; here it has none.
+    Numbers are floats, as in Go, and what is no Unicode becomes U+FFFD. Nuclio 1.14.1 gives an event without `data`
+    that of the one before; here it has none.
     """
     try:
         event = json.loads(body, parse_int=float)
