@@ -168,15 +168,15 @@ def test_exif_of_images_is_not_written(face: Image, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
-def test_turned_pictures_are_written_upright(suffix: str, orientation: int, face: Image, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("suffix", "kind"), [(".mkv", "JPEG"), (".mp4", "JPEG"), (".mkv", "PNG")])
+def test_turned_pictures_are_written_upright(
+    suffix: str, kind: str, orientation: int, face: Image, tmp_path: Path
+) -> None:
     exif = Pillow.Exif()
     exif[0x0112] = orientation
     upright = cv2.resize(face[:400], (160, 120))
     stored = turned_back(upright, orientation)
-    source = with_attachments(
-        tmp_path / "in.mkv", face, ("a.jpg", "image/jpeg", picture(stored, "JPEG", exif=exif, quality=95))
-    )
+    source = with_attachments(tmp_path / "in.mkv", face, ("a", "a/b", picture(stored, kind, exif=exif, quality=95)))
     target = tmp_path / f"out{suffix}"
     copy(source, target)
     with av.open(str(target)) as container:
