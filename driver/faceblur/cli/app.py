@@ -248,6 +248,7 @@ def serve(host: str, port: int, workers: int | None, env: dict[str, str], verbos
     import asyncio
 
     from faceblur.cli.exit_codes import DONE, execute
+    from faceblur.cli.interruption import GRACE_SECONDS
     from faceblur.detection.local_function.http_trigger import LocalFunction
 
     async def command(_: Console) -> int:
@@ -262,7 +263,7 @@ def serve(host: str, port: int, workers: int | None, env: dict[str, str], verbos
 
     if not verbosity.quiet:
         verbosity = dataclasses.replace(verbosity, level=verbosity.level + 1)  # the model and its device
-    sys.exit(execute(command, verbosity))
+    sys.exit(execute(command, verbosity, grace=DRAIN_SECONDS + GRACE_SECONDS))
 
 
 def spawn_ahead(endpoint: Endpoint) -> Endpoint:

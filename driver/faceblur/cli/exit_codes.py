@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from faceblur.base.errors import FaceblurError, UsageError
-from faceblur.cli.interruption import INTERRUPTED, Interruption
+from faceblur.cli.interruption import GRACE_SECONDS, INTERRUPTED, Interruption
 from faceblur.cli.lasting_streams import lasting_streams
 from faceblur.cli.logs import set_up_logging
 from faceblur.cli.verbosity import Verbosity
@@ -24,18 +24,23 @@ GOES_ON = "what was not finished is not written; the same command goes on from h
 
 
 def execute(
-    command: Command, verbosity: Verbosity, *, interrupted: str = NOTHING_WRITTEN, unexpected: int = FAILED
+    command: Command,
+    verbosity: Verbosity,
+    *,
+    interrupted: str = NOTHING_WRITTEN,
+    unexpected: int = FAILED,
+    grace: float = GRACE_SECONDS,
 ) -> int:
     """The exit code of a command, which gets the console of stderr for its progress bars.
 
     `interrupted` says what becomes of the work when it is interrupted; `unexpected` is the code for any exception that
-    is not one of our errors.
+    is not one of our errors. `grace` is how many seconds an interrupted command may take to end.
     """
     with lasting_streams() as output:
         console = Console(stderr=True)
         set_up_logging(console, verbosity)
         try:
-            code = _run(command, console, interrupted)
+            code = _run(command, console, interrupted, grace)
         except UsageError as error:
             log.error("error: %s", error)
             code = WRONG_CALL
@@ -52,7 +57,7 @@ def execute(
     return code
 
 
-def _run(command: Command, console: Console, interrupted: str) -> int:
+def _run(command: Command, console: Console, interrupted: str, grace: float) -> int:
     """Run the command in an event loop, until it ends or is interrupted."""
     noticed: list[bool] = []
 
@@ -81,5 +86,5 @@ def _run(command: Command, console: Console, interrupted: str) -> int:
             notice()
             return interruption.code
 
-    with Interruption(notice) as interruption:
+    with Interruption(notice, grace) as interruption:
         return asyncio.run(cancellable())

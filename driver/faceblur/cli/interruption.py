@@ -28,12 +28,12 @@ def ending_signals() -> list[signal.Signals]:
 class Interruption:
     """Cancels a task when one of `ending_signals` arrives. A context manager, to be used in the main thread.
 
-    When the context is still open GRACE_SECONDS later, unfinished files are removed, `notice` is called, and the
+    When the context is still open `grace` seconds later, unfinished files are removed, `notice` is called, and the
     process ends with `code`.
     """
 
-    def __init__(self, notice: Callable[[], None]) -> None:
-        self._notice, self.code = notice, INTERRUPTED
+    def __init__(self, notice: Callable[[], None], grace: float = GRACE_SECONDS) -> None:
+        self._notice, self._grace, self.code = notice, grace, INTERRUPTED
         self._signalled, self._waking = socket.socketpair()
         self._cancel: Callable[[], object] | None = None
         self._is_requested, self._ended = False, threading.Event()
@@ -75,7 +75,7 @@ class Interruption:
             self._is_requested = True
             if self._cancel is not None and not self._ended.is_set():
                 self._cancel()
-            if self._ended.wait(GRACE_SECONDS):
+            if self._ended.wait(self._grace):
                 return
         try:
             remove_unfinished()
