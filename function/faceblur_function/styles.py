@@ -15,15 +15,19 @@ from faceblur_function.mask_shapes import Plane, Region
 # At most this many cells of information stay across a face, whatever its size in pixels: with 8 most of the detail of a
 # 40 px face still correlates with the source, with 3 none does.
 CELLS = 3
+# A gradient without creases keeps more of three cells than straight lines from cell to cell do: a correlation of 0.18
+# instead of 0.14 with the detail of a face 120 px high. With fewer cells it keeps 0.06.
+BLUR_CELLS = 2.5
+STEPS = 8  # of the gradient from one cell to the next
 # A face that redaction changes by less, as a share of the range of values, is not verified: it shows no detail.
 MIN_CHANGE = 0.015
 
 
-def _cells(crop: Plane, region: Region) -> Plane:
-    """The crop's average colour on a grid of cells that are at least as large as the region's."""
+def _cells(crop: Plane, region: Region, across_face: float) -> Plane:
+    """The crop's average colour on a grid of cells, of which at most so many lie across the face."""
     height, width = crop.shape[:2]
-    columns = max(1, math.floor(width / max(region.face_width / CELLS, 1)))
-    rows = max(1, math.floor(height / max(region.face_height / CELLS, 1)))
+    columns = max(1, math.floor(width / max(region.face_width / across_face, 1)))
+    rows = max(1, math.floor(height / max(region.face_height / across_face, 1)))
     while width >= 16 * columns and height >= 16 * rows:  # halving takes a tenth of the time
         width, height = width // 2, height // 2
         crop = cv2.resize(crop[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
@@ -31,13 +35,17 @@ def _cells(crop: Plane, region: Region) -> Plane:
 
 
 def _blur(crop: Plane, region: Region, fill: float) -> Plane:
-    size_wh = (crop.shape[1], crop.shape[0])
-    return cv2.resize(_cells(crop, region), size_wh, interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
+    cells: Any = _cells(crop, region, BLUR_CELLS)
+    # Straight lines from cell to cell would meet in creases, which show on large faces: they are rounded first.
+    steps_wh = (cells.shape[1] * STEPS, cells.shape[0] * STEPS)
+    cells = cv2.resize(cells, steps_wh, interpolation=cv2.INTER_LINEAR)
+    cells = cv2.blur(cells, (STEPS, STEPS), borderType=cv2.BORDER_REPLICATE)
+    return cv2.resize(cells, (crop.shape[1], crop.shape[0]), interpolation=cv2.INTER_LINEAR)  # type: ignore[no-any-return]
 
 
 def _pixelate(crop: Plane, region: Region, fill: float) -> Plane:
     size_wh = (crop.shape[1], crop.shape[0])
-    return cv2.resize(_cells(crop, region), size_wh, interpolation=cv2.INTER_NEAREST)  # type: ignore[return-value]
+    return cv2.resize(_cells(crop, region, CELLS), size_wh, interpolation=cv2.INTER_NEAREST)  # type: ignore[return-value]
 
 
 def _solid(crop: Plane, region: Region, fill: float) -> Plane:

@@ -32,7 +32,7 @@ def test_no_detail_of_a_face_is_left_at_any_size(face: Image, style: str, scale:
 
 
 def test_weaker_blurs_would_fail_that_test(face: Image, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("faceblur_function.styles.CELLS", 8)
+    monkeypatch.setattr("faceblur_function.styles.BLUR_CELLS", 8)
     redacted = face.copy()
     redact(redacted, regions([BOX], 0.25), "blur")
     assert detail_left(face[57:177, 178:273], redacted[57:177, 178:273]) > 0.35
@@ -43,6 +43,20 @@ def test_detector_finds_no_face_any_more(face: Image, detector: Detector, style:
     redacted = face.copy()
     redact(redacted, regions([BOX], 0.25), style)
     assert len(detector.detect([redacted], threshold=0.7)[0]) == 0
+
+
+def test_a_blur_is_a_gradient_without_creases() -> None:
+    """No two neighbouring slopes differ by more than a part of what straight lines from cell to cell would."""
+    frame = noise(900, 900, np.uint16, 1 << 16)
+    frame[:450, 450:] //= 4
+    frame[450:, :450] //= 3
+    (region,) = regions([(200, 200, 700, 700)], 0.25)
+    redact(frame, [region], "blur")
+    inner = frame[250:650, 250:650, 0].astype(float)
+    cell = 500 / 3
+    for axis in (0, 1):
+        bend = np.abs(np.diff(inner, n=2, axis=axis)).max()
+        assert np.ptp(inner) > 5000 and bend < 0.3 * np.ptp(inner) / cell
 
 
 def test_at_most_three_cells_across_a_face() -> None:

@@ -147,9 +147,8 @@ def line_of(frame: VideoFrame, threshold: float) -> FrameLine:
         for one in frame.detections
         if one.score >= threshold
     ]
-    scores = {one.box: one.score for one in frame.detections}
     for track in sorted(frame.gaps):
-        box = frame.masks[track]
-        faces.append(SidecarFace(box=box, score=scores.get(box), track=track, state="covered"))
+        score = frame.gap_scores.get(track)
+        faces.append(SidecarFace(box=frame.masks[track], score=score, track=track, state="covered"))
     decoded = frame.decoded
     return FrameLine(frame=frame.number, pts=decoded.pts, faces=faces, stream=frame.stream, damage=decoded.damage)

@@ -20,6 +20,7 @@ from faceblur.tracking.boxes import LOW_SCORE_HEIGHT, Box, Detection, hull, inte
 from faceblur.tracking.camera_motion import NO_MOTION, CameraMotion
 from faceblur.tracking.face_matching import match_boxes
 from faceblur.tracking.pixel_following import follow
+from faceblur.tracking.steady_masks import REACH, MaskedFrame, steady
 from faceblur.tracking.thumbnails import Thumbnail
 from faceblur.tracking.track import MAX_DRIFT, MIN_FOLLOWED, Track
 
@@ -31,7 +32,8 @@ class WindowedFrame:
     `seconds` is its time; `detections` were made in it, if it `is_searched`; `cut` says that a new scene begins with
     it, `camera` how the camera moved since the frame before; without a `thumbnail` no face is followed to it. The
     tracker sets the rest: `masks` maps a track to the box that is to be masked; `gaps` are the tracks without a
-    detection above the threshold in this very frame; `scene` counts the cuts before it.
+    detection above the threshold in this very frame, `gap_scores` the scores of those with a lower one; `scene` counts
+    the cuts before it.
     """
 
     seconds: float
@@ -44,6 +46,7 @@ class WindowedFrame:
     masks: dict[int, Box] = field(default_factory=dict)
     gaps: set[int] = field(default_factory=set)
     low_scores: list[Detection] = field(default_factory=list)
+    gap_scores: dict[int, float] = field(default_factory=dict)
 
     @property
     def gap_boxes(self) -> list[Box]:
@@ -70,6 +73,7 @@ class Tracker(Generic[FrameT]):
         self._candidates: list[Track] = []
         self._numbers = itertools.count(1)
         self._scene = 0
+        self._passed: deque[MaskedFrame] = deque(maxlen=REACH)
 
     def push(self, frame: FrameT) -> Iterator[FrameT]:
         """Add the next frame, and give the frames whose window is complete."""
@@ -100,14 +104,25 @@ class Tracker(Generic[FrameT]):
     def flush(self) -> Iterator[FrameT]:
         """Give the frames that are still in the window."""
         while self._window:
-            yield self._window.popleft()
+            yield self._steadied()
 
     def complete(self, seconds: float) -> Iterator[FrameT]:
         """Give the frames whose window is complete now that no frame before `seconds` will come."""
         while self._window and (
             seconds - self._window[0].seconds >= self._look_around or len(self._window) > self._max_frames
         ):
-            yield self._window.popleft()
+            yield self._steadied()
+
+    def _steadied(self) -> FrameT:
+        """Take the first frame out of the window, with steady boxes in its gaps."""
+        coming = [MaskedFrame(one.masks, one.camera, one.scene) for one in itertools.islice(self._window, 1 + REACH)]
+        frame = self._window.popleft()
+        passed = list(self._passed)
+        self._passed.append(MaskedFrame(dict(frame.masks), frame.camera, frame.scene))
+        scores = {one.box: one.score for one in frame.detections}
+        frame.gap_scores = {track: scores[box] for track in frame.gaps if (box := frame.masks[track]) in scores}
+        frame.masks |= steady(frame.gaps, [*passed, *coming], len(passed))
+        return frame
 
     def _continue(
         self, frame: FrameT, tracks: list[Track], detections: list[Detection]
