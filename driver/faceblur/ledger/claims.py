@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Select, and_, case, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from faceblur.ledger.attempts import end_attempt, record, retry_or_fail
 from faceblur.ledger.clock import now, server_started
@@ -78,7 +79,7 @@ async def claim(database: Database, owner: str, *, lease: float = LEASE_SECONDS)
     None: there is nothing to do now.
     """
     async with database.write() as connection:
-        found = (await connection.execute(_stuck(lease))).first() or (await connection.execute(_waiting())).first()
+        found = (await connection.execute(_stuck(lease))).first() or await _next(connection)
         if found is None:
             return None
         recover = found.state == "publishing"
@@ -123,19 +124,22 @@ def _stuck(lease: float) -> Select[Any]:
     return found.limit(1).with_for_update(skip_locked=True, of=part)
 
 
-def _waiting() -> Select[Any]:
-    """The part that is next."""
-    other, its_job = part.alias(), job.alias()
+async def _next(connection: AsyncConnection) -> Any:
+    """The part that is next; None: there is none."""
     # Another job's output may be about to get the same name: whoever comes after has to wait.
-    taken = select(its_job.c.target).join(other, other.c.job == its_job.c.id).where(other.c.state == "publishing")
-    return (
+    taken = select(job.c.target).join(part, part.c.job == job.c.id).where(part.c.state == "publishing")
+    targets = (await connection.execute(taken)).scalars().all()
+    waiting = (
         select(*_COLUMNS)
         .join(job, job.c.id == part.c.job)
-        .where(part.c.state == "queued", part.c.not_before <= now(), job.c.wanted == "run", job.c.target.not_in(taken))
+        .where(part.c.state == "queued", part.c.not_before <= now(), job.c.wanted == "run")
         .order_by(part.c.priority.desc(), part.c.frames_total.desc(), part.c.id)
         .limit(1)
         .with_for_update(skip_locked=True, of=part)
     )
+    if targets:
+        waiting = waiting.where(job.c.target.not_in(targets))
+    return (await connection.execute(waiting)).first()
 
 
 def _expired(lease: float) -> ColumnElement[bool]:

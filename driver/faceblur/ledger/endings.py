@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import select, update
 
 from faceblur.ledger.attempts import end_attempt, record, retry_or_fail
 from faceblur.ledger.claims import Claim
@@ -23,11 +23,14 @@ async def begin_publish(database: Database, claim: Claim, output_bytes: int) -> 
 
     True again when it is asked again, since the answer to the first time may have been lost.
     """
-    cancelled = exists().where(job.c.id == part.c.job, job.c.wanted == "cancel")
     async with database.write() as connection:
+        # Locked: a newer job of the same output, which cancels this one, is seen here or sees that this one publishes.
+        number = select(part.c.job).where(part.c.id == claim.part).scalar_subquery()
+        its_job = select(job.c.wanted).where(job.c.id == number)
+        wanted = (await connection.execute(its_job.with_for_update())).scalar_one_or_none()
         values = {"state": "publishing", "output_bytes": output_bytes}
-        changed = await connection.execute(update(part).where(claim.held("running"), ~cancelled).values(values))
-        if changed.rowcount:
+        changes = update(part).where(claim.held("running")).values(values)
+        if wanted in ("run", "pause") and (await connection.execute(changes)).rowcount:
             await record(connection, claim.part, claim.attempt, "publishing")
             return True
         return await _holds(connection, claim, "publishing")

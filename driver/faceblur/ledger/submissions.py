@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from faceblur.ledger.attempts import record
 from faceblur.ledger.clock import now
 from faceblur.ledger.database import Database
-from faceblur.ledger.tables import job, part
+from faceblur.ledger.tables import event, job, part
 
 Added = Literal["queued", "waiting", "done", "failed"]
 
@@ -47,32 +47,35 @@ async def submit(
     A job that is done is queued again where `has_output` says that its output is gone. Jobs of the same output with
     other settings, or of a video that has changed since, are cancelled.
     """
-    answers: list[Added] = []
     async with database.write() as connection:
-        for one in jobs:
-            answers.append(await _submit(connection, one, has_output))
-    return answers
+        added = await _add(connection, {one.key: one for one in jobs})
+        return ["queued" if one.key in added else await _again(connection, one, has_output) for one in jobs]
 
 
-async def _submit(connection: AsyncConnection, new: NewJob, has_output: Callable[[Path], bool]) -> Added:
+async def _add(connection: AsyncConnection, jobs: Mapping[str, NewJob]) -> set[str]:
+    """Add those jobs that are not there, and cancel older ones of the same outputs. Returns the keys of the added."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    values = {
-        "key": new.key,
-        "source": str(new.source),
-        "target": str(new.target),
-        "settings": json.dumps(new.settings),
-        "priority": new.priority,
-        "created": now(),
-    }
-    adding = dialect.insert(job).values(values).on_conflict_do_nothing(index_elements=["key"]).returning(job.c.id)
-    added = (await connection.execute(adding)).scalar_one_or_none()
-    if added is None:
-        return await _again(connection, new, has_output)
-    await _supersede(connection, new)
-    row = {"job": added, "kind": "video", "state": "queued", "priority": new.priority, "frames_total": new.frames or 0}
-    number = (await connection.execute(part.insert().values(row).returning(part.c.id))).scalar_one()
-    await record(connection, number, 0, "queued")
-    return "queued"
+    rows = [
+        {"key": key, "source": str(one.source), "target": str(one.target), "settings": json.dumps(one.settings)}
+        | {"priority": one.priority}
+        for key, one in jobs.items()
+    ]
+    adding = dialect.insert(job).values(created=now()).on_conflict_do_nothing(index_elements=["key"])
+    found = await connection.execute(adding.returning(job.c.id, job.c.key), rows)
+    added = {one.key: one.id for one in found}
+    if not added:
+        return set()
+    await _supersede(connection, [jobs[key] for key in added])
+    parts = [
+        {"job": number, "kind": "video", "state": "queued", "priority": jobs[key].priority}
+        | {"frames_total": jobs[key].frames or 0}
+        for key, number in added.items()
+    ]
+    numbers = await connection.execute(part.insert().returning(part.c.id), parts)
+    await connection.execute(
+        event.insert().values(at=now(), attempt=0, stage="queued"), [{"part": n} for (n,) in numbers]
+    )
+    return set(added)
 
 
 async def _again(connection: AsyncConnection, new: NewJob, has_output: Callable[[Path], bool]) -> Added:
@@ -86,7 +89,7 @@ async def _again(connection: AsyncConnection, new: NewJob, has_output: Callable[
     if found.state == "done" and has_output(new.target) and await _wrote_last(connection, new):
         return "done"
     if found.state in ("done", "cancelled"):
-        await _supersede(connection, new)
+        await _supersede(connection, [new])
         await requeue(connection, found.id, found.attempt)
         await connection.execute(update(job).where(job.c.key == new.key).values(wanted="run"))
         return "queued"
@@ -100,9 +103,10 @@ async def _wrote_last(connection: AsyncConnection, new: NewJob) -> bool:
     return bool((await connection.execute(last)).scalar_one() == new.key)
 
 
-async def _supersede(connection: AsyncConnection, new: NewJob) -> None:
-    """Cancel the other jobs that would write the same output."""
-    others = select(job.c.id).where(job.c.target == str(new.target), job.c.key != new.key)
+async def _supersede(connection: AsyncConnection, jobs: Sequence[NewJob]) -> None:
+    """Cancel the other jobs that would write the same outputs."""
+    targets, keys = [str(one.target) for one in jobs], [one.key for one in jobs]
+    others = select(job.c.id).where(job.c.target.in_(targets), job.c.key.not_in(keys))
     await connection.execute(update(job).where(job.c.id.in_(others)).values(wanted="cancel"))
     waiting = (part.c.job.in_(others)) & (part.c.state == "queued")
     ended = update(part).where(waiting).values(state="cancelled", ended=now(), reason="replaced by a newer job")
