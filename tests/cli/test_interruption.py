@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from faceblur.base.atomic_files import TEMPORARY_SUFFIX
+from faceblur.base.atomic_files import temporary_path
 from tests.cli.calls import COMMAND, leftovers
 from tests.support import clips as media
 
@@ -102,7 +102,7 @@ def test_killed_at_random_times_nothing_is_left_behind(long_clip: Path, tmp_path
         for path in out.rglob("*.mp4"):
             assert len(media.frames(path)) == 300  # under its final name a video is complete
     out.mkdir(exist_ok=True)  # a machine that is busy may never have come so far
-    (out / f".removed.mp4{TEMPORARY_SUFFIX}").write_bytes(b"half a video whose source is gone")
+    temporary_path(out / "removed.mp4").write_bytes(b"half a video whose source is gone")
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in out.iterdir()) == ["a.mp4", "a.mp4.faces.jsonl"]
