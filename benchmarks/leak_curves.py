@@ -21,7 +21,7 @@ from benchmarks.pans import CONDITIONS, RATE, Boxes, Image
 from faceblur.tracking.boxes import LOW_THRESHOLD, Box, Detection
 from faceblur.tracking.camera_motion import CameraMotion
 from faceblur.tracking.scene_cuts import transition
-from faceblur.tracking.thumbnails import LONG_SIDE, Thumbnail, thumbnail
+from faceblur.tracking.thumbnails import Thumbnail, copy_side, thumbnail
 from faceblur.tracking.tracker import Tracker, WindowedFrame
 from faceblur_function import defaults
 from faceblur_function.detectors.load import load_detector
@@ -74,7 +74,7 @@ def search(path: Path, faces: list[Boxes]) -> SearchedClip:
 
 def frame_thumbnail(frame: Image) -> Thumbnail:
     """The thumbnail of a frame `(H, W, 3) uint8 BGR`, of the size that the driver compares."""
-    share = min(1.0, LONG_SIDE / max(frame.shape))
+    share = min(1.0, copy_side(frame.shape[1], frame.shape[0]) / max(frame.shape))
     small = cv2.resize(frame, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
     return thumbnail(small, frame.shape[1] / small.shape[1])  # type: ignore[arg-type]
 

@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from faceblur.base.errors import MediaError
 from faceblur.detection.endpoint import Endpoint
 from faceblur.evaluation import exposure as exposure_module
 from faceblur.evaluation.evaluate import evaluate
@@ -18,9 +20,11 @@ from faceblur.evaluation.exposure import ellipses, exposure, masked_share
 from faceblur.evaluation.labels import Label
 from faceblur.evaluation.report import EvaluationReport
 from faceblur.evaluation.samples import EvaluatedFrame, EvaluatedVideo
+from faceblur.evaluation.simulated_search import searched_as_in_a_run
 from faceblur.redaction.sidecar_files import SidecarReader
 from faceblur.tracking.boxes import Box, Detection
 from faceblur.tracking.camera_motion import NO_MOTION
+from faceblur.tracking.thumbnails import thumbnail
 from faceblur_function import wire
 from faceblur_function.detectors.detector import Detector
 from faceblur_function.images import decode_image
@@ -97,11 +101,7 @@ def test_what_is_counted_as_masked_is_what_the_sidecar_of_a_run_lists(
     async def go() -> int:
         async with scripted(lambda body: forgetful(detector, body)) as server:
             command = [sys.executable, "-m", "faceblur", "run", clip, "-o", tmp_path / "out", "--function", server.url]
-            return (
-                await asyncio.to_thread(
-                    subprocess.run, [*command, "--return", "faces", "--detect-every", "1", "--quiet"]
-                )
-            ).returncode
+            return (await asyncio.to_thread(subprocess.run, [*command, "--return", "faces", "--quiet"])).returncode
 
     assert asyncio.run(go()) == 0
     with SidecarReader(tmp_path / "out" / "clip.mp4.faces.jsonl") as sidecar:
@@ -149,3 +149,29 @@ def test_ignored_and_tiny_faces_are_not_counted_as_exposed_and_runs_end_with_a_m
     assert (found.longest_run_frames, found.longest_run_first_frame) == (3, 4)
     assert found.longest_run_seconds == pytest.approx(0.3)
     assert found.by_height["under 16"] == (10, 10) and found.by_height["all"] == (20, 16)
+
+
+def test_only_what_a_run_would_search_has_detections() -> None:
+    """Nothing moves, and one face is there for three frames: a run searches the ends of intervals and these frames."""
+    frames, thumbnails = [], []
+    for number in range(25):
+        image = np.full((90, 160, 3), 90, np.uint8)
+        if number in (8, 9, 10):
+            image[30:60, 60:90] = 200
+        faces = [Detection((60.0, 30.0, 90.0, 60.0), 0.9)] if number in (8, 9, 10, 15) else []
+        frames.append(EvaluatedFrame(number / 30, False, NO_MOTION, [], faces))
+        thumbnails.append(thumbnail(image, 1.0))
+
+    def searched(video: EvaluatedVideo, look_around: float = 0.4) -> list[int]:
+        simulated = list(searched_as_in_a_run(video, threshold=0.3, look_around=look_around))
+        assert [one.evaluated for one in simulated] == frames
+        assert all(bool(one.detections) == (one.is_searched and bool(one.found)) for one in simulated)
+        return [number for number, one in enumerate(simulated) if one.is_searched]
+
+    video = EvaluatedVideo(Path("x.mp4"), (160, 90), 1000, frames, lambda: iter(thumbnails))
+    found = searched(video)
+    assert {0, 6, 12, 18, 24} < set(found) and {8, 9, 10} & set(found) and 15 not in found
+    assert searched(video, look_around=0) == [*range(25)]
+    assert searched(EvaluatedVideo(Path("x.mp4"), (160, 90), 1000, frames)) == [*range(25)]
+    with pytest.raises(MediaError, match=r"x\.mp4: ends after 20 frames now"):
+        searched(EvaluatedVideo(Path("x.mp4"), (160, 90), 1000, frames, lambda: iter(thumbnails[:20])))

@@ -11,7 +11,7 @@ from examples.sample_clip import Image
 from faceblur.media.frames import DecodedFrame
 from faceblur.tracking.camera_motion import NO_MOTION
 from faceblur.tracking.scene_cuts import transition
-from faceblur.tracking.thumbnails import LONG_SIDE, Thumbnail, thumbnail
+from faceblur.tracking.thumbnails import MIN_LONG_SIDE, Thumbnail, copy_side, thumbnail
 
 
 def filmed(face: Image, shift: complex, zoom: float, degrees: float, size_wh: tuple[int, int] = (640, 480)) -> Image:
@@ -23,8 +23,8 @@ def filmed(face: Image, shift: complex, zoom: float, degrees: float, size_wh: tu
 def of_image(image: Image) -> Thumbnail:
     """The thumbnail of an image that is wider than high."""
     width, height = image.shape[1], image.shape[0]
-    small = cv2.resize(image, (LONG_SIDE, LONG_SIDE * height // width), interpolation=cv2.INTER_AREA)
-    return thumbnail(small, width / LONG_SIDE)
+    small = cv2.resize(image, (MIN_LONG_SIDE, MIN_LONG_SIDE * height // width), interpolation=cv2.INTER_AREA)
+    return thumbnail(small, width / MIN_LONG_SIDE)
 
 
 @pytest.mark.parametrize("light", [1.0, 0.2])
@@ -69,5 +69,13 @@ def test_frame_that_is_almost_a_line() -> None:
     """Its thumbnail is a single pixel high."""
     noise = np.random.default_rng(1).integers(0, 256, (2, 640, 3), np.uint8)
     pixels = av.VideoFrame.from_ndarray(noise, "bgr24").reformat(format="yuv420p")
-    line = thumbnail(DecodedFrame(0, 0, pixels).thumbnail(LONG_SIDE), 640 / LONG_SIDE)
+    line = thumbnail(DecodedFrame(0, 0, pixels).thumbnail(MIN_LONG_SIDE), 640 / MIN_LONG_SIDE)
     assert line.gray.shape == (1, 320) and transition(line, line) == (False, NO_MOTION)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "side"),
+    [(160, 120, 320), (1280, 720, 320), (1080, 1920, 480), (1600, 900, 400), (3840, 2160, 480)],
+)
+def test_a_face_of_16_px_is_4_px_large_in_a_copy_of_at_most_480(width: int, height: int, side: int) -> None:
+    assert copy_side(width, height) == side

@@ -7,10 +7,8 @@ are not exact to the pixel: a mask that is shifted by a tenth of the face leaves
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +18,9 @@ from faceblur.evaluation.height_bands import BANDS, COUNTED, MIN_HEIGHT, bands_o
 from faceblur.evaluation.labels import visible
 from faceblur.evaluation.report import VideoExposure
 from faceblur.evaluation.samples import EvaluatedFrame, EvaluatedVideo
-from faceblur.tracking.boxes import LOW_THRESHOLD, Box
-from faceblur.tracking.thumbnails import Thumbnail
-from faceblur.tracking.tracker import Tracker, WindowedFrame
+from faceblur.evaluation.simulated_search import SimulatedFrame, searched_as_in_a_run
+from faceblur.tracking.boxes import Box
+from faceblur.tracking.tracker import Tracker
 from faceblur_function.mask_shapes import SOFT_EDGE, Region, regions
 
 Ellipses = NDArray[np.float64]
@@ -79,38 +77,17 @@ def _exposed_faces(frame: EvaluatedFrame, masks: Ellipses, frame_wh: tuple[int, 
             yield height, masked_share(label.box, masks, frame_wh) < MASKED_SHARE
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class _TrackedFrame(WindowedFrame):
-    evaluated: EvaluatedFrame
-
-
 def _masked_boxes(
     video: EvaluatedVideo, threshold: float, look_around: float
 ) -> Iterator[tuple[EvaluatedFrame, list[Box]]]:
     """Each frame, in order, with every box that the driver masks in it."""
-    tracker: Tracker[_TrackedFrame] = Tracker(
+    tracker: Tracker[SimulatedFrame] = Tracker(
         threshold=threshold, look_around=look_around, max_frames=window_frames(video.frame_bytes)
     )
-    low = min(threshold, LOW_THRESHOLD) if look_around else threshold
-
-    def windowed() -> Iterator[_TrackedFrame]:
-        read = video.thumbnails() if video.thumbnails is not None else ()
-        thumbnails: Iterator[Thumbnail | None] = itertools.chain(read, itertools.repeat(None))
-        for one, thumbnail in zip(video.frames, thumbnails, strict=False):
-            yield from tracker.push(
-                _TrackedFrame(
-                    seconds=one.seconds,
-                    detections=[detection for detection in one.detections if detection.score >= low],
-                    is_searched=True,
-                    thumbnail=thumbnail,
-                    cut=one.cut,
-                    camera=one.camera,
-                    evaluated=one,
-                )
-            )
-        yield from tracker.flush()
-
-    for frame in windowed():
+    for one in searched_as_in_a_run(video, threshold=threshold, look_around=look_around):
+        for frame in tracker.push(one):
+            yield frame.evaluated, list(frame.masks.values())
+    for frame in tracker.flush():
         yield frame.evaluated, list(frame.masks.values())
 
 

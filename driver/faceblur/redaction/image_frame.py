@@ -15,7 +15,7 @@ from faceblur.media.images.page import Page
 from faceblur.redaction.frame import Frame
 from faceblur.redaction.masking import mask_page
 from faceblur.tracking.boxes import Box, Detection
-from faceblur.tracking.thumbnails import LONG_SIDE, Thumbnail, thumbnail
+from faceblur.tracking.thumbnails import Thumbnail, copy_side, thumbnail
 from faceblur_function import images, wire
 from faceblur_function.defaults import JPEG_QUALITY
 
@@ -62,7 +62,7 @@ class PageFrame(Frame):
             self.thumbnail = NOT_COMPARED
             return
         width, height = self.page.size_wh
-        share = min(1.0, LONG_SIDE / max(width, height))
+        share = min(1.0, copy_side(width, height) / max(width, height))
         small_wh = max(1, round(width * share)), max(1, round(height * share))
         small = cv2.resize(self.page.views()[0], small_wh, interpolation=cv2.INTER_AREA)
         self.thumbnail = thumbnail(np.asarray(small, np.uint8), width / small_wh[0])

@@ -16,7 +16,7 @@ from faceblur.redaction.masking import mask_frame, stored_regions
 from faceblur.redaction.returned_frames import gray_image, verify_redacted, verify_unchanged
 from faceblur.redaction.sidecar_format import FrameLine
 from faceblur.tracking.boxes import Box, Detection
-from faceblur.tracking.thumbnails import LONG_SIDE, thumbnail
+from faceblur.tracking.thumbnails import copy_side, thumbnail
 from faceblur_function import images, wire
 from faceblur_function.defaults import JPEG_QUALITY
 
@@ -53,7 +53,7 @@ class VideoFrame(Frame):
         return [images.encode_image(self.decoded.upright(), "jpeg", JPEG_QUALITY)]
 
     def make_thumbnail(self) -> None:
-        small = self.decoded.thumbnail(LONG_SIDE)
+        small = self.decoded.thumbnail(copy_side(*self.decoded.upright_wh))
         stored_width = small.shape[0] if is_sideways(self.decoded.orientation) else small.shape[1]
         self.thumbnail = thumbnail(small, self.decoded.pixels.width / stored_width)
 
