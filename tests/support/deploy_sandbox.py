@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.support.pod_states import pod
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -49,7 +51,9 @@ case "$*" in
         exec sleep 600
     fi
     [ -z "$DEPLOY_FAILS" ] || { echo "Failed to deploy: ImagePullBackOff" >&2; exit 1; }
-    cp "$RECORD/deployed.json" "$RECORD/function.json" ;;
+    pods=$(cat "$RECORD/ready.json")
+    [ -f "$RECORD/later.json" ] || echo "${pods//new-/new-$$-}" >"$RECORD/pods.json"
+    cp "$RECORD/deployed.json" "$RECORD/function.json"; cp "$RECORD/deployed.json" "$RECORD/resource.json" ;;
 "delete function "*) [ -z "$DELETE_FAILS" ] || { echo "forbidden" >&2; exit 1; }; rm -f "$RECORD/function.json" ;;
 "get function "*)
     [ -z "$NUCTL_HANGS" ] || exec sleep 600
@@ -70,7 +74,10 @@ port-forward*)
     echo $$ >"$RECORD/kubectl.pid"
     echo "Forwarding from 127.0.0.1:$LOCAL_PORT -> 8080"
     exec sleep 600 ;;
-"get deployments "*) cat "$RECORD/controllers.json" ;;
+"get deployments --selector "*) cat "$RECORD/controllers.json" ;;
+"get deployments "*) if [ -f "$RECORD/deployment.json" ]; then cat "$RECORD/deployment.json"; else exit 1; fi ;;
+"get replicasets "*) cat "$RECORD/replicasets.json" ;;
+"patch deployments "*) ;;
 "get pods "*)
     [ -z "$FORBIDDEN" ] || { echo "$FORBIDDEN" >&2; exit 1; }
     if [ -f "$RECORD/pods.json" ]; then cat "$RECORD/pods.json"; else echo '{"items": []}'; fi ;;
@@ -126,6 +133,7 @@ class Sandbox:
             "RECORD": str(self.record),
             "KUBECONFIG": str(folder / "none"),
         }
+        self.write("ready", {"items": [pod(f"new-{number}", ready=True) for number in range(4)]})
         self.write("controllers", {"items": [{"status": {"availableReplicas": 1}}]})
 
     def write(self, name: str, content: Any) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from faceblur.detection.deployment import watch
+from faceblur.detection.deployment.platform_tools import PlatformTools
 from tests.support.deploy_sandbox import Sandbox
 from tests.support.pod_states import pod
 
@@ -20,7 +22,20 @@ def gone(sandbox: Sandbox) -> bool:
 
 
 def patches(sandbox: Sandbox) -> list[str]:
-    return [call for call in sandbox.calls("kubectl") if call.startswith("patch")]
+    return [call for call in sandbox.calls("kubectl") if call.startswith("patch nucliofunctions")]
+
+
+def crash(sandbox: Sandbox) -> None:
+    """New pods crash once nuctl has begun."""
+    sandbox.write("later", {"items": [pod("new", waiting="CrashLoopBackOff", exit_code=1, restarts=1)]})
+    script = (sandbox.bin / "nuctl").read_text()
+    begin = '"deploy "*)\n    cp "$RECORD/later.json" "$RECORD/pods.json"'
+    (sandbox.bin / "nuctl").write_text(script.replace('"deploy "*)', begin))
+
+
+def replica_set(revision: str, ready: int) -> dict[str, object]:
+    annotations = {"deployment.kubernetes.io/revision": revision}
+    return {"metadata": {"annotations": annotations}, "status": {"readyReplicas": ready}}
 
 
 @pytest.fixture
@@ -33,11 +48,7 @@ def starting(sandbox: Sandbox) -> Sandbox:
 
 
 def test_a_crash_ends_it_with_the_function_s_own_words(starting: Sandbox) -> None:
-    starting.write("pods", {"items": [pod("new", waiting="CrashLoopBackOff", exit_code=1, restarts=1)]})
-    (starting.record / "pods.json").rename(starting.record / "later.json")
-    script = (starting.bin / "nuctl").read_text()
-    appear = 'cp "$RECORD/later.json" "$RECORD/pods.json"; exec sleep 600\n    fi'
-    (starting.bin / "nuctl").write_text(script.replace("exec sleep 600\n    fi", appear))
+    crash(starting)
     begun = time.monotonic()
     done = starting.run("--registry", "r", DEPLOY_HANGS="yes")
     assert done.returncode == 1 and time.monotonic() - begun < 30
@@ -51,6 +62,50 @@ def test_a_crash_ends_it_with_the_function_s_own_words(starting: Sandbox) -> Non
     assert gone(starting)
     # Nuclio would refuse the next deployment else.
     assert len(patches(starting)) == 1 and '"state": "error"' in patches(starting)[0]
+
+
+@pytest.mark.parametrize(
+    ("sets", "ends"),
+    [
+        ([replica_set("3", 0), replica_set("2", 0), replica_set("1", 2)], "rollout undo deployment/nuclio-faceblur"),
+        ([replica_set("1", 0)], 'patch deployments nuclio-faceblur --type merge --patch {"spec": {"replicas": 0}}'),
+    ],
+    ids=["some serve", "none serves"],
+)
+def test_a_failed_start_is_ended_for_which_the_controller_would_wait(
+    starting: Sandbox, sets: list[object], ends: str
+) -> None:
+    """Until then it takes up no other change. What serves goes on."""
+    crash(starting)
+    starting.write("deployment", {"status": {"replicas": 3, "readyReplicas": 2}})
+    starting.write("replicasets", {"items": sets})
+    assert starting.run("--registry", "r", DEPLOY_HANGS="yes").returncode == 1
+    (call,) = [call for call in starting.calls("kubectl") if call.startswith(("rollout", "patch deployments"))]
+    assert call.startswith(ends)
+    assert "undo" not in call or call.endswith("--to-revision=1")
+
+
+def test_a_deployment_counts_with_its_own_pods_only(starting: Sandbox) -> None:
+    """To Nuclio, and so to nuctl, a function is ready while pods of before serve."""
+    crash(starting)
+    starting.write("pods", {"items": [pod("old", ready=True)]})
+    done = starting.run("--registry", "r")
+    assert done.returncode == 1 and f"failed: {WORDS}" in done.stderr
+
+
+def test_it_ends_when_the_controller_does_not_take_it_up(
+    starting: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("PATH", "RECORD"):
+        monkeypatch.setenv(name, starting.environment[name])
+    monkeypatch.setenv("DEPLOY_HANGS", "yes")
+    monkeypatch.setattr(watch, "UNTAKEN_SECONDS", 1.0)
+    tools = PlatformTools("kube", "nuclio")
+    (tmp_path / "staged").mkdir()
+    command = tools.nuctl("deploy", "faceblur", "--file", str(tmp_path / "staged" / "function.yaml"))
+    with pytest.raises(watch.NeverReady, match="controller has not taken it up"):
+        watch.Watch(tools, "faceblur", 1, 60.0, lambda line: None).run(command, tmp_path / "log")
+    assert gone(starting)
 
 
 def test_a_crash_of_the_local_container_ends_it_too(sandbox: Sandbox, tmp_path: Path) -> None:

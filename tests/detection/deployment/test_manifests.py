@@ -79,7 +79,8 @@ def test_the_role_has_what_a_deployer_needs_and_no_more() -> None:
         ("", "pods/log", "get"),
         ("", "pods/portforward", "create"),
         ("", "secrets", "list"),
-        ("apps", "deployments", "list"),
+        *(("apps", "deployments", verb) for verb in ("get", "list", "patch")),
+        *(("apps", "replicasets", verb) for verb in ("get", "list")),
         ("networking.k8s.io", "ingresses", "list"),
     }
 

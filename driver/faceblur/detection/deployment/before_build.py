@@ -33,7 +33,10 @@ def look(options: DeployOptions, tools: PlatformTools, say: Say) -> Plan:
     if before and before.is_provisioned:
         _take_over(before, options, tools, say)
     if tools.has_kubectl:
-        Cluster(tools, options.name).require_controller()
+        cluster = Cluster(tools, options.name)
+        cluster.require_controller()
+        if before and before.state in ("error", "unhealthy"):
+            cluster.end_start()
     if before:
         say(f"{options.name} is there in the project {planned.project} ({before.state}), and is replaced")
         for change in planned.changes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,6 +14,7 @@ from faceblur.detection.deployment.pods import Trouble, volume_trouble
 
 PROBE = "faceblur-controller-probe"
 PROBE_SECONDS = 20.0  # a controller takes up a resource within a second or two
+log = logging.getLogger("faceblur.deploy")
 RESOURCE = "nucliofunctions.nuclio.io"
 
 
@@ -70,8 +72,40 @@ class Cluster:
             raise self.tools.failed(f"{self.function} could not be changed", answer)
 
     def release(self) -> None:
-        """End a state in which Nuclio refuses to change the function. Its pods stay as they are."""
-        self.patch({"status": {"state": "error"}})
+        """End a state in which Nuclio refuses to change the function, and a start for which its controller waits.
+
+        Until that ends, at the latest after readinessTimeoutSeconds, the controller takes up no other change of this
+        function, not even its deletion. Pods of before that still serve go on.
+        """
+        if self.state() not in ("", "error"):
+            self.patch({"status": {"state": "error"}})
+        self.end_start()
+
+    def end_start(self) -> None:
+        """End a start for which the controller waits: back to the pods of before, or to none."""
+        name = f"nuclio-{self.function}"
+        answer = self.tools.ask_kubectl("get", "deployments", name, "--output", "json")
+        status = json.loads(answer.text).get("status") or {} if answer and answer.text.lstrip().startswith("{") else {}
+        # While pods of before still serve, Kubernetes counts none as unavailable.
+        if (status.get("replicas") or 0) <= (status.get("readyReplicas") or 0):
+            return
+        serving = self._serving_revision()
+        if serving and self.tools.ask_kubectl("rollout", "undo", f"deployment/{name}", f"--to-revision={serving}"):
+            return
+        none = json.dumps({"spec": {"replicas": 0}})
+        if not self.tools.ask_kubectl("patch", "deployments", name, "--type", "merge", "--patch", none):
+            log.warning("Nuclio may go on waiting for %s before it takes up another change; it ends by itself", name)
+
+    def _serving_revision(self) -> str | None:
+        """The revision of the deployment whose pods are ready; the latest, if there are several."""
+        sets = self._items("get", "replicasets", "--selector", self._selector, "--output", "json")
+        revisions = [
+            int((one["metadata"].get("annotations") or {}).get("deployment.kubernetes.io/revision", 0))
+            for one in sets
+            if (one.get("status") or {}).get("readyReplicas")
+        ]
+        latest = max(revisions, default=0)
+        return str(latest) if latest else None
 
     def put(self, manifest: dict[str, Any]) -> None:
         """Create the resource, or put this in the place of the one that is there. Raises DeployFailed."""

@@ -35,7 +35,8 @@ def say(line: str) -> None:
 
 def main(arguments: list[str]) -> int:
     """The exit code: 0 done, 1 failed, 2 a wrong call, 130 interrupted."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     try:
         options = parse(arguments)
         tools = PlatformTools(options.platform, options.namespace)
@@ -186,6 +187,8 @@ def delete(options: DeployOptions, tools: PlatformTools) -> None:
     answer = tools.ask(tools.nuctl("delete", "function", options.name, "--force"), seconds=120)
     if not answer:
         raise tools.failed(f"{options.name} could not be deleted", answer)
+    if tools.has_kubectl:
+        Cluster(tools, options.name).end_start()
     say(f"{options.name} is deleted. Its images stay in the registry.")
 
 

@@ -97,22 +97,22 @@ class Deployment:
         except NeverReady as never:
             with self.log.open("a") as log:
                 log.write(f"\n{never.log}")
-            self.give_up()
+            self.give_up(is_broken=never.trouble is not None)
             raise self._failed(never) from None
         except KeyboardInterrupt:
-            self._say_what_goes_on()
+            self._say_what_goes_on(watch.has_begun)
             raise
 
     def _run(self, watch: Watch, tag: str | None) -> None:
         if self.by_resource:
-            cluster = Cluster(self.tools, self.name)
-            cluster.put(self.resource())
-            if (state := watch.wait()) != "ready":
-                raise NeverReady(f"its state is {state}: {cluster.message()}")
-            return
-        with staged(self.deployed()) as folder:
-            if watch.run(self.command(str(folder), tag), self.log) != 0:
-                raise self._failed(None)
+            Cluster(self.tools, self.name).put(self.resource())
+        else:
+            with staged(self.deployed()) as folder:
+                if watch.run(self.command(str(folder), tag), self.log) != 0:
+                    raise self._failed(None)
+        if self.tools.has_kubectl and (state := watch.wait()) != "ready":
+            message = Cluster(self.tools, self.name).message()
+            raise NeverReady(f"its state is {state}" + (f": {message}" if message else ""))
         self.log.unlink(missing_ok=True)
 
     def ready_seconds(self) -> float:
@@ -120,11 +120,11 @@ class Deployment:
         spec = rendered(self._text, self.name, cpu=self.options.cpu)["spec"]
         return float(spec["readinessTimeoutSeconds"]) + READY_SLACK
 
-    def give_up(self) -> None:
-        """Leave a function that the next deployment can change."""
+    def give_up(self, *, is_broken: bool = False) -> None:
+        """Leave a function that the next deployment can change; pods of before that still serve go on."""
         if self.tools.has_kubectl:
             cluster = Cluster(self.tools, self.name)
-            if cluster.state() in BUILDING + STARTING:
+            if is_broken or cluster.state() in BUILDING + STARTING:
                 cluster.release()
         elif self.options.platform == "local":
             self.tools.ask(self.tools.nuctl("delete", "function", self.name, "--force"))
@@ -143,18 +143,22 @@ class Deployment:
         look = logs(self.tools, self.name) if never is None or never.log else pods(self.tools, self.name)
         cause = find_cause(log, never.trouble if never else None, self.options, self.tools, look)
         text = str(never) if never and cause.text == "nuctl says no more" else cause.text
-        left = "" if self.options.platform == "local" else f" {self.name} is left in the state error; deploy it again."
+        left = "" if self.options.platform == "local" else f" {self.name} is in the state error; deploy it again."
         return DeployFailed(
             f"the deployment of {self.name} failed: {text}", cause.step, f"The whole log: {self.log}.{left}"
         )
 
-    def _say_what_goes_on(self) -> None:
-        state = Cluster(self.tools, self.name).state() if self.tools.has_kubectl else ""
-        self.give_up()
+    def _say_what_goes_on(self, has_begun: bool) -> None:
         self.log.unlink(missing_ok=True)
+        cluster = Cluster(self.tools, self.name) if self.tools.has_kubectl else None
+        is_starting = cluster is not None and cluster.state() in STARTING
+        if cluster and (has_begun or is_starting):
+            if is_starting:
+                cluster.patch({"status": {"state": "error"}})
+            self.say(f"stopped: the cluster goes on starting the new pods of {self.name}. ./deploy.sh can change it.")
+            return
+        self.give_up()
         if self.options.platform == "local":
             self.say(f"stopped: {self.name} is deleted. ./deploy.sh deploys it again.")
-        elif state in STARTING:
-            self.say(f"stopped: the cluster goes on starting the new pods of {self.name}. ./deploy.sh can change it.")
         else:
             self.say(f"stopped: nothing was changed in the cluster; what ran as {self.name} still runs.")

@@ -78,16 +78,24 @@ class Watch:
         finally:
             _end(process)
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the cluster has been told to start pods."""
+        return self._started_at > 0
+
     def wait(self) -> str:
-        """Wait for the state in which the resource stays, and return it. Raises NeverReady."""
+        """Wait for the state in which the resource stays, and return it. Raises NeverReady.
+
+        `ready` counts only with all pods: to Nuclio a function is ready as long as pods of before serve.
+        """
         assert self._cluster is not None
+        self._started_at = self._started_at or time.monotonic()
         while (state := self._cluster.state()) not in FINAL or (state == "ready" and not self._all_ready()):
             self._look("")
             time.sleep(POLL_SECONDS)
         return state
 
     def _all_ready(self) -> bool:
-        """Nuclio calls a function ready when one of its pods is."""
         assert self._cluster is not None
         self.ready = pod_states(self._cluster.pods(), before=self._before).ready
         return self.ready >= self._replicas
@@ -117,12 +125,13 @@ class Watch:
 
     def _look_at_pods(self, cluster: Cluster, now: float) -> None:
         state = cluster.state()
-        if state not in STARTING and not (state == "ready" and self._started_at):
+        if state not in STARTING and not (state in FINAL and self._started_at):
             return
         self._started_at = self._started_at or now
-        if state == "waitingForResourceConfiguration" and now - self._started_at > UNTAKEN_SECONDS:
-            raise NeverReady(f"no Nuclio controller in {self._tools.namespace} has taken it up within a minute")
         pods = cluster.pods()
+        has_begun = any(pod["metadata"]["name"] not in self._before for pod in pods)
+        if not has_begun and now - self._started_at > UNTAKEN_SECONDS:
+            raise NeverReady(f"Nuclio's controller has not taken it up within {UNTAKEN_SECONDS:.0f} s")
         states = pod_states(pods, before=self._before)
         self.ready = states.ready
         if pods:
