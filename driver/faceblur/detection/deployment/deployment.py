@@ -143,7 +143,8 @@ class Deployment:
         look = logs(self.tools, self.name) if never is None or never.log else pods(self.tools, self.name)
         cause = find_cause(log, never.trouble if never else None, self.options, self.tools, look)
         text = str(never) if never and cause.text == "nuctl says no more" else cause.text
-        left = "" if self.options.platform == "local" else f" {self.name} is in the state error; deploy it again."
+        state = Cluster(self.tools, self.name).state() if self.tools.has_kubectl else ""
+        left = f" The state of {self.name} is {state}: ./deploy.sh can deploy it again." if state else ""
         return DeployFailed(
             f"the deployment of {self.name} failed: {text}", cause.step, f"The whole log: {self.log}.{left}"
         )
