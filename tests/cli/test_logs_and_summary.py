@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -43,3 +44,13 @@ def test_summary_has_where_the_time_went(face_clip: Path, function_url: str, tmp
         assert word in output
     assert re.search(r"by retinaface-mobilenet0\.25 on cpu, which searched \d+ frames\n", output)
     assert output.rstrip().splitlines()[-1].startswith("bound by ")
+
+
+def test_summary_has_the_command_that_audits_the_output(face_clip: Path, function_url: str, tmp_path: Path) -> None:
+    source, out = tmp_path / "with a blank.mp4", tmp_path / "out"
+    source.write_bytes(face_clip.read_bytes())
+    output = invoke("run", source, "-o", out, "--function", function_url).output
+    (line,) = [line for line in output.splitlines() if line.startswith("before an output is published, check it: ")]
+    assert shlex.split(line.split(": ", 1)[1]) == ["faceblur", "audit", str(source), str(out / source.name)]
+    # Nothing was written: there is nothing to check.
+    assert "check it" not in invoke("run", source, "-o", out, "--function", function_url).output

@@ -26,7 +26,7 @@ def test_the_summary_escapes_them() -> None:
     console = Console(file=io.StringIO(), width=400)
     print_summary(console, report)
     shown = console.file.getvalue()  # type: ignore[attr-defined]
-    assert shown.count(ESCAPED) == 5 and not set(EVIL) & set("\x1b\x07\x9b\u202e\u2028") & set(shown)
+    assert shown.count(ESCAPED) == 7 and not set(EVIL) & set("\x1b\x07\x9b\u202e\u2028") & set(shown)
 
 
 def test_logs_escape_them() -> None:

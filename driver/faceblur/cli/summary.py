@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,8 +62,17 @@ def print_summary(console: Console, report: Report) -> None:
         console.print()
         console.print(stages)
     console.print()
-    for line in (report.summary(), *report.lines):
+    for line in (report.summary(), *_next_step(report), *report.lines):
         console.print(escape(printable(line)), highlight=False, soft_wrap=True)
+
+
+def _next_step(report: Report) -> Iterator[str]:
+    """After a run of videos, the command that checks the first output that was written."""
+    for one in report.files.values():
+        if report.lines and one.state == "done" and one.target is not None:
+            command = shlex.join(["faceblur", "audit", str(one.source), str(one.target)])
+            yield f"before an output is published, check it: {command}"
+            return
 
 
 def _files(report: Report) -> Table:
