@@ -113,6 +113,7 @@ WHERE_IT_HURTS: dict[str, tuple[str, Change]] = {
     "a block's identity": ("h264.mkv", changed(lambda content: blocks(content)[5][0], 0x08)),
     "a cluster's identity": ("vp8.webm", changed(lambda content: content.rindex(CLUSTER), 0x01)),
     "a fragment's type": ("fragments.mp4", changed(lambda content: content.rindex(b"moof"), 0x20)),
+    "the type of a fragment's run": ("fragments.mp4", changed(lambda content: content.index(b"trun"), 0x20)),
     "the type of a run's table": ("fragments.mp4", changed(lambda content: content.rindex(b"traf"), 0x20)),
     "the number of frames": ("h264.mp4", changed(lambda content: content.index(b"stsz") + 15, 0x08)),
     "the frames of a chunk": ("h264.mp4", changed(lambda content: content.index(b"stsc") + 15, 0x02)),

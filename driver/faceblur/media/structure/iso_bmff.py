@@ -168,10 +168,24 @@ def _fragment(content: Content, begin: int, end: int, tracks: dict[int, _TrackTa
             track = tracks.get(int.from_bytes(content[header + 4 : header + 8]))
             if track is None:
                 raise Fault(f"damaged: the fragment at byte {begin} is of a track that the file does not have")
-            runs = [start for kind, _, start, _ in _boxes(content, inner, stop) if kind == b"trun"]
-            track.frames += sum(_run(content, one) for one in runs)
+            for part, where, start, until in _boxes(content, inner, stop):
+                if part == b"trun":
+                    track.frames += _run(content, start)
+                elif _may_be_run(content, start, until):
+                    raise Fault(f"damaged: byte {where} begins no run of frames, though one follows")
         elif content[inner + 4 : inner + 8] == IN_TRACK_FRAGMENT:
             raise Fault(f"damaged: byte {at} begins no part of a fragment, though one follows")
+
+
+def _may_be_run(content: Content, begin: int, end: int) -> bool:
+    """Whether a box of another type has exactly the form of a run of frames."""
+    if end - begin < 8:
+        return False
+    flags, count = struct.unpack_from(">II", content, begin)
+    columns = sum(bool(flags & one) for one in RUN_COLUMNS)
+    known = RUN_OFFSET | RUN_FIRST_FLAGS | sum(RUN_COLUMNS)
+    fields = bool(flags & RUN_OFFSET) + bool(flags & RUN_FIRST_FLAGS) + count * columns
+    return columns > 0 and not flags & 0xFFFFFF & ~known and end - begin == 8 + 4 * fields
 
 
 def _run(content: Content, begin: int) -> int:
