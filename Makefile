@@ -10,7 +10,7 @@
 #   make bench BENCH=steps       what each step costs for one frame
 #   make bench BENCH=function    how fast the function is, and which stage bounds it
 #   make bench BENCH=scale       how well the driver uses many workers
-#   make lint                    ruff and mypy
+#   make lint                    ruff, mypy, and the schema of the workflows
 #   make manifests               write the resources in deploy/ from function.yaml
 
 PYTHON ?= python3
@@ -49,6 +49,7 @@ lint: .venv/dev.done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 manifests: .venv/run.done
 	$(BIN)/python -m faceblur.detection.deployment.write_manifests

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +11,6 @@ from typing import Any
 
 import yaml
 
-import faceblur_function
 from faceblur.detection.deployment.causes import find_cause
 from faceblur.detection.deployment.cluster import Cluster
 from faceblur.detection.deployment.deploy_options import DeployOptions
@@ -20,6 +18,7 @@ from faceblur.detection.deployment.plan import Plan
 from faceblur.detection.deployment.platform_tools import DeployFailed, PlatformTools
 from faceblur.detection.deployment.reach import logs, pods
 from faceblur.detection.deployment.render_function_yaml import manifest, render, rendered
+from faceblur.detection.deployment.stage import stage
 from faceblur.detection.deployment.watch import STARTING, NeverReady, Watch
 from faceblur.detection.local_function.function_yaml import find_function_yaml
 
@@ -32,11 +31,8 @@ Say = Callable[[str], None]
 def staged(text: str) -> Iterator[Path]:
     """A folder with what the image needs, and function.yaml, of this text."""
     with tempfile.TemporaryDirectory(prefix="faceblur-deploy-") as name:
-        folder = Path(name)
-        source = Path(faceblur_function.__file__).parent
-        shutil.copytree(source, folder / source.name, ignore=shutil.ignore_patterns("__pycache__"))
-        (folder / "function.yaml").write_text(text)
-        yield folder
+        stage(Path(name), text)
+        yield Path(name)
 
 
 class Deployment:
