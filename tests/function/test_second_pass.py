@@ -13,6 +13,7 @@ import pytest
 from examples.sample_clip import Image, pan
 from faceblur_function.detectors.detector import Detector, Faces
 from faceblur_function.detectors.second_pass import detect_all_sizes
+from faceblur_function.detectors.union import DetectorUnion
 from tests.support.faces import box_iou
 
 
@@ -93,6 +94,16 @@ def test_a_large_face_without_a_high_score_is_down_weighted_where_the_copy_shows
     assert found.scores.tolist() == pytest.approx([0.99, counts_for])
     (found,) = detect_all_sizes(detector, [frame], threshold=0.3)
     assert found.scores.tolist() == pytest.approx([0.99, counts_for] if counts_for >= 0.3 else [0.99])
+
+
+def test_a_detector_does_not_verify_what_another_one_detects() -> None:
+    """The first one's faint face is in its own copy no more than at 0; in the other's, something scores 0.06 there."""
+    frame, box = np.zeros((1920, 1080, 3), np.uint8), [400, 400, 650, 650]
+    detectors = [two_passes((box, 0.75), 0.0), two_passes((box, 0.0), 0.06)]
+    for number, one in enumerate(detectors):
+        one.name, one.provider, one.device, one.weights_sha256 = str(number), "none", "cpu", "0"
+    (found,) = detect_all_sizes(DetectorUnion("both", detectors), [frame], threshold=0.05)
+    assert found.scores.tolist() == pytest.approx([0.99, 0.25])
 
 
 def test_a_space_suit_is_no_face(face: Image, detector: Detector) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from faceblur_function.detectors.anchors import NMS_IOU, iou_matrix, non_maximum_suppression
 from faceblur_function.detectors.detector import Detector, Faces, Floats, Frame
 from faceblur_function.detectors.scaling import small_copy
+from faceblur_function.detectors.union import DetectorUnion, merged_faces
 
 # Frames whose longer side has at least LARGE_FRAME px get a second pass on a copy whose longer side is COPY_SIZE. Of
 # its faces those of at least LARGE_FACE px in the frame are taken: as many as with 480 px, in half the time.
@@ -33,6 +34,9 @@ def detect_all_sizes(detector: Detector, frames: Sequence[Frame], *, threshold: 
 
     Returns each frame's faces that score at least `threshold`, in pixels of the frame.
     """
+    if isinstance(detector, DetectorUnion):
+        # Each verifies its own detections: low scores of one would confirm false detections of the other.
+        return merged_faces(frames, [detect_all_sizes(one, frames, threshold=threshold) for one in detector.detectors])
     detected = detector.detect(frames, threshold=threshold)
     large = [index for index, frame in enumerate(frames) if max(frame.shape[:2]) >= LARGE_FRAME]
     copies = [small_copy(frames[index], COPY_SIZE) for index in large]

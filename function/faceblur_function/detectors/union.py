@@ -15,19 +15,23 @@ class DetectorUnion:
     """A Detector that is made of others, which run on one device. Boxes of the same face become one, the better one."""
 
     def __init__(self, name: str, detectors: Sequence[Detector]) -> None:
-        self.name, self._detectors = name, detectors
+        self.name, self.detectors = name, detectors
         self.device = detectors[0].device
         self.provider = ", ".join(dict.fromkeys(one.provider for one in detectors))
         self.weights_sha256 = hashlib.sha256("".join(one.weights_sha256 for one in detectors).encode()).hexdigest()
 
     def status(self) -> dict[str, str | int | float]:
         """What `GET /` reports: that of the first detector, and the names of all."""
-        return self._detectors[0].status() | {"models": " + ".join(one.name for one in self._detectors)}
+        return self.detectors[0].status() | {"models": " + ".join(one.name for one in self.detectors)}
 
     def detect(self, frames: Sequence[Frame], *, threshold: float) -> list[Faces]:
         """Detect faces in frames `(H, W, 3) uint8 BGR`."""
-        of_each = [one.detect(frames, threshold=threshold) for one in self._detectors]
-        return [_merged(frame, faces) for frame, faces in zip(frames, zip(*of_each, strict=True), strict=True)]
+        return merged_faces(frames, [one.detect(frames, threshold=threshold) for one in self.detectors])
+
+
+def merged_faces(frames: Sequence[Frame], of_each: Sequence[Sequence[Faces]]) -> list[Faces]:
+    """Each frame's faces by what each detector detected in all of them."""
+    return [_merged(frame, faces) for frame, faces in zip(frames, zip(*of_each, strict=True), strict=True)]
 
 
 def _merged(frame: Frame, faces: Sequence[Faces]) -> Faces:
