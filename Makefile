@@ -12,6 +12,7 @@
 #   make bench BENCH=scale       how well the driver uses many workers
 #   make lint                    ruff, mypy, and the schema of the workflows
 #   make manifests               write the resources in deploy/ from function.yaml
+#   make pipeline                compile the pipeline for Kubeflow, to pipeline.yaml
 
 PYTHON ?= python3
 IN ?= sample
@@ -22,7 +23,7 @@ BIN := .venv/bin
 APT := $(if $(filter 0,$(shell id -u)),,sudo )env DEBIAN_FRONTEND=noninteractive apt-get
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help blur serve test bench lint manifests clean
+.PHONY: help blur serve test bench lint manifests pipeline clean
 .DELETE_ON_ERROR:
 
 # The comment at the top of this file.
@@ -51,6 +52,9 @@ lint: .venv/dev.done
 	$(BIN)/mypy
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
+pipeline: .venv/pipeline.done
+	.venv/pipeline/bin/python deploy/pipeline/faceblur_pipeline.py pipeline.yaml
+
 manifests: .venv/run.done
 	$(BIN)/python -m faceblur.detection.deployment.write_manifests
 
@@ -77,7 +81,14 @@ sample/astronaut.mp4: .venv/sample.done examples/sample_clip.py
 	$(INSTALL) --editable '.[evaluate]'
 	@touch $@
 
-.venv/dev.done: .venv/run.done
+# Apart from the rest: kfp needs an older protobuf.
+.venv/pipeline.done: .venv/run.done deploy/pipeline/requirements.txt
+	$(BIN)/python -m venv --without-pip .venv/pipeline
+	$(BIN)/python -m pip --python .venv/pipeline/bin/python install --quiet --disable-pip-version-check \
+		--requirement deploy/pipeline/requirements.txt
+	@touch $@
+
+.venv/dev.done: .venv/run.done .venv/pipeline.done
 	@echo "Installing the tests' packages and torch into .venv: about 5 GB more. This takes minutes, once."
 	$(INSTALL) --editable '.[dev,gpu]'
 	# retinaface-pytorch pins packages of 2021; comparing with it takes the albumentations that it pins.

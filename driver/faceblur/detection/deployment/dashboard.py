@@ -1,0 +1,128 @@
+"""Deploys an image through the REST interface of Nuclio's dashboard, with neither nuctl, docker nor kubectl.
+
+`python -m faceblur.detection.deployment.dashboard URL IMAGE [--namespace N] [--project P] [--name NAME] [--replicas N]
+[--cpu]` waits until the function is ready, has it check one real face, and exits with 0; with 1 if it failed, 2 if the
+call was wrong. A pipeline in the cluster calls it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from contextlib import suppress
+from http.client import HTTPException
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from faceblur.base.errors import FaceblurError, UsageError
+from faceblur.detection.deployment.deploy_options import DEFAULT_PROJECT, DeployOptions, parse
+from faceblur.detection.deployment.plan import Plan
+from faceblur.detection.deployment.platform_tools import DeployFailed
+from faceblur.detection.deployment.render_function_yaml import manifest
+from faceblur.detection.local_function.function_yaml import find_function_yaml
+
+REQUEST_SECONDS = 60.0
+POLL_SECONDS = 2.0
+READY_SLACK = 60.0  # seconds that Nuclio takes beyond readinessTimeoutSeconds
+
+
+class Dashboard:
+    """One function, as the dashboard at a URL shows it."""
+
+    def __init__(self, url: str, options: DeployOptions) -> None:
+        self._url, self._options = url.rstrip("/"), options
+        self._headers = {
+            "Content-Type": "application/json",
+            "X-Nuclio-Function-Namespace": options.namespace,
+            "X-Nuclio-Project-Name": options.project or DEFAULT_PROJECT,
+        }
+
+    def deploy(self, image: str) -> None:
+        """Create the function, or change it to this image, and wait until it is ready. Raises DeployFailed."""
+        plan = Plan(
+            project=self._options.project or DEFAULT_PROJECT,
+            replicas=self._options.replicas or 1,
+            service_type=None,
+            port=None,
+            registry=None,
+        )
+        text = find_function_yaml().read_text()
+        resource = manifest(text, self._options.name, image, cpu=self._options.cpu, plan=plan)
+        resource["metadata"]["namespace"] = self._options.namespace
+        body = {"metadata": resource["metadata"], "spec": resource["spec"]}
+        path = f"/api/functions/{self._options.name}"
+        exists = self._ask("GET", path)[0] == 200
+        status, answer = self._ask("PUT", path, body) if exists else self._ask("POST", "/api/functions", body)
+        if status not in (200, 202, 204):
+            raise DeployFailed(f"the dashboard refuses {self._options.name}: HTTP {status} {_message(answer)}")
+        self._wait(path, float(resource["spec"]["readinessTimeoutSeconds"]) + READY_SLACK)
+
+    def _wait(self, path: str, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)  # before the first look, too: for a moment it shows the state of before
+            status, answer = self._ask("GET", path)
+            found = (json.loads(answer) or {}).get("status") or {} if status == 200 else {}
+            if found.get("state") == "ready":
+                return
+            if found.get("state") in ("error", "unhealthy"):
+                text = " ".join(str(found.get("message") or "").split())[-400:]
+                raise DeployFailed(f"{self._options.name} is in the state {found['state']}: {text}")
+        raise DeployFailed(f"{self._options.name} is not ready within {seconds:.0f} s")
+
+    def check(self) -> str:
+        """The function's answer to `GET /check`, through the dashboard. Raises DeployFailed unless it is good."""
+        headers = {"X-Nuclio-Function-Name": self._options.name, "X-Nuclio-Path": "check"}
+        status, answer = self._ask("GET", "/api/function_invocations", headers=headers)
+        try:
+            passed = status == 200 and json.loads(answer)["ok"] is True
+        except (ValueError, KeyError, TypeError):
+            passed = False
+        if not passed:
+            raise DeployFailed(f"{self._options.name} failed its check: HTTP {status} {_message(answer)}")
+        return answer.decode()
+
+    def _ask(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, bytes]:
+        content = None if body is None else json.dumps(body).encode()
+        request = Request(self._url + path, content, self._headers | (headers or {}), method=method)
+        try:
+            with urlopen(request, timeout=REQUEST_SECONDS) as reply:
+                return reply.status, reply.read()
+        except HTTPError as error:
+            return error.code, error.read()
+        except (URLError, HTTPException, OSError) as error:
+            raise DeployFailed(f"the dashboard at {self._url} cannot be reached: {error}") from error
+
+
+def _message(answer: bytes) -> str:
+    """The error of the dashboard or the function, in one line, without a stack trace."""
+    text = answer.decode(errors="replace")
+    with suppress(ValueError, KeyError, TypeError):  # not JSON
+        text = str(json.loads(text)["error"])
+    return " ".join(text.split())[:400]
+
+
+def main(arguments: list[str]) -> int:
+    try:
+        match arguments:
+            case [url, image, *rest] if url.startswith(("http://", "https://")) and not image.startswith("--"):
+                dashboard = Dashboard(url, parse([*rest, "--image", image]))
+            case _:
+                raise UsageError("python -m faceblur.detection.deployment.dashboard URL IMAGE [options]")
+        dashboard.deploy(image)
+        print(dashboard.check())
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except FaceblurError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

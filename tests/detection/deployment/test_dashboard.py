@@ -1,0 +1,55 @@
+"""Deployments through the dashboard's REST interface, with its answers."""
+
+from __future__ import annotations
+
+import pytest
+
+from faceblur.detection.deployment import dashboard
+from tests.support.nuclio_dashboard import NuclioDashboard
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dashboard, "POLL_SECONDS", 0.01)
+
+
+def test_a_function_is_created_then_changed_and_checked(function: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with NuclioDashboard(function, "waitingForResourceConfiguration", "ready") as served:
+        for image in ("r/faceblur:1", "r/faceblur:2"):
+            assert dashboard.main([served.url, image, "--cpu", "--replicas", "2", "--project", "cvat"]) == 0
+            assert '"ok":true' in capsys.readouterr().out
+        assert [call for call in served.asked if not call.startswith("GET")] == [
+            "POST /api/functions 202",
+            "PUT /api/functions/faceblur 202",
+        ]
+        body = served.functions["faceblur"]
+    assert body["spec"]["image"] == "r/faceblur:2" and body["spec"]["build"] == {"codeEntryType": "image"}
+    assert body["spec"]["maxReplicas"] == 2 and "nodeSelector" not in body["spec"]
+    assert body["metadata"]["namespace"] == "nuclio"
+    assert body["metadata"]["labels"] == {"nuclio.io/project-name": "cvat"}
+
+
+@pytest.mark.parametrize(
+    ("states", "options", "says"),
+    [
+        (("error",), [], "faceblur is in the state error: it crashed"),
+        (("unhealthy",), [], "faceblur is in the state unhealthy"),
+        (("ready",), ["--project", "nosuch"], "the dashboard refuses faceblur: HTTP 412 Project does not exist"),
+    ],
+)
+def test_failures(
+    function: str, states: tuple[str, ...], options: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with NuclioDashboard(function, *states, message="it\ncrashed") as served:
+        assert dashboard.main([served.url, "r/faceblur:1", *options]) == 1
+    assert says in capsys.readouterr().err
+
+
+def test_a_failed_check_and_no_dashboard(function: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with NuclioDashboard(f"{function}/nowhere") as served:
+        assert dashboard.main([served.url, "r/faceblur:1"]) == 1
+    assert "faceblur failed its check: HTTP 404" in capsys.readouterr().err
+    assert dashboard.main([served.url, "r/faceblur:1"]) == 1
+    assert "cannot be reached" in capsys.readouterr().err
+    for wrong in ([], ["nonsense", "r/a:1"], [served.url], [served.url, "r/a:1", "--replicas", "0"]):
+        assert dashboard.main(wrong) == 2
