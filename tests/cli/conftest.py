@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import pytest
 
 from examples.sample_clip import Image, pan, write_clip
@@ -12,5 +13,7 @@ from tests.support import clips as media
 
 @pytest.fixture
 def long_clip(clips: Path, face: Image) -> Path:
+    """300 frames with a face, and their numbers in a border below that no mask reaches."""
     path = clips / "long.mp4"
-    return path if path.exists() else write_clip(path, media.numbered(pan(face, (320, 240), 300)))
+    bordered = (cv2.copyMakeBorder(one, 0, 60, 0, 0, cv2.BORDER_CONSTANT) for one in pan(face, (320, 240), 300))
+    return path if path.exists() else write_clip(path, media.numbered(bordered))
