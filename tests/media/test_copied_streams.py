@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,7 @@ def test_text_tracks_that_hold_positions_are_left_out(suffix: str, face: Image, 
     left_out = copy(source, tmp_path / "out" / source.name)
     assert left_out == [
         f"stream 1 (subtitle, {name}), which may hold a location: --keep-location copies it",
-        f"stream 2 (subtitle, {name}): 1 packets that hold a location or a picture",
+        f"stream 2 (subtitle, {name}): 1 packet with a location or a picture",
     ]
     content = (tmp_path / "out" / source.name).read_bytes()
     assert b"8.54" not in content and b"47.37" not in content and b"a line" in content and b"the last" in content
@@ -140,7 +141,7 @@ def test_tags_around_packets_and_pictures_in_them_are_not_copied(face: Image, tm
                 target.mux(one)
     assert hidden.read_bytes().count(b"a picture") == 2
     left_out = copy(hidden, tmp_path / "out" / "hidden.mkv")
-    assert left_out == ["stream 1 (audio, mp3float): 1 packets that hold a location or a picture"]
+    assert left_out == ["stream 1 (audio, mp3float): 1 packet with a location or a picture"]
     assert b"a picture" not in (tmp_path / "out" / "hidden.mkv").read_bytes()
     with av.open(str(tmp_path / "out" / "hidden.mkv")) as output:
         written = [bytes(packet) for packet in output.demux(audio=0) if packet.size]
@@ -165,3 +166,40 @@ def test_a_header_with_a_position_is_not_written_with_an_empty_track(face: Image
     assert b"47.3769" not in (tmp_path / "out.mkv").read_bytes()
     with av.open(str(tmp_path / "out.mkv")) as output:
         assert len(output.streams) == 1
+
+
+def test_a_dvd_keeps_its_audio_and_names_its_navigation(tmp_path: Path) -> None:
+    source = tmp_path / "dvd.vob"
+    run_ffmpeg(f"{TONE} -target pal-dvd {{path}}", path=source)
+    assert copy(source, tmp_path / "out" / "dvd.vob") == ["stream 0 (data, dvd_nav_packet): not copied into vob"]
+    assert audio_of(tmp_path / "out" / "dvd.vob") == audio_of(source)
+
+
+def test_audio_packets_of_one_time_are_put_one_after_the_other(tmp_path: Path) -> None:
+    plain, source = tmp_path / "plain.mp4", tmp_path / "fragments.mp4"
+    run_ffmpeg(f"{TONE} -c:v libx264 -c:a aac {{path}}", path=plain)
+    run_ffmpeg(
+        "-i {plain} -c copy -movflags frag_every_frame+empty_moov+default_base_moof {path}", plain=plain, path=source
+    )
+    assert len(set(times_of(source))) < len(times_of(source))
+    (note,) = copy(source, tmp_path / "out" / "fragments.mp4")
+    assert re.fullmatch(r"stream 1 \(audio, aac\): \d+ packets with the time of the one before, put after it", note)
+    target = tmp_path / "out" / "fragments.mp4"
+    assert audio_of(target) == audio_of(source)
+    assert np.all(np.diff(times_of(target)) >= 1024)
+    assert 0 <= times_of(target)[-1] - times_of(source)[-1] <= 2 * 1024
+    # Matroska takes packets of one time, as units of a millisecond need it.
+    assert copy(source, tmp_path / "out" / "fragments.mkv") == []
+
+
+TONE = "-f lavfi -i testsrc=s=320x240:r=25:d=2 -f lavfi -i sine=d=2:r=48000 -pix_fmt yuv420p"
+
+
+def audio_of(path: Path) -> list[bytes]:
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(audio=0) if packet.size]
+
+
+def times_of(path: Path) -> list[int]:
+    with av.open(str(path)) as container:
+        return [packet.dts for packet in container.demux(audio=0) if packet.size and packet.dts is not None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from faceblur.base.counted import counted
 from faceblur.media.damage import DamageLog
 from faceblur.media.frame_count import FrameCount
 from faceblur.media.pyav import describe
@@ -43,24 +44,25 @@ def check_complete(
             outside = max(0, listed - _indexed(stream)) + count.outside
             listed = min(listed, _indexed(stream))
             if outside:
-                yield f"{describe(stream)}: {outside} frames that its edit list hides"
+                yield f"{describe(stream)}: {counted(outside, 'frame')} that its edit list hides"
         if count.packets < listed:
-            log.record("cut short", f"{count.packets} of the {listed} frames that its header promises")
+            log.record("cut short", f"{count.packets} of the {counted(listed, 'frame')} that its header promises")
         yield from _check_decoded(log, stream, count)
     for stream in streams:
         if "mp4" in formats and stream.type == "audio" and read.get(stream.index, 0) < (listed := _indexed(stream)):
-            log.record("cut short", f"{read.get(stream.index, 0)} of the {listed} packets of {describe(stream)}")
+            listed_packets = counted(listed, "packet")
+            log.record("cut short", f"{read.get(stream.index, 0)} of the {listed_packets} of {describe(stream)}")
     if end is not None and HOLD_END & set(formats) and log.seconds < end - CUT_SHORT_SECONDS:
         log.record("cut short", f"its header promises {end:.3f} s")
 
 
 def _check_decoded(log: DamageLog, stream: Any, count: FrameCount) -> Iterator[str]:
     if count.early:
-        yield f"{describe(stream)}: {count.early} frames at its beginning, which need frames from before it"
+        yield f"{describe(stream)}: {counted(count.early, 'frame')} at its beginning, as those before it are missing"
     if count.without_frame and count.must_be_exact:
-        log.record("damaged", f"{count.without_frame} packets of {describe(stream)} hold no frame")
+        log.record("damaged", f"without a frame: {counted(count.without_frame, 'packet')} of {describe(stream)}")
     elif count.without_frame:
-        yield f"{describe(stream)}: {count.without_frame} packets, which hold no frame"
+        yield f"{describe(stream)}: {counted(count.without_frame, 'packet')} without a frame"
 
 
 def _indexed(stream: Any) -> int:

@@ -8,9 +8,11 @@ from typing import Any
 
 import av.error
 from av.container import OutputContainer
+from av.format import Flags
 from av.packet import Packet
 from av.stream import Discard
 
+from faceblur.base.counted import counted
 from faceblur.base.errors import MediaError
 from faceblur.media.codec_headers import CodecHeader, needed_header
 from faceblur.media.copied_packets import cleaned
@@ -21,12 +23,14 @@ from faceblur.media.pyav import codec_of, describe, reason, seconds_of
 from faceblur.media.stream_copy import add_copy, keeps
 from faceblur.media.text_tracks import is_text_track
 
+MAX_LAG_SECONDS = 1  # that audio may be put later as a whole; what is later still follows tick by tick
+
 
 class CopiedStreams:
     """The copied streams of one output, which is written to `path` by FFmpeg's `muxer`.
 
-    `positions` are the source's text tracks that hold positions. `dropped` are the packets that were not written
-    because of what they hold.
+    `positions` are the source's text tracks that hold positions. `notes` say which packets were
+    not written because of what they hold, and which were put later.
     """
 
     def __init__(
@@ -43,6 +47,9 @@ class CopiedStreams:
         self._positions, self._keep_location, self._damage = positions, keep_location, damage
         self._streams: dict[int, tuple[Any, str, bool]] = {}  # of the output, codec, is text; by the source's index
         self._dropped: Counter[str] = Counter()
+        self._moved: Counter[str] = Counter()
+        self._needs_later_times = not container.format.flags & Flags.ts_nonstrict.value
+        self._last: dict[int, tuple[int, int]] = {}  # when each audio stream's last packet begins and ends
 
     def add(self, source: Any, *, has_chapters: bool) -> list[str]:
         """Add a stream of the source to the output; returns what of it is left out.
@@ -61,7 +68,7 @@ class CopiedStreams:
         return self._add(source)
 
     def _add(self, source: Any) -> list[str]:
-        if source.type in ("audio", "subtitle") and not keeps(self._muxer, source):
+        if not keeps(self._muxer, source):
             return [self._not_kept(source)]
         try:
             header = _header_of(source)  # before the stream is added: it cannot be taken back
@@ -100,11 +107,27 @@ class CopiedStreams:
         return []
 
     @property
-    def dropped(self) -> list[str]:
-        """What was left out of the streams because of what it holds, as lines of the report."""
-        return [
-            f"{stream}: {count} packets that hold a location or a picture" for stream, count in self._dropped.items()
-        ]
+    def notes(self) -> list[str]:
+        """What was left out of the streams because of what it holds, and what was put later, as lines."""
+        dropped, moved = (
+            [f"{stream}: {counted(count, 'packet')} {what}" for stream, count in packets.items()]
+            for packets, what in (
+                (self._dropped, "with a location or a picture"),
+                (self._moved, "with the time of the one before, put after it"),
+            )
+        )
+        return dropped + moved
+
+    def _put_later(self, source: Any, packet: Any) -> None:
+        """Give an audio packet with the time of the one before it the time at which that ends."""
+        written, end = self._last.get(source.index, (packet.dts - 1, 0))
+        if packet.dts <= written:
+            lag = max(end, written + 1) - packet.dts
+            later = lag if lag * packet.time_base <= MAX_LAG_SECONDS else written + 1 - packet.dts
+            packet.dts += later
+            packet.pts = None if packet.pts is None else packet.pts + later
+            self._moved[describe(source)] += 1
+        self._last[source.index] = packet.dts, packet.dts + (packet.duration or 0)
 
     def write(self, packet: Packet[Any]) -> None:
         """Copy a packet; those of streams that are left out are ignored."""
@@ -117,6 +140,8 @@ class CopiedStreams:
             self._dropped[describe(packet.stream)] += 1
             return
         clean.stream = stream
+        if kind == "audio" and clean.dts is not None and self._needs_later_times:
+            self._put_later(packet.stream, clean)
         try:
             self._container.mux_one(clean)
         except (av.error.ArgumentError, av.error.InvalidDataError) as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from faceblur.base.counted import counted
 from faceblur.base.errors import MediaError
 from faceblur.media.pyav import seconds_of
 
@@ -41,7 +42,7 @@ class DamageLog:
     def summary(self) -> list[str]:
         """What was recorded so far, each kind of damage once."""
         return [
-            first if count == 1 else f"{first}, and {count - 1} times more until {seconds:.3f} s"
+            first if count == 1 else f"{first}, and {counted(count - 1, 'more time')} until {seconds:.3f} s"
             for first, seconds, count in self._kinds.values()
         ]
 

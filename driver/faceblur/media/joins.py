@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from faceblur.base.counted import counted
+
 # FFmpeg's formats whose clock may jump: AVFMT_TS_DISCONT, and FLV, whose recorders start anew in one file.
 JUMPING = {"mpegts", "mpeg", "flv", "asf", "wtv"}
 BACK_SECONDS, AHEAD_SECONDS = 0.1, 10.0  # a jump is longer than this; FFmpeg has the same two
@@ -80,7 +82,7 @@ class Joins:
             return []
         (old, new, _), more = self._jumps[0], len(self._jumps) - 1
         line = f"the clock jumps from {float(old):.3f} s to {float(new):.3f} s"
-        line += f", and {more} times more until {float(self._jumps[-1][2]):.3f} s" if more else ""
+        line += f", and {counted(more, 'more time')} until {float(self._jumps[-1][2]):.3f} s" if more else ""
         return [f"{line}: what follows is shifted to follow on, all streams alike"]
 
     def joined(self, packets: Iterable[Any]) -> Iterator[Any]:

@@ -27,6 +27,7 @@ RAW_VIDEO = (
     "av1 avs2 avs3 cavsvideo dirac dnxhd evc h261 h263 h264 hevc ingenient ipu m4v mjpeg mjpeg_2000 mpegvideo mpjpeg "
     "msnwctcp obu vc1 vc1test vvc"
 )
+WITHOUT_TIMES = frozenset(RAW_VIDEO.split()) - {"msnwctcp", "vc1test"}
 INPUT_OPTIONS = {"format_whitelist": f"{CONTAINERS} {RAW_VIDEO}".replace(" ", ","), "protocol_whitelist": "file"}
 # How far FFmpeg looks for streams that begin late, in bytes and microseconds: it looks no further than 5 MB by itself.
 FURTHER = {"probesize": str(32 << 20), "analyzeduration": str(120_000_000)}

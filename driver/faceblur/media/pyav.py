@@ -19,6 +19,8 @@ from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 
+from faceblur.media.opening import WITHOUT_TIMES
+
 # What PyAV raises while a file is opened, read or written; not MemoryError, which says nothing about the file.
 READ_ERRORS: tuple[type[Exception], ...] = (
     *(one for one in av.error.FFmpegError.__subclasses__() if not issubclass(one, MemoryError)),
@@ -122,7 +124,10 @@ def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
 
 def frame_rate(stream: Any) -> Fraction:
     """A video stream's frames per second, as its container names or FFmpeg guesses them."""
-    return Fraction(stream.average_rate or stream.guessed_rate or DEFAULT_RATE)
+    rates = [stream.average_rate, stream.guessed_rate]
+    if stream.container.format.name in WITHOUT_TIMES:
+        rates.reverse()  # the average is 25, whatever the stream says
+    return Fraction(rates[0] or rates[1] or DEFAULT_RATE)
 
 
 def seconds_of(item: Any) -> float | None:

@@ -57,10 +57,8 @@ class VideoReader(SourceFile):
             if index in decoders:
                 yield from decoders[index].decode(packet)
         self.left_out += joins.notes
-        for index, decoder in decoders.items():
-            if decoder.moved:
-                what = f"{decoder.moved} times a frame has the time of the one before it, and is put one tick later"
-                self.left_out.append(f"{describe(self.videos[index])}: {what}")
+        for decoder in decoders.values():
+            self.left_out += decoder.notes
         if has_late_streams(self.container):
             self.left_out.append("streams that begin later than FFmpeg looks for them")
         if decoders[self.main_stream.index].count.packets == 0:

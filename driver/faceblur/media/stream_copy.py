@@ -61,7 +61,7 @@ def lost_streams(muxer: str, streams: Sequence[Any]) -> tuple[int, int]:
 
 
 def keeps(muxer: str, source: Any) -> bool:
-    """Whether the packets of an audio or subtitle stream are the same again in a file by this muxer."""
+    """Whether the packets of an audio, subtitle or data stream are the same again in a file by this muxer."""
     if codec_of(source) not in KEPT.get((muxer, source.type), {codec_of(source)}):
         return False
     trial = av.open(io.BytesIO(), "w", format=muxer)

@@ -8,6 +8,7 @@ from typing import Any
 from av.packet import Packet
 from av.video.frame import VideoFrame
 
+from faceblur.base.counted import counted
 from faceblur.media.damage import DamageLog, check_marks, has_later_time
 from faceblur.media.form_rules import FormRule, PixelAspects
 from faceblur.media.frame_count import FrameCount
@@ -15,7 +16,16 @@ from faceblur.media.frame_form import FrameForm
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.orientation import UPRIGHT, of_matrix
 from faceblur.media.picture_checks import PictureCheck
-from faceblur.media.pyav import READ_ERRORS, codec_of, decoder_of, display_matrix, frame_rate, reason, seconds_of
+from faceblur.media.pyav import (
+    READ_ERRORS,
+    codec_of,
+    decoder_of,
+    describe,
+    display_matrix,
+    frame_rate,
+    reason,
+    seconds_of,
+)
 from faceblur.media.sequence_headers import SequenceHeaders
 from faceblur.media.timestamps import FrameTimer
 
@@ -44,7 +54,8 @@ class StreamDecoder:
         self._aspects = PixelAspects(self._decoder, stream.sample_aspect_ratio, by_time=rule.follows_changes)
         self._headers = SequenceHeaders(codec if rule.follows_changes else "")
         self._orientation = UPRIGHT
-        self._timer = FrameTimer(container, frame_rate(stream), stream.time_base)
+        self._rate = frame_rate(stream)
+        self._timer = FrameTimer(container, self._rate, stream.time_base)
         self._next_number = 0
 
     def decode(self, packet: Any) -> Iterator[DecodedFrame]:
@@ -72,9 +83,12 @@ class StreamDecoder:
             self._next_number += 1
 
     @property
-    def moved(self) -> int:
-        """How many frames had the time of the one before them, and were put one tick later."""
-        return self._timer.moved
+    def notes(self) -> list[str]:
+        """What became of the frames' times, as lines of the report."""
+        stream, moved = describe(self._stream), self._timer.moved
+        lines = [f"{stream}: {counted(moved, 'time')} a frame has the time of the one before it, and is put one tick later"]
+        by_rate = f"{stream}: its frames have no times, and get those of {float(self._rate):.6g} frames a second"
+        return lines[: bool(moved)] + [by_rate] * self._timer.is_by_rate
 
     def _last_frames(self) -> list[VideoFrame]:
         """What the decoder holds back; then it is as new."""

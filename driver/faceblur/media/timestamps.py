@@ -6,12 +6,12 @@ import heapq
 from fractions import Fraction
 from typing import Any
 
+from faceblur.media.opening import WITHOUT_TIMES
+
 # The rates that MPEG-1 and MPEG-2 have numbers for.
 MPEG_RATES = [Fraction(1000 * n, 1001) for n in (24, 30, 60)] + [Fraction(n) for n in (24, 25, 30, 50, 60)]
 DV_RATES = (Fraction(25), Fraction(30000, 1001))
 MAX_RATE_DENOMINATOR = 1001
-
-
 MAX_LAG = 10  # ticks that a frame may be put later, or the length of a frame
 
 
@@ -19,16 +19,19 @@ class FrameTimer:
     """Gives the frames of a stream their times where the container holds none, or one for several of them.
 
     `last` is the pts of the last frame. `moved` counts the frames that were put later because they had the time of the
-    one before: a tick may be coarse.
+    one before: a tick may be coarse. `is_by_rate`: the container holds no times, so that frames get those of the rate
+    in the order of display.
     """
 
     def __init__(self, container: str, rate: Fraction, time_base: Fraction) -> None:
         # AVI and ASF hold times in the order of coding: the frames, in the order of display, get them in order.
         self._packet_times: list[int] | None = [] if container in ("avi", "asf") else None
         self._is_avi = container == "avi"
-        self._step, self._time_base = max(1, round(1 / rate / time_base)), time_base
+        self.is_by_rate = container in WITHOUT_TIMES
+        self._ticks, self._time_base = 1 / rate / time_base, time_base  # of one frame
+        self._step = max(1, round(self._ticks))
         self.last: int | None = None
-        self.moved = 0
+        self.moved = self._made = 0
         self._last_own: int | None = None  # time of the last frame, as the file has it
 
     def add_packet(self, packet: Any) -> None:
@@ -39,6 +42,11 @@ class FrameTimer:
 
     def set_time(self, frame: Any) -> None:
         """Give a decoded frame its packet's time, in AVI and ASF, or one tick more than the last frame has."""
+        if self.is_by_rate:
+            # FFmpeg gives no times to streams with reordered frames, and wrong ones to Dirac's.
+            frame.pts, frame.time_base = round(self._made * self._ticks), self._time_base
+            self._made += 1
+            return
         if self._packet_times:
             frame.pts = heapq.heappop(self._packet_times)
         before, self._last_own = self._last_own, frame.pts

@@ -126,6 +126,7 @@ class VideoWriter:
         chapters, dropped = kept_chapters(chapters, keep_location=keep_location)
         self.left_out += dropped_tags(dropped, "chapters")
         container.set_chapters(chapters)
+        container.start_encoding()  # else what the muxer refuses looks like a fault of the first packet
         container.mux(first_packets)
 
     def _add_video(self, container: OutputContainer, source: SourceFile, stream: Any) -> None:
@@ -206,7 +207,7 @@ class VideoWriter:
             for video in self._videos.values():
                 self._container.mux(video.encode(None))
                 self.left_out += video.left_out(self._kept_side_data(video))
-            self.left_out += self._copies.dropped
+            self.left_out += self._copies.notes
             self._container.close()
             self._container = None
             if self._spatial:
