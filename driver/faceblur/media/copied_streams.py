@@ -48,7 +48,8 @@ class CopiedStreams:
         self._streams: dict[int, tuple[Any, str, bool]] = {}  # of the output, codec, is text; by the source's index
         self._dropped: Counter[str] = Counter()
         self._moved: Counter[str] = Counter()
-        self._needs_later_times = not container.format.flags & Flags.ts_nonstrict.value
+        flags: Any = container.format.flags
+        self._needs_later_times = not flags & Flags.ts_nonstrict.value
         self._last: dict[int, tuple[int, int]] = {}  # when each audio stream's last packet begins and ends
 
     def add(self, source: Any, *, has_chapters: bool) -> list[str]:

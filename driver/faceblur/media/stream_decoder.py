@@ -86,9 +86,9 @@ class StreamDecoder:
     def notes(self) -> list[str]:
         """What became of the frames' times, as lines of the report."""
         stream, moved = describe(self._stream), self._timer.moved
-        lines = [f"{stream}: {counted(moved, 'time')} a frame has the time of the one before it, and is put one tick later"]
+        later = f"{stream}: {counted(moved, 'frame')} with the time of the one before, put one tick later"
         by_rate = f"{stream}: its frames have no times, and get those of {float(self._rate):.6g} frames a second"
-        return lines[: bool(moved)] + [by_rate] * self._timer.is_by_rate
+        return [later] * bool(moved) + [by_rate] * self._timer.is_by_rate
 
     def _last_frames(self) -> list[VideoFrame]:
         """What the decoder holds back; then it is as new."""
