@@ -9,7 +9,7 @@ from faceblur.media.containers import FROM_ZERO
 from faceblur.media.encoder_tables import CRF, CRF_RANGE, FIELD_ENCODERS, FIXED_RATE, NVENC_CRF
 from faceblur.media.first_frames import StreamProbe
 from faceblur.media.hdr import HdrMetadata, hdr_parameters
-from faceblur.media.pyav import frame_rate
+from faceblur.media.timestamps import frame_rate
 
 PRORES_PROFILES = {"Proxy": "proxy", "LT": "lt", "Standard": "standard", "HQ": "hq", "4444": "4444", "XQ": "4444xq"}
 # The options that hand parameters to the encoder's own library.

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import gc
 import struct
-from fractions import Fraction
 from typing import Any
 
 import av
@@ -19,15 +18,12 @@ from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 
-from faceblur.media.opening import WITHOUT_TIMES
-
 # What PyAV raises while a file is opened, read or written; not MemoryError, which says nothing about the file.
 READ_ERRORS: tuple[type[Exception], ...] = (
     *(one for one in av.error.FFmpegError.__subclasses__() if not issubclass(one, MemoryError)),
     OSError,
 )
 WRITE_ERRORS: tuple[type[Exception], ...] = (*READ_ERRORS, ValueError)
-DEFAULT_RATE = 25  # frames per second, where the container names no rate
 # FFmpeg's types that PyAV's list lacks.
 UNLISTED = {28: "LCEVC", 29: "VIEW_ID", 30: "REFERENCE_DISPLAYS_3D", 31: "EXIF"}
 
@@ -120,14 +116,6 @@ def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
     """A decoded frame's display matrix, 9 integers by rows; None where the file holds none."""
     content = side_data_of(frame).get("DISPLAYMATRIX")
     return None if content is None else struct.unpack_from("=9i", content)
-
-
-def frame_rate(stream: Any) -> Fraction:
-    """A video stream's frames per second, as its container names or FFmpeg guesses them."""
-    rates = [stream.average_rate, stream.guessed_rate]
-    if stream.container.format.name in WITHOUT_TIMES:
-        rates.reverse()  # the average is 25, whatever the stream says
-    return Fraction(rates[0] or rates[1] or DEFAULT_RATE)
 
 
 def seconds_of(item: Any) -> float | None:

@@ -22,12 +22,11 @@ from faceblur.media.pyav import (
     decoder_of,
     describe,
     display_matrix,
-    frame_rate,
     reason,
     seconds_of,
 )
 from faceblur.media.sequence_headers import SequenceHeaders
-from faceblur.media.timestamps import FrameTimer
+from faceblur.media.timestamps import FrameTimer, frame_rate
 
 # Decoders that hide a damaged picture unless they are told to refuse it; others mark it.
 EXPLODE = "crccheck+explode"

@@ -18,9 +18,9 @@ from faceblur.media.encoder_tables import FIXED_RATE, LOSSLESS, QSCALE
 from faceblur.media.first_frames import StreamProbe
 from faceblur.media.frame_form import FrameForm
 from faceblur.media.pixel_formats import planar_format
-from faceblur.media.pyav import codec_tag, describe, frame_rate
+from faceblur.media.pyav import codec_tag, describe
 from faceblur.media.side_data import lost_side_data, meaningful_types, without_exif
-from faceblur.media.timestamps import fixed_rate
+from faceblur.media.timestamps import fixed_rate, frame_rate
 
 
 class StreamEncoder:

@@ -12,6 +12,7 @@ from faceblur.media.opening import WITHOUT_TIMES
 MPEG_RATES = [Fraction(1000 * n, 1001) for n in (24, 30, 60)] + [Fraction(n) for n in (24, 25, 30, 50, 60)]
 DV_RATES = (Fraction(25), Fraction(30000, 1001))
 MAX_RATE_DENOMINATOR = 1001
+DEFAULT_RATE = 25  # frames per second, where the container names no rate
 MAX_LAG = 10  # ticks that a frame may be put later, or the length of a frame
 
 
@@ -59,6 +60,14 @@ class FrameTimer:
     def guess_time(self, frame: Any) -> None:
         """Give a frame the time one frame's length after the last one."""
         frame.pts, frame.time_base = 0 if self.last is None else self.last + self._step, self._time_base
+
+
+def frame_rate(stream: Any) -> Fraction:
+    """A video stream's frames per second, as its container names or FFmpeg guesses them."""
+    rates = [stream.average_rate, stream.guessed_rate]
+    if stream.container.format.name in WITHOUT_TIMES:
+        rates.reverse()  # the average is 25, whatever the stream says
+    return Fraction(rates[0] or rates[1] or DEFAULT_RATE)
 
 
 def fixed_rate(rate: Fraction, encoder: str) -> Fraction:
