@@ -32,7 +32,6 @@ REASONS = {
     "only_sound.mp4": "no video stream",
     "empty.mp4": "the file is empty",
     "no_index.avi": "index.*--tolerate-damage",
-    "no_timestamps.h264": "timestamp.*--tolerate-damage",
 }
 # Their container cannot keep what they hold.
 OTHER_CONTAINER = {"ac3.avi": ".mkv"}

@@ -33,7 +33,6 @@ def broken(name: str, folder: Path) -> Path:
     [
         ("flipped.mp4", "flipped.mp4", 8),
         ("cut.ts", "cut.ts", 5),
-        ("no_timestamps.h264", "no_timestamps.h264.mkv", 12),
     ],
 )
 def test_what_can_be_read_is_written_and_the_rest_is_reported(

@@ -53,7 +53,6 @@ BROKEN = (
     Kind("flipped.mkv", "flipped bytes in its middle", spoiled("-c:v mpeg4 -q:v 3 -c:a aac", flipped)),
     Kind("lost_packets.ts", "packets are missing", spoiled(f"{X264} -bf 0 -c:a mp2", without_packets)),
     Kind("no_index.avi", "no index", spoiled("-c:v mpeg4 -q:v 3 -c:a libmp3lame", without_index)),
-    Kind("no_timestamps.h264", "packets without timestamps", ffmpeg(f"{X264} -bf 2 -an")),
     Kind("text.mp4", "a text file", lambda _, target: target.write_text("no video at all\n") and None),
     Kind("only_sound.mp4", "no video stream", ffmpeg("-vn -c:a aac")),
     Kind("empty.mp4", "no bytes", lambda _, target: target.touch()),
