@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,7 +76,7 @@ def test_two_frames_of_one_millisecond_are_both_kept(face: Image, function_url: 
     )
     clip.write_bytes(with_time(clip.read_bytes(), 12, 440))  # and so the next one is at 480
     code, output_text = run(clip, tmp_path / "out", function_url)
-    assert code == 0 and "1 frame with the time of the one before" in re.sub(r"[│\s]+", " ", output_text)
+    assert code == 0 and "put one tick later" in output_text, output_text
     times = [round(time * 1000) for time in media.times(tmp_path / "out" / clip.name)]
     assert times[:14] == [*range(0, 441, 40), 441, 480] and len(times) == 20
 
