@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,45 @@ def test_fonts_are_copied_without_what_follows_them(face: Image, tmp_path: Path)
     )
     assert copy(source, tmp_path / "out.mkv") == []
     assert attached(tmp_path / "out.mkv") == [("a.ttf", font()), ("b.ttf", font())]
+
+
+def test_fonts_that_hold_pictures_are_none(face: Image) -> None:
+    """Tables of coloured glyphs hold PNGs, JPEGs or SVGs, and tables of unknown names anything."""
+    small = picture(cv2.resize(face, (96, 96)), "JPEG")
+    for content in (small, picture(face, "PNG"), base64.b64encode(small)):
+        assert font_of(with_table(font(), content)) is None
+    assert font_of(with_table(font(), bytes(600))) == with_table(font(), bytes(600))
+
+
+def with_table(plain: bytes, content: bytes) -> bytes:
+    """A font with one table more, the last one."""
+    tables = int.from_bytes(plain[4:6])
+    end = 12 + 16 * tables
+    entries = bytearray(plain[12:end])
+    for entry in range(0, len(entries), 16):  # the offsets count from the file's beginning
+        entries[entry + 8 : entry + 12] = (int.from_bytes(entries[entry + 8 : entry + 12]) + 16).to_bytes(4)
+    body = plain[end:] + bytes(-len(plain) % 4)
+    more = b"zzzz" + bytes(4) + (end + 16 + len(body)).to_bytes(4) + len(content).to_bytes(4)
+    return (
+        plain[:4] + (tables + 1).to_bytes(2) + plain[6:12] + entries + more + body + content + bytes(-len(content) % 4)
+    )
+
+
+def test_no_picture_in_the_colour_profile_of_cover_art(face: Image, tmp_path: Path) -> None:
+    small = picture(cv2.resize(face, (96, 96)), "JPEG")
+    profile = bytes(36) + b"acsp" + bytes(92) + small
+    profile = len(profile).to_bytes(4) + profile[4:]
+    covers = [(f"{kind}.bin", "image/x", picture(face, kind, icc_profile=profile)) for kind in ("JPEG", "PNG")]
+    left_out = copy(with_attachments(tmp_path / "in.mkv", face, *covers), tmp_path / "out.mkv")
+    assert [one.partition("cover art: ")[2] for one in left_out] == [
+        "side data of the type ICC_PROFILE with a picture in it"
+    ] * 2, left_out
+    assert small[30:60] in (tmp_path / "in.mkv").read_bytes()
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        for stream in container.streams.video[1:]:
+            image = next(bytes(packet) for packet in container.demux(stream) if packet.size)
+            assert "icc_profile" not in Pillow.open(io.BytesIO(image)).info
+            container.seek(0)
 
 
 def test_collections_and_woff() -> None:

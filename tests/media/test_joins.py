@@ -193,3 +193,28 @@ def test_memory_is_bounded_and_a_thousand_jumps_are_one_line() -> None:
     for taken, _ in enumerate(joins.joined(counted())):
         assert given - taken <= WINDOW_PACKETS + 1
     assert len(joins.notes) == 1 and "998 more times" in joins.notes[0]
+
+
+@pytest.mark.parametrize("codec", [H264, MPEG2])
+def test_segments_of_one_recording(tmp_path: Path, codec: str) -> None:
+    """The clock goes on, and the packets' numbers begin anew: FFmpeg marks what is before a join as damaged."""
+    run_ffmpeg(f"{PIECE} {codec} {{path}}", path=tmp_path / "whole.ts")
+    pattern = tmp_path / "part%d.ts"
+    run_ffmpeg(
+        f"-i {tmp_path / 'whole.ts'} -map 0 -c copy -f segment -segment_time 1 -segment_format mpegts {{path}}",
+        path=pattern,
+    )
+    parts = [path.read_bytes() for path in sorted(tmp_path.glob("part*.ts"))]
+    assert len(parts) >= 3
+    source = tmp_path / "joined.ts"
+    source.write_bytes(b"".join(parts))
+    assert copy(source, tmp_path / "out.ts") == []
+    assert flashes_and_beeps(tmp_path / "out.ts") == flashes_and_beeps(source)
+    with av.open(str(source)) as before, av.open(str(tmp_path / "out.ts")) as after:
+        assert len(list(before.decode(video=0))) == len(list(after.decode(video=0))) == 75
+    # A piece that lost packets at its end is damaged, as long as the file shows it.
+    source.write_bytes(
+        parts[0][: 188 * (len(parts[0]) // 376)] + parts[0][188 * (len(parts[0]) // 376 + 3) :] + parts[1]
+    )
+    with pytest.raises(MediaError, match="damaged"):
+        copy(source, tmp_path / "lost.ts")

@@ -29,7 +29,7 @@ from faceblur.media.opening import open_input
 from faceblur.media.orientation import UPRIGHT
 from faceblur.media.pixel_formats import planar_format
 from faceblur.media.pyav import READ_ERRORS, codec_of
-from faceblur.media.side_data import without_exif
+from faceblur.media.side_data import without_pictures
 
 # What PyAV and Pillow raise for a picture that cannot be decoded.
 PICTURE_ERRORS: tuple[type[Exception], ...] = (
@@ -72,7 +72,7 @@ def _upright(frame: DecodedFrame) -> DecodedFrame:
 def add_cover_art(container: OutputContainer, source: Any, pixels: VideoFrame, muxer: str) -> list[Packet[Any]]:
     """Add a redacted image to an output: as an attachment, or as a stream whose packets are to be written first."""
     encoder, pix_fmt = _encoder_of(source, pixels.format.name)
-    pixels = without_exif(pixels)
+    pixels = without_pictures(pixels)
     stream: Any = container.add_stream(encoder, rate=25) if muxer != "matroska" else None
     context: Any = av.CodecContext.create(encoder, "w") if stream is None else stream.codec_context
     context.width, context.height, context.pix_fmt = pixels.width, pixels.height, pix_fmt

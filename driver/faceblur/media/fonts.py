@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 
+from faceblur.media.hidden_files import holds_encoded_file, holds_file
+
 SFNT = (
     b"\0\1\0\0",
     b"OTTO",
@@ -16,7 +18,17 @@ MAX_TABLES, MAX_FONTS = 200, 200
 
 
 def font_of(content: bytes) -> bytes | None:
-    """The font that `content` begins with, without what follows it; None where it begins with none."""
+    """The font that `content` begins with, without what follows it.
+
+    None where it begins with none, and where a table holds a picture, as those of coloured glyphs do.
+    """
+    font = _whole_font(content)
+    if font is None or holds_file(font) or holds_encoded_file(font.decode("latin-1")):
+        return None
+    return font
+
+
+def _whole_font(content: bytes) -> bytes | None:
     try:
         if content[:4] in WOFF:
             (end,) = struct.unpack_from(">I", content, 8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,17 @@ class VideoReader(SourceFile):
         if packet.size and packet.pts is not None:
             end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
             self.damage.seconds = max(self.damage.seconds, end)
+        if packet.is_corrupt and self._marks_are_false:
+            packet.is_corrupt = False
         check_marks(packet, self.damage)
+
+    @cached_property
+    def _marks_are_false(self) -> bool:
+        """Whether FFmpeg marks packets of a sound MPEG-TS: their numbers begin anew where files were joined.
+
+        FFmpeg has no other reason to mark a packet there than what the walk along the structure checks too.
+        """
+        return "mpegts" in self.formats and read_structure(self.path, "mpegts").fault is None
 
     def _is_in_order(self, packet: Any, audio_times: dict[int, int]) -> bool:
         """Whether a copied packet may be written: audio only in the order of its times."""

@@ -12,9 +12,11 @@ from typing import Any
 import av
 from av.video.frame import VideoFrame
 
+from faceblur.media.hidden_files import holds_file
 from faceblur.media.pyav import side_data_items, side_data_of
 
-EXIF = 31  # FFmpeg's number of its type
+EXIF, ICC_PROFILE = 31, 15  # FFmpeg's numbers of these types
+PROFILE_WITH_PICTURE = "ICC_PROFILE with a picture in it"
 # Types that are named where they are lost.
 NAMES = {
     "A53_CC": "closed captions",
@@ -75,7 +77,7 @@ def meaningful_types(pixels: VideoFrame, *, is_first: bool) -> Iterator[str]:
         # Every encoder of MPEG-2 counts from zero.
         if name == "GOP_TIMECODE" and (not is_first or not struct.unpack_from("=q", content)[0] & GOP_TIME):
             continue
-        yield name
+        yield PROFILE_WITH_PICTURE if name == "ICC_PROFILE" and holds_file(content) else name
 
 
 def lost_side_data(types: Iterable[str], encoder: str) -> list[str]:
@@ -84,18 +86,22 @@ def lost_side_data(types: Iterable[str], encoder: str) -> list[str]:
     return sorted(set(lost))
 
 
-def without_exif(pixels: VideoFrame) -> VideoFrame:
-    """The frame itself, or where EXIF comes with it one that shares its planes without EXIF.
+def without_pictures(pixels: VideoFrame) -> VideoFrame:
+    """The frame itself, or one that shares its planes without the side data that may show what the frame showed.
 
-    Images hold the location, the camera and a small copy of themselves there, and FFmpeg's encoder of PNG writes it.
+    Images hold the location, the camera and a small copy of themselves in EXIF, and FFmpeg's encoder of PNG writes it.
+    A colour profile may hold a picture too.
     """
-    if "EXIF" not in side_data_of(pixels):
+    found = side_data_of(pixels)
+    removed = [EXIF] * ("EXIF" in found) + [ICC_PROFILE] * holds_file(found.get("ICC_PROFILE", b""))
+    if not removed:
         return pixels
     graph = av.filter.Graph()
     source = graph.add_buffer(
         width=pixels.width, height=pixels.height, format=pixels.format, time_base=pixels.time_base
     )
-    graph.link_nodes(source, graph.add("sidedata", f"mode=delete:type={EXIF}"), graph.add("buffersink")).configure()
+    filters = [graph.add("sidedata", f"mode=delete:type={number}") for number in removed]
+    graph.link_nodes(source, *filters, graph.add("buffersink")).configure()
     graph.push(pixels)
     clean: Any = graph.pull()
     assert isinstance(clean, VideoFrame)

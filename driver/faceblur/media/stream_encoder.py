@@ -19,7 +19,7 @@ from faceblur.media.first_frames import StreamProbe
 from faceblur.media.frame_form import FrameForm
 from faceblur.media.pixel_formats import planar_format
 from faceblur.media.pyav import codec_tag, describe
-from faceblur.media.side_data import lost_side_data, meaningful_types, without_exif
+from faceblur.media.side_data import lost_side_data, meaningful_types, without_pictures
 from faceblur.media.timestamps import fixed_rate, frame_rate
 
 
@@ -101,7 +101,7 @@ class StreamEncoder:
         if pixels is not None:
             self._side_data.update(meaningful_types(pixels, is_first=self.frames == 0))
             self._has_woven_fields |= pixels.interlaced_frame and not self._keeps_fields
-            pixels = without_exif(pixels)
+            pixels = without_pictures(pixels)
             pixels.pict_type = 0  # else the encoder repeats the source's choice of key frames
             if self._times is not None:
                 assert pixels.pts is not None and pixels.time_base is not None

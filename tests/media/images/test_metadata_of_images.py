@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image as Pillow
-from PIL import ImageOps, PngImagePlugin
+from PIL import ImageCms, ImageOps, PngImagePlugin
 
 from examples.sample_clip import Image
+from faceblur.media.images.image_reader import read_image
 from faceblur_function.detectors.detector import Detector
 from tests.support import clips as media
 from tests.support.images import invoke
@@ -50,7 +51,7 @@ def test_upright_and_nothing_that_identifies_the_location_or_shows_the_face(
     else:
         lying.save(source, **extra, **({"lossless": True} if suffix == ".webp" else {}))
     result = invoke("image", source, "-o", tmp_path / "out", "--function", function_url)
-    assert result.exit_code == 0 and "1 frames, 1 faces" in result.output, result.output
+    assert result.exit_code == 0 and "1 frame, 1 face" in result.output, result.output
     assert "left out: metadata (" in " ".join(result.output.split())
     target = tmp_path / "out" / source.name
     with Pillow.open(target) as out:
@@ -75,3 +76,25 @@ def test_second_image_of_an_mpo_is_left_out_and_named(face: Image, function_url:
     assert result.exit_code == 0 and "further image" in " ".join(result.output.split())
     with Pillow.open(tmp_path / "out" / "two.jpg") as image:
         assert image.format == "JPEG" and getattr(image, "n_frames", 1) == 1
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+def test_no_picture_in_a_colour_profile(face: Image, function_url: str, tmp_path: Path, suffix: str) -> None:
+    """Any tag of a profile may hold any bytes: the profile is left out and named, and a plain one is kept."""
+    shown, small = Pillow.fromarray(np.ascontiguousarray(face[..., ::-1])), io.BytesIO()
+    shown.resize((160, 160)).save(small, "JPEG")
+    source = tmp_path / "in"
+    source.mkdir()
+    plain = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for name, profile in (("plain", plain), ("hidden", plain + small.getvalue())):
+        shown.save(source / f"{name}{suffix}", icc_profile=profile)
+    result = invoke("image", source, "-o", tmp_path / "out", "--function", function_url)
+    assert result.exit_code == 0, result.output
+    named = ["metadata (a colour profile that holds a picture)"]
+    assert read_image(source / f"hidden{suffix}").left_out == named
+    assert read_image(source / f"plain{suffix}").left_out == []
+    with (
+        Pillow.open(tmp_path / "out" / f"plain{suffix}") as kept,
+        Pillow.open(tmp_path / "out" / f"hidden{suffix}") as clean,
+    ):
+        assert kept.info["icc_profile"] == plain and "icc_profile" not in clean.info

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import JpegImagePlugin
 
+from faceblur.media.images.pillow_pages import kept_profile
 from faceblur.media.orientation import UPRIGHT, is_sideways
 
 GRID = 16  # pixels of JPEG's largest blocks
@@ -31,7 +32,7 @@ def jpeg_settings(image: Any, orientation: int) -> dict[str, Any]:
         "subsampling": sampling if sampling == 2 or (sampling == 1 and not sideways) else 0,
         "optimize": True,
         "progressive": bool(image.info.get("progressive")),
-        "icc_profile": image.info.get("icc_profile"),
+        "icc_profile": kept_profile(image),
     }
     if "dpi" in image.info:
         settings["dpi"] = image.info["dpi"][::-1] if sideways else image.info["dpi"]

@@ -15,7 +15,9 @@ import tifffile
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, SAMPLEFORMAT
 
 from faceblur.base.errors import MediaError
+from faceblur.media.hidden_files import holds_file
 from faceblur.media.images.page import ImageFile, Page
+from faceblur.media.images.pillow_pages import PROFILE_WITH_PICTURE
 from faceblur.media.orientation import TAG, UPRIGHT, is_sideways, turned
 from faceblur_function.images import MAX_SCANS, has_too_many_scans
 
@@ -56,6 +58,8 @@ def read_tiff(path: Path, content: bytes) -> ImageFile:
                 _check(path, leaf)
             pages, settings = [_page(leaf) for leaf in leaves], [_settings(leaf) for leaf in leaves]
             dropped = {tag.name for leaf in leaves for tag in leaf.tags if tag.code not in STRUCTURE | COLOUR}
+            if any(leaf.iccprofile and holds_file(leaf.iccprofile) for leaf in leaves):
+                dropped.add(PROFILE_WITH_PICTURE)
             big = file.is_bigtiff
         if not pages:
             raise ValueError("it has no page")
@@ -184,7 +188,7 @@ def _settings(leaf: Any) -> dict[str, Any]:
         options["planarconfig"] = leaf.planarconfig
     if _has_alpha(leaf):
         options["extrasamples"] = [leaf.extrasamples[0]]
-    if leaf.iccprofile:
+    if leaf.iccprofile and not holds_file(leaf.iccprofile):
         options["iccprofile"] = leaf.iccprofile
     options["extratags"] = [
         (tag.code, tag.dtype, tag.count, tag.value, False) for tag in leaf.tags if tag.code in COLOUR

@@ -7,13 +7,15 @@ from typing import Any
 
 from PIL import Image
 
+from faceblur.media.images.pillow_pages import kept_profile
+
 QUALITY = 95  # of lossy files: their own quality is not in the file
 
 
 def webp_settings(image: Image.Image, content: bytes) -> dict[str, Any]:
     """Pillow's options for an image that was read from `content`."""
     lossless = b"VP8L" in (name for name, _ in _chunks(content))
-    profile = {"icc_profile": image.info.get("icc_profile")}
+    profile = {"icc_profile": kept_profile(image)}
     return profile | ({"lossless": True, "exact": True} if lossless else {"quality": QUALITY})
 
 
