@@ -19,7 +19,7 @@ from tests.support.pod_states import pod
 ROOT = Path(__file__).parents[2]
 
 
-TOOLS = ["bash", "cat", "cp", "dirname", "env", "make", "mkdir", "rm", "sh", "sleep"]
+TOOLS = ["bash", "cat", "cp", "dirname", "env", "make", "mkdir", "mv", "rm", "sh", "sleep"]
 
 
 IMAGE = "registry.example.com/videos/faceblur:1"
@@ -46,8 +46,8 @@ case "$*" in
     cp -R "$(dirname "$2")" "$RECORD/$name"
     if [ -n "$NUCTL_LOG" ]; then cat "$NUCTL_LOG"; fi
     if [ -n "$DEPLOY_HANGS" ]; then
-        echo $$ >"$RECORD/nuctl.pid"
         [ ! -f "$RECORD/starting.json" ] || cp "$RECORD/starting.json" "$RECORD/resource.json"
+        echo $$ >"$RECORD/nuctl.part" && mv "$RECORD/nuctl.part" "$RECORD/nuctl.pid"
         exec sleep 600
     fi
     [ -z "$DEPLOY_FAILS" ] || { echo "Failed to deploy: ImagePullBackOff" >&2; exit 1; }
