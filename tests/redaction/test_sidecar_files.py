@@ -190,6 +190,15 @@ def test_a_header_that_no_video_has_is_refused(sidecar: Sidecar, tmp_path: Path,
         read_sidecar(path)
 
 
+def test_a_wrong_unit_of_time_is_named_in_plain_words(sidecar: Sidecar, tmp_path: Path) -> None:
+    path = tmp_path / "out.faces.jsonl"
+    write_sidecar(path, sidecar)
+    path.write_text(path.read_text().replace('"1/90000"', '"soon\\n"'))
+    with pytest.raises(SidecarError) as caught:
+        read_sidecar(path)
+    assert str(caught.value) == f"{path}: line 1: time_base: 'soon\\n' is not a fraction such as 1/90000"
+
+
 def test_swapped_corners_are_put_right_and_named(sidecar: Sidecar, tmp_path: Path) -> None:
     path = tmp_path / "out.faces.jsonl"
     write_sidecar(path, sidecar)

@@ -24,7 +24,7 @@ from faceblur.auditing.report import AuditDetector, AuditReport, report_path
 from faceblur.auditing.second_pass import second_pass
 from faceblur.auditing.stream_pairs import AuditedFiles, StreamPair, pair_streams
 from faceblur.base.atomic_files import write_complete
-from faceblur.base.errors import FramesChange, MediaError, UsageError
+from faceblur.base.errors import FramesChange, MediaError, OutsideFrame, UsageError
 from faceblur.detection.client import FunctionClient
 from faceblur.detection.connect import connect
 from faceblur.detection.endpoint import Endpoint
@@ -71,8 +71,8 @@ async def audit(
             log.info("detector: %s on %s (%s)", info.model, info.device, info.provider)
         try:
             report, alignments = await _Audit(files, clients, detectors, on_progress).run()
-        except FramesChange:
-            if files.canvases is not None:  # it is the output whose frames change
+        except (FramesChange, OutsideFrame):
+            if files.canvases is not None:  # it is the output whose frames change, or the sidecar is wrong
                 raise
             files = await _surveyed(source, output, sidecar)
             report, alignments = await _Audit(files, clients, detectors, on_progress).run()

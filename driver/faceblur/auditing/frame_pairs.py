@@ -53,6 +53,8 @@ def align_streams(
             if stop.is_set():
                 return
             line = _line_of(files, lines, frame)
+            if frame.number == 0 and pair.source == reader.main_stream.index:
+                sidecar.check_size([frame.upright_wh], reader.videos.values())
             sidecar.check_in_frame(line, frame.upright_wh)
             advance()
             gray = gray_image(frame.upright())

@@ -6,11 +6,11 @@ import hashlib
 import math
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -194,8 +194,10 @@ class SidecarReader:
         try:
             return kind.validate_json(text, strict=True)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
+            first = error.errors(include_url=False)[0]
             where = ".".join(map(str, first["loc"]))[:MAX_PLACE]
+            if where == "time_base" and isinstance(wrong := first.get("input"), str):
+                first["msg"] = f"{wrong[:MAX_PLACE]!r} is not a fraction such as 1/90000"
             raise SidecarError(f"{self.path}: line {number}: {where + ': ' if where else ''}{first['msg']}") from error
 
     def _checked(self, line: FrameLine, number: int) -> FrameLine:
@@ -209,6 +211,19 @@ class SidecarReader:
             if fault := fault_of(face.box, face.score):
                 raise SidecarError(f"{self.path}: line {number}: face {index}: {fault}")
         return line
+
+    def check_size(self, sizes_wh: Iterable[tuple[int, int]], videos: Collection[Any]) -> None:
+        """Check that the header has the size of the video's frames, upright: boxes are in its pixels.
+
+        It may be that of any of several `videos`: their first frames come in any order. Raises OutsideFrame.
+        """
+        sizes = list(sizes_wh)
+        several = [(one.width, one.height) for one in videos] if len(videos) > 1 else []
+        if self.header.frame_wh not in {*sizes, *several, *(size[::-1] for size in several)}:
+            given, real = ("x".join(map(str, one)) for one in (self.header.frame_wh, sizes[0]))
+            raise OutsideFrame(
+                f"{self.path}: line 1: frame_wh: {given} is not the size of the video's frames, which is {real}"
+            )
 
     def check_in_frame(self, line: FrameLine, frame_wh: tuple[int, int]) -> None:
         """Check that each face of a line has a part in its frame, upright. Raises OutsideFrame."""
