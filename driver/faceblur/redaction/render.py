@@ -61,8 +61,8 @@ async def _render(
             masks.mask(one, {one.stream: one.decoded.pixels.format.name})
         batches = into_batches(video_frames(reader), reader.main_stream.index, options, RENDER_BATCH_BYTES)
         batch_reader = stack.enter_context(BatchReader(batches, reading, Gate(lambda: RENDER_BATCHES), work))
-        first = await batch_reader.first()
-        recorded.check_size([one.decoded.upright_wh for one in first.frames], reader.videos.values())
+        first: list[Any] = (await batch_reader.first()).frames
+        recorded.check_size([one.decoded.upright_wh for one in first], reader.videos.values())
         header = partial(rendered_header, recorded.header, changes, target)
         opening_output = partial(open_output, target, reader, options, header, cover_art)
         writing = await stack.enter_async_context(OwnThread(opening_output, "write"))
