@@ -114,6 +114,26 @@ def test_pieces_that_a_receiver_numbered_on(tmp_path: Path) -> None:
     assert len(check(source, tmp_path / "out" / source.name, 2)) == 1
 
 
+@pytest.mark.parametrize("audio", ["mp2", "aac"])
+@pytest.mark.parametrize("second", ["-mpegts_start_pid 0x200", "-streamid 0:0x200", "-streamid 1:0x203"])
+def test_pieces_with_other_numbers_of_streams(tmp_path: Path, second: str, audio: str) -> None:
+    options = f"{H264} -c:a {audio}"
+    contents = [piece(tmp_path, f"{number}.ts", f"{options} {more}") for number, more in enumerate(("", second))]
+    source = tmp_path / "joined.ts"
+    source.write_bytes(b"".join(contents))
+    notes = copy(source, tmp_path / "out" / "joined.ts")
+    assert any(note.startswith("the clock jumps") for note in notes)
+    with av.open(str(tmp_path / "out" / "joined.ts")) as container:
+        times = [frame.time for frame in container.decode(video=0)]
+    assert len(times) == 150 and np.all(np.diff(times) > 0)
+    assert times[-1] - times[0] == pytest.approx(6, abs=0.2)
+    sound = b"".join(packet_bytes(tmp_path / f"{number}.ts") for number in range(2))
+    assert packet_bytes(tmp_path / "out" / "joined.ts") == sound
+    flashes, beeps = flashes_and_beeps(tmp_path / "out" / "joined.ts")
+    assert len(flashes) == len(beeps) == 2
+    assert np.abs(np.subtract(flashes, beeps)).max() < FRAME
+
+
 def test_a_clock_that_jumps_by_a_day_promises_no_frames(tmp_path: Path) -> None:
     pieces = [piece(tmp_path, f"{number}.ts", options) for number, options in enumerate((H264, f"{H264} {DAY}"))]
     (tmp_path / "joined.ts").write_bytes(b"".join(pieces))

@@ -111,6 +111,23 @@ def test_boxes_and_bytes_after_the_last_one(clip: Path, tmp_path: Path) -> None:
     assert copy(source, tmp_path / "out.mp4") == []
 
 
+@pytest.mark.parametrize(
+    ("trailer", "named"),
+    [
+        (bytes(777), []),
+        (b"\xff" * 64, []),
+        (bytes(4) + b"8db42d694ccc", ["16 bytes after its last box"]),
+        (struct.pack(">I4s", 12, b"a\x1b[2") + bytes(4), ["boxes of the file: 611b5b32"]),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+def test_padding_is_no_box(trailer: bytes, named: list[str], suffix: str, tmp_path: Path) -> None:
+    source = tmp_path / f"padded{suffix}"
+    run_ffmpeg("-f lavfi -i testsrc=s=64x48:r=25:d=1 -c:v libx264 -pix_fmt yuv420p {path}", path=source)
+    source.write_bytes(source.read_bytes() + trailer)
+    assert copy(source, tmp_path / "out" / source.name) == named
+
+
 def test_closed_captions_are_kept_or_named(face: Image, tmp_path: Path) -> None:
     plain = write_clip(tmp_path / "plain.ts", pan(face, (160, 120), 6), audio_codec=None)
     source = rewritten(plain, tmp_path / "in.ts", lambda content: sei(4, COUNTRY + CAPTIONS) + content)

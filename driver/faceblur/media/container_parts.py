@@ -63,6 +63,8 @@ def _iso_parts(content: mmap.mmap, kept: frozenset[bytes]) -> Iterator[str]:
     unknown: list[bytes] = []
     end = 0
     for one in boxes(content, 0, len(content)):
+        if one.name not in TOP and content[one.begin : one.begin + 4] == bytes(4):
+            break  # padding or a camera's trailer: only the movie's data have the length that means "to the end"
         end = one.stop
         unknown += _unknown(content, [one], TOP)
         if one.name == b"moov":
@@ -97,7 +99,12 @@ def _unknown(content: Content, found: Iterator[Box] | list[Box], known: frozense
 
 
 def _named(found: Iterator[bytes] | list[bytes]) -> str:
-    return ", ".join(dict.fromkeys(NAMES.get(name, name.decode("latin-1").strip()) for name in found))
+    return ", ".join(dict.fromkeys(NAMES.get(name) or _text(name) for name in found))
+
+
+def _text(name: bytes) -> str:
+    text = name.decode("latin-1").strip()
+    return text if text.isprintable() else name.hex()
 
 
 def _matroska_parts(content: mmap.mmap, kept: frozenset[bytes]) -> Iterator[str]:

@@ -30,7 +30,8 @@ RAW_VIDEO = (
 WITHOUT_TIMES = frozenset(RAW_VIDEO.split()) - {"msnwctcp", "vc1test"}
 INPUT_OPTIONS = {"format_whitelist": f"{CONTAINERS} {RAW_VIDEO}".replace(" ", ","), "protocol_whitelist": "file"}
 # How far FFmpeg looks for streams that begin late, in bytes and microseconds: it looks no further than 5 MB by itself.
-FURTHER = {"probesize": str(32 << 20), "analyzeduration": str(120_000_000)}
+# Where an MPEG-TS goes on with other numbers of streams, as where files were put together, they are the same streams.
+FURTHER = {"probesize": str(32 << 20), "analyzeduration": str(120_000_000), "merge_pmt_versions": "1"}
 OPEN_SECONDS = 60.0  # that opening a file may take: a header of 10 hours is read from a slow disk within seconds
 
 

@@ -137,7 +137,9 @@ class VideoReader(SourceFile):
 
     def _is_in_order(self, packet: Any, audio_times: dict[int, int]) -> bool:
         """Whether a copied packet may be written: audio only in the order of its times."""
-        if packet.stream.type != "audio":
+        stream = packet.stream
+        # The times of audio that FFmpeg knows nothing of are not known either: it is left out.
+        if stream.type != "audio" or (stream.codec_context is not None and not stream.sample_rate):
             return True
         if not is_audio_in_order(packet, audio_times.get(packet.stream.index), self.damage):
             return False
