@@ -91,3 +91,16 @@ def test_reordered_frames_in_asf_have_rising_times(tmp_path: Path) -> None:
     with VideoReader(tmp_path / "a.asf") as reader:
         times = [round(item.seconds * 1000) for item in reader if isinstance(item, DecodedFrame)]
     assert len(times) == 15 and np.diff(times).tolist() == [40] * 14
+
+
+def test_theora_repeats_frames_with_empty_packets(face: Image, tmp_path: Path) -> None:
+    """Such a packet is no damage: the frame before it stays."""
+    still = write_clip(
+        tmp_path / "still.mp4", [np.ascontiguousarray(face[:120, :160])] * 8 + list(pan(face, (160, 120), 6))
+    )
+    run_ffmpeg("-i {a} -an -c:v libtheora -q:v 8 {b}", a=still, b=tmp_path / "a.ogv")
+    with av.open(str(tmp_path / "a.ogv")) as container:
+        sizes = [packet.size for packet in container.demux(video=0) if packet.dts is not None]
+    assert 0 in sizes[:-1], sizes
+    with VideoReader(tmp_path / "a.ogv") as reader:
+        assert sum(isinstance(one, DecodedFrame) for one in reader) == sum(map(bool, sizes))

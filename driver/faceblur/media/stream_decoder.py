@@ -47,6 +47,7 @@ class StreamDecoder:
         codec = codec_of(stream)
         self.count, self._check = FrameCount(codec), PictureCheck(codec)
         self._stream, self._damage, self._rule = stream, damage, rule
+        self._repeats_by_empty = codec == "theora"  # an empty packet: the frame before stays
         self._decoder = decoder_of(stream, in_step=rule.follows_changes)
         if codec in STRICT and not damage.is_tolerated:
             self._decoder.options = {"err_detect": STRICT[codec]}
@@ -59,6 +60,8 @@ class StreamDecoder:
 
     def decode(self, packet: Any) -> Iterator[DecodedFrame]:
         """The frames that are ready after this packet; an empty one brings the last. Raises MediaError on damage."""
+        if self._repeats_by_empty and not packet.size and packet.dts is not None:
+            return
         self.count.add_packet(packet)
         if self._check.is_damaged(packet):
             self._damage.record("damaged", "a picture is not complete or not as it was written", seconds_of(packet))

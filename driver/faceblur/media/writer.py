@@ -95,8 +95,7 @@ class VideoWriter:
         tags, dropped = kept_tags(source.container.metadata, keep_location=self._options.keep_location)
         self.left_out += dropped_tags(dropped, "the file")
         tags |= service_tags(source.path, source.formats)
-        time_bases = [stream.time_base for stream in streams]
-        settings = muxer_options(self._muxer, self.path, tags, time_bases, has_cover_art=bool(source.cover_art))
+        settings = muxer_options(self._muxer, self.path, tags, list(streams), has_cover_art=bool(source.cover_art))
         container = av.open(f"file:{self._output.temporary}", "w", format=self._muxer, container_options=settings)
         self._container = container
         keep_location = self._options.keep_location
