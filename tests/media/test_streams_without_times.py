@@ -13,6 +13,7 @@ import pytest
 
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
+from faceblur.media.timestamps import MAX_HELD, FrameTimer
 from tests.support.awkward_kind import run_ffmpeg
 from tests.support.copies import copy
 
@@ -54,6 +55,46 @@ def test_frames_get_the_times_of_the_rate(suffix: str, encoder: str, rate: Fract
         assert np.all(np.diff(lights) > 5)
     with av.open(str(target)) as container:
         assert container.streams.video[0].average_rate == pytest.approx(rate, rel=0.01)
+
+
+def test_frames_before_zero_in_matroska_are_put_before_the_first_time(tmp_path: Path) -> None:
+    """FFmpeg gives them no time."""
+    source = tmp_path / "early.mkv"
+    early = "-output_ts_offset -0.1 -avoid_negative_ts disabled"
+    inputs = "-f lavfi -i testsrc=s=64x48:r=25:d=1 -f lavfi -i sine=d=1"
+    run_ffmpeg(f"{inputs} {early} -c:v libx264 -bf 2 -pix_fmt yuv420p -c:a aac {{path}}", path=source)
+    note = "stream 0 (video, h264): 3 frames without a time, put where the rate has it"
+    assert copy(source, tmp_path / "out" / "early.mkv") == [note]
+    assert [time for time, _ in brightness(source)][:5] == pytest.approx([-0.1, -0.06, -0.02, 0.02, 0.06], abs=0.001)
+    assert np.diff([time for time, _ in brightness(tmp_path / "out" / "early.mkv")]) == pytest.approx(0.04, abs=0.002)
+
+
+@pytest.mark.parametrize(
+    ("own", "given", "guessed"),
+    [
+        ([0, 40, 80], [0, 40, 80], 0),
+        ([None, None, 20, 60], [-60, -20, 20, 60], 2),
+        ([0, None, None, 120], [0, 40, 80, 120], 2),
+        ([0, None, 40, 80], [0, 40, 41, 80], 1),  # the guess took the next one's time
+        ([None, None, None], [0, 40, 80], 3),
+        ([None] * MAX_HELD * 2 + [2000], [*range(0, 40 * MAX_HELD * 2, 40), 2000], MAX_HELD * 2),
+    ],
+)
+def test_a_frame_without_a_time_gets_one_by_the_rate(own: list[int | None], given: list[int], guessed: int) -> None:
+    timer = FrameTimer("matroska", Fraction(25), Fraction(1, 1000))
+    found: list[int | None] = []
+
+    def take(frames: list[av.VideoFrame]) -> None:
+        for frame in frames:
+            timer.put_after_the_last(frame)
+            found.append(frame.pts)
+
+    for pts in own:
+        frame = av.VideoFrame(16, 16, "gray")
+        frame.pts = pts
+        take(timer.ready(frame))
+    take(timer.rest())
+    assert found == given and timer.guessed == guessed
 
 
 def test_times_that_a_file_holds_are_its_own(tmp_path: Path) -> None:

@@ -59,14 +59,3 @@ def is_audio_in_order(packet: Any, last_dts: int | None, log: DamageLog) -> bool
         return True
     log.record("the audio's time is missing or goes back", "such packets are left out", seconds_of(packet))
     return False
-
-
-def has_later_time(frame: Any, last_pts: int | None, log: DamageLog) -> bool:
-    """Whether a decoded frame has a timestamp after that of the frame before it."""
-    if frame.pts is None:
-        log.record("a frame has no timestamp")
-        return False
-    if last_pts is not None and frame.pts <= last_pts:
-        log.record("a frame's time goes back", "it is put after the one before it", seconds_of(frame))
-        return False
-    return True

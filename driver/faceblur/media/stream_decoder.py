@@ -9,7 +9,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 
 from faceblur.base.counted import counted
-from faceblur.media.damage import DamageLog, check_marks, has_later_time
+from faceblur.media.damage import DamageLog, check_marks
 from faceblur.media.form_rules import FormRule, PixelAspects
 from faceblur.media.frame_count import FrameCount
 from faceblur.media.frame_form import FrameForm
@@ -77,12 +77,24 @@ class StreamDecoder:
         self._aspects.follow(packet, bool(frames))
         for pixels in frames:
             self.count.add_frame(pixels)
-            aspect = self._aspects.at(pixels.pts)
-            self._set_time(pixels)
-            form = FrameForm.of(pixels, aspect, self._orientation_of(pixels))
-            pixels, orientation = self._rule.take(pixels, form, seconds_of(pixels) or 0.0)
-            yield DecodedFrame(self._stream.index, self._next_number, pixels, self._damage.take_first(), orientation)
-            self._next_number += 1
+            for one in self._timer.ready(pixels):
+                yield self._numbered(one)
+        if not packet.size:
+            for one in self._timer.rest():
+                yield self._numbered(one)
+
+    def _numbered(self, pixels: VideoFrame) -> DecodedFrame:
+        """The next frame, in its form and at a time after the last one's."""
+        aspect = self._aspects.at(pixels.pts)
+        check_marks(pixels, self._damage)
+        seconds = seconds_of(pixels)
+        if self._timer.put_after_the_last(pixels):
+            self._damage.record("a frame's time goes back", "it is put after the one before it", seconds)
+        form = FrameForm.of(pixels, aspect, self._orientation_of(pixels))
+        pixels, orientation = self._rule.take(pixels, form, seconds_of(pixels) or 0.0)
+        frame = DecodedFrame(self._stream.index, self._next_number, pixels, self._damage.take_first(), orientation)
+        self._next_number += 1
+        return frame
 
     @property
     def notes(self) -> list[str]:
@@ -90,7 +102,9 @@ class StreamDecoder:
         stream, moved = describe(self._stream), self._timer.moved
         later = f"{stream}: {counted(moved, 'frame')} with the time of the one before, put one tick later"
         by_rate = f"{stream}: its frames have no times, and get those of {float(self._rate):.6g} frames a second"
-        return [later] * bool(moved) + [by_rate] * self._timer.is_by_rate
+        guessed = f"{stream}: {counted(self._timer.guessed, 'frame')} without a time, put where the rate has it"
+        lines = [(moved, later), (self._timer.is_by_rate, by_rate), (self._timer.guessed, guessed)]
+        return [line for is_so, line in lines if is_so]
 
     def _last_frames(self) -> list[VideoFrame]:
         """What the decoder holds back; then it is as new."""
@@ -106,12 +120,3 @@ class StreamDecoder:
         if matrix is not None or pixels.key_frame:
             self._orientation = UPRIGHT if matrix is None else of_matrix(matrix)
         return self._orientation
-
-    def _set_time(self, pixels: VideoFrame) -> None:
-        """Give a frame a time after the last one's."""
-        timer = self._timer
-        timer.set_time(pixels)
-        check_marks(pixels, self._damage)
-        if not has_later_time(pixels, timer.last, self._damage):
-            timer.guess_time(pixels)
-        timer.last = pixels.pts
