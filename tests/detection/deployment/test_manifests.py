@@ -63,6 +63,12 @@ def test_the_policy_is_about_the_function_s_pods_and_every_rule_names_who() -> N
         )
 
 
+def test_the_fleet_s_workers_may_call_it() -> None:
+    caller = load("access/network-policy.yaml")["spec"]["ingress"][0]["from"][0]["podSelector"]["matchLabels"]
+    workers = next(iter(yaml.safe_load_all((DEPLOY / "fleet/base/workers.yaml").read_text())))
+    assert caller.items() <= workers["spec"]["template"]["metadata"]["labels"].items()
+
+
 def test_the_role_has_what_a_deployer_needs_and_no_more() -> None:
     rights = {
         (group, resource, verb)
