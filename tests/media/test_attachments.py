@@ -17,6 +17,7 @@ from examples.sample_clip import Image, pan, write_clip
 from faceblur.media.fonts import font_of
 from faceblur.media.orientation import turned_back
 from faceblur.media.pyav import display_matrix
+from faceblur.media.unsearched_parts import unsearched_parts
 from tests.conftest import detail_left
 from tests.support.awkward import font
 from tests.support.copies import copy
@@ -86,12 +87,18 @@ def test_no_picture_in_the_colour_profile_of_cover_art(face: Image, tmp_path: Pa
     small = picture(cv2.resize(face, (96, 96)), "JPEG")
     profile = bytes(36) + b"acsp" + bytes(92) + small
     profile = len(profile).to_bytes(4) + profile[4:]
-    covers = [(f"{kind}.bin", "image/x", picture(face, kind, icc_profile=profile)) for kind in ("JPEG", "PNG")]
+    covers = [
+        (f"a.{kind.lower()}", f"image/{kind.lower()}", picture(face, kind, icc_profile=profile))
+        for kind in ("JPEG", "PNG")
+    ]
     left_out = copy(with_attachments(tmp_path / "in.mkv", face, *covers), tmp_path / "out.mkv")
     assert [one.partition("cover art: ")[2] for one in left_out] == [
         "side data of the type ICC_PROFILE with a picture in it"
     ] * 2, left_out
     assert small[30:60] in (tmp_path / "in.mkv").read_bytes()
+    found = unsearched_parts(tmp_path / "in.mkv", keep_location=False)
+    assert sum("a picture in the colour profile of" in one.text for one in found) == 2
+    assert unsearched_parts(tmp_path / "out.mkv", keep_location=False) == []
     with av.open(str(tmp_path / "out.mkv")) as container:
         for stream in container.streams.video[1:]:
             image = next(bytes(packet) for packet in container.demux(stream) if packet.size)

@@ -22,7 +22,7 @@ from faceblur.media.hidden_files import picture_format
 from faceblur.media.metadata import HARMLESS_DATA, kept_chapters, kept_tags
 from faceblur.media.opening import open_input
 from faceblur.media.pyav import codec_of, describe
-from faceblur.media.side_data import meaningful_types
+from faceblur.media.side_data import PROFILE_WITH_PICTURE, meaningful_types
 from faceblur.media.text_tracks import is_text_track
 
 PRIVATE_TYPES = {"EXIF": "EXIF", "SEI_UNREGISTERED": "user data of its codec"}
@@ -78,8 +78,11 @@ def _of_stream(path: Path, stream: Any, *, has_chapters: bool) -> Iterator[Unsea
             yield _location(f"{name}, which may hold one", index)
     elif stream.type == "video" and stream.codec_context is not None:
         for frame in read_first_frames(path, stream, 1)[:1]:
-            for kind in PRIVATE_TYPES.keys() & set(meaningful_types(frame, is_first=True)):
+            found = set(meaningful_types(frame, is_first=True))
+            for kind in PRIVATE_TYPES.keys() & found:
                 yield _location(f"{PRIVATE_TYPES[kind]} in {name}", index)
+            if PROFILE_WITH_PICTURE in found:
+                yield UnsearchedPart("unsearched", f"a picture in the colour profile of {name}", index)
     elif stream.codec_context is not None and stream.codec_context.extradata:
         try:
             dropped = needed_header(codec_of(stream), stream.codec_context.extradata).dropped
