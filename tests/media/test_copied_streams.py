@@ -14,6 +14,7 @@ import pytest
 
 from examples.sample_clip import Image, pan, write_clip
 from faceblur.base.errors import MediaError
+from faceblur.media.reader import VideoReader
 from tests.support import clips as media
 from tests.support.awkward_kind import run_ffmpeg
 from tests.support.copies import copy
@@ -203,3 +204,25 @@ def audio_of(path: Path) -> list[bytes]:
 def times_of(path: Path) -> list[int]:
     with av.open(str(path)) as container:
         return [packet.dts for packet in container.demux(audio=0) if packet.size and packet.dts is not None]
+
+
+@pytest.mark.parametrize(
+    "audio",
+    ["adpcm_swf -ar 22050", "pcm_s16le -ar 44100", "pcm_u8 -ar 11025", "pcm_mulaw -ar 8000 -ac 1"],
+)
+def test_flv_keeps_the_audio_of_its_own_kinds(audio: str, tmp_path: Path) -> None:
+    source = tmp_path / "old.flv"
+    run_ffmpeg(f"{TONE} -c:v flv -c:a {audio} {{path}}", path=source)
+    with VideoReader(source) as reader:
+        assert reader.output_name() == source.name
+    assert copy(source, tmp_path / "out" / source.name) == []
+    assert audio_of(tmp_path / "out" / source.name) == audio_of(source)
+    assert times_of(tmp_path / "out" / source.name) == times_of(source)
+
+
+def test_flv_takes_no_rate_that_it_would_write_as_another(tmp_path: Path) -> None:
+    made, source = tmp_path / "made.mkv", tmp_path / "named.flv"
+    run_ffmpeg(f"{TONE} -c:v libx264 -c:a pcm_s16le -ar 16000 {{path}}", path=made)
+    made.rename(source)
+    with VideoReader(source) as reader:
+        assert reader.output_name() == "named.flv.mkv"

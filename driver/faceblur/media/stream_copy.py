@@ -21,7 +21,8 @@ PCM = {f"pcm_{one}" for one in ("u8", "s16le", "s24le", "s32le", "s64le", "f32le
 # By muxer, for the kinds of stream of which it accepts more than it keeps.
 KEPT: dict[tuple[str, str], set[str]] = {
     # Others end the process.
-    ("flv", "audio"): {"aac", "mp3", "speex", "nellymoser", "ac3", "eac3", "opus", "flac"},
+    ("flv", "audio"): {"aac", "mp3", "speex", "nellymoser", "ac3", "eac3", "opus", "flac"}
+    | {"adpcm_swf", "pcm_u8", "pcm_s16le", "pcm_alaw", "pcm_mulaw"},  # with the rates of FLV
     # Others are counted by bytes, by FFmpeg too, and lose their times.
     ("avi", "audio"): {"mp2", "mp3", "flac"} | PCM,
     ("asf", "audio"): {"wmav1", "wmav2", "wmapro", "wmavoice", "wmalossless", "mp2", "mp3", "ac3", "aac"} | PCM,
@@ -64,6 +65,9 @@ def keeps(muxer: str, source: Any) -> bool:
     """Whether the packets of an audio, subtitle or data stream are the same again in a file by this muxer."""
     if codec_of(source) not in KEPT.get((muxer, source.type), {codec_of(source)}):
         return False
+    if muxer == "flv" and source.type == "audio" and codec_of(source).startswith(("pcm", "adpcm")):
+        # It writes rates that it cannot hold, as 16 kHz, as others.
+        return bool(source.container.format.name == "flv")
     trial = av.open(io.BytesIO(), "w", format=muxer)
     try:
         if muxer in CODED:
