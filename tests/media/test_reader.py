@@ -15,6 +15,7 @@ from examples.sample_clip import Image, pan, write_clip
 from faceblur.base.errors import MediaError
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
+from faceblur.media.timestamps import frame_rate
 from tests.support import clips as media
 from tests.support.awkward_kind import run_ffmpeg
 from tests.support.copies import copy
@@ -104,3 +105,12 @@ def test_theora_repeats_frames_with_empty_packets(face: Image, tmp_path: Path) -
     assert 0 in sizes[:-1], sizes
     with VideoReader(tmp_path / "a.ogv") as reader:
         assert sum(isinstance(one, DecodedFrame) for one in reader) == sum(map(bool, sizes))
+
+
+@pytest.mark.parametrize("rate", [12, 15, 25, 50])
+@pytest.mark.parametrize("name", ["a.h264", "a.hevc"])
+def test_the_rate_of_a_stream_without_times_is_its_own(face: Image, tmp_path: Path, name: str, rate: int) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", pan(face, (160, 120), 6), audio_codec=None)
+    run_ffmpeg(f"-i {{a}} -r {rate} {{b}}", a=clip, b=tmp_path / name)
+    with VideoReader(tmp_path / name) as reader:
+        assert frame_rate(reader.main_stream) == rate

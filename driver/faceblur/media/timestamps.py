@@ -92,7 +92,8 @@ def frame_rate(stream: Any) -> Fraction:
     """A video stream's frames per second, as its container names or FFmpeg guesses them."""
     rates = [stream.average_rate, stream.guessed_rate]
     if stream.container.format.name in WITHOUT_TIMES:
-        rates.reverse()  # the average is 25, whatever the stream says
+        # The average is 25, whatever the stream says, and the guess for slow ones is twice theirs.
+        rates = [stream.codec_context.framerate, stream.guessed_rate]
     return Fraction(rates[0] or rates[1] or DEFAULT_RATE)
 
 
