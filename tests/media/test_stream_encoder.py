@@ -80,3 +80,18 @@ def test_no_field_keeps_a_face_that_moves_between_them(
         for was, now in zip(before, after, strict=True):
             window = (slice(max(0, y1) // 2, y2 // 2), slice(max(0, x1), x2))
             assert detail_left(was[window], now[window]) < 0.25
+
+
+@pytest.mark.parametrize("size_wh", [(1, 64), (64, 1), (1, 1), (15, 40)])
+def test_frames_of_one_pixel_are_written_as_they_are(size_wh: tuple[int, int], tmp_path: Path) -> None:
+    source = tmp_path / "narrow.mkv"
+    with av.open(str(source), "w") as container:
+        stream: Any = container.add_stream("ffv1", rate=25, options={"level": "3", "slices": "1"})
+        stream.width, stream.height, stream.pix_fmt = *size_wh, "bgr0"
+        for light in range(0, 250, 50):
+            pixels = av.VideoFrame.from_ndarray(np.full((*size_wh[::-1], 3), light, np.uint8), "bgr24")
+            container.mux(stream.encode(pixels.reformat(format="bgr0")))
+        container.mux(stream.encode(None))
+    copy(source, tmp_path / "out" / source.name)
+    before, after = media.frames(source), media.frames(tmp_path / "out" / source.name)
+    assert np.array_equal(np.stack(before), np.stack(after))

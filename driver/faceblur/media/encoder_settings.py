@@ -17,6 +17,7 @@ PARAMETERS = {"libx264": "x264-params", "libx265": "x265-params", "libsvtav1": "
 # x264's mbtree for AVX-512 reads memory that nobody wrote: the same frames came out with other bytes now and then.
 ALWAYS = {"libx264": "cpu-independent=1", "libx265": "log-level=error"}
 BOTTOM_FIRST = (3, 5)  # AV_FIELD_BB and AV_FIELD_BT
+MIN_FFV1_SLICED = 16  # pixels; FFmpeg divides narrower frames into no slices, and then refuses them
 REORDERED_FRAMES = 4  # a stream that starts earlier than this many frames has no room for times before the first
 
 
@@ -31,6 +32,8 @@ def encoder_settings(
         settings |= fields(encoder, top_first=source.codec_context.field_order not in BOTTOM_FIRST)
     if not _can_reorder(encoder, source, probe, muxer):
         settings["bf"] = "0"
+    if encoder == "ffv1" and min(probe.form.width, probe.form.height) < MIN_FFV1_SLICED:
+        settings["slices"] = "1"
     if encoder == "libx265":
         settings["a53cc"] = "1"  # closed captions: other encoders write them unless told not to
     return settings | _library_parameters(encoder, settings, probe.hdr)
