@@ -8,9 +8,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
+from examples.sample_clip import Image, pan
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
 from faceblur.media.timestamps import MAX_HELD, FrameTimer
@@ -102,3 +104,11 @@ def test_times_that_a_file_holds_are_its_own(tmp_path: Path) -> None:
     run_ffmpeg("-f lavfi -i testsrc=s=64x48:r=25:d=1 -output_ts_offset 3 -c:v libx264 {path}", path=source)
     assert copy(source, tmp_path / "out" / "late.mkv") == []
     assert brightness(tmp_path / "out" / "late.mkv")[0][0] == pytest.approx(3, abs=0.001)
+
+
+@pytest.mark.parametrize("suffix", [".mjpeg", ".mjpg"])
+def test_jpeg_images_one_after_another_are_a_video(suffix: str, face: Image, tmp_path: Path) -> None:
+    path = tmp_path / f"images{suffix}"
+    path.write_bytes(b"".join(cv2.imencode(".jpg", image)[1].tobytes() for image in pan(face, (160, 120), 12)))
+    with VideoReader(path) as reader:
+        assert sum(isinstance(one, DecodedFrame) for one in reader) == 12

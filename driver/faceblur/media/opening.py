@@ -32,6 +32,8 @@ INPUT_OPTIONS = {"format_whitelist": f"{CONTAINERS} {RAW_VIDEO}".replace(" ", ",
 # How far FFmpeg looks for streams that begin late, in bytes and microseconds: it looks no further than 5 MB by itself.
 # Where an MPEG-TS goes on with other numbers of streams, as where files were put together, they are the same streams.
 FURTHER = {"probesize": str(32 << 20), "analyzeduration": str(120_000_000), "merge_pmt_versions": "1"}
+# FFmpeg takes a file of JPEG images for one image, except where each has the mark of a camera.
+JPEG_IMAGES, JPEG_BEGIN = (".mjpeg", ".mjpg"), b"\xff\xd8\xff"
 OPEN_SECONDS = 60.0  # that opening a file may take: a header of 10 hours is read from a slow disk within seconds
 
 
@@ -59,11 +61,25 @@ def open_input(path: Path) -> InputContainer:
 def _open(path: Path, options: dict[str, str]) -> InputContainer:
     try:
         # With a protocol, since a name such as `http:x` is a file's too.
-        return av.open(f"file:{path}", options=options, metadata_errors="replace", timeout=(OPEN_SECONDS, None))
+        return av.open(
+            f"file:{path}",
+            format=_format_of(path),
+            options=options,
+            metadata_errors="replace",
+            timeout=(OPEN_SECONDS, None),
+        )
     except av.error.ArgumentError as error:
         raise NotOpened("not a video, or in a format that is not opened, as playlists and images") from error
     except av.error.ExitError as error:
         raise NotOpened(f"opening it took longer than {OPEN_SECONDS:g} s") from error
+
+
+def _format_of(path: Path) -> str | None:
+    """The format that a file is opened in, where FFmpeg would choose another one; None: FFmpeg chooses."""
+    if path.suffix.lower() not in JPEG_IMAGES:
+        return None
+    with path.open("rb") as file:
+        return "mjpeg" if file.read(len(JPEG_BEGIN)) == JPEG_BEGIN else None
 
 
 def _may_hold_more(path: Path, container: InputContainer) -> bool:
