@@ -12,6 +12,7 @@ from av.video.reformatter import ColorRange, Interpolation
 from numpy.typing import NDArray
 
 from faceblur.media.orientation import UPRIGHT, is_sideways, of_matrix, turned
+from faceblur.media.pixel_formats import has_alpha
 from faceblur.media.pyav import display_matrix
 
 # PyAV is imported in this package only: the packages above take its types from here.
@@ -78,6 +79,15 @@ class DecodedFrame:
         """The frame as a viewer shows it, `(H, W, 3) uint8 BGR`: turned and mirrored."""
         stored = self.pixels.to_ndarray(format="bgr24", threads=1)
         return turned(np.asarray(stored, np.uint8), self.orientation)
+
+    def alpha(self) -> NDArray[np.uint8] | None:
+        """The alpha plane as a viewer would show it, `(H, W, 3) uint8 BGR` in gray; None where it shows nothing."""
+        if not has_alpha(self.pixels.format.name):
+            return None
+        alpha = np.asarray(self.pixels.to_ndarray(format="rgba", threads=1), np.uint8)[..., 3]
+        if alpha.min() == alpha.max():
+            return None
+        return turned(np.repeat(alpha[..., None], 3, axis=2), self.orientation)
 
     def thumbnail(self, long_side: int) -> NDArray[np.uint8]:
         """A small upright copy, `(h, w, 3) uint8 BGR`, at most `long_side` pixels long; never larger than the frame.

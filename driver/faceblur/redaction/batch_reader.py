@@ -42,7 +42,8 @@ def into_batches(items: Iterable[Any], main: int, options: Options, max_bytes: i
                 interval = SearchInterval(options.detect_every, options.look_around, within)
             item.packets, packets = packets, []
             inner.append(item)
-            item.ends_interval = interval.ends_at(item.seconds)
+            # Frames are compared by their colours alone.
+            item.ends_interval = interval.ends_at(item.seconds) or item.views > 1
             if item.ends_interval:
                 batch.intervals.append(Interval(inner))
                 inner = []

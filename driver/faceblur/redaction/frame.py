@@ -20,11 +20,12 @@ class Frame(WindowedFrame, ABC):
 
     `stream` is the index of its stream in the source, `number` its sequence number there, from 0. `ends_interval` says
     that it is searched in any case; `is_searched`, that the function answered for it. `packets` are those of other
-    streams that come before it in the source.
+    streams that come before it in the source. `views` is how many parts of it are searched, each by itself.
     """
 
     stream: int
     number: int
+    views: int = 1
     ends_interval: bool = False
     packets: list[Any] = field(default_factory=list)
     thumbnail: Thumbnail = field(init=False)

@@ -22,7 +22,7 @@ def mask_frame(frame: DecodedFrame, boxes: Iterable[Box], *, style: str, padding
     if not masks:
         return
     frame.pixels.make_writable()
-    for plane in planes(frame.pixels):
+    for plane in planes(frame.pixels, with_alpha=True):
         scaled = [region.scaled(1 / plane.step_x, 1 / plane.step_y) for region in masks]
         redact(plane.array, scaled, style, fill=plane.black)
 

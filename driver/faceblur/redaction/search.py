@@ -93,7 +93,7 @@ class FunctionSearch:
 
     async def _ask(self, frames: Sequence[Frame]) -> None:
         """Have the function search frames, in requests of at most a batch."""
-        size = self._options.batch_size
+        size = max(1, self._options.batch_size // max((frame.views for frame in frames), default=1))
         parts = [frames[index : index + size] for index in range(0, len(frames), size)]
         await asyncio.gather(*map(self._send, parts))
 

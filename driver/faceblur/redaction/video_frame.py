@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from faceblur.base.errors import InvalidReply
 from faceblur.base.options import Options
 from faceblur.media.frames import DecodedFrame
@@ -26,16 +29,20 @@ class VideoFrame(Frame):
     """`decoded` is the frame as the reader gave it, and from `convert` on in the output's pixel format.
 
     `returned` is what the function made of it, where it was asked for that; `line` is its line of a sidecar that is
-    rendered.
+    rendered. `alpha` is the alpha plane where that may show something: it is searched too.
     """
 
     decoded: DecodedFrame
+    alpha: NDArray[np.uint8] | None = None
     returned: bytes | None = None
     line: FrameLine | None = None
 
     @classmethod
     def of(cls, decoded: DecodedFrame) -> VideoFrame:
-        return cls(decoded=decoded, stream=decoded.stream, number=decoded.number, seconds=decoded.seconds)
+        frame = cls(decoded=decoded, stream=decoded.stream, number=decoded.number, seconds=decoded.seconds)
+        frame.alpha = decoded.alpha()
+        frame.views = 1 if frame.alpha is None else 2
+        return frame
 
     @property
     def pixels(self) -> int:
@@ -47,10 +54,12 @@ class VideoFrame(Frame):
 
     @property
     def size_bytes(self) -> int:
-        return self.decoded.size_bytes
+        return self.decoded.size_bytes + (0 if self.alpha is None else self.alpha.nbytes)
 
     def encode(self) -> list[bytes]:
-        return [images.encode_image(self.decoded.upright(), "jpeg", JPEG_QUALITY)]
+        shown = [self.decoded.upright(), *([] if self.alpha is None else [self.alpha])]
+        self.alpha = None
+        return [images.encode_image(one, "jpeg", JPEG_QUALITY) for one in shown]
 
     def make_thumbnail(self) -> None:
         small = self.decoded.thumbnail(copy_side(*self.decoded.upright_wh))
@@ -58,7 +67,7 @@ class VideoFrame(Frame):
         self.thumbnail = thumbnail(small, self.decoded.pixels.width / stored_width)
 
     def add_detections(self, faces: Sequence[Sequence[wire.Face]], returned: Sequence[bytes | None]) -> None:
-        self.detections = [Detection(face.box, face.score) for face in faces[0]]
+        self.detections = [Detection(face.box, face.score) for view in faces for face in view]
         self.returned, self.is_searched = returned[0], True
 
     def convert(self, pix_fmts: Mapping[int, str]) -> None:
