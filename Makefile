@@ -41,7 +41,7 @@ serve: .venv/run.done
 	$(BIN)/faceblur serve $(ARGS)
 
 test: .venv/dev.done
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
 
 bench: .venv/dev.done
 	$(BIN)/python -m benchmarks.$(BENCH) $(ARGS)

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -107,7 +107,7 @@ def answer(address: str, query: str) -> float | None:
     """The value of a query; None as long as there is none."""
     try:
         found = requests.get(f"{address}/api/v1/query", params={"query": query}, timeout=10).json()
-    except requests.ConnectionError:
+    except requests.RequestException:  # it is starting
         return None
     results = found["data"]["result"]
     return float(results[0]["value"][1]) if results else None
@@ -123,13 +123,10 @@ def test_a_real_prometheus_scrapes_worker_and_ledger(
         try:
             assert exporter.stdout is not None
             of_ledger = int(exporter.stdout.readline().split()[-1])
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                of_worker = free.getsockname()[1]
-            targets = [f"127.0.0.1:{of_ledger}", f"127.0.0.1:{of_worker}"]
-            with (
-                WorkerProcess(ledger, function_url, "--metrics-port", str(of_worker)),
-                prometheus(tmp_path, targets) as address,
-            ):
+            with ExitStack() as stack:
+                worker = stack.enter_context(WorkerProcess(ledger, function_url, "--metrics-port", "0"))
+                targets = [f"127.0.0.1:{of_ledger}", f"127.0.0.1:{worker.metrics_port()}"]
+                address = stack.enter_context(prometheus(tmp_path, targets))
                 until(lambda: answer(address, 'faceblur_jobs{state="done"}') == 2)
                 until(lambda: answer(address, 'sum(faceblur_frames_total{action="masked"})') == 48)
                 assert {one.state for one in rows(ledger)} == {"done"}

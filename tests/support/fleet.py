@@ -31,7 +31,7 @@ class WorkerProcess:
         command = ["work", "--ledger", ledger, "--function", function, "--log-json", *arguments]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "faceblur", *command],
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
@@ -42,6 +42,11 @@ class WorkerProcess:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         for pid in [*map(int, children), self.process.pid]:
             os.kill(pid, number)
+
+    def metrics_port(self) -> int:
+        """Where its figures are, of a worker with `--metrics-port 0`."""
+        assert self.process.stdout is not None
+        return int(self.process.stdout.readline().split()[-1])
 
     def wait(self) -> str:
         """What it logged, once it has ended."""
