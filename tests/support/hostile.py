@@ -93,9 +93,14 @@ class HostileProxy(Server):
         self.done: dict[str, int] = dict.fromkeys(faults, 0)
         self.requests = 0
 
+    def _next_fault(self) -> str:
+        """One of those that were least used."""
+        least = min(self.done.values())
+        return self._random.choice([one for one in self._faults if self.done[one] == least])
+
     async def _forward(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        fault = self._random.choice(self._faults) if self._random.random() < self._share else None
+        fault = self._next_fault() if self._random.random() < self._share else None
         if request.method == "GET":
             fault = None
         else:
