@@ -18,8 +18,7 @@ from prometheus_client import CollectorRegistry
 from faceblur.base.errors import UsageError
 from faceblur.base.events import FileEnded, FramesMasked, FramesRead, PositionEntered, PositionLeft, ReplyReceived
 from faceblur.jobs.metrics import Metrics, MetricsServer
-from tests.fleet.test_workers import tree
-from tests.support.fleet import WorkerProcess, faceblur, rows, until
+from tests.support.fleet import WorkerProcess, faceblur, rows, tree, until
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "monitoring"
 CLIP = Path("clip.mp4")

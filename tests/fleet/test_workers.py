@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,27 +17,10 @@ from faceblur.detection.local_function.http_trigger import LocalFunction
 from tests.conftest import ServerThread
 from tests.support.clips import frames, number
 from tests.support.deadly import DEADLY, GUARDED
-from tests.support.fleet import WorkerProcess, faceblur, rows, until
+from tests.support.fleet import WorkerProcess, faceblur, rows, states, tree, until
 from tests.support.postgres import PostgresServer
 
 LEASE = ("--lease", "2")
-
-
-def tree(folder: Path, clip: Path, count: int) -> Path:
-    folder.mkdir()
-    for index in range(count):
-        # Each is another video: one byte after the last box, which no player reads.
-        shutil.copy(clip, folder / f"{index:03}.mp4")
-        with (folder / f"{index:03}.mp4").open("ab") as file:
-            file.write(b"\0\0\0\x0cfree" + index.to_bytes(4, "big"))
-    return folder
-
-
-def states(ledger: str) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for one in rows(ledger):
-        found[one.state] = found.get(one.state, 0) + 1
-    return found
 
 
 def test_every_video_is_done_once_while_workers_are_killed(

@@ -53,7 +53,7 @@ async def states(database: Database) -> list[str]:
 
 
 async def publish(database: Database, one: Claim) -> bool:
-    return await begin_publish(database, one, 1) and await finish(database, one, "{}")
+    return await begin_publish(database, one, 1, "digest") and await finish(database, one, "{}")
 
 
 def test_the_longest_is_first_and_each_part_has_one_worker(ledger: str) -> None:
@@ -105,7 +105,7 @@ def test_a_worker_that_lost_its_lease_can_write_nothing(ledger: str) -> None:
         new = await claimed(database, "next")
         assert (new.part, new.attempt) == (old.part, 2)
         assert await beat(database, [Progress(old, 50, 1.0)]) == {old.part: "lost"}
-        assert not await begin_publish(database, old, 1)
+        assert not await begin_publish(database, old, 1, "digest")
         assert not await finish(database, old, "{}")
         assert not await fail(database, old, "file", "broken")
         assert not await give_back(database, old, "released")
@@ -137,13 +137,13 @@ def test_an_output_that_was_being_published_is_finished_by_another_worker(ledger
     async def work(database: Database) -> None:
         await submit(database, [new_job("a.mp4")])
         old = await claimed(database, "killed")
-        assert await begin_publish(database, old, 1)
+        assert await begin_publish(database, old, 1, "digest")
         assert await claim(database, "next") is None
         await expire(database, old)
         assert await requeue_lost(database, lease=SHORT) == []
         new = await claim(database, "next", lease=SHORT)
         assert new is not None
-        assert new.recover and new.tag == old.tag
+        assert new.recover and new.tag == old.tag and new.output_digest == "digest"
         assert await finish(database, new, "{}")
         # The first worker was only slow: its output has its name, and so it hears that all is well.
         assert await finish(database, old, "{}")
@@ -209,7 +209,7 @@ def test_pause_resume_and_cancel_reach_the_worker(ledger: str) -> None:
         assert await cancel(database, [1, 2]) == [1, 2]
         assert await states(database) == ["running", "cancelled"]
         assert await beat(database, [Progress(again, 1, 1.0)]) == {again.part: "cancel"}
-        assert not await begin_publish(database, again, 1)
+        assert not await begin_publish(database, again, 1, "digest")
         assert await give_back(database, again, "cancelled")
         assert await states(database) == ["cancelled", "cancelled"]
         assert await cancel(database, [1, 2]) == []
@@ -267,7 +267,7 @@ def test_a_newer_job_of_the_same_output_replaces_the_older(ledger: str) -> None:
         ]
         assert await states(database) == ["cancelled", "running", "queued", "queued"]
         assert await beat(database, [Progress(running, 1, 1.0)]) == {running.part: "cancel"}
-        assert not await begin_publish(database, running, 1), "the older output may not replace the newer"
+        assert not await begin_publish(database, running, 1, "digest"), "the older output may not replace the newer"
 
     on(ledger, work)
 
@@ -276,7 +276,7 @@ def test_a_newer_job_waits_for_an_output_of_its_name_that_is_being_published(led
     async def work(database: Database) -> None:
         await submit(database, [new_job("a.mp4")])
         older = await claimed(database)
-        assert await begin_publish(database, older, 1)
+        assert await begin_publish(database, older, 1, "digest")
         assert await submit(database, [new_job("a.mp4", style="solid")]) == ["queued"]
         assert await claim(database, "another") is None
         assert await finish(database, older, "{}")

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.runtime.environment import EnvironmentContext
 from sqlalchemy import Connection, text
 
 from faceblur.base.errors import LedgerAway, LedgerError
+from faceblur.ledger.claims import claim
 from faceblur.ledger.database import Database, ledger_url
+from faceblur.ledger.queries import list_jobs
+from faceblur.ledger.schema import _scripts, is_current
 from faceblur.ledger.tables import metadata
+from tests.support.file_systems import made_read_only
+from tests.support.fleet import faceblur
 
 
 async def _open(ledger: str) -> None:
@@ -31,6 +36,40 @@ def test_the_migrations_make_the_tables_that_the_code_uses(ledger: str) -> None:
             return await connection.run_sync(compare)
 
     assert asyncio.run(differences()) == []
+
+
+def _make_older(connection: Connection) -> None:
+    """The ledger of the first version, with a job that waits and one whose output was about to get its name."""
+    config, scripts = _scripts()
+    up = lambda rev, _: scripts._upgrade_revs("0001", rev)  # noqa: E731
+    with EnvironmentContext(config, scripts, fn=up) as environment:
+        environment.configure(connection=connection, target_metadata=metadata, transactional_ddl=False)
+        environment.run_migrations()
+    for name, state in (("a", "queued"), ("b", "publishing")):
+        job = f"(key, source, target, settings, created) VALUES ('{name}', '/in/{name}', '/out/{name}', '{{}}', 1)"
+        connection.execute(text(f"INSERT INTO job {job}"))
+        part = f"SELECT id, 'video', '{state}', 1, 'old', 0, 12 FROM job WHERE key = '{name}'"
+        columns = "(job, kind, state, attempt, owner, lease_until, output_bytes)"
+        connection.execute(text(f"INSERT INTO part {columns} {part}"))
+
+
+def test_a_ledger_of_an_older_version_is_brought_up_to_date_with_its_jobs(ledger: str) -> None:
+    async def open_both() -> None:
+        older = Database(ledger)
+        async with older.write() as connection:
+            await connection.run_sync(_make_older)
+        await older.__aexit__()
+        async with Database(ledger) as database:
+            async with database.read() as connection:
+                assert await connection.run_sync(is_current)
+            rows = await list_jobs(database)
+            assert {(one.source, one.state) for one in rows} == {("/in/a", "queued"), ("/in/b", "publishing")}
+            stuck = await claim(database, "new", lease=0.01)
+            waiting = await claim(database, "new", lease=0.01)
+            assert stuck is not None and stuck.recover and stuck.output_digest is None
+            assert waiting is not None and (waiting.source, waiting.attempt) == (Path("/in/a"), 2)
+
+    asyncio.run(open_both())
 
 
 def test_a_ledger_of_a_newer_version_is_refused_by_name(ledger: str) -> None:
@@ -57,19 +96,48 @@ def test_a_file_that_is_no_ledger_is_an_error(tmp_path: Path) -> None:
         asyncio.run(_open(str(path)))
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root writes everywhere")
-def test_a_place_that_is_read_only_is_an_error(tmp_path: Path) -> None:
-    asyncio.run(_open(str(tmp_path / "ledger.db")))
-    tmp_path.chmod(0o500)
-    (tmp_path / "ledger.db").chmod(0o400)
-    with pytest.raises(LedgerError, match="readonly"):
-        asyncio.run(_open(str(tmp_path / "ledger.db")))
+def test_a_ledger_on_a_read_only_place_is_read(tmp_path: Path) -> None:
+    folder = tmp_path / "a copy?of#it"
+    folder.mkdir()
+    shown = faceblur("submit", Path(__file__).parent, "-o", tmp_path / "out", "--ledger", folder / "ledger.db")
+    assert "no video in" in shown.stderr, "the ledger is empty"
+    with made_read_only(folder):
+        shown = faceblur("jobs", "--ledger", folder / "ledger.db")
+        assert (shown.returncode, shown.stdout.splitlines()[-1]) == (0, "no jobs; 0 of 0 frames")
+        changed = faceblur("jobs", "--ledger", folder / "ledger.db", "pause", 1)
+        reason = "attempt to write a readonly database"
+        assert (changed.returncode, changed.stderr) == (1, f"error: the ledger {folder}/ledger.db: {reason}\n")
+
+
+def test_a_read_only_ledger_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+    path = tmp_path / "copy" / "ledger.db"
+    path.parent.mkdir()
+
+    async def make() -> None:
+        older = Database(str(path))
+        async with older.write() as connection:
+            await connection.run_sync(_make_older)
+        await older.__aexit__()
+
+    asyncio.run(make())
+    with (
+        made_read_only(path.parent),
+        pytest.raises(LedgerError, match="is read-only, and of an older version: copy it"),
+    ):
+        asyncio.run(_open(str(path)))
+    path.with_name("ledger.db-wal").write_bytes(b"changes")
+    with made_read_only(path.parent), pytest.raises(LedgerError, match=r"read-only, and ledger\.db-wal is needed too"):
+        asyncio.run(_open(str(path)))
 
 
 def test_a_server_that_is_away_may_come_back_and_its_password_is_not_shown() -> None:
     with pytest.raises(LedgerAway) as caught:
         asyncio.run(_open("postgresql://someone:secret@127.0.0.1:9/faceblur"))
-    assert "127.0.0.1" in str(caught.value) and "secret" not in str(caught.value) and "\n" not in str(caught.value)
+    assert (
+        "the ledger postgresql://someone:***@127.0.0.1" in str(caught.value)
+        and "secret" not in str(caught.value)
+        and "\n" not in str(caught.value)
+    )
 
 
 def test_an_address_that_is_none_is_refused() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,12 +26,18 @@ def faceblur(*arguments: object, **variables: str) -> subprocess.CompletedProces
 
 
 class WorkerProcess:
-    """`faceblur work`, whose group of processes ends with it. A context manager."""
+    """`faceblur work`, whose group of processes ends with it. A context manager.
 
-    def __init__(self, ledger: str, function: str, *arguments: str) -> None:
+    `code` runs the driver in its stead, without the crash guard; `before` is a command that starts it, as `nice` does.
+    """
+
+    def __init__(
+        self, ledger: str, function: str, *arguments: str, code: str | None = None, before: Sequence[str] = ()
+    ) -> None:
+        program = ["-m", "faceblur"] if code is None else ["-c", code]
         command = ["work", "--ledger", ledger, "--function", function, "--log-json", *arguments]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "faceblur", *command],
+            [*before, sys.executable, *program, *command],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -72,6 +79,25 @@ def rows(ledger: str) -> list[JobRow]:
             return sorted(await list_jobs(database), key=lambda one: one.id)
 
     return asyncio.run(ask())
+
+
+def tree(folder: Path, clip: Path, count: int) -> Path:
+    """A folder of so many short videos that differ."""
+    folder.mkdir()
+    for index in range(count):
+        # Each is another video: one byte after the last box, which no player reads.
+        shutil.copy(clip, folder / f"{index:03}.mp4")
+        with (folder / f"{index:03}.mp4").open("ab") as file:
+            file.write(b"\0\0\0\x0cfree" + index.to_bytes(4, "big"))
+    return folder
+
+
+def states(ledger: str) -> dict[str, int]:
+    """How many jobs of a ledger are in which state."""
+    found: dict[str, int] = {}
+    for one in rows(ledger):
+        found[one.state] = found.get(one.state, 0) + 1
+    return found
 
 
 def until(condition: Callable[[], object]) -> None:

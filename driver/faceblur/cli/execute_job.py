@@ -15,11 +15,11 @@ from faceblur.jobs.job import Job
 
 
 def execute_job(
-    make: Callable[[Emit], Job], verbosity: Verbosity, *, interrupted: str = GOES_ON, nothing_is_done: bool = False
+    make: Callable[[Emit], Job], verbosity: Verbosity, *, interrupted: str = GOES_ON, shares_files: bool = False
 ) -> int:
     """The exit code of the job that `make` gives for a listener to its events; `interrupted` as of `execute`.
 
-    `nothing_is_done`: a job that found no file has done its work.
+    `shares_files`: with other workers, so that a job without a file, or one that left a file to them, is done.
     """
 
     async def command(console: Console) -> int:
@@ -28,6 +28,7 @@ def execute_job(
         # The bars end before the summary: else they are drawn over its last lines.
         with summarized(job.report, verbosity), progress:
             await job.execute()
-        return DONE if job.report.ok or (nothing_is_done and not job.report.files) else FAILED
+        done = not job.report.failed if shares_files else job.report.ok
+        return DONE if done else FAILED
 
     return execute(command, verbosity, interrupted=interrupted)

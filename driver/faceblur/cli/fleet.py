@@ -98,7 +98,8 @@ def work(
 ) -> None:
     """Redact the videos of a ledger, beside any number of other workers.
 
-    SIGTERM or Ctrl-C gives what is not finished back to the ledger. Exit code 1: some videos failed here.
+    SIGTERM or Ctrl-C gives what is not finished back to the ledger. Exit code 1: some videos failed here, at their last
+    attempt of this worker. A video that was paused, cancelled or taken over did not fail.
     """
     from faceblur.cli.execute_job import execute_job
     from faceblur.fleet.worker import FleetWorker
@@ -123,7 +124,7 @@ def work(
             served = MetricsServer(metrics_port)
             print(f"metrics on port {served.port}", flush=True)
             stack.enter_context(served)
-        sys.exit(execute_job(make, verbosity, interrupted=GIVEN_BACK, nothing_is_done=True))
+        sys.exit(execute_job(make, verbosity, interrupted=GIVEN_BACK, shares_files=True))
 
 
 @main.group(invoke_without_command=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from faceblur.base.atomic_files import publish, temporary_path
@@ -10,7 +12,7 @@ from faceblur.fleet.patience import until_answered
 from faceblur.ledger.claims import Claim, Lost
 from faceblur.ledger.database import Database
 from faceblur.ledger.endings import begin_publish
-from faceblur.redaction.sidecar_files import sidecar_path
+from faceblur.redaction.sidecar_files import identify, sidecar_path
 
 
 class LedgerPublication:
@@ -21,29 +23,46 @@ class LedgerPublication:
         self.tag = claim.tag
         self.refused = False
 
-    async def begin(self, video_bytes: int) -> None:
+    async def begin(self, files: Sequence[Path]) -> None:
         """Raises CancelledError if another worker took over, or the job was cancelled: the output is not wanted."""
-        if not await until_answered(lambda: begin_publish(self._database, self._claim, video_bytes)):
+        size, digest = files[0].stat().st_size, await asyncio.to_thread(digest_of, files)
+        if not await until_answered(lambda: begin_publish(self._database, self._claim, size, digest)):
             self.refused = True
             raise asyncio.CancelledError
+
+
+def digest_of(files: Sequence[Path]) -> str:
+    """What tells a complete output from any other: a digest of the size and both ends of each file. Raises OSError."""
+    found = [identify(path, None) for path in files]
+    ends = [f"{one.bytes} {one.sha256_first_mib} {one.sha256_last_mib}" for one in found]
+    return hashlib.sha256("\n".join(ends).encode()).hexdigest()
 
 
 def finish_publishing(claim: Claim) -> bool:
     """Give the complete files of a claim that is recovered their names, as far as they have not got them.
 
-    False: the files are gone. Raises OSError.
+    False: they are not what was complete. None gets a name, and what the attempt left is removed. Raises OSError.
     """
-    for path in (sidecar_path(claim.target), claim.target):
-        temporary = temporary_path(path, claim.tag)
-        if temporary.exists():
-            publish(temporary, path)
-    return claim.target.is_file() and claim.target.stat().st_size == claim.output_bytes
+    paths = _output_of(claim.target, with_sidecar=claim.settings.get("sidecar", True))
+    temporaries = {path: temporary_path(path, claim.tag) for path in paths}
+    waiting = [path for path in paths if temporaries[path].exists()]
+    found = [temporaries[path] if path in waiting else path for path in paths]
+    if not all(path.is_file() for path in found) or digest_of(found) != claim.output_digest:
+        remove_attempt(Lost(claim.target, claim.tag))
+        return False
+    for path in reversed(waiting):  # the sidecar first, as in the attempt itself
+        publish(temporaries[path], path)
+    return True
 
 
 def remove_attempt(lost: Lost) -> list[Path]:
     """Remove what an attempt left whose worker stopped. If it still runs, it will not be allowed to publish."""
-    temporaries = [temporary_path(path, lost.tag) for path in (sidecar_path(lost.target), lost.target)]
+    temporaries = [temporary_path(path, lost.tag) for path in _output_of(lost.target, with_sidecar=True)]
     removed = [path for path in temporaries if path.exists()]
     for path in removed:
         path.unlink(missing_ok=True)
     return removed
+
+
+def _output_of(target: Path, *, with_sidecar: bool) -> list[Path]:
+    return [target, sidecar_path(target)] if with_sidecar else [target]

@@ -36,6 +36,7 @@ from faceblur.redaction.sidecar_format import FunctionUsed
 from faceblur.redaction.video import redact_video
 
 log = logging.getLogger("faceblur")
+TAKEN_OVER = "another worker took it over"
 POLL_SECONDS = 5.0  # from one look for work to the next while there is none
 GOODBYE_SECONDS = 1.0  # for giving a part back when the worker is stopped; its lease would end by itself too
 
@@ -54,8 +55,7 @@ class FleetWorker(Job):
     """Takes parts until it is cancelled, or, with `until_empty`, until none waits or runs anywhere.
 
     `jobs` parts run at a time; None: as many as keep the function busy. A worker that is silent for `lease` seconds
-    loses its parts. The `journal` of the crash guard tells which
-    parts an earlier process of this worker died of.
+    loses its parts. The `journal` of the crash guard tells which parts an earlier process of this worker died of.
     """
 
     def __init__(
@@ -190,12 +190,16 @@ class FleetWorker(Job):
             raise
 
     async def _tell(self, one: Claim, database: Database, failure: Exception | None) -> None:
-        """Tell the ledger how a part ended."""
+        """Tell the ledger how a part ended. If it is another worker's by now, nothing failed here."""
         report = self.report.files[one.source]
         if failure is None:
-            await until_answered(lambda: finish(database, one, _result(report)))
+            held = await until_answered(lambda: finish(database, one, _result(report)))
         else:
-            await until_answered(lambda: fail(database, one, kind_of(failure), report.reason))
+            held = await until_answered(lambda: fail(database, one, kind_of(failure), report.reason))
+        if not held:
+            log.warning("%s: the ledger does not take how it ended: %s", one.source, TAKEN_OVER)
+            if failure is not None:
+                report.state, report.reason = "not done", TAKEN_OVER
 
     async def _recover(self, one: Claim, database: Database) -> None:
         try:
@@ -203,12 +207,14 @@ class FleetWorker(Job):
         except OSError as error:
             complete, reason = False, f"its output cannot get its name: {error.strerror}"
         else:
-            reason = "its complete output has vanished"
+            reason = "its complete output has vanished or was changed"
         if complete:
             log.info("published %s, which a worker that stopped had completed", one.target)
-            await until_answered(lambda: finish(database, one, "{}"))
+            held = await until_answered(lambda: finish(database, one, "{}"))
         else:
-            await until_answered(lambda: fail(database, one, "storage", reason))
+            held = await until_answered(lambda: fail(database, one, "storage", reason))
+        if not held:
+            log.warning("%s: the ledger does not take how it ended: %s", one.source, TAKEN_OVER)
 
     async def _give_back(self, one: Claim, database: Database, verdict: Answer | None) -> None:
         try:

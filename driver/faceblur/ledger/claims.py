@@ -29,8 +29,8 @@ Answer = Literal["ok", "lost", "cancel", "pause"]
 class Claim:
     """A part that this worker works on.
 
-    `recover`: its output is complete, of `output_bytes`, and only has to get its name. `suspect`: it may have ended the
-    worker that had it before, so it is to run alone.
+    `recover`: its output is complete and only has to get its name; `output_digest` tells it from any other. `suspect`:
+    it may have ended the worker that had it before, so it is to run alone.
     """
 
     part: int
@@ -41,7 +41,7 @@ class Claim:
     settings: Mapping[str, Any]
     frames: int | None
     recover: bool
-    output_bytes: int | None
+    output_digest: str | None
     suspect: bool
 
     @property
@@ -100,7 +100,7 @@ async def claim(database: Database, owner: str, *, lease: float = LEASE_SECONDS)
             settings=json.loads(found.settings),
             frames=found.frames_total or None,
             recover=recover,
-            output_bytes=found.output_bytes,
+            output_digest=found.output_digest,
             suspect=found.error_kind in ("lost", "crash"),
         )
 
@@ -111,7 +111,7 @@ _COLUMNS = (
     part.c.state,
     part.c.frames_total,
     part.c.error_kind,
-    part.c.output_bytes,
+    part.c.output_digest,
     job.c.source,
     job.c.target,
     job.c.settings,

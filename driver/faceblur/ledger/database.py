@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError
@@ -20,6 +21,7 @@ VARIABLE = "FACEBLUR_LEDGER"
 BUSY_SECONDS = 30  # for how long a transaction waits for another one's lock on SQLite
 CONNECT_SECONDS = 10
 COMMAND_SECONDS = 60
+IMMUTABLE = {"mode": "ro", "immutable": "1", "uri": "true"}  # https://www.sqlite.org/uri.html
 READ_ONLY = {"faceblur_reads": True}
 
 
@@ -52,19 +54,23 @@ class Database:
 
     def __init__(self, given: str) -> None:
         self.url = ledger_url(given)
-        self.name = self.url.render_as_string(hide_password=True)
-        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        backend = self.url.get_backend_name()
+        self.is_sqlite = backend == "sqlite"
+        self.name = str(self.url.database) if self.is_sqlite else self.url.set(drivername=backend).render_as_string()
+        self._is_fixed = self.is_sqlite and _is_read_only(Path(self.url.database or ""))
         self._engine = self._create()
 
     def _create(self) -> AsyncEngine:
         if not self.is_sqlite:
             limits = {"timeout": CONNECT_SECONDS, "command_timeout": COMMAND_SECONDS}
             return create_async_engine(self.url, pool_size=4, max_overflow=4, pool_pre_ping=True, connect_args=limits)
-        if folder := Path(self.url.database or "").parent:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise LedgerError(f"{self.name}: its folder cannot be made: {error.strerror}") from error
+        path = Path(self.url.database or "")
+        if self._is_fixed:
+            return _read_only_engine(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LedgerError(f"{self.name}: its folder cannot be made: {error.strerror}") from error
         engine = create_async_engine(self.url, connect_args={"timeout": BUSY_SECONDS})
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
@@ -74,6 +80,11 @@ class Database:
         try:
             async with self.read() as connection:
                 current = await connection.run_sync(is_current)
+            if not current and self._is_fixed:
+                raise LedgerError(
+                    f"the ledger {self.name} is read-only, and of an older version: copy it to a folder that can be "
+                    "written, where it is brought up to date"
+                )
             if not current:
                 async with self.write() as connection:
                     await connection.run_sync(upgrade)
@@ -99,6 +110,19 @@ class Database:
             async with self._engine.connect() as connection:
                 await connection.execution_options(**READ_ONLY)
                 yield connection
+
+
+def _is_read_only(path: Path) -> bool:
+    return path.is_file() and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+
+
+def _read_only_engine(path: Path) -> AsyncEngine:
+    """For a file that nobody can change. Raises LedgerError where its `-wal`, which cannot be read, has a part of it."""
+    wal = path.with_name(f"{path.name}-wal")
+    if wal.is_file() and wal.stat().st_size:
+        raise LedgerError(f"the ledger {path} is read-only, and {wal.name} is needed too: copy both to another folder")
+    address = f"file:{quote(str(path.absolute()))}"
+    return create_async_engine(URL.create("sqlite+aiosqlite", database=address, query=IMMUTABLE))
 
 
 def _set_up_sqlite(connection: Any, _: Any) -> None:

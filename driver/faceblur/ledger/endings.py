@@ -18,17 +18,18 @@ from faceblur.ledger.states import ErrorKind
 from faceblur.ledger.tables import job, part
 
 
-async def begin_publish(database: Database, claim: Claim, output_bytes: int) -> bool:
-    """The output, of so many bytes, is complete under its temporary name: may it get its name? False: it may not.
+async def begin_publish(database: Database, claim: Claim, output_bytes: int, output_digest: str) -> bool:
+    """The output, a video of so many bytes, is complete under its temporary name: may it get its name? False: no.
 
-    True again when it is asked again, since the answer to the first time may have been lost.
+    `output_digest` tells it from any other. True again when it is asked again, since the answer to the first time may
+    have been lost.
     """
     async with database.write() as connection:
         # Locked: a newer job of the same output, which cancels this one, is seen here or sees that this one publishes.
         number = select(part.c.job).where(part.c.id == claim.part).scalar_subquery()
         its_job = select(job.c.wanted).where(job.c.id == number)
         wanted = (await connection.execute(its_job.with_for_update())).scalar_one_or_none()
-        values = {"state": "publishing", "output_bytes": output_bytes}
+        values = {"state": "publishing", "output_bytes": output_bytes, "output_digest": output_digest}
         changes = update(part).where(claim.held("running")).values(values)
         if wanted in ("run", "pause") and (await connection.execute(changes)).rowcount:
             await record(connection, claim.part, claim.attempt, "publishing")

@@ -69,6 +69,7 @@ part = Table(
     Column("reason", Text),
     Column("output_bytes", BigInteger),
     Column("result", Text),
+    Column("output_digest", Text),
 )
 # What a claim looks for: the few parts that wait or run, among many that ended.
 Index(

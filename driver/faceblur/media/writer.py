@@ -199,8 +199,8 @@ class VideoWriter:
             )
         return pixels
 
-    def complete(self) -> int:
-        """Write what is still in the encoder and flush to the disk. Returns the number of bytes."""
+    def complete(self) -> Path:
+        """Write what is still in the encoder and flush to the disk. Returns the file's temporary path."""
         assert self._container is not None
         try:
             for video in self._videos.values():
@@ -214,7 +214,7 @@ class VideoWriter:
             if any(self._display_sizes):
                 set_display_sizes(self._output.temporary, self._display_sizes)
             self._output.complete()
-            return self._output.temporary.stat().st_size
+            return self._output.temporary
         except WRITE_ERRORS as error:
             self.abort()
             raise MediaError(f"{self.path}: cannot be written: {reason(error)}") from error

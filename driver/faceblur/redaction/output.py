@@ -87,8 +87,8 @@ async def finish(
     output.writer.sequence.check_complete(read)
     damage = tuple(reader.damage.summary())
     with work.at("encode"):
-        size = await work.on(writing.executor, "write", output.complete)
-        await publication.begin(size)
+        files = await work.on(writing.executor, "write", output.complete)
+        await publication.begin(files)
         await work.on(writing.executor, "write", output.publish)
     return Written((*reader.left_out, *output.writer.left_out), damage)
 
@@ -115,11 +115,10 @@ class VideoOutput:
         if self.sidecar is not None:
             self.sidecar.write(frame.line or line_of(frame, self._threshold))
 
-    def complete(self) -> int:
-        """Flush both to the disk. Returns the number of bytes of the video."""
-        if self.sidecar is not None:
-            self.sidecar.complete()
-        return self.writer.complete()
+    def complete(self) -> tuple[Path, ...]:
+        """Flush both to the disk. Returns their temporary paths, the video's first."""
+        sidecar = () if self.sidecar is None else (self.sidecar.complete(),)
+        return self.writer.complete(), *sidecar
 
     def publish(self) -> None:
         """Give both their names."""

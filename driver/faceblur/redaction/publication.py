@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 
@@ -11,8 +13,9 @@ class Publication(Protocol):
     @property
     def tag(self) -> str: ...
 
-    async def begin(self, video_bytes: int) -> None:
-        """The output, a video of so many bytes, is complete on the disk. Raises if it may not get its name."""
+    async def begin(self, files: Sequence[Path]) -> None:
+        """The output is complete on the disk under these temporary paths, the video's first. Raises if it may not get
+        its name."""
 
 
 class Direct:
@@ -20,7 +23,7 @@ class Direct:
 
     tag = ""
 
-    async def begin(self, video_bytes: int) -> None:
+    async def begin(self, files: Sequence[Path]) -> None:
         return None
 
 

@@ -125,10 +125,11 @@ class SidecarWriter:
         except OSError as error:
             raise SidecarError(f"{self.path}: cannot be written: {error.strerror}") from error
 
-    def complete(self) -> None:
-        """Flush it to the disk."""
+    def complete(self) -> Path:
+        """Flush it to the disk. Returns its temporary path."""
         try:
             self._output.complete()
+            return self._output.temporary
         except OSError as error:
             raise SidecarError(f"{self.path}: cannot be written: {error.strerror}") from error
 

@@ -1,0 +1,100 @@
+"""Complete outputs that get their names from another worker than the one that wrote them."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from faceblur.base.atomic_files import temporary_path
+from faceblur.fleet.publishing import digest_of, finish_publishing
+from faceblur.ledger.claims import Claim
+from faceblur.redaction.sidecar_files import sidecar_path
+from tests.support.clips import frames, number
+from tests.support.fleet import WorkerProcess, faceblur, rows, tree, until
+
+LEASE = ("--lease", "2")
+VIDEO, SIDECAR = b"the complete video", b"the complete sidecar"
+
+
+@pytest.fixture
+def unnamed(tmp_path: Path) -> Claim:
+    """A claim whose complete output, a video and its sidecar, has not got its name."""
+    target = tmp_path / "clip.mp4"
+    temporaries = [temporary_path(path, "7.2") for path in (target, sidecar_path(target))]
+    for path, content in zip(temporaries, (VIDEO, SIDECAR), strict=True):
+        path.write_bytes(content)
+    return Claim(7, 2, "me", Path("/in/clip.mp4"), target, {}, None, True, digest_of(temporaries), False)
+
+
+def test_a_complete_output_gets_its_name_as_far_as_it_has_not_got_it(unnamed: Claim) -> None:
+    # As where the worker died between its two renames.
+    temporary_path(sidecar_path(unnamed.target), unnamed.tag).rename(sidecar_path(unnamed.target))
+    assert finish_publishing(unnamed)
+    assert unnamed.target.read_bytes() == VIDEO and sidecar_path(unnamed.target).read_bytes() == SIDECAR
+    assert finish_publishing(unnamed), "it may be repeated"
+    assert len(list(unnamed.target.parent.iterdir())) == 2
+
+
+@pytest.mark.parametrize("changed", ["video", "sidecar"])
+def test_an_output_that_was_changed_does_not_replace_an_older_one(unnamed: Claim, changed: str) -> None:
+    unnamed.target.write_bytes(b"an older output")
+    of = unnamed.target if changed == "video" else sidecar_path(unnamed.target)
+    temporary_path(of, unnamed.tag).write_bytes({"video": VIDEO, "sidecar": SIDECAR}[changed].upper())
+    assert not finish_publishing(unnamed)
+    assert unnamed.target.read_bytes() == b"an older output"
+    assert list(unnamed.target.parent.iterdir()) == [unnamed.target]
+
+
+def test_an_older_output_of_the_same_size_is_not_taken_for_one_that_vanished(unnamed: Claim) -> None:
+    unnamed.target.write_bytes(VIDEO.upper())
+    temporary_path(unnamed.target, unnamed.tag).unlink()
+    assert not finish_publishing(unnamed)
+    assert list(unnamed.target.parent.iterdir()) == [unnamed.target]
+
+
+def test_an_output_without_a_sidecar_is_published(unnamed: Claim) -> None:
+    temporary_path(sidecar_path(unnamed.target), unnamed.tag).unlink()
+    digest = digest_of([temporary_path(unnamed.target, unnamed.tag)])
+    alone = Claim(7, 2, "me", unnamed.source, unnamed.target, {"sidecar": False}, None, True, digest, False)
+    assert finish_publishing(alone)
+    assert list(alone.target.parent.iterdir()) == [alone.target]
+
+
+# The driver, which gets a signal when an output is complete and has not got its name.
+AT_PUBLISHING = """
+import os
+from faceblur.redaction.output import VideoOutput
+publish = VideoOutput.publish
+def interrupted(output):
+    os.kill(os.getpid(), {signal})
+    publish(output)
+VideoOutput.publish = interrupted
+from faceblur.cli import app, fleet
+from faceblur.cli.group import main
+main()
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_the_output_of_a_worker_that_stops_while_it_publishes_is_published_by_another(
+    ledger: str, function_url: str, short_clip: Path, tmp_path: Path, how: signal.Signals
+) -> None:
+    source, out = tree(tmp_path / "in", short_clip, 1), tmp_path / "out"
+    faceblur("submit", source, "-o", out, "--ledger", ledger)
+    code = AT_PUBLISHING.format(signal=int(how))
+    with WorkerProcess(ledger, function_url, "--until-empty", *LEASE, code=code) as first:
+        until(lambda: rows(ledger)[0].state == "publishing")
+        with WorkerProcess(ledger, function_url, "--until-empty", *LEASE) as second:
+            second.wait()
+        assert (rows(ledger)[0].state, rows(ledger)[0].attempt) == ("done", 1)
+        before = {path.name: path.stat().st_ino for path in out.iterdir()}
+        if how == signal.SIGSTOP:
+            first.send(signal.SIGCONT)
+            assert "another worker took it over" in first.wait()
+            assert first.process.returncode == 0, "nothing failed"
+    assert rows(ledger)[0].state == "done"
+    assert {path.name: path.stat().st_ino for path in out.iterdir()} == before
+    assert sorted(before) == ["000.mp4", "000.mp4.faces.jsonl"]
+    assert [number(image) for image in frames(out / "000.mp4")] == list(range(24))
