@@ -12,7 +12,7 @@ from alembic.runtime.environment import EnvironmentContext
 from sqlalchemy import Connection, text
 
 from faceblur.base.errors import LedgerAway, LedgerError
-from faceblur.ledger.claims import claim
+from faceblur.ledger.claims import Progress, beat, claim
 from faceblur.ledger.database import Database, ledger_url
 from faceblur.ledger.queries import list_jobs
 from faceblur.ledger.schema import _scripts, is_current
@@ -65,8 +65,9 @@ def test_a_ledger_of_an_older_version_is_brought_up_to_date_with_its_jobs(ledger
             rows = await list_jobs(database)
             assert {(one.source, one.state) for one in rows} == {("/in/a", "queued"), ("/in/b", "publishing")}
             stuck = await claim(database, "new", lease=0.01)
-            waiting = await claim(database, "new", lease=0.01)
             assert stuck is not None and stuck.recover and stuck.output_digest is None
+            assert await beat(database, [Progress(stuck, 0, 0.0)]) == {stuck.part: "ok"}
+            waiting = await claim(database, "new", lease=0.01)
             assert waiting is not None and (waiting.source, waiting.attempt) == (Path("/in/a"), 2)
 
     asyncio.run(open_both())

@@ -117,7 +117,7 @@ def _is_read_only(path: Path) -> bool:
 
 
 def _read_only_engine(path: Path) -> AsyncEngine:
-    """For a file that nobody can change. Raises LedgerError where its `-wal`, which cannot be read, has a part of it."""
+    """For a file that nobody can change. Raises LedgerError where its `-wal` has a part of it: that cannot be read."""
     wal = path.with_name(f"{path.name}-wal")
     if wal.is_file() and wal.stat().st_size:
         raise LedgerError(f"the ledger {path} is read-only, and {wal.name} is needed too: copy both to another folder")
