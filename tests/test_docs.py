@@ -14,9 +14,11 @@ import pytest
 
 from faceblur.cli import app, fleet  # noqa: F401  # they add their commands
 from faceblur.cli.group import main
+from faceblur.detection.request_statistics import OUTCOMES
 from faceblur_function.settings import Settings
 from faceblur_function.wire import Request
 from tests.support import awkward
+from tests.support.figures import exported
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -128,6 +130,20 @@ def test_every_field_of_a_request_with_its_default() -> None:
         for name, field in Request.model_fields.items()
     }
     assert {name: cells[1] for name, cells in table.items()} == defaults
+
+
+def test_every_figure_for_prometheus_with_its_labels(tmp_path: Path) -> None:
+    listed = {}
+    for cell in rows(section("fleet", "Monitoring")):
+        name, _, labels = cell.removesuffix("}").partition("{")
+        listed[name] = set(filter(None, labels.split(",")))
+    found = {re.sub(r"_(bucket|sum|count)$", "", name): labels - {"le"} for name, labels in exported(tmp_path).items()}
+    assert listed == found
+
+
+def test_every_outcome_of_a_request_is_named() -> None:
+    (cell,) = {cells[2] for name, cells in rows(section("fleet", "Monitoring")).items() if "requests_total" in name}
+    assert set(re.findall(r"`([^`]+)`", cell)) == set(OUTCOMES)
 
 
 def test_every_awkward_file() -> None:

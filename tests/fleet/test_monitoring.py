@@ -129,6 +129,8 @@ def test_a_real_prometheus_scrapes_worker_and_ledger(
                 until(lambda: answer(address, 'faceblur_jobs{state="done"}') == 2)
                 until(lambda: answer(address, 'sum(faceblur_frames_total{action="masked"})') == 48)
                 assert {one.state for one in rows(ledger)} == {"done"}
+                until(lambda: answer(address, 'faceblur_requests_total{outcome="ok"}'))
+                assert answer(address, "faceblur_batches_in_flight + faceblur_batches_waiting") == 0
                 assert answer(address, "faceblur_ledger_up") == 1
                 assert answer(address, 'faceblur_jobs_finished_total{outcome="done"}') == 2
         finally:

@@ -104,6 +104,7 @@ def work(
     from faceblur.cli.execute_job import execute_job
     from faceblur.fleet.worker import FleetWorker
     from faceblur.jobs.crash_guard import Journal
+    from faceblur.jobs.load_metrics import LoadCollector
     from faceblur.jobs.metrics import Metrics, MetricsServer
 
     metrics = Metrics()
@@ -115,9 +116,11 @@ def work(
 
         journal = Journal.of_this_run()
         address = _address(ledger)
-        return FleetWorker(
+        worker = FleetWorker(
             address, endpoint, until_empty=until_empty, jobs=jobs, lease=lease, journal=journal, on_event=heard
         )
+        LoadCollector(lambda: worker.load, metrics.registry)
+        return worker
 
     with ExitStack() as stack:
         if metrics_port is not None:

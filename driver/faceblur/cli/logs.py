@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
 
+from faceblur.base import work_item
 from faceblur.base.printable import printable
 from faceblur.cli.verbosity import Verbosity
 
@@ -24,7 +26,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, and the fields of the event."""
+    """One JSON object a line: time, level, logger, message, the fields of the event, and a fleet's job."""
 
     FIELDS = ("event", "source", "state", "frames", "faces", "fps", "seconds", "reason")
 
@@ -36,6 +38,8 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         entry |= {name: getattr(record, name) for name in self.FIELDS if hasattr(record, name)}
+        if (item := work_item.current.get()) is not None:
+            entry |= asdict(item)
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
         return "".join(

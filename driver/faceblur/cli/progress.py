@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from contextlib import ExitStack
+from contextvars import Context
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -141,7 +142,8 @@ class Lines:
 
     def __enter__(self) -> Self:
         self._start = time.monotonic()
-        self._ticker = asyncio.get_running_loop().create_task(self._tick())
+        # The lines are about the whole run, not about the file that is the first.
+        self._ticker = asyncio.get_running_loop().create_task(self._tick(), context=Context())
         return self
 
     def __exit__(

@@ -15,7 +15,7 @@ from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
 
-from faceblur.base.errors import InvalidReply, RequestRejected, RequestTooLarge, Unavailable
+from faceblur.base.errors import FunctionError, InvalidReply, RequestRejected, RequestTooLarge, Unavailable
 from faceblur.base.options import BATCH_SECONDS, REQUEST_SECONDS
 from faceblur.detection import function_check
 from faceblur.detection.adaptive_limit import Ticket
@@ -174,7 +174,6 @@ class FunctionClient:
                     backend.url, "POST", sent.body, self._timeout, sent.max_reply_bytes
                 )
                 if response.status == 503:
-                    self.statistics.refusals += 1
                     self.limit.refused()
                 check_status(backend.url, response)
                 check = partial(
@@ -185,8 +184,10 @@ class FunctionClient:
                     model=backend.model,
                 )
                 answer = await _in_thread_if_large(check, len(response.content))
-        finally:
-            self.statistics.requests += 1
+        except FunctionError as error:
+            self.statistics.ended(error)
+            raise
+        self.statistics.ended()
         self.limit.answered(ticket, response.seconds, computing_seconds(answer.timings_ms.values()))
         trip = self._round_trips.split(response, answer.timings_ms.values(), ticket.concurrent)
         self.statistics.add_seconds(network=trip.network, queue=trip.queue, computing=trip.computing)

@@ -18,6 +18,11 @@ class Gate:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self.held = 0
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for admission."""
+        return len(self._waiting)
+
     async def lease(self) -> Lease:
         """Wait for admission. The lease gives it back."""
         await self.acquire()

@@ -25,7 +25,7 @@ import tenacity
 from faceblur.base.errors import InvalidReply, RequestRejected, RequestTooLarge
 from faceblur.base.printable import printable
 from faceblur.detection.retry_after import bounded_wait
-from faceblur.detection.transport import AttemptFailed, ConnectionBroken, Response, Unreachable
+from faceblur.detection.transport import AttemptFailed, Busy, ConnectionBroken, Response, Unreachable
 
 RETRIED_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 HINTS = {401: "; give credentials with --header 'Authorization: …'", 403: "; see --header", 404: "; is the URL right?"}
@@ -52,7 +52,8 @@ def check_status(url: str, response: Response) -> None:
     if status == 507:
         raise RequestTooLarge(f"{url}: HTTP 507 {message}, even with a single frame")
     if status in RETRIED_STATUS:
-        failure = AttemptFailed(f"{url}: HTTP {status} {message}".rstrip())
+        kind = Busy if status == 503 else AttemptFailed
+        failure = kind(f"{url}: HTTP {status} {message}".rstrip())
         failure.retry_after = response.retry_after
         raise failure
     raise RequestRejected(f"{url}: HTTP {status} {message}".rstrip() + HINTS.get(status, ""))

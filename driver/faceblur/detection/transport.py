@@ -45,6 +45,14 @@ class ConnectionBroken(AttemptFailed):
     """The connection broke while the request was in flight."""
 
 
+class Late(AttemptFailed):
+    """No answer within the time for one request."""
+
+
+class Busy(AttemptFailed):
+    """The function had no worker for the request: HTTP 503."""
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """An HTTP response, and the seconds that it took to send the body, to wait for an answer and to receive it.
@@ -131,7 +139,7 @@ class Transport:
         except aiohttp.ConnectionTimeoutError as error:
             raise Unreachable(f"{url}: cannot connect within {min(CONNECT_SECONDS, seconds):g} s") from error
         except TimeoutError as error:
-            raise AttemptFailed(f"{url}: no answer within {seconds:g} s") from error
+            raise Late(f"{url}: no answer within {seconds:g} s") from error
         except (aiohttp.ClientError, ConnectionError, zlib.error) as error:
             raise ConnectionBroken(f"{url}: the connection broke: {error or type(error).__name__}") from error
 

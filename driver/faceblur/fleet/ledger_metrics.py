@@ -45,6 +45,11 @@ class LedgerCollector(Collector):
         frames.add_metric(["done"], counts.frames_done)
         frames.add_metric(["total"], counts.frames_total)
         yield frames
+        oldest = GaugeMetricFamily(
+            "faceblur_oldest_failure_timestamp_seconds", "When the first of the failed jobs failed; 0: none did."
+        )
+        oldest.add_metric([], counts.oldest_failure or 0)
+        yield oldest
 
     async def _count(self) -> Counts:
         async with Database(self._ledger) as database:

@@ -13,6 +13,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 
+from faceblur.base import work_item
 from faceblur.base.errors import LedgerAway, LedgerError
 from faceblur.base.events import Emit
 from faceblur.base.options import Options
@@ -22,10 +23,12 @@ from faceblur.fleet.failures import kind_of
 from faceblur.fleet.heartbeat import Heartbeat
 from faceblur.fleet.patience import until_answered
 from faceblur.fleet.publishing import LedgerPublication, finish_publishing, remove_attempt
+from faceblur.jobs.bottleneck import BottleneckSampler
 from faceblur.jobs.crash_guard import Journal
 from faceblur.jobs.discovery import PlannedFile
 from faceblur.jobs.function_connection import connected
 from faceblur.jobs.job import Job
+from faceblur.jobs.load_metrics import FunctionLoad
 from faceblur.jobs.report import FileReport, Report
 from faceblur.jobs.scheduler import ParallelFiles
 from faceblur.ledger.claims import LEASE_SECONDS, Answer, Claim, Progress, claim, requeue_lost
@@ -76,6 +79,7 @@ class FleetWorker(Job):
         self._running: dict[asyncio.Task[None], Claim] = {}
         self._began: dict[int, float] = {}
         self._verdicts: dict[int, Answer] = {}
+        self.load: FunctionLoad | None = None
 
     async def execute(self) -> Report:
         """Work. Raises LedgerError if the ledger cannot be used, FunctionError if no function answers at first."""
@@ -92,8 +96,13 @@ class FleetWorker(Job):
                 def heard(part: int, answer: Answer) -> None:
                     loop.call_soon_threadsafe(self._heed, part, answer)
 
+                sampler = BottleneckSampler(
+                    self.report.running.values, lambda: client.limit.full, adaptive=client.limit.adaptive
+                )
+                self.load = FunctionLoad(client.statistics, client.limit, sampler.seconds)
                 with Heartbeat(self._ledger, self._progress, heard, self._lease):
-                    await self._work(Tools(database, client, function, codecs))
+                    async with sampler:
+                        await self._work(Tools(database, client, function, codecs))
         return self.report
 
     async def _work(self, tools: Tools) -> None:
@@ -141,7 +150,8 @@ class FleetWorker(Job):
                 log.info("removed %s, left by a worker that stopped", path)
 
     async def _do(self, one: Claim, tools: Tools, after: list[asyncio.Task[None]]) -> None:
-        """Redact a part to its end. Raises nothing but CancelledError, when the worker stops."""
+        """Redact a part to its end, in a task of its own. Raises only CancelledError, when the worker stops."""
+        work_item.current.set(work_item.WorkItem(one.job, one.part, one.attempt))
         try:
             if one.recover:
                 await self._recover(one, tools.database)

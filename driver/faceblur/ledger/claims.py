@@ -33,6 +33,7 @@ class Claim:
     it may have ended the worker that had it before, so it is to run alone.
     """
 
+    job: int
     part: int
     attempt: int
     owner: str
@@ -92,6 +93,7 @@ async def claim(database: Database, owner: str, *, lease: float = LEASE_SECONDS)
         await connection.execute(update(part).where(part.c.id == found.id).values(values))
         await record(connection, found.id, number, "recovering" if recover else "running", owner)
         return Claim(
+            job=found.job,
             part=found.id,
             attempt=number,
             owner=owner,
@@ -107,6 +109,7 @@ async def claim(database: Database, owner: str, *, lease: float = LEASE_SECONDS)
 
 _COLUMNS = (
     part.c.id,
+    part.c.job,
     part.c.attempt,
     part.c.state,
     part.c.frames_total,

@@ -42,12 +42,16 @@ class JobRow:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many jobs are in which state, and of their frames; `fps` is the sum of the running ones."""
+    """How many jobs are in which state, and of their frames; `fps` is the sum of the running ones.
+
+    `oldest_failure` is when the first of the failed ones failed, in seconds since 1970; None: none failed.
+    """
 
     states: dict[str, int]
     frames_done: int
     frames_total: int
     fps: float
+    oldest_failure: float | None = None
 
 
 async def list_jobs(
@@ -93,6 +97,7 @@ async def count_jobs(database: Database) -> Counts:
             func.coalesce(func.sum(done), 0).label("done"),
             func.coalesce(func.sum(part.c.frames_total), 0).label("total"),
             func.coalesce(func.sum(case((running, part.c.fps))), 0.0).label("fps"),
+            func.min(part.c.ended).label("ended"),
         )
         .join(job, job.c.id == part.c.job)
         .group_by(SHOWN)
@@ -105,6 +110,7 @@ async def count_jobs(database: Database) -> Counts:
         frames_done=int(sum(one.done for one in counted)),
         frames_total=int(sum(one.total for one in counted)),
         fps=float(sum(one.fps for one in rows)),
+        oldest_failure=next((one.ended for one in rows if one.state == "failed"), None),
     )
 
 
