@@ -12,7 +12,7 @@ from typing import Any
 import click
 import pytest
 
-from faceblur.cli import app, fleet  # noqa: F401  # they add their commands
+from faceblur.cli import app, fleet, review  # noqa: F401  # they add their commands
 from faceblur.cli.group import main
 from faceblur.detection.request_statistics import OUTCOMES
 from faceblur_function.settings import Settings
@@ -38,6 +38,7 @@ COMMANDS = (
     "image",
     "render",
     "audit",
+    "edit",
     "evaluate",
     "serve",
     "submit",

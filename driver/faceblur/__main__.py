@@ -22,7 +22,7 @@ def start() -> None:
     elif sys.argv[1:2] in (["run"], ["work"]):
         sys.exit(crash_guard.start([sys.executable, "-P", "-m", "faceblur", *sys.argv[1:]]))
     try:
-        from faceblur.cli import app, fleet  # noqa: F401  # they add their commands
+        from faceblur.cli import app, fleet, review  # noqa: F401  # they add their commands
         from faceblur.cli.group import main
 
         gc.freeze()

@@ -24,7 +24,7 @@ from faceblur.base.atomic_files import (
     temporary_path,
     write_complete,
 )
-from faceblur.redaction.sidecar_files import SUFFIX
+from faceblur.redaction.sidecar_format import SUFFIX
 
 
 @pytest.mark.parametrize("name", ["a", "é" * 127, "x" * 255, "é" * 121 + "x"])

@@ -113,7 +113,8 @@ def test_killed_at_random_times_nothing_is_left_behind(long_clip: Path, tmp_path
 HUNG = """
 import sys, time
 from unittest.mock import patch
-from faceblur.cli.app import main
+from faceblur.cli import app, review
+from faceblur.cli.group import main
 def hang(*arguments, **named):
     print("hangs", flush=True)
     time.sleep(10000)

@@ -17,7 +17,7 @@ from faceblur.detection.endpoint import Endpoint
 from faceblur.jobs.image_run import ImageRun
 from faceblur.jobs.run import Run
 from faceblur.jobs.video_run import VideoRun
-from faceblur.redaction.sidecar_files import SUFFIX
+from faceblur.redaction.sidecar_format import SUFFIX
 from tests.support.no_faces import no_faces
 
 

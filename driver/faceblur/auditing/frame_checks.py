@@ -56,11 +56,13 @@ def check_frames(
     `seconds` and `frames` are those of source and output; the frames are `(H, W, 3) uint8 BGR`, upright.
     """
     source, output = (gray_image(frame) for frame in frames)
-    masked = regions((face.box for face in line.faces), settings.padding)
+    masked = regions((face.box for face in line.faces if face.is_masked), settings.padding)
     clear = unmasked(masked, source.shape[1::-1])
     small = small_frame(source, seconds[0], clear), small_frame(output, seconds[1])
     checks = FrameChecks(small, (source, output), masked)
     for face in line.faces:
+        if not face.is_masked:
+            continue
         reach = WITHIN * (0.5 + settings.padding)
         left = measure_legibility(source, output, face.box, reach)
         if left is None:

@@ -58,7 +58,7 @@ def align_streams(
             sidecar.check_in_frame(line, frame.upright_wh)
             advance()
             gray = gray_image(frame.upright())
-            clear = unmasked(regions((face.box for face in line.faces), padding), gray.shape[1::-1])
+            clear = unmasked(regions((face.box for face in line.faces if face.is_masked), padding), gray.shape[1::-1])
             yield small_frame(gray, frame.seconds, clear)
         if next(lines, None) is not None:
             raise SidecarError(f"{files.sidecar}: lists more frames than {files.source} has")
@@ -110,4 +110,4 @@ def _line_of(files: AuditedFiles, lines: Iterator[FrameLine], frame: DecodedFram
         raise SidecarError(
             f"{files.sidecar}: frame {line.frame} has the timestamp {line.pts}, that of {files.source} {frame.pts}"
         )
-    return line
+    return files.edits.fold(line, frame.seconds)

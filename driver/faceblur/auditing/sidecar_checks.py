@@ -35,7 +35,7 @@ class SidecarChecks:
 
     def push(self, line: FrameLine, seconds: float) -> Iterator[WatchSpan]:
         """Add the next frame's faces."""
-        here = {face.track: face for face in line.faces if face.track is not None}
+        here = {face.track: face for face in line.faces if face.track is not None and face.is_masked}
         for number in [number for number in self._tracks if number not in here]:
             yield from self._end(self._tracks.pop(number))
         for number, face in here.items():

@@ -12,6 +12,7 @@ from faceblur.base.errors import FramesChange, MediaError, SidecarError, UsageEr
 from faceblur.media.canvas import Canvas
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
+from faceblur.redaction.edits import Edits, read_edits
 from faceblur.redaction.sidecar_files import SidecarReader, identify
 from faceblur.redaction.sidecar_format import Header
 
@@ -31,7 +32,7 @@ class StreamPair:
 
 @dataclass(frozen=True, slots=True)
 class AuditedFiles:
-    """Which files are compared, what the sidecar's header says, which video streams belong together.
+    """Which files are compared, what the sidecar's header says, its edits, which video streams belong together.
 
     `frames` is how many to expect, for progress; `surplus` are video streams of the output without a counterpart.
     `canvases` are the forms that the source's frames got, where they change theirs.
@@ -41,6 +42,7 @@ class AuditedFiles:
     output: Path
     sidecar: Path
     header: Header
+    edits: Edits
     pairs: tuple[StreamPair, ...]
     surplus: tuple[int, ...]
     frames: int | None
@@ -65,7 +67,7 @@ def pair_streams(
     """
     _check_names(source, output, sidecar)
     with ExitStack() as stack:
-        header = stack.enter_context(SidecarReader(sidecar)).header
+        header, edits = stack.enter_context(SidecarReader(sidecar)).header, read_edits(sidecar)
         of_source, of_output = (
             stack.enter_context(VideoReader(path, tolerate=path is source)) for path in (source, output)
         )
@@ -80,7 +82,7 @@ def pair_streams(
         pairs += [StreamPair(one, other, is_cover_art=True) for one, other in zip(*cover_art, strict=False)]
         surplus = [*list(of_output.videos)[len(of_source.videos) :], *cover_art[1][len(cover_art[0]) :]]
         expected = of_source.expected_frames
-        files = AuditedFiles(source, output, sidecar, header, tuple(pairs), tuple(surplus), expected, canvases)
+        files = AuditedFiles(source, output, sidecar, header, edits, tuple(pairs), tuple(surplus), expected, canvases)
     for pair in pairs:
         _check_size(files, pair)
     return files

@@ -148,34 +148,6 @@ def render(
 
 
 @main.command()
-@click.argument("source", type=click.Path(path_type=Path))
-@click.argument("output", type=click.Path(path_type=Path))
-@click.argument("sidecar", required=False, type=click.Path(path_type=Path))
-@FUNCTION
-@LOGGING
-def audit(source: Path, output: Path, sidecar: Path | None, endpoint: Endpoint, verbosity: Verbosity) -> None:
-    """Check OUTPUT against its SOURCE before it is published. SIDECAR is by default OUTPUT.faces.jsonl.
-
-    The audit checks that every listed face is illegible and that no frame is lost or changed. A second detection pass
-    searches for faces that were never masked. It writes OUTPUT.audit.json and OUTPUT.audit.html. Exit code 1: something
-    is exposed or lost.
-    """
-    from faceblur.auditing.audit import audit as audit_files
-    from faceblur.cli.audit_output import AuditDisplay, as_usage_error, print_report
-    from faceblur.cli.exit_codes import DONE, FAILED, WRONG_CALL, execute
-    from faceblur.cli.progress import choose_display
-
-    async def command(console: Console) -> int:
-        with AuditDisplay(choose_display(console, verbosity), source, output) as shown, as_usage_error():
-            report = await audit_files(source, output, sidecar, endpoint=endpoint, on_progress=shown.update)
-        if not verbosity.quiet:
-            print_report(output, report)
-        return DONE if report.passed else FAILED
-
-    sys.exit(execute(command, verbosity, unexpected=WRONG_CALL))
-
-
-@main.command()
 @click.argument("datasets", nargs=-1, required=True, metavar="DATASET...", type=click.Path(path_type=Path))
 @THRESHOLD
 @PADDING

@@ -14,8 +14,8 @@ from faceblur.base.errors import UsageError
 from faceblur.evaluation.label_formats import read_coco, read_mot, read_sidecar, read_wider
 from faceblur.evaluation.labels import Dataset, LabelledImage, LabelledVideo
 from faceblur.jobs.video_suffixes import VIDEO_SUFFIXES
-from faceblur.redaction.sidecar_files import SUFFIX as SIDECAR
 from faceblur.redaction.sidecar_files import identify
+from faceblur.redaction.sidecar_format import SUFFIX as SIDECAR
 
 MOT = ".gt.txt"
 WIDER = "_bbx_gt.txt"

@@ -1,12 +1,15 @@
-"""One video that is written again from its sidecar, with the events and the report of a run."""
+"""One video that is written again from its sidecar and its edits, with the events and the report of a run."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
-from faceblur.base.errors import MediaError, UsageError
+from faceblur.base.box_at import BoxAt
+from faceblur.base.errors import MediaError, SidecarError, UsageError
 from faceblur.base.events import Emit, FileEnded, RunPlanned
 from faceblur.base.options import Changes
 from faceblur.jobs.discovery import PlannedFile
@@ -15,7 +18,9 @@ from faceblur.jobs.output_paths import check_suffix
 from faceblur.jobs.report import FileReport, Report
 from faceblur.media.encoder_choice import check_encoder
 from faceblur.media.reader import VideoReader
+from faceblur.redaction.edits import AddedFace, RemovedTrack, SparedTrack, append_edits, check_edits, check_reach
 from faceblur.redaction.render import render_video
+from faceblur.redaction.sidecar_files import SidecarReader, identify, sidecar_path
 from faceblur.redaction.threads import codec_threads
 
 
@@ -77,3 +82,68 @@ def _own_name(video: Path) -> str:
 def _expected_frames(video: Path) -> int | None:
     with VideoReader(video) as reader:
         return reader.expected_frames
+
+
+class EditRun(RenderRun):
+    """Appends edits to those of an output's sidecar, and renders the output again with all of them.
+
+    `added` are boxes in the video stream `stream`, by default the main one; `removed` are tracks. `source` None is the
+    file that the sidecar names. Raises UsageError.
+    """
+
+    def __init__(
+        self,
+        output: Path,
+        *,
+        added: Sequence[BoxAt] = (),
+        removed: Sequence[int] = (),
+        stream: int | None = None,
+        source: Path | None = None,
+        on_event: Emit | None = None,
+    ) -> None:
+        sidecar = sidecar_path(output)
+        self._added, self._removed, self._stream = added, removed, stream
+        with _as_usage_error(), SidecarReader(sidecar) as reader:
+            header = reader.header
+        if source is None:
+            source = sidecar.parent / (header.video.path or header.video.name)
+            if not source.is_file():
+                raise UsageError(f"{source}, of which {output} was made, is not there: name it with --source")
+        # What the run kept or tolerated, the edit does too.
+        changes = Changes(keep_location=bool(header.settings.keep_location), tolerate_damage=True)
+        super().__init__(source, sidecar, output, changes, overwrite=True, on_event=on_event)
+
+    async def execute(self) -> Report:
+        """Check the edits, append them, and render."""
+        await asyncio.to_thread(self._append)
+        return await super().execute()
+
+    def _append(self) -> None:
+        with (
+            _as_usage_error(),
+            VideoReader(self._video, tolerate=True) as video,
+            SidecarReader(self._sidecar) as sidecar,
+        ):
+            if not identify(self._video, video.duration).is_of(sidecar.header.video):
+                raise UsageError(f"{self._video}: the sidecar {self._sidecar} is of another video")
+            stream = video.main_stream.index if self._stream is None else self._stream
+            operations: list[AddedFace | RemovedTrack | SparedTrack] = [
+                *(AddedFace(one.box, one.start, one.end, stream) for one in self._added),
+                *(RemovedTrack(one) for one in self._removed),
+            ]
+            if stream == video.main_stream.index:
+                for one in self._added:
+                    check_reach(one.box, sidecar.header)
+            check_edits(
+                self._sidecar, sidecar, operations, {index: float(one.time_base) for index, one in video.videos.items()}
+            )
+            append_edits(self._sidecar, operations)
+
+
+@contextmanager
+def _as_usage_error() -> Iterator[None]:
+    """What is wrong before anything is done is a wrong call."""
+    try:
+        yield
+    except (MediaError, SidecarError) as error:
+        raise UsageError(str(error)) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import AsyncGenerator, AsyncIterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -21,9 +21,10 @@ from faceblur.media.reader import VideoReader
 from faceblur.redaction.batch import Batch, Ready
 from faceblur.redaction.batch_reader import BatchReader, into_batches
 from faceblur.redaction.changing_frames import Canvases, redacted_in_one_form
+from faceblur.redaction.edits import Edits, read_edits
 from faceblur.redaction.frame import all_pixels
 from faceblur.redaction.output import finish, open_output, write_all
-from faceblur.redaction.sidecar_files import SidecarReader, identify, json_name
+from faceblur.redaction.sidecar_files import SidecarReader, identify, json_name, path_from, sidecar_path
 from faceblur.redaction.sidecar_format import FrameLine, Header
 from faceblur.redaction.threads import FileWork, OwnThread
 from faceblur.redaction.video_frame import VideoFrame, cover_art_frames, video_frames
@@ -46,7 +47,7 @@ async def _render(
     canvases: Canvases | None, *, sidecar: Path, target: Path, changes: Changes, work: FileWork
 ) -> Written:
     async with AsyncExitStack() as stack:
-        recorded = stack.enter_context(SidecarReader(sidecar))
+        recorded, edits = stack.enter_context(SidecarReader(sidecar)), read_edits(sidecar)
         work.emit(ReplyReceived(work.source, recorded.header.function.model, FROM_SIDECAR, 0, {}))
         options = rendered_options(sidecar, recorded.header, changes)
         opening = partial(VideoReader, work.source, tolerate=options.tolerate_damage, canvases=canvases)
@@ -54,7 +55,7 @@ async def _render(
         reader = reading.object
         if not identify(work.source, reader.duration).is_of(recorded.header.video):
             raise SidecarError(f"{sidecar}: belongs to another video ({recorded.header.video.name}) than {work.source}")
-        masks = RecordedMasks(recorded, work, options)
+        masks = RecordedMasks(recorded, edits, work, options)
         cover_art = await reading.call(cover_art_frames, reader)
         for one in cover_art:
             masks.take_line(one)
@@ -63,7 +64,7 @@ async def _render(
         batch_reader = stack.enter_context(BatchReader(batches, reading, Gate(lambda: RENDER_BATCHES), work))
         first: list[Any] = (await batch_reader.first()).frames
         recorded.check_size([one.decoded.upright_wh for one in first], reader.videos.values())
-        header = partial(rendered_header, recorded.header, changes, target)
+        header = header_to_write(recorded, edits, changes, target, work.source)
         opening_output = partial(open_output, target, reader, options, header, cover_art)
         writing = await stack.enter_async_context(OwnThread(opening_output, "write"))
         async with Stages() as stages:
@@ -95,19 +96,38 @@ def rendered_options(sidecar: Path, header: Header, changes: Changes) -> Options
         raise SidecarError(f"{sidecar}: line 1: {error}") from error
 
 
-def rendered_header(header: Header, changes: Changes, target: Path) -> Header:
+def header_to_write(
+    recorded: SidecarReader, edits: Edits, changes: Changes, target: Path, source: Path
+) -> Callable[[], Header] | None:
+    """The header of the new output's sidecar; None where it is rendered over the output of the sidecar, which stays.
+
+    Raises SidecarError where that sidecar would have to change, and has edits: they are of the one that is there.
+    """
+    changed = rendered_header(recorded.header, changes, target, source)
+    in_place = sidecar_path(target).exists() and sidecar_path(target).samefile(recorded.path)
+    if in_place and changed.settings == recorded.header.settings:
+        return None
+    if in_place and edits:
+        raise SidecarError(
+            f"{recorded.path}: has edits, which other options would part from it: write another output with them"
+        )
+    return lambda: changed
+
+
+def rendered_header(header: Header, changes: Changes, target: Path, source: Path) -> Header:
     """The header of the new output's sidecar."""
     names = ("style", "padding", "encoder", "crf", "preset")
     changed: dict[str, Any] = {name: value for name in names if (value := getattr(changes, name)) is not None}
     changed["keep_location"] = changes.keep_location or None
-    return replace(header, output=json_name(target), settings=replace(header.settings, **changed))
+    video = replace(header.video, path=path_from(target, source))
+    return replace(header, video=video, output=json_name(target), settings=replace(header.settings, **changed))
 
 
 class RecordedMasks:
-    """Hands out a sidecar's lines, each for its frame; lines of different streams come in any order."""
+    """Hands out a sidecar's lines as they were edited, each for its frame; those of different streams in any order."""
 
-    def __init__(self, sidecar: SidecarReader, work: FileWork, options: Options) -> None:
-        self._sidecar, self._work, self._options = sidecar, work, options
+    def __init__(self, sidecar: SidecarReader, edits: Edits, work: FileWork, options: Options) -> None:
+        self._sidecar, self._edits, self._work, self._options = sidecar, edits, work, options
         self._path, self._lines = sidecar.path, iter(sidecar)
         self._early: dict[int, deque[FrameLine]] = defaultdict(deque)
 
@@ -126,6 +146,7 @@ class RecordedMasks:
             raise SidecarError(
                 f"{self._path}: frame {frame.number} is at {frame.line.pts}, in the video at {frame.decoded.pts}"
             )
+        frame.line = self._edits.fold(frame.line, frame.decoded.seconds)
 
     def mask(self, frame: VideoFrame, pix_fmts: Mapping[int, str]) -> None:
         """Mask what a frame's line lists."""
@@ -137,7 +158,7 @@ class RecordedMasks:
         faces = [face for face in frame.line.faces if reaches_into(face.box, frame_wh, padding)]
         if len(faces) < len(frame.line.faces):
             frame.line = replace(frame.line, faces=faces)
-        boxes = [face.box for face in faces]
+        boxes = [face.box for face in faces if face.is_masked]
         frame.mask(boxes, style=self._options.style, padding=padding)
 
     async def mask_recorded(self, batches: AsyncIterable[Batch], pix_fmts: Mapping[int, str]) -> AsyncGenerator[Ready]:

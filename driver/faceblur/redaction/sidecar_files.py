@@ -18,9 +18,8 @@ from faceblur.base.atomic_files import AtomicFile, fitting_name
 from faceblur.base.errors import OutsideFrame, SidecarError, UsageError
 from faceblur.base.face_checks import MAX_MASKS, described, fault_of, reaches_into
 from faceblur.base.options import check_value
-from faceblur.redaction.sidecar_format import FRAME_LINE, HEADER, FrameLine, Header, Identity, SettingsUsed
+from faceblur.redaction.sidecar_format import FRAME_LINE, HEADER, SUFFIX, FrameLine, Header, Identity, SettingsUsed
 
-SUFFIX = ".faces.jsonl"
 # What identifies a video: hashing hundreds of gigabytes completely would take longer than reading them for their faces.
 HASHED_BYTES = 1 << 20
 # Characters. A face takes about 150 of them.
@@ -61,6 +60,12 @@ def identify(path: Path, duration: float | None) -> Identity:
         last = hashlib.sha256(file.read(HASHED_BYTES)).hexdigest()
     name = json_name(path)
     return Identity(name=name, bytes=size, duration=duration, sha256_first_mib=first, sha256_last_mib=last)
+
+
+def path_from(sidecar: Path, source: Path) -> str | None:
+    """Where a source lies from its sidecar's folder on; None where JSON cannot hold its name."""
+    path = os.path.relpath(source.resolve(), sidecar.parent.resolve())
+    return path if path.isprintable() else None
 
 
 def read_sidecar(path: str | os.PathLike[str]) -> Sidecar:

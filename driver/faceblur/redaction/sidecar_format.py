@@ -17,6 +17,7 @@ from faceblur.base.options import Options
 from faceblur.tracking.boxes import LOW_THRESHOLD
 from faceblur_function.defaults import Style
 
+SUFFIX = ".faces.jsonl"
 SCHEMA_URL = "https://json-schema.org/draft/2020-12/schema"
 TIME_BASE = r"^[1-9][0-9]{0,18}(/[1-9][0-9]{0,18})?$"  # seconds, as a fraction
 _CONFIG = ConfigDict(extra="forbid")
@@ -24,13 +25,17 @@ _CONFIG = ConfigDict(extra="forbid")
 
 @dataclass(frozen=True, slots=True, config=_CONFIG)
 class Identity:
-    """Which file a sidecar belongs to. `duration` is in seconds, None where the header holds none."""
+    """Which file a sidecar belongs to. `duration` is in seconds, None where the header holds none.
+
+    `path` is where it was, from the sidecar's folder on: where to look for it first.
+    """
 
     name: str
     bytes: int
     duration: FiniteFloat | None = None
     sha256_first_mib: str = Field(kw_only=True)
     sha256_last_mib: str = Field(kw_only=True)
+    path: str | None = Field(default=None, kw_only=True)
 
     def is_of(self, other: Identity) -> bool:
         """Whether both are of the same content; a file may have been renamed."""
@@ -96,16 +101,22 @@ class Header:
 
 @dataclass(frozen=True, slots=True, config=_CONFIG)
 class SidecarFace:
-    """One masked face: box x1, y1, x2, y2 in pixels of the upright frame, before padding.
+    """One face: box x1, y1, x2, y2 in pixels of the upright frame, before padding.
 
     `detected` was detected in this very frame with a score above the threshold; `covered` was not: its box comes from a
-    detection with a lower score (which is given) or from the frames around. An editor may leave out all but the box.
+    detection with a lower score (which is given) or from the frames around. Both are masked. `spared` stays visible on
+    purpose. An editor may leave out all but the box.
     """
 
     box: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
     score: Annotated[FiniteFloat, Field(ge=0, le=1)] | None = None
     track: int | None = None
-    state: Literal["detected", "covered"] = "covered"
+    state: Literal["detected", "covered", "spared"] = "covered"
+
+    @property
+    def is_masked(self) -> bool:
+        """Whether it is masked in the output."""
+        return self.state in ("detected", "covered")
 
 
 @dataclass(frozen=True, slots=True, config=_CONFIG)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ from faceblur.redaction.look_ahead import LookAhead
 from faceblur.redaction.output import finish, open_output, write_all
 from faceblur.redaction.publication import DIRECT, Publication
 from faceblur.redaction.search import FunctionSearch
-from faceblur.redaction.sidecar_files import identify, json_name
+from faceblur.redaction.sidecar_files import identify, json_name, path_from
 from faceblur.redaction.sidecar_format import FunctionUsed, Header, SettingsUsed
 from faceblur.redaction.threads import FileWork, OwnThread
 from faceblur.redaction.video_frame import cover_art_frames, video_frames
@@ -117,7 +118,7 @@ def _main_frame(reader: VideoReader, first: Batch) -> MainFrame:
 
 def _header(reader: VideoReader, main: MainFrame, target: Path, function: FunctionUsed, options: Options) -> Header:
     return Header(
-        video=identify(reader.path, reader.duration),
+        video=replace(identify(reader.path, reader.duration), path=path_from(target, reader.path)),
         output=json_name(target),
         function=function,
         settings=SettingsUsed.of(options),

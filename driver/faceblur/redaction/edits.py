@@ -1,0 +1,228 @@
+"""People's edits of a sidecar, `NAME.edits.jsonl`: appended to, never changed. What is masked is the fold of both.
+
+The sidecar stays as the machine wrote it. The first line of the edits names the sidecar that they are of; each other
+line is one operation. `docs/edits.schema.json` is their JSON schema; run this module to print it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from faceblur.base.atomic_files import fitting_name, write_complete
+from faceblur.base.errors import SidecarError
+from faceblur.base.face_checks import MAX_MASKS, described, fault_of, reaches_into
+from faceblur.redaction.sidecar_format import SCHEMA_URL, SUFFIX, FrameLine, Header, SidecarFace
+
+EDITS_SUFFIX = ".edits.jsonl"
+MAX_EDITS = 100_000
+# Seconds. Times are written with three digits.
+ROUNDING = 0.0005
+_CONFIG = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, slots=True, config=_CONFIG)
+class EditsHeader:
+    """The first line: the SHA-256 of the sidecar that the edits are of. Track numbers are those of one run."""
+
+    faceblur_edits: Literal[1] = 1
+    sidecar_sha256: str = Field(kw_only=True, pattern=r"^[0-9a-f]{64}$")
+
+
+@dataclass(frozen=True, slots=True, config=_CONFIG)
+class AddedFace:
+    """A face that was missed: its box x1, y1, x2, y2 in pixels of the upright frame, before padding.
+
+    It is masked in each frame of the video stream `stream` from `start` to `end`, both in seconds and included.
+    """
+
+    box: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
+    start: FiniteFloat
+    end: FiniteFloat
+    stream: int = 0
+    op: Literal["add"] = "add"
+
+
+@dataclass(frozen=True, slots=True, config=_CONFIG)
+class RemovedTrack:
+    """A track that is no face: it is not masked."""
+
+    track: int
+    op: Literal["remove-track"] = "remove-track"
+
+
+@dataclass(frozen=True, slots=True, config=_CONFIG)
+class SparedTrack:
+    """A face that stays visible on purpose: it is listed as `spared`, and not masked."""
+
+    track: int
+    op: Literal["spare-track"] = "spare-track"
+
+
+Operation = Annotated[AddedFace | RemovedTrack | SparedTrack, Field(discriminator="op")]
+OPERATION: TypeAdapter[AddedFace | RemovedTrack | SparedTrack] = TypeAdapter(Operation)
+EDITS_HEADER: TypeAdapter[EditsHeader] = TypeAdapter(EditsHeader)
+Operations = tuple[AddedFace | RemovedTrack | SparedTrack, ...]
+
+
+class Edits:
+    """The edits of one sidecar, in the order in which they were made."""
+
+    def __init__(self, operations: Iterable[AddedFace | RemovedTrack | SparedTrack] = ()) -> None:
+        self.operations: Operations = tuple(operations)
+        self._added = [one for one in self.operations if isinstance(one, AddedFace)]
+        self._removed = {one.track for one in self.operations if isinstance(one, RemovedTrack)}
+        self._spared = {one.track for one in self.operations if isinstance(one, SparedTrack)}
+
+    def __bool__(self) -> bool:
+        return bool(self.operations)
+
+    def fold(self, line: FrameLine, seconds: float) -> FrameLine:
+        """A sidecar's line as it was edited; `seconds` is the time of its frame. Raises SidecarError."""
+        added = [SidecarFace(box=one.box) for one in self._added if shows(one, line.stream, seconds)]
+        if not added and not any(face.track in self._removed | self._spared for face in line.faces):
+            return line
+        faces = [
+            replace(face, state="spared") if face.track in self._spared else face
+            for face in line.faces
+            if face.track is None or face.track not in self._removed
+        ]
+        if len(faces) + len(added) > MAX_MASKS:
+            raise SidecarError(f"frame {line.frame}: more than {MAX_MASKS} faces with those that edits add")
+        return replace(line, faces=[*faces, *added])
+
+
+def shows(added: AddedFace, stream: int, seconds: float) -> bool:
+    """Whether an added face is in the frame of this time, to the rounding of its times."""
+    return added.stream == stream and added.start - ROUNDING <= seconds <= added.end + ROUNDING
+
+
+def edits_path(sidecar: Path) -> Path:
+    """Where the edits of a sidecar lie: beside it."""
+    if sidecar.name.endswith(SUFFIX):
+        return sidecar.with_name(sidecar.name.removesuffix(SUFFIX) + EDITS_SUFFIX)
+    return sidecar.with_name(fitting_name(sidecar.name.removesuffix(".jsonl"), EDITS_SUFFIX))
+
+
+def read_edits(sidecar: Path) -> Edits:
+    """The edits beside a sidecar; none where there is no such file. Raises SidecarError, which names file and line."""
+    path = edits_path(sidecar)
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return Edits()
+    except OSError as error:
+        raise SidecarError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(lines) > MAX_EDITS:
+        raise SidecarError(f"{path}: more than {MAX_EDITS} edits")
+    header = _parsed(path, 1, EDITS_HEADER, lines[0] if lines else b"")
+    if header.sidecar_sha256 != _sha256(sidecar):
+        raise SidecarError(
+            f"{path}: its edits are of another sidecar than {sidecar.name}, which a later run may have written: "
+            "move it away, and make the edits again"
+        )
+    operations = [_parsed(path, number, OPERATION, line) for number, line in enumerate(lines[1:], 2)]
+    for number, one in enumerate(operations, 2):
+        if isinstance(one, AddedFace) and (fault := fault_of_added(one)):
+            raise SidecarError(f"{path}: line {number}: {fault}")
+    return Edits(operations)
+
+
+def append_edits(sidecar: Path, operations: Sequence[AddedFace | RemovedTrack | SparedTrack]) -> Edits:
+    """Append edits to those of a sidecar, on the disk; all edits. Raises SidecarError."""
+    path, before = edits_path(sidecar), read_edits(sidecar)
+    try:
+        if not before and not path.exists():
+            write_complete(path, EDITS_HEADER.dump_json(EditsHeader(sidecar_sha256=_sha256(sidecar))) + b"\n")
+        with path.open("ab") as file:
+            file.write(b"".join(OPERATION.dump_json(one) + b"\n" for one in operations))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise SidecarError(f"{path}: cannot be written: {error.strerror}") from error
+    return Edits((*before.operations, *operations))
+
+
+def check_edits(
+    sidecar: Path,
+    lines: Iterable[FrameLine],
+    operations: Iterable[AddedFace | RemovedTrack | SparedTrack],
+    time_bases: Mapping[int, float],
+) -> None:
+    """Check that each edit changes a frame of a sidecar; `time_bases` are those of the video streams, in seconds.
+
+    Raises SidecarError.
+    """
+    waiting = list(operations)
+    for one in waiting:
+        if isinstance(one, AddedFace) and (fault := fault_of_added(one)):
+            raise SidecarError(f"the face to add: {fault}")
+    for line in lines:
+        if not waiting:
+            return
+        tracks, seconds = {face.track for face in line.faces}, line.pts * time_bases.get(line.stream, 0.0)
+        waiting = [
+            one
+            for one in waiting
+            if not (shows(one, line.stream, seconds) if isinstance(one, AddedFace) else one.track in tracks)
+        ]
+    for one in waiting:
+        if isinstance(one, AddedFace):
+            raise SidecarError(
+                f"{sidecar}: no frame of stream {one.stream} is shown from {one.start:g} to {one.end:g} s"
+            )
+        raise SidecarError(f"{sidecar}: there is no track {one.track}")
+
+
+def check_reach(box: Sequence[float], header: Header) -> None:
+    """Check that a box to add has a part in the frames of the main stream. Raises SidecarError."""
+    if not reaches_into(box, header.frame_wh, header.settings.padding):
+        width, height = header.frame_wh
+        raise SidecarError(f"the face to add: {described(box)} lies outside of the frame of {width}x{height}")
+
+
+def fault_of_added(one: AddedFace) -> str | None:
+    """What is wrong with an added face by itself."""
+    if one.start > one.end:
+        return f"it would end at {one.end:g} s, before it begins at {one.start:g} s"
+    return fault_of(one.box, None)
+
+
+def _parsed(path: Path, number: int, kind: TypeAdapter[Any], line: bytes) -> Any:
+    try:
+        return kind.validate_json(line, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))[:80]
+        raise SidecarError(f"{path}: line {number}: {where + ': ' if where else ''}{first['msg']}") from error
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise SidecarError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of one line of the edits."""
+    header, operation = (kind.json_schema(ref_template="#/$defs/{model}") for kind in (EDITS_HEADER, OPERATION))
+    return {
+        "$schema": SCHEMA_URL,
+        "title": "One line of faceblur's edits: the first is an EditsHeader, all others are operations",
+        "oneOf": [{"$ref": "#/$defs/EditsHeader"}, *operation["oneOf"]],
+        "$defs": operation.pop("$defs") | {"EditsHeader": header},
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(schema(), indent=2))

@@ -1,0 +1,184 @@
+"""People's edits: `faceblur edit` appends them, and render and audit take the sidecar together with them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from examples.sample_clip import Image, pan, write_clip
+from faceblur.auditing.frame_alignment import gray_image
+from faceblur.auditing.legibility import measure_legibility
+from faceblur.base.errors import SidecarError
+from faceblur.cli.app import main
+from faceblur.redaction.edits import (
+    AddedFace,
+    Edits,
+    RemovedTrack,
+    SparedTrack,
+    append_edits,
+    edits_path,
+    read_edits,
+    schema,
+)
+from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
+from faceblur.redaction.sidecar_format import FrameLine, SidecarFace
+from tests.support import clips as media
+
+ROOT = Path(__file__).parents[2]
+FRAMES = 10
+BOX = (200.0, 20.0, 260.0, 90.0)
+
+
+def run(*arguments: object, code: int = 0) -> str:
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def made(face: Image, function_url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a source in `in` and its output in `out`."""
+    folder = tmp_path_factory.mktemp("edited")
+    source = write_clip(folder / "in" / "face.mp4", islice(pan(face, (320, 240), 60), FRAMES))
+    run("run", source, "-o", folder / "out", "--function", function_url)
+    return folder
+
+
+@pytest.fixture
+def output(made: Path, tmp_path: Path) -> Path:
+    """A fresh copy of both; it gives the output."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "out" / "face.mp4"
+
+
+def clear_share(output: Path, number: int, box: tuple[float, float, float, float]) -> float:
+    source = output.parents[1] / "in" / "face.mp4"
+    before, after = (gray_image(media.frames(path)[number]) for path in (source, output))
+    left = measure_legibility(before, after, box)
+    assert left is not None
+    return left.kept
+
+
+def test_added_face_is_masked_in_its_time_and_the_sidecar_stays(output: Path) -> None:
+    recorded = sidecar_path(output).read_bytes()
+    run("edit", output, "--add", "200,20,260,90@0.12-0.2")
+    assert sidecar_path(output).read_bytes() == recorded
+    header, edit = (json.loads(line) for line in edits_path(sidecar_path(output)).read_text().splitlines())
+    assert header["faceblur_edits"] == 1
+    assert edit == {"box": list(BOX), "start": 0.12, "end": 0.2, "stream": 0, "op": "add"}
+    left = [clear_share(output, number, BOX) for number in range(FRAMES)]
+    assert all((share < 0.5) == (3 <= number <= 5) for number, share in enumerate(left)), left
+
+
+def test_removed_track_is_clear_and_edits_add_up(output: Path) -> None:
+    with SidecarReader(sidecar_path(output)) as sidecar:
+        face = next(iter(sidecar)).faces[0]
+    assert clear_share(output, 0, face.box) < 0.3
+    run("edit", output, "--remove-track", face.track)
+    assert clear_share(output, 0, face.box) > 0.8
+    run("edit", output, "--add", "200,20,260,90@0-1")
+    assert clear_share(output, 0, face.box) > 0.8 and clear_share(output, 0, BOX) < 0.5
+    lines = edits_path(sidecar_path(output)).read_text().splitlines()
+    assert [json.loads(line)["op"] for line in lines[1:]] == ["remove-track", "add"]
+
+
+def test_render_takes_the_edits_and_lists_them_in_its_own_sidecar(output: Path, tmp_path: Path) -> None:
+    run("edit", output, "--add", "200,20,260,90@0-1")
+    other = tmp_path / "other.mp4"
+    run("render", tmp_path / "in" / "face.mp4", sidecar_path(output), "-o", other)
+    assert other.read_bytes() == output.read_bytes()
+    with SidecarReader(sidecar_path(other)) as sidecar:
+        assert all(BOX in [face.box for face in line.faces] for line in sidecar)
+
+
+def test_audit_takes_the_edits(output: Path, function_url: str, tmp_path: Path) -> None:
+    """It finds a face that was to be added, until it is rendered; a mask that was added is no unlisted change."""
+    source = tmp_path / "in" / "face.mp4"
+    run("edit", output, "--add", "200,20,260,90@0-1")
+    assert "changed" not in run("audit", source, output, "--function", function_url)
+    append_edits(sidecar_path(output), [AddedFace((20.0, 140.0, 120.0, 235.0), 0.0, 1.0)])
+    assert "exposed" in run("audit", source, output, "--function", function_url, code=1)
+    run("edit", output)  # goes on
+    run("audit", source, output, "--function", function_url)
+
+
+def test_edits_of_another_run_are_refused(output: Path, function_url: str, tmp_path: Path) -> None:
+    """A later run numbers its tracks anew: to remove track 1 of it might uncover another face."""
+    source, sidecar = tmp_path / "in" / "face.mp4", sidecar_path(output)
+    run("edit", output, "--remove-track", 1)
+    run("run", source, "-o", output.parent, "--overwrite", "--function", function_url, "--padding", 0.3)
+    for command in (
+        ("edit", output),
+        ("render", source, sidecar, "-o", tmp_path / "new.mp4"),
+        ("audit", source, output, "--function", function_url),
+    ):
+        assert "its edits are of another sidecar" in " ".join(
+            run(*command, code=1 if command[0] == "render" else 2).split()
+        )
+    assert not (tmp_path / "new.mp4").exists()
+
+
+def test_source_is_found_beside_where_it_was_or_named(output: Path, tmp_path: Path) -> None:
+    moved = (tmp_path / "in").rename(tmp_path / "elsewhere") / "face.mp4"
+    assert "name it with --source" in run("edit", output, code=2)
+    run("edit", output, "--source", moved, "--add", "200,20,260,90@0-1")
+    assert "is of another video" in run("edit", output, "--source", output, code=2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--remove-track", 99), "there is no track 99"),
+        (("--add", "200,20,260,90@5-6"), "no frame of stream 0 is shown from 5 to 6 s"),
+        (("--add", "200,20,260,90@0-1", "--stream", 7), "no frame of stream 7"),
+        (("--add", "1900,20,1960,90@0-1"), "lies outside of the frame of 320x240"),
+        (("--add", "260,20,200,90@0-1"), "covers nothing"),
+        (("--add", "200,20,260,90@1-0"), "before it begins"),
+        (("--add", "200,20,260"), "not of the form"),
+    ],
+)
+def test_an_edit_that_changes_nothing_is_refused(output: Path, arguments: tuple[object, ...], reason: str) -> None:
+    before = output.read_bytes()
+    assert reason in run("edit", output, *arguments, code=2)
+    assert output.read_bytes() == before and not edits_path(sidecar_path(output)).exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{", "line 2"),
+        ('{"op":"add","box":[1,2,3,4],"start":2,"end":1}', "line 2: it would end at 1 s"),
+        ('{"op":"add","box":[3,2,1,4],"start":0,"end":1}', "line 2: its box covers nothing"),
+        ('{"op":"forget-track","track":1}', "line 2"),
+        ('{"op":"remove-track","track":1,"why":"x"}', "line 2: remove-track.why"),
+    ],
+)
+def test_edits_that_are_wrong_are_named(output: Path, line: str, reason: str) -> None:
+    append_edits(sidecar_path(output), [])
+    with edits_path(sidecar_path(output)).open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(SidecarError, match="edits") as error:
+        read_edits(sidecar_path(output))
+    assert reason in str(error.value)
+
+
+def test_fold_of_the_operations() -> None:
+    edits = Edits([AddedFace(BOX, 0.2, 0.3), RemovedTrack(1), SparedTrack(2)])
+    faces = [SidecarFace(box=BOX, track=number, state="detected") for number in (1, 2, 3)]
+    line = FrameLine(frame=0, pts=0, faces=faces)
+    assert [(one.track, one.state, one.is_masked) for one in edits.fold(line, 0.2).faces] == [
+        (2, "spared", False),
+        (3, "detected", True),
+        (None, "covered", True),
+    ]
+    assert len(edits.fold(line, 0.4).faces) == 2
+    assert len(edits.fold(FrameLine(frame=0, pts=0, faces=faces, stream=1), 0.2).faces) == 2
+
+
+def test_the_schema_is_the_documented_one() -> None:
+    assert json.loads((ROOT / "docs" / "edits.schema.json").read_text()) == json.loads(json.dumps(schema()))
