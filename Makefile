@@ -68,7 +68,7 @@ sample/astronaut.mp4: .venv/sample.done examples/sample_clip.py
 .venv/run.done: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Installing faceblur's packages into .venv: 0.9 GB on the disk. This takes a minute or more, once."
 	$(INSTALL) --editable .
-	$(BIN)/python -m faceblur_function.weights retinaface-mobilenet0.25
+	$(BIN)/python -m faceblur_function.weights retinaface-mobilenet0.25 centerface
 	@touch $@
 
 .venv/sample.done: .venv/run.done

@@ -20,6 +20,8 @@ THRESHOLD = 0.3  # the score from which a face is redacted
 STYLE: Style = "blur"
 PADDING = 0.25  # by how much a box grows on each side, as a share of its size
 JPEG_QUALITY = 95
+# A crop to verify has so many sides of the box in question, which is its middle.
+CROP_SIDES = 3
 
 # How Python, the system, NumPy, OpenCV, FFmpeg, ONNX Runtime and PyTorch say it. Some of it comes as a RuntimeError.
 OUT_OF_MEMORY = re.compile(

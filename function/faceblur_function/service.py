@@ -1,4 +1,4 @@
-"""Answers a worker's requests with the loaded detector. The steps of a batch: decode, detect, redact, encode.
+"""Answers a worker's requests with the loaded detectors. The steps of a batch: decode, detect, redact, encode.
 
 Nothing of an image is ever logged.
 """
@@ -16,9 +16,10 @@ import numpy as np
 
 from faceblur_function import __version__, cvat, images, self_check, wire
 from faceblur_function.defaults import MAX_FACES
-from faceblur_function.detectors.detector import Detector, Faces, Frame
-from faceblur_function.detectors.load import load_detector
+from faceblur_function.detectors.detector import Detector, DetectorError, Faces, Frame
+from faceblur_function.detectors.load import load_detector, load_verifier
 from faceblur_function.detectors.second_pass import detect_all_sizes
+from faceblur_function.detectors.verification import verify
 from faceblur_function.mask_shapes import regions
 from faceblur_function.settings import Settings
 from faceblur_function.styles import redact
@@ -43,6 +44,11 @@ class Service:
             detect_size=settings.detect_size,
             threads=threads,
         )
+        self.verifier, self.verifier_error = None, ""
+        try:
+            self.verifier = load_verifier(self.detector, weights=settings.weights, threads=threads)
+        except DetectorError as error:  # without it everything that is doubtful stays masked
+            self.verifier_error = str(error)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="codec")
         self.detector.detect([np.zeros((64, 64, 3), np.uint8)], threshold=0.5)
 
@@ -57,6 +63,7 @@ class Service:
             threads=self.settings.cpu_threads,
             function=__version__,
             digests=True,
+            verifier=self.verifier.name if self.verifier else "",
             runtime=self.detector.status(),
             limits=self.limits,
         )
@@ -80,7 +87,10 @@ class Service:
     def batch(self, request: wire.Request) -> str:
         """The reply to a batch, as JSON: its faces, and its redacted frames if it asks for them. Raises WireError."""
         contents = [wire.decode_base64(text, frame=index) for index, text in enumerate(request.frames)]
-        redacted, faces, timings = self._run(contents, request, redacting=request.return_ == "frames")
+        detector = self._verifier(request) if request.verify else self.detector
+        redacted, faces, timings = self._run(
+            contents, request, redacting=request.return_ == "frames", verifying=request.verify
+        )
         returned = [wire.encode_base64(content) for content in redacted]
         digests = [
             wire.digest(sent, returned[index] if returned else "", faces[index])
@@ -88,14 +98,22 @@ class Service:
         ]
         reply = wire.Reply(
             version=wire.VERSION,
-            model=self.detector.name,
-            device=self.detector.device,
+            model=detector.name,
+            device=detector.device,
             frames=returned or None,
             faces=faces,
             digests=digests,
             timings_ms=timings,
         )
         return reply.model_dump_json(exclude_none=True)
+
+    def _verifier(self, request: wire.Request) -> Detector:
+        """The second detector. Raises WireError where there is none, or where a request cannot ask for it."""
+        if self.verifier is None:
+            raise wire.WireError("bad_request", "verify: this function has no second detector")
+        if request.return_ != "faces":
+            raise wire.WireError("bad_request", 'verify: nothing is redacted, so "return" has to be "faces"')
+        return self.verifier
 
     def image(self, content: bytes, options: wire.RequestOptions) -> bytes:
         """Redact one encoded image; the result is encoded as the options say. Raises WireError."""
@@ -117,6 +135,7 @@ class Service:
         options: wire.RequestOptions,
         *,
         redacting: bool,
+        verifying: bool = False,
         formats: tuple[str, ...] = images.FORMATS,
     ) -> tuple[list[bytes], list[list[wire.Face]], Milliseconds]:
         """The redacted images (none unless `redacting`), each frame's faces, and the time of each stage."""
@@ -137,7 +156,10 @@ class Service:
                 ]
                 frames = [future.result() for future in decoding]
             with _timed(timings, "detect"):
-                detected = detect_all_sizes(self.detector, frames, threshold=options.listed_from)
+                if verifying and self.verifier is not None:
+                    detected = verify(self.verifier, frames, threshold=options.listed_from)
+                else:
+                    detected = detect_all_sizes(self.detector, frames, threshold=options.listed_from)
             listed = [to_wire(one) for one in detected]
             for index, its_faces in zip(group, listed, strict=True):
                 limit_faces(its_faces, options.threshold, index)

@@ -1,7 +1,7 @@
 """Named model weights: where they come from, their SHA-256, and an atomic download into a cache.
 
-`python -m faceblur_function.weights NAME` fetches one ahead of time, for an image build or a machine that will have no
-network; with `--cached` before the name it downloads nothing: exit code 0 says that the file is in the cache.
+`python -m faceblur_function.weights NAME…` fetches some ahead of time, for an image build or a machine that will have
+no network; with `--cached` before the names it downloads nothing: exit code 0 says that all files are in the cache.
 """
 
 from __future__ import annotations
@@ -180,20 +180,21 @@ def main(arguments: list[str]) -> int:
     """Run the module with these arguments. Returns the exit code."""
     only_check = arguments[:1] == ["--cached"]
     arguments = arguments[only_check:]
-    if len(arguments) != 1 or arguments[0] not in SOURCES:
+    if not arguments or not SOURCES.keys() >= set(arguments):
         names = ", ".join(SOURCES)
         print(
-            f"usage: python -m faceblur_function.weights [--cached] NAME    with NAME one of: {names}", file=sys.stderr
+            f"usage: python -m faceblur_function.weights [--cached] NAME…    with NAME one of: {names}", file=sys.stderr
         )
         return 2
     if only_check:
-        return 0 if (cache_folder() / SOURCES[arguments[0]].filename).is_file() else 1
-    try:
-        _, sha256 = load_weights(arguments[0])
-    except DetectorError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(f"{arguments[0]}: sha256 {sha256}, in {cache_folder()}")
+        return 0 if all((cache_folder() / SOURCES[name].filename).is_file() for name in arguments) else 1
+    for name in arguments:
+        try:
+            _, sha256 = load_weights(name)
+        except DetectorError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        print(f"{name}: sha256 {sha256}, in {cache_folder()}")
     return 0
 
 

@@ -63,10 +63,14 @@ class RequestOptions(BaseModel):
 
 
 class Request(RequestOptions):
-    """A batch of frames, each a base64 JPEG, PNG or WebP."""
+    """A batch of frames, each a base64 JPEG, PNG or WebP.
+
+    `verify`: they are crops, and the second detector is asked whether there is a face in the middle of each.
+    """
 
     frames: Annotated[list[str], Field(min_length=1, max_length=MAX_FRAMES)]
     return_: Annotated[Literal["frames", "faces"], Field(alias="return")] = "frames"
+    verify: bool = False
 
 
 class Face(BaseModel):
@@ -96,7 +100,8 @@ class Reply(BaseModel):
 class Info(BaseModel):
     """What `GET /` reports: the loaded model, where it runs, and the limits of a request.
 
-    `runtime` is what the detector reports: precision, batch size, the GPU's name and memory in bytes.
+    `runtime` is what the detector reports: precision, batch size, the GPU's name and memory in bytes. `verifier` is the
+    second detector, which answers requests to verify; empty where there is none.
     """
 
     version: Literal[1]
@@ -107,6 +112,7 @@ class Info(BaseModel):
     threads: int = 0
     function: Name = ""
     digests: bool = False
+    verifier: Name = ""
     runtime: dict[str, str | int | float] = {}
     limits: Limits = Limits()
 

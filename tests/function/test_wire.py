@@ -64,6 +64,8 @@ BAD_BODIES: dict[str, Any] = {
     "report_threshold high": {"frames": [PIXEL], "report_threshold": "low"},
     "padding below 0": {"frames": [PIXEL], "padding": -1},
     "padding huge": {"frames": [PIXEL], "padding": 1e9},
+    "verify a number": {"frames": [PIXEL], "return": "faces", "verify": 1},
+    "verify and frames": {"frames": [PIXEL], "return": "frames", "verify": True},
     "quality 0": {"frames": [PIXEL], "quality": 0},
     "quality 101": {"frames": [PIXEL], "quality": 101},
     "quality a fraction": {"frames": [PIXEL], "quality": 90.5},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from faceblur_function import defaults
 from faceblur_function.detectors.detector import Detector, DetectorError
+from faceblur_function.detectors.union import DetectorUnion
 
 # `both` searches with the two models for the CPU.
 MODELS = ("retinaface-mobilenet0.25", "centerface", "both", "retinaface-resnet50")
@@ -33,8 +34,6 @@ def load_detector(
     if name == "both":
         if weights is not None:
             raise DetectorError("WEIGHTS is one file, and MODEL=both takes two: choose one model, or leave WEIGHTS out")
-        from faceblur_function.detectors.union import DetectorUnion
-
         models = ("retinaface-mobilenet0.25", "centerface")
         detectors = [load_detector(model, device=device, detect_size=detect_size, threads=threads) for model in models]
         return DetectorUnion("+".join(models), detectors)
@@ -48,3 +47,16 @@ def load_detector(
             ) from error
         return RetinaFaceTorch(weights=weights, device=device, detect_size=detect_size, threads=threads)
     raise DetectorError(f"unknown model {name!r}: choose {', '.join(MODELS)}")
+
+
+def load_verifier(detector: Detector, *, weights: str | None, threads: int) -> Detector | None:
+    """The second detector, which verifies what `detector` is not certain of: CenterFace, beside the MobileNet.
+
+    None for other detectors and for `weights` of one's own: how certain their scores are was not measured. The
+    MobileNet cannot verify what CenterFace detects: of tilted faces it would reject most. Raises DetectorError.
+    """
+    if isinstance(detector, DetectorUnion):
+        return next(one for one in detector.detectors if one.name == "centerface")
+    if detector.name != "retinaface-mobilenet0.25" or weights is not None:
+        return None
+    return load_detector("centerface", device=detector.device, threads=threads)

