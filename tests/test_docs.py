@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import subprocess
 from dataclasses import MISSING, fields
@@ -240,3 +241,10 @@ def test_files_that_the_commands_write_are_ignored_by_git() -> None:
             # A folder is one of these by the slash.
             call = ["git", "check-ignore", "--no-index", name, f"{name}/"]
             assert subprocess.run(call, cwd=ROOT, capture_output=True).returncode == 0, name
+
+
+def test_every_row_of_the_dashboard_and_no_other() -> None:
+    panels = json.loads((ROOT / "deploy/monitoring/dashboard.json").read_text())["panels"]
+    table = section("fleet", "Monitoring").split("| row of the dashboard |", 1)[1].split("\n\n", 1)[0]
+    listed = [line.split(" | ")[0].strip("| ") for line in table.splitlines()[2:]]
+    assert listed == [one["title"] for one in panels if one["type"] == "row"]

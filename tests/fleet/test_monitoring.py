@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,16 +14,10 @@ from prometheus_client import CollectorRegistry
 from faceblur.base.errors import UsageError
 from faceblur.base.events import FileEnded, FramesMasked, FramesRead, PositionEntered, PositionLeft, ReplyReceived
 from faceblur.jobs.metrics import Metrics, MetricsServer
-from tests.support.fleet import WorkerProcess, faceblur, rows, tree, until
+from tests.support.prometheus import program
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "monitoring"
 CLIP = Path("clip.mp4")
-
-
-def program(name: str) -> str:
-    found = shutil.which(name)
-    assert found, f"{name} is missing: apt-get install prometheus"
-    return found
 
 
 def test_events_become_figures() -> None:
@@ -79,59 +69,3 @@ def test_each_alert_has_a_test() -> None:
     tests = yaml.safe_load((DEPLOY / "alerts.test.yaml").read_text())["tests"]
     fired = {one["alertname"] for test in tests for one in test["alert_rule_test"] if one.get("exp_alerts")}
     assert {one["alert"] for one in rules} == fired
-
-
-@contextmanager
-def prometheus(folder: Path, targets: list[str]) -> Iterator[str]:
-    """A Prometheus that scrapes these addresses every second; its own address."""
-    config = {
-        "global": {"scrape_interval": "1s"},
-        "scrape_configs": [{"job_name": "faceblur", "static_configs": [{"targets": targets}]}],
-    }
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    command = [program("prometheus"), f"--config.file={folder}/prometheus.yml", f"--web.listen-address={address}"]
-    server = subprocess.Popen(
-        [*command, f"--storage.tsdb.path={folder}/data"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        yield f"http://{address}"
-    finally:
-        server.terminate()
-        server.wait(60)
-
-
-def answer(address: str, query: str) -> float | None:
-    """The value of a query; None as long as there is none."""
-    try:
-        found = requests.get(f"{address}/api/v1/query", params={"query": query}, timeout=10).json()
-    except requests.RequestException:  # it is starting
-        return None
-    results = found["data"]["result"]
-    return float(results[0]["value"][1]) if results else None
-
-
-def test_a_real_prometheus_scrapes_worker_and_ledger(
-    ledger: str, function_url: str, short_clip: Path, tmp_path: Path
-) -> None:
-    source, out = tree(tmp_path / "in", short_clip, 2), tmp_path / "out"
-    faceblur("submit", source, "-o", out, "--ledger", ledger)
-    command = [sys.executable, "-m", "faceblur", "jobs", "--ledger", ledger, "metrics", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as exporter:
-        try:
-            assert exporter.stdout is not None
-            of_ledger = int(exporter.stdout.readline().split()[-1])
-            with ExitStack() as stack:
-                worker = stack.enter_context(WorkerProcess(ledger, function_url, "--metrics-port", "0"))
-                targets = [f"127.0.0.1:{of_ledger}", f"127.0.0.1:{worker.metrics_port()}"]
-                address = stack.enter_context(prometheus(tmp_path, targets))
-                until(lambda: answer(address, 'faceblur_jobs{state="done"}') == 2)
-                until(lambda: answer(address, 'sum(faceblur_frames_total{action="masked"})') == 48)
-                assert {one.state for one in rows(ledger)} == {"done"}
-                until(lambda: answer(address, 'faceblur_requests_total{outcome="ok"}'))
-                assert answer(address, "faceblur_batches_in_flight + faceblur_batches_waiting") == 0
-                assert answer(address, "faceblur_ledger_up") == 1
-                assert answer(address, 'faceblur_jobs_finished_total{outcome="done"}') == 2
-        finally:
-            exporter.terminate()

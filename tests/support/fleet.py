@@ -100,9 +100,9 @@ def states(ledger: str) -> dict[str, int]:
     return found
 
 
-def until(condition: Callable[[], object]) -> None:
+def until(condition: Callable[[], object], what: str = "it") -> None:
     """Wait for a condition."""
     end = time.monotonic() + WAIT_SECONDS
     while not condition():
-        assert time.monotonic() < end, "it did not come true"
+        assert time.monotonic() < end, f"{what} did not come true"
         time.sleep(0.1)

@@ -52,6 +52,13 @@ class Metrics:
         self._finished = counter("jobs_finished", "Videos that ended on this worker.", "kind", "outcome")
         self._frames = counter("frames", "Frames that were read, searched and masked.", "action")
         self._faces = counter("faces", "Faces that were masked, frame by frame.", "state")
+        # A series that begins with its first event has no increase by it: an alert would miss the first failure.
+        for outcome in ("done", "failed", "not done"):
+            self._finished.labels("video", outcome)
+        for action in ("read", "searched", "masked"):
+            self._frames.labels(action)
+        for state in ("detected", "gap-filled"):
+            self._faces.labels(state)
         self._stages = counter("stage_seconds", "Time of threads and requests, by stage.", "stage")
         self._reply = Histogram(
             "faceblur_request_duration_seconds",
