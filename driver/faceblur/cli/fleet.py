@@ -102,23 +102,23 @@ def work(
     attempt of this worker. A video that was paused, cancelled or taken over did not fail.
     """
     from faceblur.cli.execute_job import execute_job
-    from faceblur.fleet.worker import FleetWorker
+    from faceblur.fleet.shared_ledger import SharedLedger
     from faceblur.jobs.crash_guard import Journal
     from faceblur.jobs.load_metrics import LoadCollector
     from faceblur.jobs.metrics import Metrics, MetricsServer
+    from faceblur.jobs.video_run import LedgerRun
 
     metrics = Metrics()
 
-    def make(emit: Emit) -> FleetWorker:
+    def make(emit: Emit) -> LedgerRun:
         def heard(event: Event) -> None:
             emit(event)
             metrics(event)
 
         journal = Journal.of_this_run()
-        address = _address(ledger)
-        worker = FleetWorker(
-            address, endpoint, until_empty=until_empty, jobs=jobs, lease=lease, journal=journal, on_event=heard
-        )
+        crashed = journal.crashed_claims
+        shared = SharedLedger(_address(ledger), until_empty=until_empty, lease=lease, crashed=crashed)
+        worker = LedgerRun(shared, endpoint, jobs=jobs, journal=journal, on_event=heard)
         LoadCollector(lambda: worker.load, metrics.registry)
         return worker
 

@@ -15,6 +15,7 @@ from faceblur.base.events import Emit, Event, FileEnded, FileStarted
 from faceblur.jobs.crash_guard import Journal
 from faceblur.jobs.discovery import PlannedFile
 from faceblur.jobs.failure import why_failed
+from faceblur.jobs.function_load import FunctionLoad
 from faceblur.jobs.report import Report
 from faceblur.redaction.threads import FileWork
 from faceblur.redaction.written import Written
@@ -29,7 +30,7 @@ class RunningFile:
 
 
 class Job(ABC):
-    """Work on files. `report` is up to date at any time.
+    """Work on files. `report` is up to date at any time; `load` is None before a function answered.
 
     `on_event` gets every event once the report has taken it, in the event loop's thread. What it raises ends the job
     and is raised by `execute`.
@@ -37,6 +38,7 @@ class Job(ABC):
 
     def __init__(self, on_event: Emit | None = None, journal: Journal | None = None) -> None:
         self.report = Report()
+        self.load: FunctionLoad | None = None
         self._on_event = on_event
         self._event_error: Exception | None = None
         self._journal = journal or Journal(None)

@@ -5,25 +5,13 @@ Nuclio counts a handler's error as a success, and cannot know of a reply that fa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from faceblur.detection.concurrency_limit import ConcurrencyLimit
-from faceblur.detection.request_statistics import RequestStatistics
-from faceblur.jobs.bottleneck import Stage
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionLoad:
-    """What a worker asks of the function. `awaited` is the time that its videos waited for each stage, in seconds."""
-
-    statistics: RequestStatistics
-    limit: ConcurrencyLimit
-    awaited: Mapping[Stage, float]
+from faceblur.jobs.function_load import FunctionLoad
 
 
 class LoadCollector(Collector):

@@ -1,28 +1,33 @@
-"""A run over videos: several at a time where one does not keep the function busy, with its bottleneck at the end."""
+"""Redacts the videos of a ledger: of one in memory for a run, of one that many workers share for a fleet."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Executor
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 
 from faceblur.base.errors import UsageError
 from faceblur.base.events import Emit, RunEnded
 from faceblur.base.options import Options
-from faceblur.detection.client import FunctionClient
 from faceblur.detection.endpoint import Endpoint
 from faceblur.jobs.bottleneck import BottleneckSampler
 from faceblur.jobs.crash_guard import Journal
-from faceblur.jobs.discovery import PlannedFile, find_videos
+from faceblur.jobs.discovery import find_videos
 from faceblur.jobs.function_connection import connected
+from faceblur.jobs.function_load import FunctionLoad
+from faceblur.jobs.job import Job
+from faceblur.jobs.memory_ledger import MemoryLedger
+from faceblur.jobs.parallel_files import ParallelFiles
+from faceblur.jobs.part_worker import PartWorker
+from faceblur.jobs.parts import Ledger, Part
 from faceblur.jobs.report import Report
 from faceblur.jobs.run import Run
-from faceblur.jobs.scheduler import run_files
 from faceblur.media.encoder_choice import check_encoder
 from faceblur.redaction.sidecar_format import FunctionUsed
+from faceblur.redaction.threads import FileWork
 from faceblur.redaction.video import redact_video
-from faceblur_function import wire
+from faceblur.redaction.written import Written
 
 
 class VideoRun(Run):
@@ -52,37 +57,62 @@ class VideoRun(Run):
         codec = check_encoder(self.options.encoder) if self.options.encoder else None
         found = await self.find(partial(find_videos, codec=codec, journal=self._journal))
         if waiting := self.plan(found):
-            async with connected(self.endpoint, self.emit) as (client, info, codecs):
-                await self._redact_all(waiting, client, info, codecs)
+            ledger = MemoryLedger(waiting, self.options, suspects=self._journal.suspects, jobs=self._jobs)
+            await redact_parts(self, ledger, self.endpoint, self._jobs)
         return self.report
 
-    async def _redact_all(
-        self, waiting: list[PlannedFile], client: FunctionClient, info: wire.Info, codecs: Executor
+
+class LedgerRun(Job):
+    """Redacts what a given ledger hands out, `jobs` videos at a time, until it is over or this is cancelled."""
+
+    def __init__(
+        self,
+        ledger: AbstractAsyncContextManager[Ledger],
+        endpoint: Endpoint,
+        *,
+        jobs: int | None = None,
+        journal: Journal | None = None,
+        on_event: Emit | None = None,
     ) -> None:
-        local, limit = not self.endpoint.urls, client.limit
+        super().__init__(on_event, journal)
+        self._ledger, self._endpoint, self._jobs = ledger, endpoint, jobs
+
+    async def execute(self) -> Report:
+        """Redact. Raises LedgerError if the ledger cannot be used, FunctionError if no function answers at first."""
+        async with self._ledger as ledger:
+            if not await ledger.is_over():
+                await redact_parts(self, ledger, self._endpoint, self._jobs)
+        return self.report
+
+
+async def redact_parts(job: Job, ledger: Ledger, endpoint: Endpoint, jobs: int | None) -> None:
+    """Redact the parts of a ledger until it is over, for a job, which gets the bottleneck at the end.
+
+    `jobs` run at a time; None: as many as keep the function busy. Raises FunctionError if none answers at first.
+    """
+    async with connected(endpoint, job.emit) as (client, info, codecs):
+        local, limit = not endpoint.urls, client.limit
         function = FunctionUsed(model=info.model, weights_sha256=info.weights_sha256, device=info.device)
         # The function on this machine is this very code: there is nothing to verify.
-        returned = self.options.returned or ("faces" if local else "frames")
+        returned = "faces" if local else "frames"
 
-        async def redact(one: PlannedFile) -> None:
-            with self.running(one, codecs) as file:
-                file.written = await redact_video(
-                    one.target,
-                    self.options,
-                    file.work,
-                    client=client,
-                    function=function,
-                    return_frames=returned == "frames",
-                )
+        async def redact(part: Part, work: FileWork) -> Written:
+            options = part.options()
+            return await redact_video(
+                part.file.target,
+                options,
+                work,
+                client=client,
+                function=function,
+                return_frames=(options.returned or returned) == "frames",
+                publication=part.publication,
+            )
 
-        sampler = BottleneckSampler(self.report.running.values, lambda: limit.full, adaptive=limit.adaptive)
-        suspects = [one for one in waiting if one.source in self._journal.suspects]
-        rest = [one for one in waiting if one.source not in self._journal.suspects]
+        sampler = BottleneckSampler(job.report.running.values, lambda: limit.full, adaptive=limit.adaptive)
+        job.load = FunctionLoad(client.statistics, limit, sampler.seconds)
         try:
             async with sampler:
-                # A file that may have crashed an earlier run runs alone, so that its crash shows which one it was.
-                await run_files(suspects, redact, limit, jobs=1)
-                await run_files(rest, redact, limit, jobs=self._jobs)
+                await PartWorker(job, ledger, redact, codecs, ParallelFiles(limit, jobs)).work()
         finally:
             lines = (limit.summary(), sampler.summary(client.statistics, local=local))
-            self.emit(RunEnded(tuple(filter(None, lines))))
+            job.emit(RunEnded(tuple(filter(None, lines))))

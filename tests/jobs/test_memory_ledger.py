@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from faceblur.jobs.discovery import PlannedFile
-from faceblur.jobs.scheduler import FileQueue
+from faceblur.jobs.memory_ledger import FileQueue
 
 
 def test_short_videos_do_not_wait_behind_long_ones() -> None:
