@@ -23,7 +23,10 @@ SOFT_EDGE = 0.057
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """The ellipse to mask, in pixels: centre, radii, and the size of the face's own box."""
+    """The ellipse to mask, in pixels: centre, radii, and the size of the face's own box.
+
+    One that `is_box` is a rectangle instead: every pixel that it touches is masked, without a soft edge.
+    """
 
     x: float
     y: float
@@ -31,6 +34,7 @@ class Region:
     radius_y: float
     face_width: float
     face_height: float
+    is_box: bool = False
 
     def scaled(self, scale_x: float, scale_y: float) -> Region:
         """The same region on a plane of another size, such as subsampled chroma."""
@@ -41,6 +45,7 @@ class Region:
             self.radius_y * scale_y,
             self.face_width * scale_x,
             self.face_height * scale_y,
+            self.is_box,
         )
 
     def window(self, width: int, height: int) -> tuple[slice, slice]:
@@ -53,6 +58,8 @@ class Region:
 
     def opacity(self, rows: slice, columns: slice) -> NDArray[np.float32]:
         """How far each pixel of the window is masked: 1 inside, falling to 0 over the soft edge, 0 outside."""
+        if self.is_box:
+            return np.ones((rows.stop - rows.start, columns.stop - columns.start), np.float32)
         y = (np.arange(rows.start, rows.stop, dtype=np.float32) + 0.5 - self.y) / max(self.radius_y, 1e-6)
         x = (np.arange(columns.start, columns.stop, dtype=np.float32) + 0.5 - self.x) / max(self.radius_x, 1e-6)
         opacity = np.add.outer(y * y, x * x, dtype=np.float32)
@@ -61,6 +68,11 @@ class Region:
         np.subtract(1, opacity, out=opacity)
         opacity *= np.float32(1 / SOFT_EDGE)
         return np.clip(opacity, 0, 1, out=opacity)
+
+    def contains(self, x: float, y: float) -> bool:
+        """Whether a point lies in it."""
+        across, down = abs(x - self.x) / max(self.radius_x, 1e-6), abs(y - self.y) / max(self.radius_y, 1e-6)
+        return max(across, down) < 1 if self.is_box else across**2 + down**2 < 1
 
 
 def _span(centre: float, radius: float, length: int) -> slice:
@@ -85,3 +97,11 @@ def regions(boxes: Iterable[Sequence[float]], padding: float) -> list[Region]:
             )
         )
     return grown
+
+
+def boxes_as_regions(boxes: Iterable[Sequence[float]]) -> list[Region]:
+    """Boxes `x1, y1, x2, y2` that are masked as they are: complete, without padding."""
+    return [
+        Region((x1 + x2) / 2, (y1 + y2) / 2, (x2 - x1) / 2, (y2 - y1) / 2, x2 - x1, y2 - y1, is_box=True)
+        for x1, y1, x2, y2 in boxes
+    ]

@@ -16,6 +16,7 @@ from faceblur.base.errors import MediaError
 from faceblur.base.options import Options
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
+from faceblur.redaction.by_hand import ByHand
 from faceblur.redaction.output import finish, line_of, open_output
 from faceblur.redaction.sidecar_format import SidecarFace
 from faceblur.redaction.threads import FileWork, OwnThread
@@ -41,7 +42,7 @@ def write_some(source: Path, target: Path, frames: int) -> Written:
                     frame = VideoFrame.of(item)
                     frame.convert(output.writer.pix_fmts)
                     await writing.call(output.write, frame)
-            return await finish(read, reader, writing, work)
+            return await finish(read, reader, writing, work, by_hand=ByHand())
 
     with VideoReader(source) as reader, ThreadPoolExecutor(1) as codecs:
         return asyncio.run(main(reader, codecs))

@@ -73,6 +73,7 @@ class AuditTally:
             self._psnr_lowest = min(checks.psnr, self._psnr_lowest or checks.psnr)
         self.findings.add("exposed", checks.exposed)
         self.findings.add("changed", checks.changed)
+        self.findings.add("spared", checks.spared)
         self._misplaced(self._order.push(pair.step.source, pair.step.output, *checks.small))
         self._judge(self._follower.push(checks.small[0].seconds, checks.detections))
 

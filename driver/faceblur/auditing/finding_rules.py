@@ -12,13 +12,13 @@ from faceblur.auditing.face_following import FollowedFace
 
 # What makes an audit fail, and what a person should watch; both with the worst kind first.
 FailingKind = Literal["exposed", "uncovered", "unsearched", "location", "missing", "extra", "order", "time"]
-WatchKind = Literal["candidate", "changed", "damaged", "long_gap", "short_track", "low_score"]
+WatchKind = Literal["spared", "candidate", "changed", "damaged", "long_gap", "short_track", "low_score"]
 FindingKind = FailingKind | WatchKind
 FINDINGS: tuple[FailingKind, ...] = (
     *("exposed", "uncovered", "unsearched", "location"),
     *("missing", "extra", "order", "time"),
 )
-WATCH: tuple[WatchKind, ...] = ("candidate", "changed", "damaged", "long_gap", "short_track", "low_score")
+WATCH: tuple[WatchKind, ...] = ("spared", "candidate", "changed", "damaged", "long_gap", "short_track", "low_score")
 
 # From this score on, or the run's threshold if that is higher, a detection is confident; a location with two confident
 # detections, at the two sizes or in two frames, counts as a face. On clips without an unmasked face (560 frames: a

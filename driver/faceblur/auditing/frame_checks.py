@@ -13,9 +13,10 @@ from faceblur.auditing.frame_alignment import GrayImage, SmallFrame, gray_image,
 from faceblur.auditing.legibility import LEGIBLE_KEPT, Legibility, measure_legibility
 from faceblur.auditing.merged_detections import ONE_FACE, MergedDetection, iou
 from faceblur.auditing.observations import Observation
+from faceblur.redaction.listed_masks import listed_regions
 from faceblur.redaction.sidecar_format import FrameLine, SettingsUsed
 from faceblur.tracking.boxes import Box
-from faceblur_function.mask_shapes import Region, regions
+from faceblur_function.mask_shapes import Region
 from faceblur_function.styles import redact
 
 # A region is compared without its soft edge.
@@ -40,6 +41,7 @@ class FrameChecks:
     masked: list[Region]
     exposed: list[Observation] = field(default_factory=list)
     changed: list[Observation] = field(default_factory=list)
+    spared: list[Observation] = field(default_factory=list)
     detections: list[tuple[MergedDetection, Observation | None]] = field(default_factory=list)
     psnr: float | None = None
     most_kept: float = 0.0
@@ -56,14 +58,16 @@ def check_frames(
     `seconds` and `frames` are those of source and output; the frames are `(H, W, 3) uint8 BGR`, upright.
     """
     source, output = (gray_image(frame) for frame in frames)
-    masked = regions((face.box for face in line.faces if face.is_masked), settings.padding)
+    masked = listed_regions(line.faces, settings.padding)
     clear = unmasked(masked, source.shape[1::-1])
     small = small_frame(source, seconds[0], clear), small_frame(output, seconds[1])
     checks = FrameChecks(small, (source, output), masked)
     for face in line.faces:
-        if not face.is_masked:
+        if face.state == "spared":
+            text = "spared by a person's choice: this face stays visible"
+            checks.spared.append(Observation(line.frame, seconds[0], 1.0, text, face.box, face.score, track=face.track))
             continue
-        reach = WITHIN * (0.5 + settings.padding)
+        reach = WITHIN * (0.5 + face.padding(settings.padding))
         left = measure_legibility(source, output, face.box, reach)
         if left is None:
             continue
@@ -88,7 +92,7 @@ def check_detections(
         observation = None
         known = any(one.box is not None and iou(one.box, detection.box) >= ONE_FACE / 2 for one in checks.exposed)
         counts = left is not None and left.legible and (bool(detection.source_scores) or left.kept >= MOSTLY)
-        if left is not None and counts and not known:
+        if left is not None and counts and not known and not _is_spared(detection.box, line):
             where = "partly masked" if _is_masked(detection.box, checks.masked) else "not masked"
             text = f"detected with score {detection.score:.2f}, {where}: {left.kept:.0%} of its detail is left"
             severity = detection.score * left.kept
@@ -117,5 +121,9 @@ def _changed(boxes: list[Box], line: FrameLine, seconds: float, pixels: int) -> 
 
 def _is_masked(box: Box, masked: Sequence[Region]) -> bool:
     """Whether a mask reaches the centre of a box."""
-    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    return any(((x - one.x) / one.radius_x) ** 2 + ((y - one.y) / one.radius_y) ** 2 < 1 for one in masked)
+    return any(one.contains((box[0] + box[2]) / 2, (box[1] + box[3]) / 2) for one in masked)
+
+
+def _is_spared(box: Box, line: FrameLine) -> bool:
+    """Whether a box is of a face that the line lists as spared."""
+    return any(face.state == "spared" and iou(face.box, box) >= ONE_FACE for face in line.faces)

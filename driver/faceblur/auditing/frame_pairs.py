@@ -14,9 +14,9 @@ from faceblur.auditing.stream_pairs import AuditedFiles, StreamPair, stream_fram
 from faceblur.base.errors import SidecarError
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
+from faceblur.redaction.listed_masks import listed_regions
 from faceblur.redaction.sidecar_files import SidecarReader
 from faceblur.redaction.sidecar_format import FrameLine
-from faceblur_function.mask_shapes import regions
 
 log = logging.getLogger("faceblur")
 
@@ -58,7 +58,7 @@ def align_streams(
             sidecar.check_in_frame(line, frame.upright_wh)
             advance()
             gray = gray_image(frame.upright())
-            clear = unmasked(regions((face.box for face in line.faces if face.is_masked), padding), gray.shape[1::-1])
+            clear = unmasked(listed_regions(line.faces, padding), gray.shape[1::-1])
             yield small_frame(gray, frame.seconds, clear)
         if next(lines, None) is not None:
             raise SidecarError(f"{files.sidecar}: lists more frames than {files.source} has")

@@ -6,7 +6,7 @@ FaceblurError
 │   ├── NoVideo                         it holds no video: audio, subtitles, data
 │   └── FramesChange                    its frames change their size or format: it must be surveyed first
 ├── SidecarError (ValueError)           this sidecar cannot be read or written, or belongs to another video
-│   └── OutsideFrame                    a face is beside its frame, which may be one that changes its size
+│   └── OutsideFrame                    a box is beside its frame, which may be one that changes its size
 ├── LedgerError (RuntimeError)          the ledger of a fleet cannot be used
 │   └── LedgerAway (ConnectionError)    its database does not answer now
 └── FunctionError (RuntimeError)        the function gave no usable answer
@@ -52,7 +52,7 @@ class LedgerAway(LedgerError, ConnectionError):
 
 
 class OutsideFrame(SidecarError):
-    """A face of a sidecar has no part in its frame."""
+    """A face of a sidecar, or a region by hand, has no part in its frame."""
 
 
 class FunctionError(FaceblurError, RuntimeError):

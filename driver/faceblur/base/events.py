@@ -113,7 +113,8 @@ class GapsMasked:
 class FileEnded:
     """A file is written, or it failed; `reason` is one line.
 
-    `left_out` is what the output could not keep, `damage` what could not be read, `seconds` how long it took.
+    `left_out` is what the output could not keep, `damage` what could not be read, `by_hand` what people chose to mask
+    or to leave visible in it, `seconds` how long it took.
     """
 
     source: Path
@@ -123,6 +124,7 @@ class FileEnded:
     left_out: tuple[str, ...] = ()
     damage: tuple[str, ...] = ()
     seconds: float = 0.0
+    by_hand: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from faceblur.base.errors import UsageError
+from faceblur.base.regions import parse_regions
 from faceblur_function import defaults
 from faceblur_function.defaults import Style
 
@@ -31,6 +32,7 @@ RANGES: dict[str, tuple[float, float]] = {
 }
 INTEGERS = frozenset({"detect_every", "batch_size", "crf"})
 OPTIONAL = frozenset({"detect_every", "crf", "returned"})  # of those with a range or choices
+REGIONS = ("cover", "spare")
 CHOICES: dict[str, tuple[str, ...]] = {"style": STYLES, "preset": PRESETS, "returned": ("frames", "faces")}
 
 
@@ -46,6 +48,9 @@ class Options:
 
     Masks: `style` is `blur`, `pixelate` or `solid`; `padding` is by how much a box grows on each side, as a share of
     its size.
+
+    By hand: `cover` are regions that are masked completely, `spare` regions in which faces are not masked, each text
+    as `faceblur.base.regions` describes it. What both name is covered.
 
     Output: `encoder` is FFmpeg's name of a video encoder, None for one of the source's codec; `crf` is its constant
     quality, None for the encoder's default; `preset` its speed. `sidecar` writes `NAME.faces.jsonl` beside each video.
@@ -66,10 +71,14 @@ class Options:
     sidecar: bool = True
     keep_location: bool = False
     tolerate_damage: bool = False
+    cover: tuple[str, ...] = ()
+    spare: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for field in fields(self):
             check_value(field.name, getattr(self, field.name))
+        for name in REGIONS:  # in one spelling: settings are compared
+            object.__setattr__(self, name, tuple(map(str, parse_regions(getattr(self, name)))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,5 +114,10 @@ def check_value(name: str, value: Any) -> None:
             raise UsageError(f"{name}: {article} is needed, not {value!r}")
         if not low <= value <= high:
             raise UsageError(f"{name}: {str(value)[:40]} is not in the range {low:g} to {high:g}")
+    if name in REGIONS:
+        try:
+            parse_regions(value)
+        except ValueError as error:
+            raise UsageError(f"{name}: {error}") from error
     if name in CHOICES and value not in CHOICES[name]:
         raise UsageError(f"{name}: {value!r:.60} is none of {', '.join(CHOICES[name])}")

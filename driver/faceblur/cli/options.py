@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import click
 
 from faceblur.base.options import MAX_DETECT_EVERY, PRESETS, STYLES, Changes, Options
+from faceblur.cli.region_options import REGIONS, options_with_regions
+from faceblur.cli.stacked_options import grouped, stacked
 from faceblur.cli.verbosity import Verbosity
 from faceblur.detection.endpoint import Endpoint
 from faceblur_function.defaults import MAX_FRAMES
 
-Command = TypeVar("Command", bound=Callable[..., None])
-Decorate = Callable[[Command], Command]
 Parse = Callable[[click.Context, click.Parameter, tuple[str, ...]], dict[str, str]]
 DEFAULTS = Options()
 AN_ENDPOINT = Endpoint()
@@ -59,36 +58,6 @@ class Measurement:
     def __post_init__(self) -> None:
         if self.png and not self.sweep:
             raise click.BadParameter("--png is for --sweep")
-
-
-def stacked(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """Several options as one decorator."""
-
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-def grouped(name: str, build: Callable[..., Any], *options: Any) -> Callable[[Command], Command]:
-    """Several options as one decorator; their values reach the command as one argument `name`, built of them."""
-
-    def decorate(command: Command) -> Command:
-        before = len(getattr(command, "__click_params__", []))
-        command = stacked(*options)(command)
-        params: list[click.Parameter] = command.__click_params__[before:]  # type: ignore[attr-defined]
-        names = [str(param.name) for param in params]
-
-        @functools.wraps(command)
-        def call(**values: Any) -> None:
-            built = build(**{one: values.pop(one) for one in names})
-            command(**values, **{name: built})
-
-        return call  # type: ignore[return-value]
-
-    return decorate
 
 
 def _pairs(separator: str, example: str) -> Parse:
@@ -160,10 +129,10 @@ FUNCTION = grouped(
                       "[default: adaptive, at most 128; on this machine the workers plus 2]"),
     LOCAL,
 )
-IMAGE_OPTIONS = grouped("options", Options, THRESHOLD, STYLE, PADDING)
+IMAGE_OPTIONS = grouped("options", options_with_regions, THRESHOLD, STYLE, PADDING, REGIONS)
 VIDEO_OPTIONS = grouped(
     "options",
-    Options,
+    options_with_regions,
     THRESHOLD,
     STYLE,
     PADDING,
@@ -189,6 +158,7 @@ VIDEO_OPTIONS = grouped(
                  help="Speed of the encoder. A slower preset gives a smaller file."),
     KEEP_LOCATION,
     TOLERATE_DAMAGE,
+    REGIONS,
 )
 RENDER_OPTIONS = grouped(
     "changes",

@@ -62,8 +62,14 @@ def print_summary(console: Console, report: Report) -> None:
         console.print()
         console.print(stages)
     console.print()
-    for line in (report.summary(), *_next_step(report), *report.lines):
+    for line in (report.summary(), *_by_hand(report), *_next_step(report), *report.lines):
         console.print(escape(printable(line)), highlight=False, soft_wrap=True)
+
+
+def _by_hand(report: Report) -> Iterator[str]:
+    """What people chose to mask or to leave visible, file by file."""
+    for one in report.files.values():
+        yield from (f"{one.source}: {note}" for note in one.by_hand)
 
 
 def _next_step(report: Report) -> Iterator[str]:

@@ -128,7 +128,7 @@ def _first_stream(reader: SidecarReader) -> dict[int, list[Label]]:
     for line in reader:
         stream = line.stream if stream is None else stream
         if line.stream == stream:
-            frames[line.frame] = [Label(face.box) for face in line.faces]
+            frames[line.frame] = [Label(face.box) for face in line.faces if face.state != "region"]
     return frames
 
 

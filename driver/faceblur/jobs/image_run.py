@@ -6,7 +6,8 @@ import asyncio
 from concurrent.futures import Executor
 from contextlib import nullcontext
 
-from faceblur.base.errors import MediaError
+from faceblur.base.errors import MediaError, UsageError
+from faceblur.base.regions import parse_regions
 from faceblur.base.stages import Stages
 from faceblur.detection.client import FunctionClient
 from faceblur.jobs.discovery import PlannedFile, find_images
@@ -27,6 +28,9 @@ class ImageRun(Run):
 
     async def execute(self) -> Report:
         """Redact everything. Raises UsageError or FunctionError; may be cancelled."""
+        for region in parse_regions(self.options.cover + self.options.spare):
+            if region.span is not None:
+                raise UsageError(f"{region}: an image has no times: leave out @ and what follows")
         if waiting := self.plan(await self.find(find_images)):
             async with connected(self.endpoint, self.emit) as (client, _, codecs), Stages() as stages:
                 large = asyncio.Lock()

@@ -93,7 +93,8 @@ def _done(one: PlannedFile, written: Written | None, seconds: float) -> FileEnde
     if written is None:
         raise RuntimeError("no output was written")
     notes = [f"left out: {note}" for note in written.left_out] + [f"damage: {note}" for note in written.damage]
-    return FileEnded(one.source, "done", "; ".join(notes), one.target, written.left_out, written.damage, seconds)
+    reason = "; ".join(notes)
+    return FileEnded(one.source, "done", reason, one.target, written.left_out, written.damage, seconds, written.by_hand)
 
 
 def failed(source: Path, error: Exception) -> FileEnded:

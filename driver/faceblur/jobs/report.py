@@ -55,6 +55,7 @@ class FileReport:
     expected_frames: int | None = None
     left_out: tuple[str, ...] = ()
     damage: tuple[str, ...] = ()
+    by_hand: tuple[str, ...] = ()
     stage_seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     positions: Counter[Position] = field(default_factory=Counter)
 
@@ -95,7 +96,7 @@ class FileReport:
     def _end(self, event: FileEnded) -> None:
         self.state, self.reason, self.seconds = event.state, event.reason, event.seconds
         self.target = event.target or self.target
-        self.left_out, self.damage = event.left_out, event.damage
+        self.left_out, self.damage, self.by_hand = event.left_out, event.damage, event.by_hand
         self.positions.clear()
 
 

@@ -81,6 +81,11 @@ class VideoReader(SourceFile):
                 frames.append(frame)
         return frames
 
+    def leave_out_cover_art(self, why: str) -> None:
+        """Move all of `cover_art` to `left_out`."""
+        self.left_out += [f"{describe(stream)}, cover art: {why}" for stream in self.cover_art.values()]
+        self.cover_art.clear()
+
     def _form_rule(self, index: int) -> FormRule:
         """What becomes of a stream's frames whose form changes."""
         return self.canvases.get(index) or SameForm(self.path, self._sizes_wh[index])

@@ -118,6 +118,11 @@ class SourceFile:
         return self.container.duration / av.time_base if self.container.duration else None
 
     @property
+    def start(self) -> float:
+        """The time at which a player begins, in seconds: it shows this time as zero."""
+        return (self.container.start_time or 0) / av.time_base
+
+    @property
     def end(self) -> float | None:
         """The time of the file's end in seconds by its header, None where it holds none."""
         # A header counts from zero, also where the first frame comes later; a clock that turns over begins below zero.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from faceblur.base.options import Options
+from faceblur.base.regions import TimedRegion
 from faceblur.tracking.boxes import Box
 from faceblur.tracking.thumbnails import Thumbnail
 from faceblur.tracking.tracker import WindowedFrame
@@ -20,7 +21,8 @@ class Frame(WindowedFrame, ABC):
 
     `stream` is the index of its stream in the source, `number` its sequence number there, from 0. `ends_interval` says
     that it is searched in any case; `is_searched`, that the function answered for it. `packets` are those of other
-    streams that come before it in the source. `views` is how many parts of it are searched, each by itself.
+    streams that come before it in the source. `views` is how many parts of it are searched, each by itself. `cover` and
+    `spare` are the regions by hand that count in it.
     """
 
     stream: int
@@ -28,6 +30,8 @@ class Frame(WindowedFrame, ABC):
     views: int = 1
     ends_interval: bool = False
     packets: list[Any] = field(default_factory=list)
+    cover: Sequence[TimedRegion] = ()
+    spare: Sequence[TimedRegion] = ()
     thumbnail: Thumbnail = field(init=False)
 
     @property
@@ -63,14 +67,30 @@ class Frame(WindowedFrame, ABC):
 
     @abstractmethod
     def mask_detections(self, options: Options) -> int:
-        """Mask the detections above the threshold, in place. Returns their number.
+        """Mask the detections above the threshold that are not spared, in place. Returns their number.
 
         Raises InvalidReply when the function's image cannot be used or shows a face that was not redacted.
         """
 
     @abstractmethod
     def mask(self, boxes: Sequence[Box], *, style: str, padding: float) -> None:
-        """Mask boxes of the upright frame, in place."""
+        """Mask those of some faces' boxes of the upright frame that are not spared, in place."""
+
+    @abstractmethod
+    def mask_regions(self, boxes: Sequence[Box], *, style: str) -> None:
+        """Mask boxes of the upright frame as they are, complete, in place."""
+
+    def unspared(self, boxes: Sequence[Box]) -> list[Box]:
+        """The boxes of faces that are to be masked: not those that lie in a region to spare."""
+        return [box for box in boxes if not self.is_spared(box)]
+
+    def is_spared(self, box: Box) -> bool:
+        """Whether all that the frame shows of a face's box lies in a region to spare."""
+        if not self.spare:
+            return False
+        width, height = self.upright_wh
+        shown = max(box[0], 0.0), max(box[1], 0.0), min(box[2], width), min(box[3], height)
+        return any(region.encloses(shown) for region in self.spare)
 
     def above(self, threshold: float) -> list[Box]:
         """The boxes of its detections from a score on."""

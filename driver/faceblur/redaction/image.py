@@ -15,6 +15,7 @@ from faceblur.base.errors import MediaError
 from faceblur.base.events import PositionLeft
 from faceblur.base.memory_bounds import IMAGE_BATCHES
 from faceblur.base.options import Options
+from faceblur.base.regions import parse_regions
 from faceblur.base.stages import Channel, Stages, in_order
 from faceblur.detection.client import FunctionClient
 from faceblur.detection.gate import Gate
@@ -22,6 +23,7 @@ from faceblur.media.frame_sequence import FrameSequence
 from faceblur.media.images.image_reader import read_image
 from faceblur.redaction.batch import Ready
 from faceblur.redaction.batch_reader import BatchReader, into_batches
+from faceblur.redaction.by_hand import check_regions
 from faceblur.redaction.comparison import compare_frames
 from faceblur.redaction.image_frame import PageFrame
 from faceblur.redaction.look_ahead import LookAhead
@@ -45,7 +47,7 @@ async def redact_image(target: Path, options: Options, work: FileWork, *, client
         look_around = options.look_around if image.animated else 0.0
         batch_size = min(options.batch_size, MAX_PAGES)
         options = replace(options, detect_every=1, look_around=look_around, batch_size=batch_size)
-        batches = into_batches(reading.object.frames(), 0, options)
+        batches = into_batches(reading.object.frames(options), 0, options)
         batch_reader = stack.enter_context(BatchReader(batches, reading, Gate(lambda: IMAGE_BATCHES), work))
         search = FunctionSearch(client, options, work, return_frames=False, pix_fmts={})
         look_ahead = LookAhead(0, options, work, max_frames=lambda _: len(image.pages))
@@ -62,21 +64,26 @@ async def redact_image(target: Path, options: Options, work: FileWork, *, client
             await reading.call(write_complete, target, content)
         except OSError as error:
             raise MediaError(f"{target}: cannot be written: {error.strerror}") from error
-        return Written(tuple(image.left_out))
+        return Written(tuple(image.left_out), by_hand=tuple(look_ahead.by_hand.notes()))
 
 
 class PageReader:
     """An image file with all its pages decoded; a context manager. Raises MediaError."""
 
     def __init__(self, path: Path) -> None:
-        self.image = read_image(path)
+        self._path, self.image = path, read_image(path)
 
-    def frames(self) -> Iterator[PageFrame]:
-        """Its pages as frames, at the times at which they are shown."""
+    def frames(self, options: Options) -> Iterator[PageFrame]:
+        """Its pages as frames, at the times at which they are shown. Raises OutsideFrame for a misplaced region."""
+        for size_wh in {page.size_wh for page in self.image.pages}:
+            check_regions(options, size_wh, self._path)
+        cover, spare = parse_regions(options.cover), parse_regions(options.spare)
         seconds = 0.0
         for number, page in enumerate(self.image.pages):
             animated = self.image.animated
-            yield PageFrame(page=page, is_animated=animated, stream=0, number=number, seconds=seconds)
+            frame = PageFrame(page=page, is_animated=animated, stream=0, number=number, seconds=seconds)
+            frame.cover, frame.spare = cover, spare
+            yield frame
             seconds += max(page.seconds, MIN_SECONDS)
 
     def __enter__(self) -> Self:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from faceblur.base.options import Options
 from faceblur.media.images.page import Page
 from faceblur.redaction.frame import Frame
-from faceblur.redaction.masking import mask_page
+from faceblur.redaction.masking import cover_page, mask_page
 from faceblur.tracking.boxes import Box, Detection
 from faceblur.tracking.thumbnails import Thumbnail, copy_side, thumbnail
 from faceblur_function import images, wire
@@ -80,13 +80,16 @@ class PageFrame(Frame):
 
     def mask_detections(self, options: Options) -> int:
         boxes = self.above(options.threshold)
-        alpha = [one.box for one in self.alpha_detections if one.score >= options.threshold]
+        alpha = self.unspared([one.box for one in self.alpha_detections if one.score >= options.threshold])
         self.mask(boxes, style=options.style, padding=options.padding)
         mask_page(self.page, 1, alpha, style=options.style, padding=options.padding)
-        return len(boxes) + len(alpha)
+        return len(self.unspared(boxes)) + len(alpha)
 
     def mask(self, boxes: Sequence[Box], *, style: str, padding: float) -> None:
-        mask_page(self.page, 0, boxes, style=style, padding=padding)
+        mask_page(self.page, 0, self.unspared(boxes), style=style, padding=padding)
+
+    def mask_regions(self, boxes: Sequence[Box], *, style: str) -> None:
+        cover_page(self.page, boxes, style=style)
 
 
 def _encode(view: NDArray[np.uint8]) -> tuple[bytes, tuple[float, float]]:

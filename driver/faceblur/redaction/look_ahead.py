@@ -12,7 +12,9 @@ from faceblur.base.events import GapsMasked
 from faceblur.base.face_checks import MAX_MASKS, in_bounds, reaches_into
 from faceblur.base.memory_bounds import window_frames
 from faceblur.base.options import Options
+from faceblur.base.regions import parse_regions
 from faceblur.redaction.batch import Batch, Ready
+from faceblur.redaction.by_hand import ByHand
 from faceblur.redaction.frame import Frame, all_pixels
 from faceblur.redaction.threads import FileWork
 from faceblur.tracking.tracker import Tracker
@@ -25,7 +27,7 @@ class LookAhead:
     """Takes searched frames in order, and gives them back `look_around` seconds later, with all their faces masked.
 
     The frames were compared (see `compare_frames`). `main` is the index of the main video stream; `max_frames` is the
-    length of a window of frames of some bytes.
+    length of a window of frames of some bytes. `by_hand` counts what the regions by hand did.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class LookAhead:
         self._main, self._options, self._work, self._max_frames = main, options, work, max_frames
         self._trackers: dict[int, Tracker[Frame]] = {}
         self._main_seconds = -math.inf
+        self.by_hand = ByHand(parse_regions(options.cover), parse_regions(options.spare))
 
     async def mask_gaps(self, batches: AsyncIterable[Batch]) -> AsyncGenerator[Ready]:
         """Mask the gaps of all frames. The last frames come with the packets after them."""
@@ -62,14 +65,21 @@ class LookAhead:
         return self._trackers[frame.stream]
 
     async def _mask(self, frames: Sequence[Frame]) -> None:
-        style, padding = self._options.style, self._options.padding
         for frame in frames:
             self._settle(frame)
-        gaps = [frame for frame in frames if frame.gaps]
-        masks = [partial(frame.mask, frame.gap_boxes, style=style, padding=padding) for frame in gaps]
-        await self._work.spread("mask", masks, all_pixels(gaps))
-        if gaps:
-            self._work.emit(GapsMasked(self._work.source, sum(len(frame.gaps) for frame in gaps)))
+            self.by_hand.add(frame, frame.above(self._options.threshold) + frame.gap_boxes)
+        changed = [frame for frame in frames if frame.gaps or frame.cover]
+        await self._work.spread("mask", [partial(self._mask_one, frame) for frame in changed], all_pixels(changed))
+        if gaps := sum(len(frame.unspared(frame.gap_boxes)) for frame in changed):
+            self._work.emit(GapsMasked(self._work.source, gaps))
+
+    def _mask_one(self, frame: Frame) -> None:
+        """Mask a frame's gaps, and then its regions: what is covered stays covered."""
+        style = self._options.style
+        if frame.gaps:
+            frame.mask(frame.gap_boxes, style=style, padding=self._options.padding)
+        if frame.cover:
+            frame.mask_regions([region.box for region in frame.cover], style=style)
 
     def _settle(self, frame: Frame) -> None:
         """Drop the gaps that left the frame: nothing would be masked. Raises InvalidReply where too many are left."""
@@ -79,6 +89,6 @@ class LookAhead:
             else:
                 frame.gaps.remove(track)
                 del frame.masks[track]
-        count = len(frame.gaps) + len(frame.above(self._options.threshold))
+        count = len(frame.cover) + len(frame.gaps) + len(frame.above(self._options.threshold))
         if count > MAX_MASKS:
             raise InvalidReply(f"frame {frame.number}: {count} faces are to be masked, more than {MAX_MASKS}")

@@ -12,13 +12,22 @@ from faceblur.media.images.page import Page
 from faceblur.media.orientation import stored_box
 from faceblur.media.planes import planes
 from faceblur.tracking.boxes import Box
-from faceblur_function.mask_shapes import Region, regions
+from faceblur_function.mask_shapes import Region, boxes_as_regions, regions
 from faceblur_function.styles import redact
 
 
 def mask_frame(frame: DecodedFrame, boxes: Iterable[Box], *, style: str, padding: float) -> None:
     """Mask boxes of the upright frame on the stored frame's own planes, in place."""
-    masks = stored_regions(frame, boxes, padding)
+    _mask_planes(frame, stored_regions(frame, boxes, padding), style)
+
+
+def cover_frame(frame: DecodedFrame, boxes: Iterable[Box], *, style: str) -> None:
+    """Mask boxes of the upright frame, complete and as they are, on the stored frame's own planes, in place."""
+    stored = [stored_box(box, frame.orientation, frame.upright_wh) for box in boxes]
+    _mask_planes(frame, boxes_as_regions(stored), style)
+
+
+def _mask_planes(frame: DecodedFrame, masks: list[Region], style: str) -> None:
     if not masks:
         return
     frame.pixels.make_writable()
@@ -31,6 +40,14 @@ def mask_page(page: Page, view: int, boxes: Iterable[Box], *, style: str, paddin
     """Mask boxes on the planes of one view of a page, in place."""
     masks = regions(boxes, padding)
     if masks:
+        for plane, black in page.planes(view):
+            redact(plane, masks, style, fill=black)
+
+
+def cover_page(page: Page, boxes: Iterable[Box], *, style: str) -> None:
+    """Mask boxes on all planes of a page, complete and as they are, in place."""
+    masks = boxes_as_regions(boxes)
+    for view in (0, 1) if masks else ():
         for plane, black in page.planes(view):
             redact(plane, masks, style, fill=black)
 

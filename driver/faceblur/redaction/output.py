@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from faceblur.base.events import PositionLeft
 from faceblur.base.options import Options
@@ -13,6 +13,7 @@ from faceblur.base.stages import Channel
 from faceblur.media.reader import VideoReader
 from faceblur.media.writer import VideoWriter
 from faceblur.redaction.batch import Ready
+from faceblur.redaction.by_hand import ByHand
 from faceblur.redaction.frame import all_pixels
 from faceblur.redaction.publication import DIRECT, Publication
 from faceblur.redaction.sidecar_files import SidecarWriter, sidecar_path
@@ -81,6 +82,8 @@ async def finish(
     writing: OwnThread[VideoOutput],
     work: FileWork,
     publication: Publication = DIRECT,
+    *,
+    by_hand: ByHand,
 ) -> Written:
     """Give the output its name, once every frame that was `read`, counted by stream, is in it. Raises MediaError."""
     output = writing.object
@@ -90,7 +93,7 @@ async def finish(
         files = await work.on(writing.executor, "write", output.complete)
         await publication.begin(files)
         await work.on(writing.executor, "write", output.publish)
-    return Written((*reader.left_out, *output.writer.left_out), damage)
+    return Written((*reader.left_out, *output.writer.left_out), damage, tuple(by_hand.notes()))
 
 
 class VideoOutput:
@@ -142,12 +145,19 @@ def line_of(frame: VideoFrame, threshold: float) -> FrameLine:
     """The sidecar's line of a frame that is masked: its faces in the order in which they were detected."""
     tracks = {box: track for track, box in frame.masks.items() if track not in frame.gaps}
     faces = [
-        SidecarFace(box=one.box, score=one.score, track=tracks.get(one.box), state="detected")
+        SidecarFace(
+            box=one.box,
+            score=one.score,
+            track=tracks.get(one.box),
+            state="spared" if frame.is_spared(one.box) else "detected",
+        )
         for one in frame.detections
         if one.score >= threshold
     ]
     for track in sorted(frame.gaps):
-        score = frame.gap_scores.get(track)
-        faces.append(SidecarFace(box=frame.masks[track], score=score, track=track, state="covered"))
+        box, score = frame.masks[track], frame.gap_scores.get(track)
+        state: Literal["spared", "covered"] = "spared" if frame.is_spared(box) else "covered"
+        faces.append(SidecarFace(box=box, score=score, track=track, state=state))
+    faces += [SidecarFace(box=region.box, state="region") for region in frame.cover]
     decoded = frame.decoded
     return FrameLine(frame=frame.number, pts=decoded.pts, faces=faces, stream=frame.stream, damage=decoded.damage)

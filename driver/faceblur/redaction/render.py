@@ -20,9 +20,11 @@ from faceblur.detection.gate import Gate
 from faceblur.media.reader import VideoReader
 from faceblur.redaction.batch import Batch, Ready
 from faceblur.redaction.batch_reader import BatchReader, into_batches
+from faceblur.redaction.by_hand import ByHand
 from faceblur.redaction.changing_frames import Canvases, redacted_in_one_form
 from faceblur.redaction.edits import Edits, read_edits
 from faceblur.redaction.frame import all_pixels
+from faceblur.redaction.listed_masks import listed_boxes, listed_faces
 from faceblur.redaction.output import finish, open_output, write_all
 from faceblur.redaction.sidecar_files import SidecarReader, identify, json_name, path_from, sidecar_path
 from faceblur.redaction.sidecar_format import FrameLine, Header
@@ -56,7 +58,7 @@ async def _render(
         if not identify(work.source, reader.duration).is_of(recorded.header.video):
             raise SidecarError(f"{sidecar}: belongs to another video ({recorded.header.video.name}) than {work.source}")
         masks = RecordedMasks(recorded, edits, work, options)
-        cover_art = await reading.call(cover_art_frames, reader)
+        cover_art = await reading.call(cover_art_frames, reader, options)
         for one in cover_art:
             masks.take_line(one)
             masks.mask(one, {one.stream: one.decoded.pixels.format.name})
@@ -71,7 +73,7 @@ async def _render(
             read = stages.link(batch_reader.read(), capacity=1)
             ready = stages.link(masks.mask_recorded(read, writing.object.writer.pix_fmts), capacity=RENDER_BATCHES)
             await write_all(ready, writing, work)
-        written = await finish(batch_reader.frames, reader, writing, work)
+        written = await finish(batch_reader.frames, reader, writing, work, by_hand=masks.by_hand)
         return replace(written, damage=(*written.damage, *recorded.corrections()))
 
 
@@ -91,6 +93,8 @@ def rendered_options(sidecar: Path, header: Header, changes: Changes) -> Options
             keep_location=changes.keep_location,
             tolerate_damage=changes.tolerate_damage,
             detect_every=1,
+            cover=recorded.cover or (),
+            spare=recorded.spare or (),
         )
     except UsageError as error:
         raise SidecarError(f"{sidecar}: line 1: {error}") from error
@@ -130,6 +134,7 @@ class RecordedMasks:
         self._sidecar, self._edits, self._work, self._options = sidecar, edits, work, options
         self._path, self._lines = sidecar.path, iter(sidecar)
         self._early: dict[int, deque[FrameLine]] = defaultdict(deque)
+        self.by_hand = ByHand()
 
     def take_line(self, frame: VideoFrame) -> None:
         """Set a frame's line. Raises SidecarError when there is none, or one of another time."""
@@ -155,11 +160,11 @@ class RecordedMasks:
         frame_wh, padding = frame.decoded.upright_wh, self._options.padding
         self._sidecar.check_in_frame(frame.line, frame_wh)
         # With less padding than it was recorded with, a box beside the frame has no part in it.
-        faces = [face for face in frame.line.faces if reaches_into(face.box, frame_wh, padding)]
+        faces = [face for face in frame.line.faces if reaches_into(face.box, frame_wh, face.padding(padding))]
         if len(faces) < len(frame.line.faces):
             frame.line = replace(frame.line, faces=faces)
-        boxes = [face.box for face in faces if face.is_masked]
-        frame.mask(boxes, style=self._options.style, padding=padding)
+        frame.mask(listed_faces(faces), style=self._options.style, padding=padding)
+        frame.mask_regions(listed_boxes(faces), style=self._options.style)
 
     async def mask_recorded(self, batches: AsyncIterable[Batch], pix_fmts: Mapping[int, str]) -> AsyncGenerator[Ready]:
         """Mask what the sidecar lists in each frame. Raises SidecarError unless it lists exactly the video's frames."""
@@ -177,6 +182,8 @@ class RecordedMasks:
             self.take_line(frame)
         masks = [partial(self.mask, frame, pix_fmts) for frame in frames]
         await self._work.spread("mask", masks, all_pixels(frames))
+        for frame in frames:
+            self.by_hand.add_line(frame.line)
         states = [face.state for frame in frames for face in frame.line.faces]
         self._work.emit(FramesMasked(source, len(frames), states.count("detected")))
         self._work.emit(GapsMasked(source, states.count("covered")))

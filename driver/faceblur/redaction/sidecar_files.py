@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from faceblur.base.atomic_files import AtomicFile, fitting_name
 from faceblur.base.errors import OutsideFrame, SidecarError, UsageError
 from faceblur.base.face_checks import MAX_MASKS, described, fault_of, reaches_into
-from faceblur.base.options import check_value
+from faceblur.base.options import REGIONS, check_value
 from faceblur.redaction.sidecar_format import FRAME_LINE, HEADER, SUFFIX, FrameLine, Header, Identity, SettingsUsed
 
 # What identifies a video: hashing hundreds of gigabytes completely would take longer than reading them for their faces.
@@ -100,6 +100,8 @@ def check_settings(settings: SettingsUsed) -> None:
     """Refuse settings that no run has. Raises UsageError."""
     for name in ("threshold", "padding", "style", "crf"):
         check_value(name, getattr(settings, name))
+    for name in REGIONS:
+        check_value(name, getattr(settings, name) or ())
     low, look_around = settings.low_threshold, settings.look_around
     if not 0 <= low <= 1:
         raise UsageError(f"low_threshold: {low} is not in the range 0 to 1")
@@ -235,7 +237,7 @@ class SidecarReader:
         """Check that each face of a line has a part in its frame, upright. Raises OutsideFrame."""
         padding = self.header.settings.padding
         for index, face in enumerate(line.faces):
-            if not reaches_into(face.box, frame_wh, padding):
+            if not reaches_into(face.box, frame_wh, face.padding(padding)):
                 width, height = frame_wh
                 raise OutsideFrame(
                     f"{self.path}: frame {line.frame} of stream {line.stream}: face {index}: its box "

@@ -59,6 +59,7 @@ class SettingsUsed:
     """The options that the video was redacted with, as far as they matter to `render`; see `Options`.
 
     Scores are 0 to 1, `look_around` is in seconds, `padding` is a share of a box. `keep_location` is True or None.
+    `cover` and `spare` are the regions by hand, None: none. The frames' lines list what became of them.
     """
 
     threshold: float
@@ -70,6 +71,8 @@ class SettingsUsed:
     crf: int | None = None
     preset: str | None = None
     keep_location: bool | None = None
+    cover: tuple[str, ...] | None = None
+    spare: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, options: Options) -> SettingsUsed:
@@ -83,6 +86,8 @@ class SettingsUsed:
             crf=options.crf,
             preset=options.preset,
             keep_location=options.keep_location or None,
+            cover=options.cover or None,
+            spare=options.spare or None,
         )
 
 
@@ -101,22 +106,27 @@ class Header:
 
 @dataclass(frozen=True, slots=True, config=_CONFIG)
 class SidecarFace:
-    """One face: box x1, y1, x2, y2 in pixels of the upright frame, before padding.
+    """One face, or one region by hand: box x1, y1, x2, y2 in pixels of the upright frame, before padding.
 
     `detected` was detected in this very frame with a score above the threshold; `covered` was not: its box comes from a
-    detection with a lower score (which is given) or from the frames around. Both are masked. `spared` stays visible on
-    purpose. An editor may leave out all but the box.
+    detection with a lower score (which is given) or from the frames around. `spared` is a face that is not masked, by
+    a person's choice. `region` is no face, but a box that is masked as it is, complete and without padding, over all
+    else. An editor may leave out all but the box.
     """
 
     box: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
     score: Annotated[FiniteFloat, Field(ge=0, le=1)] | None = None
     track: int | None = None
-    state: Literal["detected", "covered", "spared"] = "covered"
+    state: Literal["detected", "covered", "spared", "region"] = "covered"
 
     @property
     def is_masked(self) -> bool:
-        """Whether it is masked in the output."""
+        """Whether it is a face that is masked in the output."""
         return self.state in ("detected", "covered")
+
+    def padding(self, padding: float) -> float:
+        """By which share of its size the box grows on each side, where faces grow by `padding`."""
+        return 0.0 if self.state == "region" else padding
 
 
 @dataclass(frozen=True, slots=True, config=_CONFIG)

@@ -19,8 +19,10 @@ from faceblur.detection.client import FunctionClient
 from faceblur.media.reader import VideoReader
 from faceblur.redaction.batch import Batch
 from faceblur.redaction.batch_reader import BatchReader, into_batches
+from faceblur.redaction.by_hand import check_regions
 from faceblur.redaction.changing_frames import Canvases, redacted_in_one_form
 from faceblur.redaction.comparison import compare_frames
+from faceblur.redaction.frames_with_regions import frames_with_regions
 from faceblur.redaction.look_ahead import LookAhead
 from faceblur.redaction.output import finish, open_output, write_all
 from faceblur.redaction.publication import DIRECT, Publication
@@ -28,7 +30,7 @@ from faceblur.redaction.search import FunctionSearch
 from faceblur.redaction.sidecar_files import identify, json_name, path_from
 from faceblur.redaction.sidecar_format import FunctionUsed, Header, SettingsUsed
 from faceblur.redaction.threads import FileWork, OwnThread
-from faceblur.redaction.video_frame import cover_art_frames, video_frames
+from faceblur.redaction.video_frame import cover_art_frames
 from faceblur.redaction.written import Written
 
 # Ready frames wait for the writer in at most so many parts: small frames are handed over many at a time.
@@ -86,10 +88,11 @@ async def _redact(
     async with AsyncExitStack() as stack:
         reading = await stack.enter_async_context(OwnThread(opening, "read"))
         reader = reading.object
-        batches = into_batches(video_frames(reader), reader.main_stream.index, options)
+        batches = into_batches(frames_with_regions(reader, options), reader.main_stream.index, options)
         batch_reader = stack.enter_context(BatchReader(batches, reading, client.limit.batches, work))
         main_frame = _main_frame(reader, await batch_reader.first())
-        cover_art = await reading.call(cover_art_frames, reader)
+        check_regions(options, main_frame.upright_wh, work.source)
+        cover_art = await reading.call(cover_art_frames, reader, options)
         await searching(pix_fmts={one.stream: one.decoded.pixels.format.name for one in cover_art}).search_all(
             cover_art
         )
@@ -106,7 +109,7 @@ async def _redact(
             masked = stages.link(search.search_between(compared, stages.start), capacity=in_flight)
             ready = stages.link(look_ahead.mask_gaps(in_order(masked)), capacity=READY_PARTS)
             await write_all(ready, writing, work)
-        return await finish(batch_reader.frames, reader, writing, work, publication)
+        return await finish(batch_reader.frames, reader, writing, work, publication, by_hand=look_ahead.by_hand)
 
 
 def _main_frame(reader: VideoReader, first: Batch) -> MainFrame:

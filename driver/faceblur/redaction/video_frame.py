@@ -15,7 +15,7 @@ from faceblur.media.frames import DecodedFrame
 from faceblur.media.orientation import is_sideways, turned_back
 from faceblur.media.reader import VideoReader
 from faceblur.redaction.frame import Frame
-from faceblur.redaction.masking import mask_frame, stored_regions
+from faceblur.redaction.masking import cover_frame, mask_frame, stored_regions
 from faceblur.redaction.returned_frames import gray_image, verify_redacted, verify_unchanged
 from faceblur.redaction.sidecar_format import FrameLine
 from faceblur.tracking.boxes import Box, Detection
@@ -84,7 +84,7 @@ class VideoFrame(Frame):
             self._verify(self.returned, boxes, options)
         self.returned = None
         self.mask(boxes, style=options.style, padding=options.padding)
-        return len(boxes)
+        return len(self.unspared(boxes))
 
     def _verify(self, returned: bytes, boxes: Sequence[Box], options: Options) -> None:
         """Compare the function's image with the frame. Raises InvalidReply."""
@@ -100,7 +100,10 @@ class VideoFrame(Frame):
         verify_unchanged(redacted, self.thumbnail, boxes, options.padding)
 
     def mask(self, boxes: Sequence[Box], *, style: str, padding: float) -> None:
-        mask_frame(self.decoded, boxes, style=style, padding=padding)
+        mask_frame(self.decoded, self.unspared(boxes), style=style, padding=padding)
+
+    def mask_regions(self, boxes: Sequence[Box], *, style: str) -> None:
+        cover_frame(self.decoded, boxes, style=style)
 
 
 def video_frames(reader: VideoReader) -> Iterator[Any]:
@@ -109,6 +112,11 @@ def video_frames(reader: VideoReader) -> Iterator[Any]:
         yield VideoFrame.of(item) if isinstance(item, DecodedFrame) else item
 
 
-def cover_art_frames(reader: VideoReader) -> list[VideoFrame]:
-    """The images of a video that are written before its frames."""
+def cover_art_frames(reader: VideoReader, options: Options) -> list[VideoFrame]:
+    """The images of a video that are written before its frames.
+
+    With regions to cover there are none: nobody knows where the regions are in another image.
+    """
+    if options.cover:
+        reader.leave_out_cover_art("the regions to cover have no place in it")
     return [VideoFrame.of(one) for one in reader.cover_art_frames()]

@@ -1,0 +1,68 @@
+"""The options for regions by hand: on the command line, and in a file for all videos of a fixed camera."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from faceblur.base.errors import UsageError
+from faceblur.base.options import Options
+from faceblur.base.regions import TimedRegion, read_regions
+from faceblur.cli.stacked_options import stacked
+
+RegionTexts = tuple[str, ...]
+
+
+class RegionText(click.ParamType[str]):
+    """A region by hand."""
+
+    name = "region"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return str(TimedRegion.parse(str(value)))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class RegionsFile(click.ParamType[tuple[RegionTexts, RegionTexts]]):
+    """A file of regions by hand: those to cover, and those to spare."""
+
+    name = "file"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[RegionTexts, RegionTexts]:
+        try:
+            return read_regions(Path(value).read_text("utf-8"))
+        except OSError as error:
+            self.fail(f"{value}: cannot be read: {error.strerror}", param, ctx)
+        except ValueError as error:
+            self.fail(f"{value}: {error}", param, ctx)
+
+
+def options_with_regions(
+    cover: RegionTexts, spare: RegionTexts, regions: tuple[RegionTexts, RegionTexts] | None, **rest: Any
+) -> Options:
+    """The options of a command, with the regions of the command line and of the file. Raises click's UsageError."""
+    more_cover, more_spare = regions or ((), ())
+    try:
+        return Options(cover=cover + more_cover, spare=spare + more_spare, **rest)
+    except UsageError as error:
+        raise click.UsageError(str(error)) from error
+
+
+# fmt: off
+REGIONS = stacked(
+    click.option("--cover", type=RegionText(), multiple=True, metavar="X1,Y1,X2,Y2[@START-END]",
+                 help="Mask this box completely, at these seconds or all the time. Pixels of the frame as it is shown, "
+                      "from its upper left corner; seconds from the video's beginning. May be repeated."),
+    click.option("--spare", type=RegionText(), multiple=True, metavar="X1,Y1,X2,Y2[@START-END]",
+                 help="Do not mask faces that lie completely in this box. Summary, sidecar and audit report them. May "
+                      "be repeated. What is also in a box of --cover is masked."),
+    click.option("--regions", type=RegionsFile(), metavar="FILE",
+                 help="File with more such boxes, one a line: cover or spare, a space, the box."),
+)
+# fmt: on
