@@ -10,7 +10,7 @@ import click
 import pytest
 
 from faceblur.base.errors import UsageError
-from faceblur.base.options import CHOICES, INTEGERS, OPTIONAL, RANGES, Options
+from faceblur.base.options import CHOICES, INTEGERS, OPTIONAL, RANGES, Changes, Options
 from faceblur.cli.app import main
 from faceblur_function import defaults
 
@@ -129,3 +129,10 @@ def test_defaults_that_the_function_shares() -> None:
 
 def test_batches_are_no_larger_than_a_request_may_be() -> None:
     assert RANGES["batch_size"] == (1, defaults.MAX_FRAMES)
+
+
+@pytest.mark.parametrize("wrong", [7, "7", (1.5,), (True,), ("7",)])
+def test_tracks_to_spare_are_integers(wrong: Any) -> None:
+    assert Changes(spare_tracks=(7, 8)).spare_tracks == (7, 8)
+    with pytest.raises(UsageError, match="spare_tracks: numbers of tracks are needed"):
+        Changes(spare_tracks=wrong)

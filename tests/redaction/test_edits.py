@@ -87,6 +87,33 @@ def test_removed_track_is_clear_and_edits_add_up(output: Path) -> None:
     assert [json.loads(line)["op"] for line in lines[1:]] == ["remove-track", "add"]
 
 
+def test_spared_track_stays_visible_and_everybody_says_so(output: Path, function_url: str, tmp_path: Path) -> None:
+    source, sidecar = tmp_path / "in" / "face.mp4", sidecar_path(output)
+    with SidecarReader(sidecar) as reader:
+        face = next(iter(reader)).faces[0]
+    other = tmp_path / "other.mp4"
+    said = "10 faces in 10 frames stay visible"
+    assert said in run("render", source, sidecar, "-o", other, "--spare-track", face.track)
+    assert not edits_path(sidecar).exists()  # of the run's output nothing changed
+    with SidecarReader(sidecar_path(other)) as reader:
+        assert {one.state for line in reader for one in line.faces if one.track == face.track} == {"spared"}
+    # What was rendered is rendered again without the option.
+    assert said in run("render", source, sidecar_path(other), "-o", tmp_path / "again.mp4")
+    assert said in run("edit", output, "--spare-track", face.track)
+    assert output.read_bytes() == other.read_bytes() == (tmp_path / "again.mp4").read_bytes()
+    assert clear_share(output, 0, face.box) > 0.8
+    for one in (output, other):
+        assert "1 spared face visible" in run("audit", source, one, "--function", function_url)
+
+
+def test_render_refuses_to_spare_what_is_not_there_or_what_no_sidecar_would_list(output: Path, tmp_path: Path) -> None:
+    render = ("render", tmp_path / "in" / "face.mp4", sidecar_path(output), "--spare-track")
+    before = output.read_bytes()
+    assert "there is no track 99" in run(*render, 99, "-o", tmp_path / "other.mp4", code=2)
+    assert "it would not list what is spared" in run(*render, 1, "-o", output, "--overwrite", code=1)
+    assert output.read_bytes() == before and not (tmp_path / "other.mp4").exists()
+
+
 def test_render_takes_the_edits_and_lists_them_in_its_own_sidecar(output: Path, tmp_path: Path) -> None:
     run("edit", output, "--add", "200,20,260,90@0-1")
     other = tmp_path / "other.mp4"
@@ -134,6 +161,8 @@ def test_source_is_found_beside_where_it_was_or_named(output: Path, tmp_path: Pa
     ("arguments", "reason"),
     [
         (("--remove-track", 99), "there is no track 99"),
+        (("--spare-track", 99), "there is no track 99"),
+        (("--spare-track", 1, "--stream", 1), "there is no track 1 in stream 1"),
         (("--add", "200,20,260,90@5-6"), "no frame of stream 0 is shown from 5 to 6 s"),
         (("--add", "200,20,260,90@0-1", "--stream", 7), "no frame of stream 7"),
         (("--add", "1900,20,1960,90@0-1"), "lies outside of the frame of 320x240"),
@@ -177,7 +206,10 @@ def test_fold_of_the_operations() -> None:
         (None, "covered", True),
     ]
     assert len(edits.fold(line, 0.4).faces) == 2
-    assert len(edits.fold(FrameLine(frame=0, pts=0, faces=faces, stream=1), 0.2).faces) == 2
+    # Another video stream has a track 1 of its own: to leave that clear would expose another face.
+    other = FrameLine(frame=0, pts=0, faces=faces, stream=1)
+    assert edits.fold(other, 0.2) is other
+    assert edits.fold(other, 0.2).faces != Edits([SparedTrack(2, stream=1)]).fold(other, 0.2).faces
 
 
 def test_the_schema_is_the_documented_one() -> None:

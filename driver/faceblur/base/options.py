@@ -85,6 +85,8 @@ class Options:
 class Changes:
     """Options of a video that is rendered from its sidecar; None leaves what the sidecar has. See `Options`.
 
+    `spare_tracks` are tracks of the main video stream that stay visible, besides those that the sidecar spares.
+
     Raises UsageError for a value outside of its range.
     """
 
@@ -95,6 +97,7 @@ class Changes:
     preset: str | None = None
     keep_location: bool = False
     tolerate_damage: bool = False
+    spare_tracks: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -114,6 +117,8 @@ def check_value(name: str, value: Any) -> None:
             raise UsageError(f"{name}: {article} is needed, not {value!r}")
         if not low <= value <= high:
             raise UsageError(f"{name}: {str(value)[:40]} is not in the range {low:g} to {high:g}")
+    if name == "spare_tracks" and not (isinstance(value, list | tuple) and all(type(one) is int for one in value)):
+        raise UsageError(f"{name}: numbers of tracks are needed, not {value!r:.60}")
     if name in REGIONS:
         try:
             parse_regions(value)

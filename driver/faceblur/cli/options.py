@@ -170,6 +170,9 @@ RENDER_OPTIONS = grouped(
     click.option("--crf", type=click.IntRange(0, 63), metavar="N",
                  help="Another quality.  [default: the sidecar's]"),
     click.option("--preset", type=click.Choice(PRESETS), help="Another preset.  [default: the sidecar's]"),
+    click.option("--spare-track", "spare_tracks", type=int, multiple=True, metavar="N",
+                 help="Do not mask this track: a face that stays visible on purpose. Summary, sidecar and audit report "
+                      "it. May be repeated."),
     KEEP_LOCATION,
     TOLERATE_DAMAGE,
 )

@@ -80,7 +80,16 @@ def audit(source: Path, output: Path, sidecar: Path | None, endpoint: Endpoint, 
     metavar="N",
     help="Do not mask this track, which is no face. May be repeated.",
 )
-@click.option("--stream", type=click.IntRange(0), metavar="N", help="Video stream of --add.  [default: the main one]")
+@click.option(
+    "--spare-track",
+    "spared",
+    multiple=True,
+    type=int,
+    metavar="N",
+    help="Do not mask this track: a face that stays visible on purpose. Summary, sidecar and audit report it. May be "
+    "repeated.",
+)
+@click.option("--stream", type=click.IntRange(0), metavar="N", help="Video stream of these.  [default: the main one]")
 @click.option(
     "--source",
     type=click.Path(path_type=Path),
@@ -92,6 +101,7 @@ def edit(
     output: Path,
     added: tuple[BoxAt, ...],
     removed: tuple[int, ...],
+    spared: tuple[int, ...],
     stream: int | None,
     source: Path | None,
     verbosity: Verbosity,
@@ -105,7 +115,7 @@ def edit(
     from faceblur.jobs.render_run import EditRun
 
     def make(emit: Emit) -> EditRun:
-        return EditRun(output, added=added, removed=removed, stream=stream, source=source, on_event=emit)
+        return EditRun(output, added=added, removed=removed, spared=spared, stream=stream, source=source, on_event=emit)
 
     sys.exit(
         execute_job(make, verbosity, interrupted="the output is as it was; the same command without options goes on")

@@ -48,6 +48,8 @@ class RenderRun(Job):
                 raise UsageError(f"{path}: {'no regular file' if path.exists() else 'no such file'}")
         if self._changes.encoder:
             check_encoder(self._changes.encoder)
+        if self._changes.spare_tracks:
+            await asyncio.to_thread(self._check_tracks)
         try:
             target = output_path(self._video, self._out)
             self.report.files[self._video] = FileReport(self._video, target)
@@ -63,6 +65,16 @@ class RenderRun(Job):
         with ThreadPoolExecutor(codec_threads(), "codec") as codecs, self.running(planned, codecs) as file:
             file.written = await render_video(self._sidecar, target, self._changes, file.work)
         return self.report
+
+    def _check_tracks(self) -> None:
+        """Check that the tracks to spare exist. Raises UsageError."""
+        with (
+            _as_usage_error(),
+            VideoReader(self._video, tolerate=True) as video,
+            SidecarReader(self._sidecar) as sidecar,
+        ):
+            spared = [SparedTrack(track, video.main_stream.index) for track in self._changes.spare_tracks]
+            check_edits(self._sidecar, sidecar, spared, {})
 
 
 def output_path(video: Path, out: Path) -> Path:
@@ -87,8 +99,8 @@ def _expected_frames(video: Path) -> int | None:
 class EditRun(RenderRun):
     """Appends edits to those of an output's sidecar, and renders the output again with all of them.
 
-    `added` are boxes in the video stream `stream`, by default the main one; `removed` are tracks. `source` None is the
-    file that the sidecar names. Raises UsageError.
+    `added` are boxes in the video stream `stream`, by default the main one; `removed` and `spared` are tracks of it.
+    `source` None is the file that the sidecar names. Raises UsageError.
     """
 
     def __init__(
@@ -97,12 +109,13 @@ class EditRun(RenderRun):
         *,
         added: Sequence[BoxAt] = (),
         removed: Sequence[int] = (),
+        spared: Sequence[int] = (),
         stream: int | None = None,
         source: Path | None = None,
         on_event: Emit | None = None,
     ) -> None:
         sidecar = sidecar_path(output)
-        self._added, self._removed, self._stream = added, removed, stream
+        self._added, self._removed, self._spared, self._stream = added, removed, spared, stream
         with _as_usage_error(), SidecarReader(sidecar) as reader:
             header = reader.header
         if source is None:
@@ -129,7 +142,8 @@ class EditRun(RenderRun):
             stream = video.main_stream.index if self._stream is None else self._stream
             operations: list[AddedFace | RemovedTrack | SparedTrack] = [
                 *(AddedFace(one.box, one.start, one.end, stream) for one in self._added),
-                *(RemovedTrack(one) for one in self._removed),
+                *(RemovedTrack(one, stream) for one in self._removed),
+                *(SparedTrack(one, stream) for one in self._spared),
             ]
             if stream == video.main_stream.index:
                 for one in self._added:

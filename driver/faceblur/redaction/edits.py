@@ -53,17 +53,22 @@ class AddedFace:
 
 @dataclass(frozen=True, slots=True, config=_CONFIG)
 class RemovedTrack:
-    """A track that is no face: it is not masked."""
+    """A track of the video stream `stream` that is no face: it is not masked."""
 
     track: int
+    stream: int = 0
     op: Literal["remove-track"] = "remove-track"
 
 
 @dataclass(frozen=True, slots=True, config=_CONFIG)
 class SparedTrack:
-    """A face that stays visible on purpose: it is listed as `spared`, and not masked."""
+    """A face that stays visible on purpose: its track in the video stream `stream` is listed as `spared`, not masked.
+
+    Each video stream numbers its tracks from 1.
+    """
 
     track: int
+    stream: int = 0
     op: Literal["spare-track"] = "spare-track"
 
 
@@ -79,8 +84,8 @@ class Edits:
     def __init__(self, operations: Iterable[AddedFace | RemovedTrack | SparedTrack] = ()) -> None:
         self.operations: Operations = tuple(operations)
         self._added = [one for one in self.operations if isinstance(one, AddedFace)]
-        self._removed = {one.track for one in self.operations if isinstance(one, RemovedTrack)}
-        self._spared = {one.track for one in self.operations if isinstance(one, SparedTrack)}
+        self._removed = {(one.stream, one.track) for one in self.operations if isinstance(one, RemovedTrack)}
+        self._spared = {(one.stream, one.track) for one in self.operations if isinstance(one, SparedTrack)}
 
     def __bool__(self) -> bool:
         return bool(self.operations)
@@ -88,12 +93,15 @@ class Edits:
     def fold(self, line: FrameLine, seconds: float) -> FrameLine:
         """A sidecar's line as it was edited; `seconds` is the time of its frame. Raises SidecarError."""
         added = [SidecarFace(box=one.box) for one in self._added if shows(one, line.stream, seconds)]
-        if not added and not any(face.track in self._removed | self._spared for face in line.faces):
+        removed, spared = (
+            {track for stream, track in tracks if stream == line.stream} for tracks in (self._removed, self._spared)
+        )
+        if not added and not any(face.track in removed | spared for face in line.faces):
             return line
         faces = [
-            replace(face, state="spared") if face.track in self._spared else face
+            replace(face, state="spared") if face.track in spared else face
             for face in line.faces
-            if face.track is None or face.track not in self._removed
+            if face.track is None or face.track not in removed
         ]
         if len(faces) + len(added) > MAX_MASKS:
             raise SidecarError(f"frame {line.frame}: more than {MAX_MASKS} faces with those that edits add")
@@ -172,14 +180,18 @@ def check_edits(
         waiting = [
             one
             for one in waiting
-            if not (shows(one, line.stream, seconds) if isinstance(one, AddedFace) else one.track in tracks)
+            if not (
+                shows(one, line.stream, seconds)
+                if isinstance(one, AddedFace)
+                else one.stream == line.stream and one.track in tracks
+            )
         ]
     for one in waiting:
         if isinstance(one, AddedFace):
             raise SidecarError(
                 f"{sidecar}: no frame of stream {one.stream} is shown from {one.start:g} to {one.end:g} s"
             )
-        raise SidecarError(f"{sidecar}: there is no track {one.track}")
+        raise SidecarError(f"{sidecar}: there is no track {one.track} in stream {one.stream}")
 
 
 def check_reach(box: Sequence[float], header: Header) -> None:

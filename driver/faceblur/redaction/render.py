@@ -22,7 +22,7 @@ from faceblur.redaction.batch import Batch, Ready
 from faceblur.redaction.batch_reader import BatchReader, into_batches
 from faceblur.redaction.by_hand import ByHand
 from faceblur.redaction.changing_frames import Canvases, redacted_in_one_form
-from faceblur.redaction.edits import Edits, read_edits
+from faceblur.redaction.edits import Edits, SparedTrack, read_edits
 from faceblur.redaction.frame import all_pixels
 from faceblur.redaction.listed_masks import listed_boxes, listed_faces
 from faceblur.redaction.output import finish, open_output, write_all
@@ -49,7 +49,7 @@ async def _render(
     canvases: Canvases | None, *, sidecar: Path, target: Path, changes: Changes, work: FileWork
 ) -> Written:
     async with AsyncExitStack() as stack:
-        recorded, edits = stack.enter_context(SidecarReader(sidecar)), read_edits(sidecar)
+        recorded = stack.enter_context(SidecarReader(sidecar))
         work.emit(ReplyReceived(work.source, recorded.header.function.model, FROM_SIDECAR, 0, {}))
         options = rendered_options(sidecar, recorded.header, changes)
         opening = partial(VideoReader, work.source, tolerate=options.tolerate_damage, canvases=canvases)
@@ -57,6 +57,8 @@ async def _render(
         reader = reading.object
         if not identify(work.source, reader.duration).is_of(recorded.header.video):
             raise SidecarError(f"{sidecar}: belongs to another video ({recorded.header.video.name}) than {work.source}")
+        spared = [SparedTrack(track, reader.main_stream.index) for track in changes.spare_tracks]
+        edits = Edits((*read_edits(sidecar).operations, *spared))
         masks = RecordedMasks(recorded, edits, work, options)
         cover_art = await reading.call(cover_art_frames, reader, options)
         for one in cover_art:
@@ -109,6 +111,10 @@ def header_to_write(
     """
     changed = rendered_header(recorded.header, changes, target, source)
     in_place = sidecar_path(target).exists() and sidecar_path(target).samefile(recorded.path)
+    if in_place and changes.spare_tracks:
+        raise SidecarError(
+            f"{recorded.path}: it would not list what is spared: write another output, or call faceblur edit"
+        )
     if in_place and changed.settings == recorded.header.settings:
         return None
     if in_place and edits:
