@@ -2,10 +2,12 @@
 
 It evaluates the candidate, and what is in production, on labelled faces. Then it deploys the candidate's image and
 checks it, or leaves production as it is and says why. `python faceblur_pipeline.py pipeline.yaml` compiles it. The
-components run in the driver's image, FACEBLUR_DRIVER_IMAGE.
+components run in the image FACEBLUR_PIPELINE_IMAGE, which deploy/Containerfile builds with `--target pipeline`. kfp is
+in it: they install nothing when they start.
 """
 
 # No `from __future__ import annotations`: kfp reads the types of the components.
+import functools
 import os
 import sys
 from typing import NamedTuple
@@ -13,10 +15,11 @@ from typing import NamedTuple
 from kfp import compiler, dsl
 from kfp.dsl import HTML, Metrics, Output
 
-IMAGE = os.environ.get("FACEBLUR_DRIVER_IMAGE", "registry.example.com/videos/faceblur-driver:latest")
+IMAGE = os.environ.get("FACEBLUR_PIPELINE_IMAGE", "registry.example.com/videos/faceblur-pipeline:latest")
+component = functools.partial(dsl.component, base_image=IMAGE, install_kfp_package=False)
 
 
-@dsl.component(base_image=IMAGE)
+@component
 def evaluate(dataset: str, function: str, metrics: Output[Metrics], curves: Output[HTML]) -> float:
     """The recall of a function over the faces of 16 and more pixels, 0 without a function; its curves as a page."""
     import json
@@ -65,7 +68,7 @@ def evaluate(dataset: str, function: str, metrics: Output[Metrics], curves: Outp
     return float(figures["gate"]["recall"] or 0.0)
 
 
-@dsl.component(base_image=IMAGE)
+@component
 def decide(candidate: float, production: float, baseline: float, margin: float) -> NamedTuple(
     "Decision", [("action", str), ("reason", str)]
 ):  # type: ignore[valid-type]
@@ -82,7 +85,7 @@ def decide(candidate: float, production: float, baseline: float, margin: float) 
     return namedtuple("Decision", ["action", "reason"])(action, reason)
 
 
-@dsl.component(base_image=IMAGE)
+@component
 def deploy_and_check(
     dashboard: str, image: str, namespace: str, project: str, name: str, replicas: int, cpu: bool
 ) -> str:
@@ -93,14 +96,16 @@ def deploy_and_check(
 
     python = os.environ.get("FACEBLUR_PYTHON", sys.executable)
     command = [python, "-m", "faceblur.detection.deployment.dashboard", dashboard, image]
-    command += ["--namespace", namespace, "--project", project, "--name", name, "--replicas", str(replicas)]
-    done = subprocess.run(command + (["--cpu"] if cpu else []), stdout=subprocess.PIPE, text=True)
+    command += ["--namespace", namespace, "--project", project, "--name", name]
+    command += ["--replicas", str(replicas)] if replicas else []
+    command += ["--cpu"] if cpu else []
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise SystemExit(f"{name} was not deployed, or failed its check: see above")
     return done.stdout.strip()
 
 
-@dsl.component(base_image=IMAGE)
+@component
 def leave_production(reason: str) -> str:
     """Nothing is changed."""
     print(f"production stays as it is: {reason}")
@@ -119,18 +124,22 @@ def faceblur_model(
     namespace: str = "nuclio",
     project: str = "faceblur",
     name: str = "faceblur",
-    replicas: int = 1,
+    replicas: int = 0,
     cpu: bool = False,
 ) -> None:
-    """`dataset` is a path in the components' image or volume; the functions are addresses, empty for none."""
-    candidate = evaluate(dataset=dataset, function=candidate_function)
-    production = evaluate(dataset=dataset, function=production_function)
+    """`dataset` is a path in the components' image or volume; the functions are addresses, empty for none. 0 `replicas`
+    are as many as there are.
+
+    Nothing is taken from Kubeflow's cache: the same address or tag may be another model by now.
+    """
+    candidate = evaluate(dataset=dataset, function=candidate_function).set_caching_options(False)
+    production = evaluate(dataset=dataset, function=production_function).set_caching_options(False)
     decision = decide(
         candidate=candidate.outputs["Output"],
         production=production.outputs["Output"],
         baseline=baseline,
         margin=margin,
-    )
+    ).set_caching_options(False)
     with dsl.If(decision.outputs["action"] == "deploy"):
         deploy_and_check(
             dashboard=dashboard,
@@ -140,9 +149,9 @@ def faceblur_model(
             name=name,
             replicas=replicas,
             cpu=cpu,
-        )
+        ).set_caching_options(False)
     with dsl.Else():
-        leave_production(reason=decision.outputs["reason"])
+        leave_production(reason=decision.outputs["reason"]).set_caching_options(False)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ that the script needs.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -28,7 +29,8 @@ IMAGE = "registry.example.com/videos/faceblur:1"
 SERVED_INSIDE = ["nuclio-faceblur.nuclio.svc.cluster.local:8080"]
 
 
-# `function.json` is the function as it stands, `deployed.json` as it is after a deployment.
+# `function.json` is the function as it stands, `deployed.json` as it is after a deployment, `moment.json` at the first
+# look after it.
 NUCTL = """\
 #!/bin/bash
 printf '%s\\n' "$*" >>"$RECORD/nuctl"
@@ -53,12 +55,14 @@ case "$*" in
     [ -z "$DEPLOY_FAILS" ] || { echo "Failed to deploy: ImagePullBackOff" >&2; exit 1; }
     pods=$(cat "$RECORD/ready.json")
     [ -f "$RECORD/later.json" ] || echo "${pods//new-/new-$$-}" >"$RECORD/pods.json"
-    cp "$RECORD/deployed.json" "$RECORD/function.json"; cp "$RECORD/deployed.json" "$RECORD/resource.json" ;;
+    cp "$RECORD/deployed.json" "$RECORD/function.json"; cp "$RECORD/deployed.json" "$RECORD/resource.json"
+    [ ! -f "$RECORD/moment.json" ] || cp "$RECORD/moment.json" "$RECORD/function.json" ;;
 "delete function "*) [ -z "$DELETE_FAILS" ] || { echo "forbidden" >&2; exit 1; }; rm -f "$RECORD/function.json" ;;
 "get function "*)
     [ -z "$NUCTL_HANGS" ] || exec sleep 600
     [ -f "$RECORD/function.json" ] || { echo "Error - No functions found" >&2; exit 1; }
-    cat "$RECORD/function.json" ;;
+    cat "$RECORD/function.json"
+    [ ! -f "$RECORD/moment.json" ] || cp "$RECORD/deployed.json" "$RECORD/function.json" ;;
 esac
 """
 
@@ -132,6 +136,7 @@ class Sandbox:
             "TMPDIR": str(self.temporary),
             "RECORD": str(self.record),
             "KUBECONFIG": str(folder / "none"),
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),  # the tree that is tested
         }
         self.write("ready", {"items": [pod(f"new-{number}", ready=True) for number in range(4)]})
         self.write("controllers", {"items": [{"status": {"availableReplicas": 1}}]})

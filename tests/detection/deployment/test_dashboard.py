@@ -11,6 +11,7 @@ from tests.support.nuclio_dashboard import NuclioDashboard
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dashboard, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(dashboard, "UNHEALTHY_SECONDS", 0.5)
 
 
 def test_a_function_is_created_then_changed_and_checked(function: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -27,6 +28,24 @@ def test_a_function_is_created_then_changed_and_checked(function: str, capsys: p
     assert body["spec"]["maxReplicas"] == 2 and "nodeSelector" not in body["spec"]
     assert body["metadata"]["namespace"] == "nuclio"
     assert body["metadata"]["labels"] == {"nuclio.io/project-name": "cvat"}
+
+
+def test_what_is_unsaid_stays_as_it_is(function: str) -> None:
+    with NuclioDashboard(function) as served:
+        assert dashboard.main([served.url, "r/faceblur:1", "--replicas", "4", "--port", "30123"]) == 0
+        assert dashboard.main([served.url, "r/faceblur:2"]) == 0
+        spec = served.functions["faceblur"]["spec"]
+        assert dashboard.main([served.url, "r/faceblur:3", "--project", "cvat"]) == 1
+        assert served.functions["faceblur"]["spec"]["image"] == "r/faceblur:2"
+    assert spec["maxReplicas"] == 4 and spec["image"] == "r/faceblur:2"
+    assert spec["triggers"]["http"]["attributes"]["serviceType"] == "NodePort"
+    assert spec["triggers"]["http"]["attributes"]["port"] == 30123
+
+
+def test_unhealthy_for_a_moment_is_no_failure(function: str) -> None:
+    """The dashboard of the local platform looked at the container that was just replaced."""
+    with NuclioDashboard(function, *["unhealthy"] * 5, "ready") as served:
+        assert dashboard.main([served.url, "r/faceblur:1"]) == 0
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,16 @@ def test_a_node_port_without_a_known_node_is_named(sandbox: Sandbox, function: s
     assert "--function http://ANY-NODE:30123 VIDEOS" in done.stdout
 
 
+def test_unhealthy_for_a_moment_is_waited_for(sandbox: Sandbox, function: str) -> None:
+    """The dashboard of the local platform looked at the container that was just replaced."""
+    port = int(local_port(function))
+    sandbox.answer(state="unhealthy", external=[host(function)], port=port)
+    (sandbox.record / "deployed.json").rename(sandbox.record / "moment.json")
+    sandbox.answer(external=[host(function)], port=port)
+    done = sandbox.run("--platform", "local")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_docker_s_platform_is_reached_on_this_machine(sandbox: Sandbox, function: str) -> None:
     sandbox.answer(external=[f"0.0.0.0:{local_port(function)}"], port=int(local_port(function)))
     assert f"--function {function} VIDEOS" in sandbox.run("--platform", "local").stdout

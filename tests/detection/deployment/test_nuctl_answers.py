@@ -44,3 +44,12 @@ def test_log_lines_and_lists_around_the_answer_are_skipped() -> None:
     assert nuctl_answers.address(json.dumps([status], indent=2)) == expected
     inside = {"status": {"state": "ready", "internalInvocationUrls": SERVED_INSIDE}}
     assert nuctl_answers.address(json.dumps(inside)) == ("forward", f"http://{SERVED_INSIDE[0]}", 0)
+
+
+def test_a_function_that_is_there_is_not_missing_whatever_its_status_says() -> None:
+    message = "Failed to deploy function: manifest for r/faceblur:9 not found"
+    there = {"metadata": {"labels": {"nuclio.io/project-name": "cvat"}}, "spec": {"maxReplicas": 4}}
+    found = nuctl_answers.standing(json.dumps(there | {"status": {"state": "error", "message": message}}))
+    assert found is not None and found.project == "cvat" and found.replicas == 4
+    for missing in ("Error - No functions found", "Function faceblur not found"):
+        assert nuctl_answers.standing(missing) is None

@@ -98,6 +98,16 @@ def test_it_compiles_for_a_cluster(tmp_path: Path) -> None:
     command = [str(PYTHON), str(FOLDER / "faceblur_pipeline.py"), str(target)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
-    (spec, *_) = yaml.safe_load_all(target.read_text())
+    text = target.read_text()
+    # Nothing is installed when a component starts, and no figure of another model comes from the cache.
+    assert "pip install" not in text and "enableCache" not in text
+    (spec, *_) = yaml.safe_load_all(text)
     assert spec["pipelineInfo"]["name"] == "faceblur-model"
     assert set(spec["root"]["inputDefinitions"]["parameters"]) >= {"dataset", "candidate_image", "baseline", "margin"}
+
+
+def test_its_image_has_what_the_components_run() -> None:
+    text = (ROOT / "deploy" / "Containerfile").read_text()
+    _, _, target = text.partition(" AS pipeline\n")
+    assert "ENV PATH=/opt/kfp/bin:$PATH FACEBLUR_PYTHON=/opt/faceblur/bin/python" in target.partition("\nFROM ")[0]
+    assert "'.[evaluate]'" in text and text.splitlines()[-1] == 'ENTRYPOINT ["faceblur"]'

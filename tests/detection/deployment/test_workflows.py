@@ -46,7 +46,9 @@ def test_their_shell_is_sound_and_they_use_no_action_of_others(path: Path) -> No
 def test_they_run_what_is_here() -> None:
     text = "".join(path.read_text() for path in WORKFLOWS)
     assert ".ci/run" in text and (ROOT / ".ci/run").is_file()
-    (name,) = re.findall(r"docker build --file (\S+)", text)
+    (name,) = set(re.findall(r"docker build --file (\S+)", text))
+    for target in re.findall(r"docker build .*--target (\S+)", text):
+        assert f" AS {target}\n" in (ROOT / name).read_text()
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / name).read_text(), re.MULTILINE)
     assert copied and all((ROOT / one).exists() for line in copied for one in line.split())
     assert re.search(r"python -m faceblur\.detection\.deployment\.stage ", text)

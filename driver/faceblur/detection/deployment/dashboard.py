@@ -8,6 +8,7 @@ call was wrong. A pipeline in the cluster calls it.
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from contextlib import suppress
@@ -18,8 +19,9 @@ from urllib.request import Request, urlopen
 
 from faceblur.base.errors import FaceblurError, UsageError
 from faceblur.detection.deployment.deploy_options import DEFAULT_PROJECT, DeployOptions, parse
-from faceblur.detection.deployment.plan import Plan
-from faceblur.detection.deployment.platform_tools import DeployFailed
+from faceblur.detection.deployment.nuctl_answers import Standing, standing
+from faceblur.detection.deployment.plan import plan
+from faceblur.detection.deployment.platform_tools import UNHEALTHY_SECONDS, DeployFailed
 from faceblur.detection.deployment.render_function_yaml import manifest
 from faceblur.detection.local_function.function_yaml import find_function_yaml
 
@@ -40,34 +42,44 @@ class Dashboard:
         }
 
     def deploy(self, image: str) -> None:
-        """Create the function, or change it to this image, and wait until it is ready. Raises DeployFailed."""
-        plan = Plan(
-            project=self._options.project or DEFAULT_PROJECT,
-            replicas=self._options.replicas or 1,
-            service_type=None,
-            port=None,
-            registry=None,
-        )
+        """Create the function, or change it to this image, and wait until it is ready. Raises DeployFailed.
+
+        What the options leave unsaid stays as it is: replicas, service type, port.
+        """
+        path = f"/api/functions/{self._options.name}"
+        before = self._standing(path)
+        planned = plan(self._options, before)
         text = find_function_yaml().read_text()
-        resource = manifest(text, self._options.name, image, cpu=self._options.cpu, plan=plan)
+        resource = manifest(text, self._options.name, image, cpu=self._options.cpu, plan=planned)
         resource["metadata"]["namespace"] = self._options.namespace
         body = {"metadata": resource["metadata"], "spec": resource["spec"]}
-        path = f"/api/functions/{self._options.name}"
-        exists = self._ask("GET", path)[0] == 200
-        status, answer = self._ask("PUT", path, body) if exists else self._ask("POST", "/api/functions", body)
+        status, answer = self._ask("PUT", path, body) if before else self._ask("POST", "/api/functions", body)
         if status not in (200, 202, 204):
             raise DeployFailed(f"the dashboard refuses {self._options.name}: HTTP {status} {_message(answer)}")
         self._wait(path, float(resource["spec"]["readinessTimeoutSeconds"]) + READY_SLACK)
 
+    def _standing(self, path: str) -> Standing | None:
+        """The function as it stands; None if there is none. Raises DeployFailed."""
+        status, answer = self._ask("GET", path)
+        if status == 404:
+            return None
+        try:
+            return standing(answer.decode(errors="replace"))
+        except UsageError:
+            text = f"the dashboard does not describe {self._options.name}: HTTP {status} {_message(answer)}"
+            raise DeployFailed(text) from None
+
     def _wait(self, path: str, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
+        deadline, unhealthy_since = time.monotonic() + seconds, math.inf
         while time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)  # before the first look, too: for a moment it shows the state of before
             status, answer = self._ask("GET", path)
             found = (json.loads(answer) or {}).get("status") or {} if status == 200 else {}
             if found.get("state") == "ready":
                 return
-            if found.get("state") in ("error", "unhealthy"):
+            is_unhealthy = found.get("state") == "unhealthy"
+            unhealthy_since = min(unhealthy_since, time.monotonic()) if is_unhealthy else math.inf
+            if found.get("state") == "error" or time.monotonic() - unhealthy_since >= UNHEALTHY_SECONDS:
                 text = " ".join(str(found.get("message") or "").split())[-400:]
                 raise DeployFailed(f"{self._options.name} is in the state {found['state']}: {text}")
         raise DeployFailed(f"{self._options.name} is not ready within {seconds:.0f} s")

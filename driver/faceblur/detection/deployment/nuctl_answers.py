@@ -34,9 +34,13 @@ class Standing:
 
 def standing(answer: str) -> Standing | None:
     """The function of an answer; None if there is none. Raises UsageError when the answer cannot be read."""
-    if re.search(r"no functions? found|function.* not found", answer, re.IGNORECASE):
-        return None
-    config = _function(answer)
+    try:
+        config = _function(answer)
+    except UsageError:
+        # Only here: a function that is there may have such words in its status.
+        if re.search(r"no functions? found|function.* not found", answer, re.IGNORECASE):
+            return None
+        raise
     spec, status = config.get("spec") or {}, config["status"]
     trigger: dict[str, Any] = next(
         (one for one in (spec.get("triggers") or {}).values() if one.get("kind") == "http"), {}
@@ -56,6 +60,14 @@ def standing(answer: str) -> Standing | None:
         image=status.get("containerImage") or spec.get("image") or None,
         message=str(status.get("message") or ""),
     )
+
+
+def is_unhealthy(answer: str) -> bool:
+    """Whether the answer is about a function that is `unhealthy`."""
+    try:
+        return bool(_function(answer)["status"].get("state") == "unhealthy")
+    except UsageError:
+        return False
 
 
 def address(answer: str) -> tuple[str, str, int]:

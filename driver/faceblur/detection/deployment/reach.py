@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from faceblur.base.errors import UsageError
 from faceblur.detection.deployment import nuctl_answers
-from faceblur.detection.deployment.platform_tools import DeployFailed, PlatformTools
+from faceblur.detection.deployment.platform_tools import UNHEALTHY_SECONDS, Answer, DeployFailed, PlatformTools
 
 FORWARD_SECONDS = 30.0
+POLL_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,9 @@ class Address:
 
 def find_address(tools: PlatformTools, function: str) -> Address:
     """The address of a ready function. Raises DeployFailed."""
-    answer = tools.ask(tools.nuctl("get", "function", function, "-o", "json"))
+    deadline = time.monotonic() + UNHEALTHY_SECONDS
+    while nuctl_answers.is_unhealthy((answer := _described(tools, function)).text) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
     look = f"See its state:  {' '.join(tools.nuctl('get', 'function', function, '-o', 'wide'))}"
     if not answer:
         raise tools.failed(f"nuctl cannot describe {function}", answer, look)
@@ -43,6 +46,10 @@ def find_address(tools: PlatformTools, function: str) -> Address:
     if tools.platform == "local" and access == "forward":
         access, url = "direct", f"http://127.0.0.1:{port}"
     return Address(url, access == "direct", port, image)
+
+
+def _described(tools: PlatformTools, function: str) -> Answer:
+    return tools.ask(tools.nuctl("get", "function", function, "-o", "json"))
 
 
 @contextmanager
