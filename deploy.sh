@@ -30,6 +30,8 @@ registry; the defaults are for a first deployment.
   --gate DATASET        labelled faces (see `faceblur evaluate --help`): the function is deployed as NAME-gate
                         first, and its image as NAME only when it detects enough of them
   --min-recall X        the recall that is enough, 0 to 1, over the faces of 16 and more pixels
+  --fleet DIR           start the fleet of this folder too, such as deploy/fleet/gpu, once the
+                        function has passed its check; docs/fleet.md says what it needs
   --scale N             only change the number of pods: no build, and those that run go on
   --delete              only delete the function
   --dry-run             print what would be run and deployed, and change nothing

@@ -69,7 +69,7 @@ esac
 
 KUBECTL = """\
 #!/bin/bash
-shift 2  # --namespace N
+[ "$1" != --namespace ] || shift 2
 [ "$1" != --request-timeout=20s ] || shift
 printf '%s\\n' "$*" >>"$RECORD/kubectl"
 case "$*" in
@@ -78,6 +78,12 @@ port-forward*)
     echo $$ >"$RECORD/kubectl.pid"
     echo "Forwarding from 127.0.0.1:$LOCAL_PORT -> 8080"
     exec sleep 600 ;;
+"kustomize "*) cat "$RECORD/fleet.yaml" ;;
+"get secret "*) [ -f "$RECORD/secret" ] || { cat "$RECORD/no-secret" >&2; exit 1; } ;;
+"apply --kustomize "*)
+    [ -z "$APPLY_FAILS" ] || { echo "$APPLY_FAILS" >&2; exit 1; }
+    cp "$RECORD/fleet-pods.json" "$RECORD/pods.json" ;;
+"get deployment "*) cat "$RECORD/$3.json" ;;
 "get deployments --selector "*) cat "$RECORD/controllers.json" ;;
 "get deployments "*) if [ -f "$RECORD/deployment.json" ]; then cat "$RECORD/deployment.json"; else exit 1; fi ;;
 "get replicasets "*) cat "$RECORD/replicasets.json" ;;

@@ -18,6 +18,7 @@ from faceblur.detection.deployment import before_build, smoke_check
 from faceblur.detection.deployment.cluster import Cluster
 from faceblur.detection.deployment.deploy_options import DEFAULT_PROJECT, DeployOptions, parse
 from faceblur.detection.deployment.deployment import Deployment
+from faceblur.detection.deployment.fleet import apply_fleet, check_fleet, read_fleet
 from faceblur.detection.deployment.plan import Plan
 from faceblur.detection.deployment.platform_tools import DeployFailed, PlatformTools, missing
 from faceblur.detection.deployment.reach import find_address, logs, reachable
@@ -75,6 +76,9 @@ def deploy(options: DeployOptions, tools: PlatformTools) -> None:
     """Deploy, and check what was deployed. Raises FaceblurError."""
     if options.gate:
         _check_labels(options.gate)
+    fleet = read_fleet(options.fleet, tools) if options.fleet else None
+    if fleet:
+        check_fleet(fleet, options.name, options.namespace)
     plan = before_build.look(options, tools, say)
     before_build.create_project(tools, plan.project, say)
     image = options.image
@@ -87,6 +91,8 @@ def deploy(options: DeployOptions, tools: PlatformTools) -> None:
     say(f"Checking {options.name} with one real face")
     with reachable(tools, options.name, address) as url:
         _check(options, tools, url, address.url)
+    if fleet:
+        apply_fleet(fleet, say)
     for line in next_steps(options, address):
         say(line)
 
@@ -221,6 +227,8 @@ def dry_run(options: DeployOptions, tools: PlatformTools) -> None:
     forward = shlex.join(tools.kubectl("port-forward", f"svc/nuclio-{options.name}", ":8080"))
     say(f"{forward}  # when the function has no external address")
     say("curl URL/check  # one real face")
+    if options.fleet:
+        say(shlex.join(["kubectl", "apply", "--kustomize", str(options.fleet)]))
     say("# staged files")
     source = find_function_yaml().parent / "function" / "faceblur_function"
     for path in sorted(source.rglob("*")):

@@ -30,6 +30,7 @@ class DeployOptions:
     image: str | None = None
     gate: Path | None = None
     min_recall: str | None = None
+    fleet: Path | None = None
     scale: int | None = None
     delete: bool = False
     dry_run: bool = False
@@ -54,7 +55,8 @@ def parse(arguments: list[str]) -> DeployOptions:
         parser.add_argument(f"--{name}", type=_number)
     parser.add_argument("--service-type", choices=("ClusterIP", "NodePort"))
     parser.add_argument("--platform", choices=("kube", "local"))
-    parser.add_argument("--gate", type=Path)
+    for name in ("gate", "fleet"):
+        parser.add_argument(f"--{name}", type=Path)
     for name in ("cpu", "delete", "dry-run"):
         parser.add_argument(f"--{name}", action="store_true")
     options = DeployOptions(**vars(parser.parse_args(arguments)))
@@ -104,10 +106,15 @@ def _check(options: DeployOptions) -> None:
             "--port on Kubernetes is that of --service-type NodePort",
         ),
         (options.image and options.registry, "--image is there already: without --registry"),
+        (local and options.fleet, "--fleet is for Kubernetes"),
+        (
+            options.fleet and not (options.fleet / "kustomization.yaml").is_file(),
+            f"--fleet {options.fleet}: no folder with a kustomization.yaml; see deploy/fleet",
+        ),
         (options.delete and options.scale, "--delete and --scale: one of them"),
         (
-            (options.delete or options.scale) and (options.gate or options.image),
-            "--gate and --image are for a deployment",
+            (options.delete or options.scale) and (options.gate or options.image or options.fleet),
+            "--gate, --image and --fleet are for a deployment",
         ),
         (options.scale and options.replicas, "--scale is the number of replicas: without --replicas"),
     ]
