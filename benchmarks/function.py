@@ -60,8 +60,13 @@ def answer(settings: Settings, body: bytes, seconds: float, barrier: Any, result
     """One worker, as the platform runs it: load, warm, then answer the same request again and again."""
     given = {field.name: getattr(settings, field.name) for field in fields(settings)}
     os.environ.update({name.upper(): str(value) for name, value in given.items() if value is not None})
-    context: Any = SimpleNamespace(user_data=SimpleNamespace(), logger=SimpleNamespace(), Response=SimpleNamespace)
-    context.logger.info_with = context.logger.error_with = lambda *arguments, **keywords: None
+    nothing = lambda *arguments, **keywords: None  # noqa: E731
+    context: Any = SimpleNamespace(
+        user_data=SimpleNamespace(),
+        logger=SimpleNamespace(info_with=nothing, error_with=nothing),
+        platform=SimpleNamespace(set_termination_callback=nothing),
+        Response=SimpleNamespace,
+    )
     main.init_context(context)
     event = SimpleNamespace(path="/", method="POST", content_type="application/json", body=body, fields={})
     main.handler(context, event)

@@ -5,6 +5,7 @@ Nothing of an image is ever logged.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -167,8 +168,7 @@ class Service:
             if not redacting:
                 continue
             with _timed(timings, "redact"):
-                for frame, its_faces in zip(frames, listed, strict=True):
-                    redact_faces(frame, its_faces, options)
+                list(self._pool.map(redact_faces, frames, listed, itertools.repeat(options)))
             with _timed(timings, "encode"):
                 encoding = [
                     self._pool.submit(images.encode_image, frame, options.format, options.quality) for frame in frames

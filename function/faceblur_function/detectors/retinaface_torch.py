@@ -116,9 +116,9 @@ class RetinaFaceTorch:
 
     def upload(self, images: Sequence[Frame]) -> torch.Tensor:
         """Images of one size as `(B, H, W, 3) uint8 BGR` on the device."""
-        pixels = torch.from_numpy(np.stack(images))
-        if self._device.type == "cuda":
-            pixels = pixels.pin_memory()
+        shape = (len(images), *images[0].shape)
+        pixels = torch.empty(shape, dtype=torch.uint8, pin_memory=self._device.type == "cuda")
+        np.stack(images, out=pixels.numpy())
         return pixels.to(self._device, non_blocking=True)
 
     @torch.inference_mode()
