@@ -10,6 +10,7 @@
 #   make bench BENCH=steps       what each step costs for one frame
 #   make bench BENCH=function    how fast the function is, and which stage bounds it
 #   make bench BENCH=scale       how well the driver uses many workers
+#   make bench BENCH=fleet       what a fleet costs its workers, and how soon a killed one's video is taken over
 #   make lint                    ruff, mypy, and the schema of the workflows
 #   make manifests               write the resources in deploy/ from function.yaml
 #   make pipeline                compile the pipeline for Kubeflow, to pipeline.yaml
@@ -96,9 +97,9 @@ sample/astronaut.mp4: .venv/sample.done examples/sample_clip.py
 	# The tests make their awkward files with ffmpeg and read them back with ffprobe: independent of PyAV.
 	command -v ffprobe >/dev/null || { $(APT) update -qq && $(APT) install -y -qq --no-install-recommends ffmpeg; } \
 		|| echo "ffmpeg is missing: install it, or the tests on awkward files are skipped"
-	# The tests of a fleet start a PostgreSQL and a Prometheus of their own.
-	{ command -v promtool && ls /usr/lib/postgresql/*/bin/pg_ctl; } >/dev/null 2>&1 \
-		|| { $(APT) update -qq && $(APT) install -y -qq --no-install-recommends postgresql prometheus; }
+	# The tests of a fleet start a PostgreSQL and a Prometheus of their own, and workers whose clocks are wrong.
+	{ command -v promtool && command -v faketime && ls /usr/lib/postgresql/*/bin/pg_ctl; } >/dev/null 2>&1 \
+		|| { $(APT) update -qq && $(APT) install -y -qq --no-install-recommends postgresql prometheus faketime; }
 	@touch $@
 
 clean:

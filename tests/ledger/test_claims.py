@@ -99,9 +99,9 @@ def test_a_worker_that_lost_its_lease_can_write_nothing(ledger: str) -> None:
     async def work(database: Database) -> None:
         await submit(database, [new_job("a.mp4")])
         old = await claimed(database, "frozen")
-        assert await requeue_lost(database, lease=SHORT) == []
+        assert await requeue_lost(database, "another", lease=SHORT) == []
         await expire(database, old)
-        assert [one.tag for one in await requeue_lost(database, lease=SHORT)] == [old.tag]
+        assert [one.tag for one in await requeue_lost(database, "another", lease=SHORT)] == [old.tag]
         new = await claimed(database, "next")
         assert (new.part, new.attempt) == (old.part, 2)
         assert await beat(database, [Progress(old, 50, 1.0)]) == {old.part: "lost"}
@@ -120,13 +120,30 @@ def test_a_worker_that_lost_its_lease_can_write_nothing(ledger: str) -> None:
     on(ledger, work)
 
 
+def test_a_worker_takes_over_nothing_of_its_own(ledger: str) -> None:
+    async def work(database: Database) -> None:
+        await submit(database, [new_job("a.mp4")])
+        one = await claimed(database, "frozen")
+        await expire(database, one)
+        assert await requeue_lost(database, "frozen", lease=SHORT) == [], "it is alive: it asks"
+        assert len(await requeue_lost(database, "next", lease=SHORT)) == 1
+        assert await claim(database, "frozen", but=[one.part]) is None, "what it had has not ended there"
+        again = await claim(database, "frozen")
+        assert again is not None and await begin_publish(database, again, 1, "digest")
+        await expire(database, again)
+        assert await claim(database, "frozen", lease=SHORT, but=[one.part]) is None
+        assert await claim(database, "next", lease=SHORT) is not None
+
+    on(ledger, work)
+
+
 def test_heartbeats_keep_a_lease_and_carry_progress(ledger: str) -> None:
     async def work(database: Database) -> None:
         await submit(database, [new_job("a.mp4")])
         one = await claimed(database)
         await expire(database, one)
         assert await beat(database, [Progress(one, 42, 12.5)]) == {one.part: "ok"}
-        assert await requeue_lost(database, lease=SHORT) == []
+        assert await requeue_lost(database, "another", lease=SHORT) == []
         [row] = await list_jobs(database)
         assert (row.state, row.frames_done, row.fps, row.owner) == ("running", 42, 12.5, "one")
 
@@ -140,7 +157,7 @@ def test_an_output_that_was_being_published_is_finished_by_another_worker(ledger
         assert await begin_publish(database, old, 1, "digest")
         assert await claim(database, "next") is None
         await expire(database, old)
-        assert await requeue_lost(database, lease=SHORT) == []
+        assert await requeue_lost(database, "another", lease=SHORT) == []
         new = await claim(database, "next", lease=SHORT)
         assert new is not None
         assert new.recover and new.tag == old.tag and new.output_digest == "digest"
@@ -158,7 +175,7 @@ def test_a_file_that_kills_its_workers_is_set_aside(ledger: str) -> None:
         for number in range(RETRIES["lost"].times + 1):
             one = await claimed(database, f"victim {number}")
             await expire(database, one)
-            await requeue_lost(database, lease=SHORT)
+            await requeue_lost(database, "another", lease=SHORT)
         assert await claim(database, "another") is None
         [row] = await list_jobs(database)
         assert (row.state, row.error_kind) == ("failed", "lost")
@@ -167,7 +184,7 @@ def test_a_file_that_kills_its_workers_is_set_aside(ledger: str) -> None:
         one = await claimed(database)
         assert one.attempt == RETRIES["lost"].times + 2
         await expire(database, one)
-        await requeue_lost(database, lease=SHORT)
+        await requeue_lost(database, "another", lease=SHORT)
         assert await states(database) == ["queued"], "its earlier failures are forgiven"
 
     on(ledger, work)
@@ -222,7 +239,9 @@ def test_no_lease_is_lost_just_after_the_database_was_away(postgres: PostgresSer
         await submit(database, [new_job("a.mp4")])
         one = await claimed(database)
         await expire(database, one)
-        assert await requeue_lost(database, lease=3600) == [], "for a lease's time every worker may still renew its own"
+        assert await requeue_lost(database, "another", lease=3600) == [], (
+            "for a lease's time every worker may still renew its own"
+        )
         assert await beat(database, [Progress(one, 1, 1.0)], lease=3600) == {one.part: "ok"}
 
     on(postgres.create("grace"), work)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,16 +19,19 @@ def _mount(*arguments: object) -> None:
 
 
 @contextmanager
-def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
-    """A file system of this size. Skips the test where only root may mount one."""
+def small_disk(megabytes: int) -> Iterator[Path]:
+    """A folder that is a file system of this size, for every user. Skips the test where only root may mount one."""
     if os.getuid():
         pytest.skip("a small file system takes root")
-    folder.mkdir()
-    _mount("-t", "tmpfs", "-o", f"size={megabytes}m,mode=0777", "tmpfs", folder)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True, timeout=60)
+    with tempfile.TemporaryDirectory(prefix="faceblur-disk-") as made:
+        Path(made).chmod(0o755)
+        folder = Path(made, "disk")
+        folder.mkdir()
+        _mount("-t", "tmpfs", "-o", f"size={megabytes}m,mode=0777", "tmpfs", folder)
+        try:
+            yield folder
+        finally:
+            subprocess.run(["umount", "--lazy", folder], check=True, timeout=60)
 
 
 @contextmanager

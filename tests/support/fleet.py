@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from faceblur.ledger.database import Database
-from faceblur.ledger.queries import JobRow, list_jobs
+from faceblur.ledger.queries import JobRow, list_jobs, show_job
 
 WAIT_SECONDS = 120.0
 
@@ -44,10 +44,14 @@ class WorkerProcess:
             start_new_session=True,
         )
 
-    def send(self, number: int) -> None:
-        """Send a signal to the worker and to its child, which does the work."""
+    def pids(self) -> list[int]:
+        """Of its child, which does the work, and of the worker."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        for pid in [*map(int, children), self.process.pid]:
+        return [*map(int, children), self.process.pid]
+
+    def send(self, number: int) -> None:
+        """Send a signal to both."""
+        for pid in self.pids():
             os.kill(pid, number)
 
     def metrics_port(self) -> int:
@@ -98,6 +102,23 @@ def states(ledger: str) -> dict[str, int]:
     for one in rows(ledger):
         found[one.state] = found.get(one.state, 0) + 1
     return found
+
+
+def attempts(ledger: str) -> set[int]:
+    """How many attempts the jobs of a ledger took."""
+    return {one.attempt for one in rows(ledger)}
+
+
+def events(ledger: str, number: int) -> list[dict[str, Any]]:
+    """The timeline of a job."""
+
+    async def ask() -> list[dict[str, Any]]:
+        async with Database(ledger) as database:
+            found = await show_job(database, number)
+            assert found is not None
+            return list(found["events"])
+
+    return asyncio.run(ask())
 
 
 def until(condition: Callable[[], object], what: str = "it") -> None:

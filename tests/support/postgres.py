@@ -1,80 +1,20 @@
-"""A real PostgreSQL server of Debian's packages, on a free port of the loopback, with a folder of its own."""
+"""A real PostgreSQL server, and what the tests do to it."""
 
 from __future__ import annotations
 
-import getpass
-import os
-import shutil
-import socket
 import subprocess
-import tempfile
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 
-import pytest
+from examples.local_postgres import LocalPostgres
 
 
-def _programs() -> Path | None:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), key=lambda path: int(path.parts[-3]))
-    if found:
-        return found[-1].parent
-    on_path = shutil.which("pg_ctl")
-    return Path(on_path).parent if on_path else None
+class PostgresServer(LocalPostgres):
+    """A server with one empty database `faceblur`; `url` is its address. Its files are on `disk`. A context manager."""
 
+    def write_log(self) -> bool:
+        """Have it begin another file of its write-ahead log. False: it does not answer, or cannot write."""
+        command = [str(self._programs / "psql"), self.url, "-c", "SELECT txid_current(), pg_switch_wal()"]
+        return not subprocess.run(command, cwd="/", capture_output=True, timeout=60, **self._as_user).returncode
 
-class PostgresServer:
-    """A server with one empty database `faceblur`; `url` is its address. A context manager."""
-
-    def __init__(self) -> None:
-        programs = _programs()
-        if programs is None:
-            pytest.fail("PostgreSQL is missing: apt-get install postgresql")
-        self._programs = programs
-        self._folder = tempfile.TemporaryDirectory(prefix="faceblur-pg-")
-        self.data = Path(self._folder.name, "data")
-        # PostgreSQL refuses to run as root.
-        self._as_user: dict[str, Any] = {"user": "postgres"} if os.getuid() == 0 else {}
-        self.user = "postgres" if os.getuid() == 0 else getpass.getuser()
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-
-    @property
-    def url(self) -> str:
-        return self.url_of("faceblur")
-
-    def url_of(self, database: str) -> str:
-        return f"postgresql://{self.user}@127.0.0.1:{self.port}/{database}"
-
-    def run(self, program: str, *arguments: str) -> None:
-        command = [str(self._programs / program), *arguments]
-        log = Path(self._folder.name, "log")
-        done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=60, **self._as_user)
-        assert done.returncode == 0, f"{program}: {done.stdout}{done.stderr}{log.read_text() if log.exists() else ''}"
-
-    def start(self) -> None:
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
-        self.run("pg_ctl", "start", "-w", "-D", str(self.data), "-l", f"{self._folder.name}/log", "-o", options)
-
-    def stop(self, mode: str = "immediate") -> None:
-        self.run("pg_ctl", "stop", "-w", "-m", mode, "-D", str(self.data))
-
-    def create(self, database: str) -> str:
-        """A new empty database; its address."""
-        self.run("createdb", "-h", "127.0.0.1", "-p", str(self.port), database)
-        return self.url_of(database)
-
-    def __enter__(self) -> Self:
-        if self._as_user:
-            shutil.chown(self._folder.name, "postgres")
-        self.run("initdb", "-D", str(self.data), "-A", "trust", "-U", self.user, "-N")
-        self.start()
-        self.create("faceblur")
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if (self.data / "postmaster.pid").exists():
-            self.stop()
-        self._folder.cleanup()
+    def is_up(self) -> bool:
+        command = [str(self._programs / "pg_ctl"), "status", "-D", str(self.data)]
+        return not subprocess.run(command, cwd="/", capture_output=True, timeout=60, **self._as_user).returncode

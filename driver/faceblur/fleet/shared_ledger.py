@@ -74,7 +74,7 @@ class SharedLedger:
             if time.monotonic() - self._tidied >= self.poll:
                 self._tidied = time.monotonic()
                 await self._tidy()
-            if (one := await claim(self._database, self.owner, lease=self._lease)) is None:
+            if (one := await claim(self._database, self.owner, lease=self._lease, but=list(self._claimed))) is None:
                 return None
         except LedgerAway as error:
             log.warning("%s", error)
@@ -91,7 +91,7 @@ class SharedLedger:
 
     async def _tidy(self) -> None:
         """Queue again what other workers lost, and remove what they left of it."""
-        for lost in await requeue_lost(self._database, lease=self._lease):
+        for lost in await requeue_lost(self._database, self.owner, lease=self._lease):
             for path in await asyncio.to_thread(remove_attempt, lost):
                 log.info("removed %s, left by a worker that stopped", path)
 

@@ -7,7 +7,7 @@ nothing. So one that was frozen does not replace the output of the one that took
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -74,13 +74,16 @@ class Progress:
     fps: float
 
 
-async def claim(database: Database, owner: str, *, lease: float = LEASE_SECONDS) -> Claim | None:
+async def claim(
+    database: Database, owner: str, *, lease: float = LEASE_SECONDS, but: Collection[int] = ()
+) -> Claim | None:
     """Claim the next part: by priority, then the longest first, so that none is left to run alone at the end.
 
-    None: there is nothing to do now.
+    None: there is nothing to do now. `but` are parts that this worker has not let go of, though it may have lost them.
     """
+    others = part.c.id.not_in(but)
     async with database.write() as connection:
-        found = (await connection.execute(_stuck(lease))).first() or await _next(connection)
+        found = (await connection.execute(_stuck(lease).where(others))).first() or await _next(connection, others)
         if found is None:
             return None
         recover = found.state == "publishing"
@@ -127,7 +130,7 @@ def _stuck(lease: float) -> Select[Any]:
     return found.limit(1).with_for_update(skip_locked=True, of=part)
 
 
-async def _next(connection: AsyncConnection) -> Any:
+async def _next(connection: AsyncConnection, others: ColumnElement[bool]) -> Any:
     """The part that is next; None: there is none."""
     # Another job's output may be about to get the same name: whoever comes after has to wait.
     taken = select(job.c.target).join(part, part.c.job == job.c.id).where(part.c.state == "publishing")
@@ -135,7 +138,7 @@ async def _next(connection: AsyncConnection) -> Any:
     waiting = (
         select(*_COLUMNS)
         .join(job, job.c.id == part.c.job)
-        .where(part.c.state == "queued", part.c.not_before <= now(), job.c.wanted == "run")
+        .where(part.c.state == "queued", part.c.not_before <= now(), job.c.wanted == "run", others)
         .order_by(part.c.priority.desc(), part.c.frames_total.desc(), part.c.id)
         .limit(1)
         .with_for_update(skip_locked=True, of=part)
@@ -158,12 +161,15 @@ class Lost:
     tag: str
 
 
-async def requeue_lost(database: Database, *, lease: float = LEASE_SECONDS) -> list[Lost]:
-    """Queue the parts again whose workers did not renew their leases, or set them aside after their last attempt."""
+async def requeue_lost(database: Database, owner: str, *, lease: float = LEASE_SECONDS) -> list[Lost]:
+    """Queue the parts again whose workers did not renew their leases, or set them aside after their last attempt.
+
+    Not those of `owner`, who asks: it works.
+    """
     expired = (
         select(part.c.id, part.c.attempt, part.c.owner, job.c.target)
         .join(job, job.c.id == part.c.job)
-        .where(part.c.state == "running", _expired(lease))
+        .where(part.c.state == "running", part.c.owner != owner, _expired(lease))
         .limit(REAPED_AT_ONCE)
         .with_for_update(skip_locked=True, of=part)
     )

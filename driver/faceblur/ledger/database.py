@@ -63,7 +63,7 @@ class Database:
     def _create(self) -> AsyncEngine:
         if not self.is_sqlite:
             limits = {"timeout": CONNECT_SECONDS, "command_timeout": COMMAND_SECONDS}
-            return create_async_engine(self.url, pool_size=4, max_overflow=4, pool_pre_ping=True, connect_args=limits)
+            return create_async_engine(self.url, pool_size=1, max_overflow=4, connect_args=limits)
         path = Path(self.url.database or "")
         if self._is_fixed:
             return _read_only_engine(path)

@@ -1,0 +1,140 @@
+"""What a fleet needs is away for a while: the database, its disk, the function, the right time."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from faceblur.detection.local_function.function_yaml import find_function_yaml, read_config
+from faceblur.detection.local_function.http_trigger import LocalFunction
+from tests.conftest import ServerThread
+from tests.support.file_systems import fill, small_disk
+from tests.support.fleet import WorkerProcess, attempts, events, faceblur, rows, states, tree, until
+from tests.support.postgres import PostgresServer
+
+LEASE = ("--lease", "2")
+
+
+def test_the_database_may_restart_in_mid_run(
+    postgres: PostgresServer, function_url: str, short_clip: Path, tmp_path: Path
+) -> None:
+    ledger = postgres.create("restarted")
+    source, out = tree(tmp_path / "in", short_clip, 20), tmp_path / "out"
+    faceblur("submit", source, "-o", out, "--ledger", ledger)
+    with WorkerProcess(ledger, function_url, "--jobs", "1", "--until-empty", *LEASE) as worker:
+        for count in (3, 8):
+            until(lambda done=count: states(ledger).get("done", 0) >= done)  # type: ignore[misc]
+            postgres.stop()
+            time.sleep(3)  # longer than a lease
+            postgres.start()
+        assert worker.process.wait(120) == 0
+    assert states(ledger) == {"done": 20}
+    assert len(list(out.glob("*.mp4"))) == 20 and not list(out.glob(".*"))
+
+
+def _is_complete(out: Path, videos: int) -> bool:
+    return len(list(out.glob("*.mp4"))) == videos and not list(out.glob(".*"))
+
+
+def _meets_a_full_disk(ledger: str, source: Path, function_url: str, disk: Path, server: PostgresServer | None) -> None:
+    """Work while the ledger's disk gets full for longer than a lease, and has room again."""
+    out = source.with_name("out")
+    assert faceblur("submit", source, "-o", out, "--ledger", ledger).returncode == 0
+    with ExitStack() as stack:
+        arguments = (ledger, function_url, "--jobs", "1", "--until-empty", *LEASE)
+        workers = [stack.enter_context(WorkerProcess(*arguments)) for _ in range(2)]
+        until(lambda: states(ledger).get("done", 0) >= 3)
+        ballast = fill(disk)
+        if server is not None:
+            until(lambda: not server.write_log())  # it may have had room in the files that it holds
+        time.sleep(5)
+        assert [one.process.poll() for one in workers] == [None, None]
+        assert len(list(out.glob("*.mp4"))) < 12
+        ballast.unlink()
+        if server is not None and not server.is_up():  # a server that cannot write its log ends
+            server.start()
+        errors = "".join(one.wait() for one in workers)
+        assert [one.process.returncode for one in workers] == [0, 0], errors
+    assert "asking again until it answers" in errors or "no heartbeat" in errors
+    # Which worker is the first to renew its lease, or to take over the other's part, is a matter of chance.
+    assert states(ledger) == {"done": 12} and attempts(ledger) <= {1, 2}, errors
+    assert _is_complete(out, 12)
+
+
+def test_the_disk_of_a_ledger_on_sqlite_may_be_full(function_url: str, short_clip: Path, tmp_path: Path) -> None:
+    with small_disk(4) as disk:
+        _meets_a_full_disk(str(disk / "ledger.db"), tree(tmp_path / "in", short_clip, 12), function_url, disk, None)
+
+
+def test_the_disk_of_the_database_may_be_full(function_url: str, short_clip: Path, tmp_path: Path) -> None:
+    with small_disk(160) as disk, PostgresServer(disk) as server:
+        _meets_a_full_disk(server.url, tree(tmp_path / "in", short_clip, 12), function_url, disk, server)
+
+
+# The driver, where everything that waits for the function takes a fiftieth of its time.
+FASTER = """
+from faceblur.ledger import states
+states.RETRIES["function"] = states.Retry(30, 10 / 50, 300 / 50)
+from faceblur.cli import app, fleet
+from faceblur.cli.group import main
+main()
+"""
+
+
+def test_a_function_may_be_away_for_ten_minutes(ledger: str, short_clip: Path, tmp_path: Path) -> None:
+    source, out = tree(tmp_path / "in", short_clip, 4), tmp_path / "out"
+    faceblur("submit", source, "-o", out, "--ledger", ledger)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    config = read_config(find_function_yaml(), workers=1)
+    arguments = ("--until-empty", "--give-up-after", str(60 / 50), "--jobs", "1", *LEASE)
+    with ExitStack() as stack:
+        with ServerThread(LocalFunction(config, port=port)) as function:
+            worker = stack.enter_context(WorkerProcess(ledger, function.url, *arguments, code=FASTER))
+            until(lambda: states(ledger).get("done", 0) >= 1)
+        time.sleep(600 / 50)
+        assert states(ledger)["done"] < 4 and "failed" not in states(ledger)
+        assert any(one.error_kind == "function" for one in rows(ledger))
+        stack.enter_context(ServerThread(LocalFunction(config, port=port)))
+        errors = worker.wait()
+    assert worker.process.returncode == 0, "each was done here in the end"
+    assert states(ledger) == {"done": 4} and _is_complete(out, 4), errors
+
+
+def test_the_clocks_of_machines_may_be_an_hour_off(
+    postgres: PostgresServer, function_url: str, short_clip: Path, tmp_path: Path
+) -> None:
+    if shutil.which("faketime") is None:
+        pytest.skip("faketime is missing: apt-get install faketime")
+    ledger = postgres.create("clocks")
+    source, out = tree(tmp_path / "in", short_clip, 6), tmp_path / "out"
+    clocks = [["faketime", "--exclude-monotonic", "-f", off] for off in ("+1h", "-1h", "+0")]
+    submit = [*clocks[0], sys.executable, "-m", "faceblur", "submit", str(source), "-o", str(out), "--ledger", ledger]
+    began = time.time()
+    subprocess.run(submit, check=True, capture_output=True, timeout=120)
+    with ExitStack() as stack:
+        arguments = (ledger, function_url, "--jobs", "1", "--until-empty", "--lease", "20")
+        workers = [stack.enter_context(WorkerProcess(*arguments, before=clock)) for clock in clocks]
+        errors = "".join(one.wait() for one in workers)
+    assert states(ledger) == {"done": 6} and attempts(ledger) == {1} and _is_complete(out, 6), errors
+    shown = [one["at"] for number in range(1, 7) for one in events(ledger, number)]
+    assert began - 60 < min(shown) and max(shown) < time.time() + 60, "only the database's clock counts"
+
+
+def test_two_people_may_submit_a_folder_at_once(ledger: str, short_clip: Path, tmp_path: Path) -> None:
+    source, out = tree(tmp_path / "in", short_clip, 40), tmp_path / "out"
+    command = [sys.executable, "-m", "faceblur", "submit", str(source), "-o", str(out), "--ledger", ledger]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    printed = [one.communicate(timeout=120) for one in both]
+    assert [one.returncode for one in both] == [0, 0], printed
+    words = [part.split(" ", 1) for output, _ in printed for part in output.strip().split("; ")]
+    counts = {word: sum(int(count) for count, other in words if other == word) for _, word in words}
+    assert counts == {"put in": 40, "in the ledger already": 40}
+    assert states(ledger) == {"queued": 40}
