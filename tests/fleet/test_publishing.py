@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 from pathlib import Path
 
@@ -25,7 +26,19 @@ def unnamed(tmp_path: Path) -> Claim:
     temporaries = [temporary_path(path, "7.2") for path in (target, sidecar_path(target))]
     for path, content in zip(temporaries, (VIDEO, SIDECAR), strict=True):
         path.write_bytes(content)
-    return Claim(7, 2, "me", Path("/in/clip.mp4"), target, {}, None, True, digest_of(temporaries), False)
+    return Claim(
+        job=5,
+        part=7,
+        attempt=2,
+        owner="me",
+        source=Path("/in/clip.mp4"),
+        target=target,
+        settings={},
+        frames=None,
+        recover=True,
+        output_digest=digest_of(temporaries),
+        suspect=False,
+    )
 
 
 def test_a_complete_output_gets_its_name_as_far_as_it_has_not_got_it(unnamed: Claim) -> None:
@@ -57,7 +70,7 @@ def test_an_older_output_of_the_same_size_is_not_taken_for_one_that_vanished(unn
 def test_an_output_without_a_sidecar_is_published(unnamed: Claim) -> None:
     temporary_path(sidecar_path(unnamed.target), unnamed.tag).unlink()
     digest = digest_of([temporary_path(unnamed.target, unnamed.tag)])
-    alone = Claim(7, 2, "me", unnamed.source, unnamed.target, {"sidecar": False}, None, True, digest, False)
+    alone = dataclasses.replace(unnamed, settings={"sidecar": False}, output_digest=digest)
     assert finish_publishing(alone)
     assert list(alone.target.parent.iterdir()) == [alone.target]
 
