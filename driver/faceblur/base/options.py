@@ -55,7 +55,7 @@ class Options:
     Output: `encoder` is FFmpeg's name of a video encoder, None for one of the source's codec; `crf` is its constant
     quality, None for the encoder's default; `preset` its speed. `sidecar` writes `NAME.faces.jsonl` beside each video.
     `keep_location` keeps the tags that identify a location or a device. `tolerate_damage` writes what can be read of a
-    damaged video.
+    damaged video. `preview` writes a copy of the source beside the output, with boxes drawn on it: it shows faces.
     """
 
     threshold: float = defaults.THRESHOLD
@@ -73,12 +73,15 @@ class Options:
     tolerate_damage: bool = False
     cover: tuple[str, ...] = ()
     spare: tuple[str, ...] = ()
+    preview: bool = False
 
     def __post_init__(self) -> None:
         for field in fields(self):
             check_value(field.name, getattr(self, field.name))
         for name in REGIONS:  # in one spelling: settings are compared
             object.__setattr__(self, name, tuple(map(str, parse_regions(getattr(self, name)))))
+        if self.preview and not self.sidecar:
+            raise UsageError("preview: it shows what the sidecar lists, and there is to be none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ class Changes:
     """Options of a video that is rendered from its sidecar; None leaves what the sidecar has. See `Options`.
 
     `spare_tracks` are tracks of the main video stream that stay visible, besides those that the sidecar spares.
+    `preview` is as in `Options`.
 
     Raises UsageError for a value outside of its range.
     """
@@ -98,6 +102,7 @@ class Changes:
     keep_location: bool = False
     tolerate_damage: bool = False
     spare_tracks: tuple[int, ...] = ()
+    preview: bool = False
 
     def __post_init__(self) -> None:
         for field in fields(self):

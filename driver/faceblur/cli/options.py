@@ -11,7 +11,7 @@ from typing import Any, Literal
 import click
 
 from faceblur.base.options import MAX_DETECT_EVERY, PRESETS, STYLES, Changes, Options
-from faceblur.cli.region_options import REGIONS, options_with_regions
+from faceblur.cli.region_options import PREVIEW, REGIONS, options_with_regions
 from faceblur.cli.stacked_options import grouped, stacked
 from faceblur.cli.verbosity import Verbosity
 from faceblur.detection.endpoint import Endpoint
@@ -159,6 +159,7 @@ VIDEO_OPTIONS = grouped(
     KEEP_LOCATION,
     TOLERATE_DAMAGE,
     REGIONS,
+    PREVIEW,
 )
 RENDER_OPTIONS = grouped(
     "changes",
@@ -175,6 +176,7 @@ RENDER_OPTIONS = grouped(
                       "it. May be repeated."),
     KEEP_LOCATION,
     TOLERATE_DAMAGE,
+    PREVIEW,
 )
 MEASUREMENT = grouped(
     "measurement",

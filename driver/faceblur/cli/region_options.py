@@ -55,6 +55,10 @@ def options_with_regions(
 
 
 # fmt: off
+PREVIEW = click.option(
+    "--preview", is_flag=True,
+    help="Write a preview beside the output, for reviewers: the source, with the boxes, tracks, scores and states of "
+         "the sidecar. It shows faces, as its name says: do not publish it.")
 REGIONS = stacked(
     click.option("--cover", type=RegionText(), multiple=True, metavar="X1,Y1,X2,Y2[@START-END]",
                  help="Mask this box completely, at these seconds or all the time. Pixels of the frame as it is shown, "

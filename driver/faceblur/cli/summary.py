@@ -32,6 +32,7 @@ STAGES = (
     "camera",
     "mask",
     "write",
+    "preview",
 )
 WIDTH = 160  # of what is printed into a file or a pipe
 

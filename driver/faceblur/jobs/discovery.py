@@ -15,6 +15,7 @@ from faceblur.jobs.crash_guard import Journal
 from faceblur.jobs.failure import why_failed
 from faceblur.jobs.output_paths import OutputPaths, check_output_folder, check_suffix, image_kind, named_output
 from faceblur.jobs.video_suffixes import VIDEO_SUFFIXES, must_be_video
+from faceblur.media.preview_writer import PREVIEW_SUFFIX
 from faceblur.media.pyav import reason
 from faceblur.media.reader import VideoReader
 
@@ -89,6 +90,8 @@ def walk(
                 if stop is not None and stop.is_set():
                     return
                 path = Path(folder, name)
+                if name.endswith(PREVIEW_SUFFIX):
+                    continue
                 if path.is_file() and not name.endswith(TEMPORARY_SUFFIX):
                     if path.is_symlink():
                         links.append((path, path.relative_to(given), False))
@@ -165,6 +168,8 @@ def find_videos(
 
 def _look_into(path: Path, codec: str | None, named_file: Path | None) -> tuple[int | None, str]:
     """How many frames a video's header promises, and its output's name. Raises MediaError."""
+    if path.name.endswith(PREVIEW_SUFFIX):
+        raise MediaError(f"{path}: a preview: name the video that it is of")
     if path.suffix.lower() in IMAGE_SUFFIXES and not must_be_video(path):
         raise MediaError(f"{path}: an image: `faceblur image` masks images")
     with VideoReader(path) as reader:

@@ -26,6 +26,7 @@ from faceblur.redaction.edits import Edits, SparedTrack, read_edits
 from faceblur.redaction.frame import all_pixels
 from faceblur.redaction.listed_masks import listed_boxes, listed_faces
 from faceblur.redaction.output import finish, open_output, write_all
+from faceblur.redaction.preview import Preview
 from faceblur.redaction.sidecar_files import SidecarReader, identify, json_name, path_from, sidecar_path
 from faceblur.redaction.sidecar_format import FrameLine, Header
 from faceblur.redaction.threads import FileWork, OwnThread
@@ -75,7 +76,14 @@ async def _render(
             read = stages.link(batch_reader.read(), capacity=1)
             ready = stages.link(masks.mask_recorded(read, writing.object.writer.pix_fmts), capacity=RENDER_BATCHES)
             await write_all(ready, writing, work)
-        written = await finish(batch_reader.frames, reader, writing, work, by_hand=masks.by_hand)
+        preview = Preview(
+            *(work.source, target, canvases, options.tolerate_damage, writing.stop), recorded=sidecar, edits=edits
+        )
+        written = await finish(
+            *(batch_reader.frames, reader, writing, work),
+            by_hand=masks.by_hand,
+            preview=preview.write if changes.preview else None,
+        )
         return replace(written, damage=(*written.damage, *recorded.corrections()))
 
 

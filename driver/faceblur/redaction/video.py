@@ -25,6 +25,7 @@ from faceblur.redaction.comparison import compare_frames
 from faceblur.redaction.frames_with_regions import frames_with_regions
 from faceblur.redaction.look_ahead import LookAhead
 from faceblur.redaction.output import finish, open_output, write_all
+from faceblur.redaction.preview import Preview
 from faceblur.redaction.publication import DIRECT, Publication
 from faceblur.redaction.search import FunctionSearch
 from faceblur.redaction.sidecar_files import identify, json_name, path_from
@@ -109,7 +110,12 @@ async def _redact(
             masked = stages.link(search.search_between(compared, stages.start), capacity=in_flight)
             ready = stages.link(look_ahead.mask_gaps(in_order(masked)), capacity=READY_PARTS)
             await write_all(ready, writing, work)
-        return await finish(batch_reader.frames, reader, writing, work, publication, by_hand=look_ahead.by_hand)
+        preview = Preview(work.source, target, canvases, options.tolerate_damage, writing.stop, publication.tag)
+        return await finish(
+            *(batch_reader.frames, reader, writing, work, publication),
+            by_hand=look_ahead.by_hand,
+            preview=preview.write if options.preview else None,
+        )
 
 
 def _main_frame(reader: VideoReader, first: Batch) -> MainFrame:
