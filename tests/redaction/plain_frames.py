@@ -41,7 +41,7 @@ class PlainFrame(Frame):
     def convert(self, pix_fmts: Mapping[int, str]) -> None:
         raise NotImplementedError
 
-    def mask_detections(self, options: Options) -> int:
+    def prepare(self, options: Options) -> int:
         raise NotImplementedError
 
     def mask(self, boxes: Sequence[Box], *, style: str, padding: float) -> None:

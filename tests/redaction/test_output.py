@@ -65,7 +65,7 @@ def test_line_of_a_frame(face: Image) -> None:
     frame = VideoFrame(decoded=decoded, stream=2, number=7, seconds=0.28)
     frame.detections = [Detection(low, 0.1), Detection(high, 0.9), Detection((150.0, 0.0, 190.0, 40.0), 0.05)]
     frame.masks = {1: high, 2: low, 3: other}
-    frame.gaps, frame.gap_scores = {3, 2}, {2: 0.1}
+    frame.gaps, frame.scores = {3, 2}, {1: 0.9, 2: 0.1}
     line = line_of(frame, 0.3)
     assert (line.frame, line.pts, line.stream, line.damage) == (7, 700, 2, "a gap")
     assert line.faces == [

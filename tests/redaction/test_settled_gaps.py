@@ -45,7 +45,7 @@ def settle(one: VideoFrame) -> list[Event]:
         with ThreadPoolExecutor(1) as codecs:
             look_ahead = LookAhead(0, Options(), FileWork(Path("a.mp4"), codecs, events.append))
             one.make_thumbnail()
-            async for _ in look_ahead.mask_gaps(batches()):
+            async for _ in look_ahead.mask_faces(batches()):
                 pass
 
     asyncio.run(main())

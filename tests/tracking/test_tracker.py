@@ -169,7 +169,7 @@ def test_every_detection_above_the_threshold_is_masked_whatever_the_tracks_do() 
     for frame, detections in zip(follow(frames), frames, strict=True):
         for one in detections:
             if one.score >= 0.3:
-                assert one.box in frame.masks.values()
+                assert any(holds(mask, one.box) for mask in frame.masks.values())
 
 
 def calls(work: Callable[[], None]) -> int:

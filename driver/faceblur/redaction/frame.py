@@ -66,10 +66,10 @@ class Frame(WindowedFrame, ABC):
         """Change to the output's pixel format, in which it is masked; `pix_fmts` has that of each stream."""
 
     @abstractmethod
-    def mask_detections(self, options: Options) -> int:
-        """Mask the detections above the threshold that are not spared, in place. Returns their number.
+    def prepare(self, options: Options) -> int:
+        """Verify the function's image, and mask what is not followed from frame to frame. Returns how many faces.
 
-        Raises InvalidReply when the function's image cannot be used or shows a face that was not redacted.
+        Raises InvalidReply when that image cannot be used or shows a face that was not redacted.
         """
 
     @abstractmethod

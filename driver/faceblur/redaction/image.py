@@ -56,7 +56,7 @@ async def redact_image(target: Path, options: Options, work: FileWork, *, client
             searched = stages.link(search.search_ends(read, stages.start), capacity=IMAGE_BATCHES)
             compared = stages.link(compare_frames(in_order(searched), work), capacity=1)
             masked = stages.link(search.search_between(compared, stages.start), capacity=IMAGE_BATCHES)
-            ready = stages.link(look_ahead.mask_gaps(in_order(masked)), capacity=IMAGE_BATCHES)
+            ready = stages.link(look_ahead.mask_faces(in_order(masked)), capacity=IMAGE_BATCHES)
             await _check_pages(ready, len(image.pages), work)
         # On its own thread: when this is cancelled meanwhile, leaving the stack waits for it.
         content = await reading.call(image.encode, image.pages)

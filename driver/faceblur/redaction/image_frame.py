@@ -78,12 +78,10 @@ class PageFrame(Frame):
     def convert(self, pix_fmts: Mapping[int, str]) -> None:
         """A page is masked as it is."""
 
-    def mask_detections(self, options: Options) -> int:
-        boxes = self.above(options.threshold)
+    def prepare(self, options: Options) -> int:
         alpha = self.unspared([one.box for one in self.alpha_detections if one.score >= options.threshold])
-        self.mask(boxes, style=options.style, padding=options.padding)
         mask_page(self.page, 1, alpha, style=options.style, padding=options.padding)
-        return len(self.unspared(boxes)) + len(alpha)
+        return len(alpha)
 
     def mask(self, boxes: Sequence[Box], *, style: str, padding: float) -> None:
         mask_page(self.page, 0, self.unspared(boxes), style=style, padding=padding)

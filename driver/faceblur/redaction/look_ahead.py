@@ -1,4 +1,4 @@
-"""Masks the faces that the detector missed: frames pass a look-ahead window, one for each video stream."""
+"""Masks faces, also those that the detector missed: frames pass a look-ahead window, one for each video stream."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from faceblur.base.errors import InvalidReply
-from faceblur.base.events import GapsMasked
+from faceblur.base.events import FramesMasked, GapsMasked
 from faceblur.base.face_checks import MAX_MASKS, in_bounds, reaches_into
 from faceblur.base.memory_bounds import window_frames
 from faceblur.base.options import Options
@@ -17,6 +17,7 @@ from faceblur.redaction.batch import Batch, Ready
 from faceblur.redaction.by_hand import ByHand
 from faceblur.redaction.frame import Frame, all_pixels
 from faceblur.redaction.threads import FileWork
+from faceblur.tracking.steady_masks import joined
 from faceblur.tracking.tracker import Tracker
 
 # How far apart the video streams of a file may lie at one position of it: a sparse one's window waits no longer.
@@ -38,8 +39,8 @@ class LookAhead:
         self._main_seconds = -math.inf
         self.by_hand = ByHand(parse_regions(options.cover), parse_regions(options.spare))
 
-    async def mask_gaps(self, batches: AsyncIterable[Batch]) -> AsyncGenerator[Ready]:
-        """Mask the gaps of all frames. The last frames come with the packets after them."""
+    async def mask_faces(self, batches: AsyncIterable[Batch]) -> AsyncGenerator[Ready]:
+        """Mask the faces of all frames. The last frames come with the packets after them."""
         tail: list[Any] = []
         async for batch in batches:
             ready = [one for frame in batch.frames for one in self._tracker(frame).push(frame)]
@@ -67,28 +68,32 @@ class LookAhead:
     async def _mask(self, frames: Sequence[Frame]) -> None:
         for frame in frames:
             self._settle(frame)
-            self.by_hand.add(frame, frame.above(self._options.threshold) + frame.gap_boxes)
-        changed = [frame for frame in frames if frame.gaps or frame.cover]
+            self.by_hand.add(frame, list(frame.masks.values()))
+        changed = [frame for frame in frames if frame.masks or frame.cover]
         await self._work.spread("mask", [partial(self._mask_one, frame) for frame in changed], all_pixels(changed))
-        if gaps := sum(len(frame.unspared(frame.gap_boxes)) for frame in changed):
+        faces = sum(len(frame.unspared(list(frame.masks.values()))) for frame in changed)
+        gaps = sum(len(frame.unspared(frame.gap_boxes)) for frame in changed)
+        self._work.emit(FramesMasked(self._work.source, len(frames), faces - gaps))
+        if gaps:
             self._work.emit(GapsMasked(self._work.source, gaps))
 
     def _mask_one(self, frame: Frame) -> None:
-        """Mask a frame's gaps, and then its regions: what is covered stays covered."""
+        """Mask a frame's faces, and then its regions: what is covered stays covered."""
         style = self._options.style
-        if frame.gaps:
-            frame.mask(frame.gap_boxes, style=style, padding=self._options.padding)
+        frame.mask(list(frame.masks.values()), style=style, padding=self._options.padding)
         if frame.cover:
             frame.mask_regions([region.box for region in frame.cover], style=style)
 
     def _settle(self, frame: Frame) -> None:
         """Drop the gaps that left the frame: nothing would be masked. Raises InvalidReply where too many are left."""
-        for track in list(frame.gaps):
-            if reaches_into(frame.masks[track], frame.upright_wh, self._options.padding):
-                frame.masks[track] = in_bounds(frame.masks[track])
+        for track, box in list(frame.masks.items()):
+            if reaches_into(box, frame.upright_wh, self._options.padding):
+                frame.masks[track] = in_bounds(box)
             else:
-                frame.gaps.remove(track)
+                frame.gaps.discard(track)
                 del frame.masks[track]
-        count = len(frame.cover) + len(frame.gaps) + len(frame.above(self._options.threshold))
+        frame.masks = joined(frame.masks, frame.gaps)
+        frame.gaps &= frame.masks.keys()
+        count = len(frame.cover) + len(frame.masks)
         if count > MAX_MASKS:
             raise InvalidReply(f"frame {frame.number}: {count} faces are to be masked, more than {MAX_MASKS}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 from faceblur.base.events import PositionLeft
 from faceblur.base.options import Options
@@ -149,22 +149,19 @@ class VideoOutput:
 
 
 def line_of(frame: VideoFrame, threshold: float) -> FrameLine:
-    """The sidecar's line of a frame that is masked: its faces in the order in which they were detected."""
-    tracks = {box: track for track, box in frame.masks.items() if track not in frame.gaps}
+    """The sidecar's line of a frame that is masked: its faces by track; those of cover art have none."""
     faces = [
         SidecarFace(
-            box=one.box,
-            score=one.score,
-            track=tracks.get(one.box),
-            state="spared" if frame.is_spared(one.box) else "detected",
+            box=box,
+            score=frame.scores.get(track),
+            track=track,
+            state="spared" if frame.is_spared(box) else "covered" if track in frame.gaps else "detected",
         )
-        for one in frame.detections
-        if one.score >= threshold
+        for track, box in sorted(frame.masks.items())
     ]
-    for track in sorted(frame.gaps):
-        box, score = frame.masks[track], frame.gap_scores.get(track)
-        state: Literal["spared", "covered"] = "spared" if frame.is_spared(box) else "covered"
-        faces.append(SidecarFace(box=box, score=score, track=track, state=state))
+    if not frame.masks:
+        above = [one for one in frame.detections if one.score >= threshold]
+        faces = [SidecarFace(box=one.box, score=one.score, state="detected") for one in above]
     faces += [SidecarFace(box=region.box, state="region") for region in frame.cover]
     decoded = frame.decoded
     return FrameLine(frame=frame.number, pts=decoded.pts, faces=faces, stream=frame.stream, damage=decoded.damage)

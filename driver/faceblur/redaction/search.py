@@ -22,7 +22,7 @@ Start = Callable[[Coroutine[Any, Any, Batch]], Awaitable[Batch]]
 
 
 class FunctionSearch:
-    """Searches frames through the function, and masks the faces above the threshold.
+    """Searches frames through the function, and verifies what it sends back.
 
     `pix_fmts` are the pixel formats of the output by stream. Its methods raise FunctionError.
     """
@@ -51,8 +51,14 @@ class FunctionSearch:
         """Search and mask some frames, such as cover art. The number of faces is reported, the frames are not."""
         await self._compare(frames)
         await self._ask(frames)
-        faces = await self._mask(frames)
-        self._work.emit(FramesMasked(self._work.source, 0, faces))
+        await self._prepare(frames)
+        options, boxes = self._options, [frame.above(self._options.threshold) for frame in frames]
+        masks = [
+            partial(frame.mask, its_boxes, style=options.style, padding=options.padding)
+            for frame, its_boxes in zip(frames, boxes, strict=True)
+        ]
+        await self._work.spread("mask", masks, all_pixels(frames))
+        self._work.emit(FramesMasked(self._work.source, 0, sum(map(len, boxes))))
 
     async def search_ends(self, batches: AsyncIterable[Batch], start: Start) -> AsyncGenerator[Awaitable[Batch]]:
         """Search the frames that end an interval, several batches at a time."""
@@ -60,7 +66,7 @@ class FunctionSearch:
             yield start(self._search_ends(batch))
 
     async def search_between(self, compared: AsyncIterable[Batch], start: Start) -> AsyncGenerator[Awaitable[Batch]]:
-        """Search within the intervals that may show a new face, and mask what was detected, several batches at a time.
+        """Search within the intervals that may show a new face, several batches at a time.
 
         The batches come in order, compared: an interval begins where the one before it ended.
         """
@@ -83,8 +89,7 @@ class FunctionSearch:
             searched = [(span, frame) for span, frame in zip(spans, chosen, strict=True) if frame is not None]
             await self._ask([frame for _, frame in searched])
             spans = [part for span, frame in searched for part in span.split(frame) if part.inner]
-        faces = await self._mask(batch.frames)
-        self._work.emit(FramesMasked(self._work.source, len(batch.frames), faces))
+        await self._prepare(batch.frames)
         self._work.emit(PositionEntered(self._work.source, "ready"))
         return batch
 
@@ -114,11 +119,12 @@ class FunctionSearch:
         frames = len(answer.faces)
         self._work.emit(ReplyReceived(self._work.source, answer.model, answer.device, frames, dict(answer.timings_ms)))
 
-    async def _mask(self, frames: Sequence[Frame]) -> int:
-        """Mask the detections above the threshold, in the output's pixel format; how many there are."""
-        masks = [partial(self._mask_one, frame) for frame in frames]
-        return sum(await self._work.spread("mask", masks, all_pixels(frames)))
+    async def _prepare(self, frames: Sequence[Frame]) -> None:
+        """Bring frames into the output's pixel format, and verify the function's images of them."""
+        works = [partial(self._prepare_one, frame) for frame in frames]
+        if faces := sum(await self._work.spread("mask", works, all_pixels(frames))):
+            self._work.emit(FramesMasked(self._work.source, 0, faces))
 
-    def _mask_one(self, frame: Frame) -> int:
+    def _prepare_one(self, frame: Frame) -> int:
         frame.convert(self._pix_fmts)
-        return frame.mask_detections(self._options)
+        return frame.prepare(self._options)

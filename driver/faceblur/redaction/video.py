@@ -108,7 +108,7 @@ async def _redact(
             searched = stages.link(search.search_ends(read, stages.start), capacity=in_flight)
             compared = stages.link(compare_frames(in_order(searched), work), capacity=1)
             masked = stages.link(search.search_between(compared, stages.start), capacity=in_flight)
-            ready = stages.link(look_ahead.mask_gaps(in_order(masked)), capacity=READY_PARTS)
+            ready = stages.link(look_ahead.mask_faces(in_order(masked)), capacity=READY_PARTS)
             await write_all(ready, writing, work)
         preview = Preview(work.source, target, canvases, options.tolerate_damage, writing.stop, publication.tag)
         return await finish(

@@ -73,18 +73,16 @@ class VideoFrame(Frame):
     def convert(self, pix_fmts: Mapping[int, str]) -> None:
         self.decoded = self.decoded.in_format(pix_fmts[self.stream])
 
-    def mask_detections(self, options: Options) -> int:
-        """As `Frame.mask_detections`.
+    def prepare(self, options: Options) -> int:
+        """As `Frame.prepare`.
 
         The function's image is compared with the frame, then discarded. So the result is the same to the bit whatever
         the function sends back, and `render` can repeat it.
         """
-        boxes = self.above(options.threshold)
         if self.returned is not None:
-            self._verify(self.returned, boxes, options)
+            self._verify(self.returned, self.above(options.threshold), options)
         self.returned = None
-        self.mask(boxes, style=options.style, padding=options.padding)
-        return len(self.unspared(boxes))
+        return 0
 
     def _verify(self, returned: bytes, boxes: Sequence[Box], options: Options) -> None:
         """Compare the function's image with the frame. Raises InvalidReply."""

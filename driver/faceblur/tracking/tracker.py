@@ -32,8 +32,8 @@ class WindowedFrame:
     `seconds` is its time; `detections` were made in it, if it `is_searched`; `cut` says that a new scene begins with
     it, `camera` how the camera moved since the frame before; without a `thumbnail` no face is followed to it. The
     tracker sets the rest: `masks` maps a track to the box that is to be masked; `gaps` are the tracks without a
-    detection above the threshold in this very frame, `gap_scores` the scores of those with a lower one; `scene` counts
-    the cuts before it.
+    detection above the threshold in this very frame, `scores` the scores of those that were detected in it, above or
+    below; `scene` counts the cuts before it.
     """
 
     seconds: float
@@ -46,7 +46,7 @@ class WindowedFrame:
     masks: dict[int, Box] = field(default_factory=dict)
     gaps: set[int] = field(default_factory=set)
     low_scores: list[Detection] = field(default_factory=list)
-    gap_scores: dict[int, float] = field(default_factory=dict)
+    scores: dict[int, float] = field(default_factory=dict)
 
     @property
     def gap_boxes(self) -> list[Box]:
@@ -114,14 +114,14 @@ class Tracker(Generic[FrameT]):
             yield self._steadied()
 
     def _steadied(self) -> FrameT:
-        """Take the first frame out of the window, with steady boxes in its gaps."""
+        """Take the first frame out of the window, with steady boxes."""
         coming = [MaskedFrame(one.masks, one.camera, one.scene) for one in itertools.islice(self._window, 1 + REACH)]
         frame = self._window.popleft()
         passed = list(self._passed)
         self._passed.append(MaskedFrame(dict(frame.masks), frame.camera, frame.scene))
         scores = {one.box: one.score for one in frame.detections}
-        frame.gap_scores = {track: scores[box] for track in frame.gaps if (box := frame.masks[track]) in scores}
-        frame.masks |= steady(frame.gaps, [*passed, *coming], len(passed))
+        frame.scores = {track: scores[box] for track, box in frame.masks.items() if box in scores}
+        frame.masks = steady([*passed, *coming], len(passed))
         return frame
 
     def _continue(
