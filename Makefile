@@ -12,7 +12,7 @@
 #   make bench BENCH=scale       how well the driver uses many workers
 #   make bench BENCH=fleet       what a fleet costs its workers, and how soon a killed one's video is taken over
 #   make lint                    ruff, mypy, and the schema of the workflows
-#   make manifests               write the resources in deploy/ from function.yaml
+#   make manifests               write the resources in deploy/ that have a source
 #   make pipeline                compile the pipeline for Kubeflow, to pipeline.yaml
 
 PYTHON ?= python3

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from faceblur.detection.deployment.write_manifests import alert_rule
 from tests.fleet.test_workers import tree
 from tests.support.figures import exported
 from tests.support.fleet import WorkerProcess, faceblur, rows, until
@@ -119,6 +120,20 @@ def test_kustomize_gives_grafana_and_prometheus_what_they_look_for() -> None:
     assert dashboard["metadata"]["labels"] == {"grafana_dashboard": "1"}
     assert json.loads(dashboard["data"]["faceblur.json"]) == DASHBOARD
     assert maps["faceblur-alerts"]["data"] == {"faceblur.yaml": (DEPLOY / "alerts.yaml").read_text()}
+
+
+def test_the_operator_gets_the_same_alerts_and_scrapes_the_port_of_the_figures() -> None:
+    """`make manifests` writes them again."""
+    assert (DEPLOY / "operator/rule.yaml").read_text() == alert_rule((DEPLOY / "alerts.yaml").read_text())
+    monitor = yaml.safe_load((DEPLOY / "operator/pod-monitor.yaml").read_text())["spec"]
+    (expression,) = monitor["selector"]["matchExpressions"]
+    ports = {}
+    for path in ("workers", "metrics"):
+        deployment = next(iter(yaml.safe_load_all((DEPLOY.parent / f"fleet/base/{path}.yaml").read_text())))
+        pod = deployment["spec"]["template"]
+        ports[pod["metadata"]["labels"]["app.kubernetes.io/name"]] = pod["spec"]["containers"][0]["ports"][0]["name"]
+    assert set(expression["values"]) == set(ports)
+    assert set(ports.values()) == {one["port"] for one in monitor["podMetricsEndpoints"]}
 
 
 def has_data(address: str, expression: str) -> bool:

@@ -1,4 +1,6 @@
-"""Writes the resources in deploy/ from function.yaml: `python -m faceblur.detection.deployment.write_manifests`.
+"""Writes the resources in deploy/ that have a source: `python -m faceblur.detection.deployment.write_manifests`.
+
+The function's come from function.yaml, the alerts of the Prometheus Operator from deploy/monitoring/alerts.yaml.
 
 The tests compare them, so that the two stay equal.
 """
@@ -6,7 +8,6 @@ The tests compare them, so that the two stay equal.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import yaml
 
@@ -27,10 +28,25 @@ def manifests(text: str) -> dict[str, str]:
     }
 
 
+def alert_rule(text: str) -> str:
+    """The resource of the Prometheus Operator with the rules of a rule file."""
+    resource = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": "faceblur"},
+        "spec": yaml.safe_load(text),
+    }
+    header = "# From ../alerts.yaml, by `make manifests`. Change it there.\n"
+    return header + yaml.safe_dump(resource, sort_keys=False, width=1000)
+
+
 def main() -> int:
     source = find_function_yaml()
-    for path, content in manifests(source.read_text()).items():
-        target = Path(source.parent, "deploy", path)
+    deploy = source.parent / "deploy"
+    written = manifests(source.read_text())
+    written["monitoring/operator/rule.yaml"] = alert_rule((deploy / "monitoring/alerts.yaml").read_text())
+    for path, content in written.items():
+        target = deploy / path
         target.write_text(content)
         print(target)
     return 0
