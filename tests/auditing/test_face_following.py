@@ -2,26 +2,68 @@
 
 from __future__ import annotations
 
-from faceblur.auditing.face_following import FaceFollower
-from faceblur.auditing.finding_rules import CONFIDENT
+import pytest
+
+from faceblur.auditing.face_following import FaceFollower, FollowedFace
+from faceblur.auditing.finding_rules import CONFIDENT, judge_face
 from faceblur.auditing.merged_detections import MergedDetection
-from faceblur.auditing.observations import Observation
+from faceblur.auditing.observations import Observation, ObservationSpan
 
 BOX = (100.0, 60.0, 130.0, 100.0)
 
 
-def followed(*frames: tuple[list[float], bool]) -> tuple[int, float, int]:
-    """What is known of a face that was detected in frames with scores, and was legible in the output or not."""
+def followed(*frames: tuple[list[tuple[int, float, bool]], bool]) -> tuple[int, dict[int, float], int]:
+    """What is known of a face of which models saw scores in frames, and that was legible in the output or not."""
     follower = FaceFollower(CONFIDENT)
-    for number, (scores, legible) in enumerate(frames):
+    for number, (seen, legible) in enumerate(frames):
         observation = Observation(number, number / 25, 1.0, "", BOX, 0.9) if legible else None
-        assert follower.push(number / 25, [(MergedDetection(BOX, 0.9, scores), observation)]) == []
+        assert follower.push(number / 25, [(MergedDetection(BOX, 0.9, seen), observation)]) == []
     (one,) = follower.push(10.0, [])
-    return one.confident, one.score, one.legible.frames if one.legible else 0
+    return one.confident, one.best, one.legible.frames if one.legible else 0
+
+
+def by(model: int, score: float, in_crop: bool = False) -> list[tuple[int, float, bool]]:
+    return [(model, score, in_crop)]
 
 
 def test_confident_detections_are_counted() -> None:
-    assert followed(([0.2], True), ([0.95], True), ([0.3], True)) == (1, 0.95, 3)  # one frame of noise
-    assert followed(([0.95, 0.9], True)) == (2, 0.95, 1)  # one frame, two detections
-    assert followed(([0.95], False), ([0.95], True), ([0.95], False)) == (3, 0.95, 1)  # a face that is mostly masked
-    assert followed(([], True), ([], True)) == (0, 0.0, 2)  # only the output shows one: a masked head
+    # one frame of noise
+    assert followed((by(0, 0.2), True), (by(0, 0.95), True), (by(0, 0.3), True)) == (1, {0: 0.95}, 3)
+    # one frame, two detections
+    assert followed(([*by(0, 0.95), *by(1, 0.9)], True)) == (2, {0: 0.95, 1: 0.9}, 1)
+    # a face that is mostly masked
+    assert followed((by(0, 0.95), False), (by(0, 0.8), True), (by(0, 0.95), False)) == (3, {0: 0.8}, 1)
+    # only a crop shows a face
+    assert followed((by(0, 0.95, True), True)) == (0, {}, 1)
+
+
+LEGIBLE = ObservationSpan.of(Observation(0, 0.0, 1.0, "", BOX, 0.9))
+
+
+@pytest.mark.parametrize(
+    ("confident", "best", "crops", "models", "kind"),
+    [
+        (2, {0: 0.8}, {}, 1, "uncovered"),  # the only model there is
+        (1, {0: 0.8}, {0: 0.9}, 1, "candidate"),
+        (2, {0: 0.8}, {}, 2, "candidate"),  # the other one sees nothing
+        (1, {0: 0.8, 1: 0.5}, {}, 2, "uncovered"),  # confirmed by it
+        (1, {0: 0.8}, {1: 0.5}, 2, "uncovered"),  # in a crop
+        (1, {0: 0.8, 1: 0.1}, {1: 0.5}, 2, "uncovered"),
+        (0, {0: 0.55, 1: 0.6}, {}, 2, "uncovered"),
+        (0, {0: 0.65}, {0: 0.98, 1: 0.8}, 2, "candidate"),  # a bottle that looks like a face in crops
+        (1, {0: 0.95, 1: 0.4}, {}, 2, "candidate"),
+        (6, {0: 0.95, 1: 0.11}, {}, 2, "uncovered"),  # over time, and the other one does not reject it
+        (20, {0: 0.95, 1: 0.04}, {1: 0.05}, 2, "candidate"),
+        (20, {0: 0.6, 1: 0.4}, {}, 2, "candidate"),  # a masked face that ended, and something else in its place
+        (6, {1: 0.9}, {0: 0.3}, 2, "uncovered"),
+    ],
+)
+def test_what_is_confirmed_fails_the_audit(
+    confident: int, best: dict[int, float], crops: dict[int, float], models: int, kind: str
+) -> None:
+    assert judge_face(FollowedFace(BOX, 0.0, confident, best, crops, LEGIBLE), CONFIDENT, models) == kind
+
+
+def test_small_faces_are_candidates() -> None:
+    small = ObservationSpan.of(Observation(0, 0.0, 1.0, "", (0.0, 0.0, 12.0, 15.5), 0.9))
+    assert judge_face(FollowedFace(BOX, 0.0, 9, {0: 0.9, 1: 0.9}, {}, small), CONFIDENT, 2) == "candidate"

@@ -3,41 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
-import threading
-from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from faceblur.auditing.audit_tally import AuditTally
-from faceblur.auditing.detectors import detector_endpoints
+from faceblur.auditing.detectors import Detectors, connected
 from faceblur.auditing.frame_alignment import Alignment
-from faceblur.auditing.frame_checks import FrameChecks, check_detections, check_frames
-from faceblur.auditing.frame_pairs import FramePair, align_streams, frame_pairs
+from faceblur.auditing.frame_pairs import PairReader, frame_pairs
 from faceblur.auditing.html_page import html_page
+from faceblur.auditing.mending import with_command
 from faceblur.auditing.progress import AuditProgress, AuditStage
-from faceblur.auditing.report import AuditDetector, AuditReport, report_path
-from faceblur.auditing.second_pass import second_pass
-from faceblur.auditing.stream_pairs import AuditedFiles, StreamPair, pair_streams
-from faceblur.base.atomic_files import write_complete
+from faceblur.auditing.report import AuditReport, report_path
+from faceblur.auditing.search_journal import SUFFIX, SearchJournal
+from faceblur.auditing.source_search import SourceSearch
+from faceblur.auditing.steps import StreamPair
+from faceblur.auditing.stream_audit import StreamAudit
+from faceblur.auditing.stream_pairs import AuditedFiles, pair_streams
+from faceblur.base.atomic_files import fitting_name, write_complete
 from faceblur.base.errors import FramesChange, MediaError, OutsideFrame, UsageError
-from faceblur.detection.client import FunctionClient
-from faceblur.detection.connect import connect
 from faceblur.detection.endpoint import Endpoint
 from faceblur.media.pyav import READ_ERRORS, reason
 from faceblur.media.survey import Survey
 from faceblur.media.unsearched_parts import UnsearchedPart, unsearched_parts
+from faceblur.redaction.edits import edits_path
 from faceblur.redaction.sidecar_files import sidecar_path
-from faceblur.redaction.threads import OwnThread
-from faceblur_function import wire
+from faceblur.redaction.threads import OwnThread, codec_threads
+from faceblur_function import __version__
 
 log = logging.getLogger("faceblur")
 
 Alignments = dict[StreamPair, Alignment]
+OnProgress = Callable[[AuditProgress], None]
 
 
 async def audit(
@@ -46,42 +47,60 @@ async def audit(
     sidecar: Path | None = None,
     *,
     endpoint: Endpoint,
-    on_progress: Callable[[AuditProgress], None] | None = None,
+    on_progress: OnProgress | None = None,
     write: bool = True,
 ) -> AuditReport:
     """Compare an output with its source; `sidecar` None is the one beside the output. May be cancelled.
 
     `on_progress` is called in the event loop's thread: at the begin of each stage, and for each frame. `write` writes
-    the report as JSON and as an HTML page beside the output (`report_path`). Raises UsageError, MediaError or
-    SidecarError for files that cannot be compared or written, FunctionError when a detector does not answer.
+    the report as JSON and as an HTML page beside the output (`report_path`); when it is interrupted, the next audit
+    goes on. Raises UsageError, MediaError or SidecarError for files that cannot be compared or written, FunctionError
+    when a detector does not answer.
     """
-    sidecar = sidecar or sidecar_path(output)
+    files = await opened(source, output, sidecar or sidecar_path(output))
+    async with connected(endpoint) as detectors:
+        return await audit_files(files, detectors, on_progress=on_progress, write=write)
+
+
+async def opened(source: Path, output: Path, sidecar: Path) -> AuditedFiles:
+    """The files to compare. Raises UsageError, MediaError or SidecarError where they do not belong together."""
     try:
-        files = await asyncio.to_thread(pair_streams, source, output, sidecar)
+        return await asyncio.to_thread(pair_streams, source, output, sidecar)
     except FramesChange:
-        files = await _surveyed(source, output, sidecar)
+        return await _surveyed(source, output, sidecar)
+
+
+async def audit_files(
+    files: AuditedFiles, detectors: Detectors, *, on_progress: OnProgress | None = None, write: bool = True
+) -> AuditReport:
+    """Audit an output by detectors that are connected; as `audit`."""
     on_progress = on_progress or (lambda _: None)
-    async with AsyncExitStack() as stack:
-        clients: list[FunctionClient] = []
-        detectors: list[AuditDetector] = []
-        for one in await asyncio.to_thread(detector_endpoints, endpoint):
-            client, info = await stack.enter_async_context(connect(one))
-            clients.append(client)
-            detectors.append(AuditDetector(model=info.model, device=info.device, weights_sha256=info.weights_sha256))
-            log.info("detector: %s on %s (%s)", info.model, info.device, info.provider)
+    of = await asyncio.to_thread(_identity, files, detectors)
+    path = files.output.with_name(fitting_name(files.output.name, SUFFIX)) if write else None
+    with SearchJournal(path, of) as journal:
         try:
-            report, alignments = await _Audit(files, clients, detectors, on_progress).run()
+            report, alignments = await _Audit(files, detectors, on_progress, journal).run()
         except (FramesChange, OutsideFrame):
             if files.canvases is not None:  # it is the output whose frames change, or the sidecar is wrong
                 raise
-            files = await _surveyed(source, output, sidecar)
-            report, alignments = await _Audit(files, clients, detectors, on_progress).run()
-    if write:
-        try:
-            await asyncio.to_thread(_write, report, files, alignments)
-        except OSError as error:
-            raise UsageError(f"the report cannot be written beside {output}: {error.strerror}") from error
+            files = await _surveyed(files.source, files.output, files.sidecar)
+            report, alignments = await _Audit(files, detectors, on_progress, journal).run()
+        if write:
+            try:
+                await asyncio.to_thread(_write, report, files, alignments)
+            except OSError as error:
+                raise UsageError(f"the report cannot be written beside {files.output}: {error.strerror}") from error
+        journal.complete()
     return report
+
+
+def _identity(files: AuditedFiles, detectors: Detectors) -> str:
+    """What the search depends on: the source, what is masked, the detectors and this program."""
+    digest = hashlib.sha256(__version__.encode())
+    for path in (files.sidecar, edits_path(files.sidecar)):
+        digest.update(path.read_bytes() if path.exists() else b"")
+    digest.update(repr((files.header.video, detectors.infos)).encode())
+    return digest.hexdigest()
 
 
 async def _surveyed(source: Path, output: Path, sidecar: Path) -> AuditedFiles:
@@ -100,45 +119,39 @@ def _write(report: AuditReport, files: AuditedFiles, alignments: Alignments) -> 
 
 
 class _Audit:
-    """One audit: `clients` are the detectors of the second pass."""
+    """One audit by detectors. `journal` keeps what they detect."""
 
     def __init__(
         self,
         files: AuditedFiles,
-        clients: Sequence[FunctionClient],
-        detectors: list[AuditDetector],
-        on_progress: Callable[[AuditProgress], None],
+        detectors: Detectors,
+        on_progress: OnProgress,
+        journal: SearchJournal,
     ) -> None:
-        self._files, self._clients, self._detectors = files, clients, detectors
-        self._report_progress = on_progress
-        self._progress = AuditProgress("align", total=files.frames)
-        self._tally = AuditTally(files.header.settings)
+        self._files, self._detectors = files, detectors
+        self._report_progress, self._journal = on_progress, journal
+        self._progress = AuditProgress("check", total=files.frames)
+        self._tally = AuditTally(files.header.settings, len(detectors.clients))
 
     async def run(self) -> tuple[AuditReport, Alignments]:
         """The report, and which frames belong together."""
-        loop, stop = asyncio.get_running_loop(), threading.Event()
+        loop = asyncio.get_running_loop()
         alignments: Alignments = {}
-
-        def aligned() -> None:
-            loop.call_soon_threadsafe(self._advance, 1, 0)
-
-        with ThreadPoolExecutor(1, "read") as read_thread, ThreadPoolExecutor(2, "check") as checkers:
-            try:
-                self._begin("align")
-                for pair in self._files.pairs:
-                    alignments[pair] = await loop.run_in_executor(
-                        read_thread, align_streams, self._files, pair, aligned, stop
-                    )
-                self._begin("check")
-                for pair, alignment in alignments.items():
-                    self._tally.begin(pair, alignment)
-                    await self._check_stream(pair, alignment, read_thread, checkers)
-                    self._tally.end()
-                for part in await loop.run_in_executor(read_thread, self._find_unsearched):
-                    self._tally.add_part(part)
-                self._begin("report")
-            finally:
-                stop.set()
+        with ThreadPoolExecutor(1, "read") as reading, ThreadPoolExecutor(codec_threads(), "image") as threads:
+            search = SourceSearch(self._detectors.clients, self._files.header.settings.low_threshold, threads)
+            self._begin("check")
+            for pair in self._files.pairs:
+                audited = StreamAudit(
+                    *(partial(PairReader, self._files, pair), pair, self._tally, search, self._journal),
+                    reading=reading,
+                    threads=threads,
+                    advance=self._advance,
+                )
+                alignments[pair] = await audited.run()
+                self._tally = audited.tally
+            for part in await loop.run_in_executor(reading, self._find_unsearched):
+                self._tally.add_part(part)
+            self._begin("report")
         for stream in self._files.surplus:
             self._tally.add_surplus(stream)
         return self._report(), alignments
@@ -150,51 +163,6 @@ class _Audit:
         except READ_ERRORS as error:
             raise MediaError(f"{output}: cannot be read: {reason(error)}") from error
 
-    async def _check_stream(
-        self, pair: StreamPair, alignment: Alignment, read_thread: Executor, checkers: Executor
-    ) -> None:
-        """Check all pairs of a stream: as many at once as the detectors take, added to the tally in order."""
-        loop = asyncio.get_running_loop()
-        in_flight = max((client.limit.limit for client in self._clients), default=2)
-        pending: deque[tuple[FramePair, asyncio.Task[FrameChecks | None]]] = deque()
-        walk = frame_pairs(self._files, pair, alignment)
-        try:
-            while frames := await loop.run_in_executor(read_thread, next, walk, None):
-                pending.append((frames, asyncio.create_task(self._check_pair(frames, checkers))))
-                while len(pending) > in_flight:
-                    await self._add_first(pending)
-            while pending:
-                await self._add_first(pending)
-        finally:
-            for _, task in pending:
-                task.cancel()
-            try:
-                await asyncio.gather(*(task for _, task in pending), return_exceptions=True)
-            finally:
-                await asyncio.shield(loop.run_in_executor(read_thread, walk.close))
-
-    async def _add_first(self, pending: deque[tuple[FramePair, asyncio.Task[FrameChecks | None]]]) -> None:
-        """Wait for the first of the checks in flight, and add it to the tally."""
-        frames, task = pending.popleft()
-        checks = await task
-        self._tally.add(frames, checks)
-        self._advance(1, 0 if frames.line is None else len(frames.line.faces))
-
-    async def _check_pair(self, pair: FramePair, checkers: Executor) -> FrameChecks | None:
-        """Compare a pair of frames, and have the detectors search both; None where it is a single frame."""
-        if pair.source is None or pair.output is None or pair.line is None:
-            return None
-        loop, settings = asyncio.get_running_loop(), self._files.header.settings
-        seconds = pair.source_seconds, pair.output_seconds
-        source = await loop.run_in_executor(checkers, pair.source.upright)
-        output = await loop.run_in_executor(checkers, pair.output.upright)
-        checks, detections = await asyncio.gather(
-            loop.run_in_executor(checkers, check_frames, pair.line, seconds, (source, output), settings),
-            second_pass(self._clients, source, output, wire.RequestOptions(threshold=settings.low_threshold)),
-        )
-        await loop.run_in_executor(checkers, check_detections, checks, pair.line, seconds[0], detections)
-        return checks
-
     def _report(self) -> AuditReport:
         files, groups = self._files, self._tally.findings
         findings, watch = groups.finish()
@@ -204,10 +172,10 @@ class _Audit:
             sidecar=str(files.sidecar),
             passed=not findings,
             facts=self._tally.facts(files.header.frame_wh),
-            detectors=self._detectors,
+            detectors=list(self._detectors.infos),
             counts=dict(groups.counts),
-            findings=findings,
-            watch=watch,
+            findings=[with_command(one, files) for one in findings],
+            watch=[with_command(one, files) for one in watch],
         )
 
     def _begin(self, stage: AuditStage) -> None:

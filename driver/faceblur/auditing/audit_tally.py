@@ -5,26 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from faceblur.auditing.checked_frame import FrameChecks
 from faceblur.auditing.face_following import FaceFollower, FollowedFace
 from faceblur.auditing.finding_rules import confident_score, judge_face
 from faceblur.auditing.findings import FindingGroups
 from faceblur.auditing.frame_alignment import Alignment
-from faceblur.auditing.frame_checks import FrameChecks
 from faceblur.auditing.frame_order import FrameOrder, MisplacedFrame
-from faceblur.auditing.frame_pairs import FramePair
 from faceblur.auditing.observations import Observation, ObservationSpan
 from faceblur.auditing.report import AuditFacts
 from faceblur.auditing.sidecar_checks import SidecarChecks, WatchSpan
-from faceblur.auditing.stream_pairs import StreamPair
+from faceblur.auditing.steps import FramePair, StreamPair
 from faceblur.media.unsearched_parts import UnsearchedPart
 from faceblur.redaction.sidecar_format import SettingsUsed
 
 
 @dataclass(slots=True)
 class AuditTally:
-    """The sum of all frames' checks. `begin` a video stream, `add` its steps in order, `end` it; then take `facts`."""
+    """The sum of all frames' checks. `begin` a video stream, `add` its steps in order, `end` it; then take `facts`.
+
+    `models` is the number of detectors that look at the frames.
+    """
 
     settings: SettingsUsed
+    models: int = 1
     findings: FindingGroups = field(default_factory=FindingGroups)
     _streams: list[int] = field(default_factory=list)
     _source_frames: int = 0
@@ -44,18 +47,13 @@ class AuditTally:
     _follower: FaceFollower = field(init=False)
     _sidecar: SidecarChecks = field(init=False)
 
-    def begin(self, pair: StreamPair, alignment: Alignment) -> None:
-        """Begin with a video stream, whose frames are aligned."""
+    def begin(self, pair: StreamPair) -> None:
+        """Begin with a video stream."""
         self.findings.begin(pair.source)
         self._streams.append(pair.source)
-        self._source_frames += alignment.source_frames
-        self._output_frames += alignment.output_frames
         self._tolerance, self._offset = pair.tolerance, None
         self._order, self._follower = FrameOrder(), FaceFollower(self._confident)
         self._sidecar = SidecarChecks(self.settings.threshold)
-        for damage in alignment.damage if len(self._streams) == 1 else ():
-            text = f"the source is {damage}: frames may be missing from both"
-            self.findings.close("damaged", ObservationSpan.of(Observation(0, 0.0, 1.0, text)))
 
     def add(self, pair: FramePair, checks: FrameChecks | None) -> None:
         """Add the next step: `checks` is None where it is no pair of frames."""
@@ -72,13 +70,19 @@ class AuditTally:
             self._psnr_sum, self._psnr_frames = self._psnr_sum + checks.psnr, self._psnr_frames + 1
             self._psnr_lowest = min(checks.psnr, self._psnr_lowest or checks.psnr)
         self.findings.add("exposed", checks.exposed)
+        self.findings.add("candidate", checks.hardly)
         self.findings.add("changed", checks.changed)
         self.findings.add("spared", checks.spared)
         self._misplaced(self._order.push(pair.step.source, pair.step.output, *checks.small))
         self._judge(self._follower.push(checks.small[0].seconds, checks.detections))
 
-    def end(self) -> None:
-        """End the stream: decide about what was waiting for more frames."""
+    def end(self, alignment: Alignment, damage: Iterable[str]) -> None:
+        """End the stream: decide about what was waiting for more frames. `damage` is that of the source."""
+        self._source_frames += alignment.source_frames
+        self._output_frames += alignment.output_frames
+        for one in damage if len(self._streams) == 1 else ():
+            text = f"the source is {one}: frames may be missing from both"
+            self.findings.close("damaged", ObservationSpan.of(Observation(0, 0.0, 1.0, text)))
         self._seconds += self._last
         self._watch(self._sidecar.flush())
         self._misplaced(self._order.flush())
@@ -154,6 +158,6 @@ class AuditTally:
     def _judge(self, faces: Iterable[FollowedFace]) -> None:
         """Decide whether what was followed is an unmasked face, a candidate, or nothing."""
         for face in faces:
-            kind = judge_face(face, self._confident)
+            kind = judge_face(face, self._confident, self.models)
             if kind is not None and face.legible is not None:
                 self.findings.close(kind, face.legible)

@@ -1,6 +1,6 @@
 """Finds what differs between source and output outside the masks, by more than the codec's error.
 
-Images are `(H, W) float32` of gray levels 0..255, upright.
+Images are `(H, W) uint8` of gray levels, upright.
 """
 
 from __future__ import annotations
@@ -30,16 +30,19 @@ def unmasked(regions: Iterable[Region], size_wh: tuple[int, int]) -> NDArray[np.
 
 
 def changed_areas(
-    source: NDArray[np.float32], output: NDArray[np.float32], clear: NDArray[np.bool_]
+    source: NDArray[np.uint8], output: NDArray[np.uint8], clear: NDArray[np.bool_]
 ) -> tuple[list[Box], float | None]:
     """Boxes of the areas that differ by more than the codec's error, and the PSNR in dB, both where `clear` is true.
 
     The PSNR is None where two frames are equal or nothing is clear. Areas under about 32 pixels are not reported.
     """
-    error = (source - output) ** 2
-    if not clear.any():
+    inside = clear.astype(np.uint8)
+    if not inside.any():
         return [], None
-    mean = float(error[clear].mean())
+    shown_levels = source.astype(np.float32)
+    error = cv2.absdiff(source, output).astype(np.float32)
+    error *= error
+    mean = float(cv2.mean(error, inside)[0])
     psnr = 10 * float(np.log10(255**2 / mean)) if mean else None
     height, width = (length // BLOCK for length in source.shape)
     if not height or not width:
@@ -50,10 +53,10 @@ def changed_areas(
         return cv2.resize(image[full_blocks], (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
     # Blocks beside a region are left out: the codec spreads its edge.
-    masked = cv2.dilate((blocks(clear.astype(np.float32)) < 1).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    masked = cv2.dilate((blocks(inside.astype(np.float32)) < 1).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     if masked.all():
         return [], psnr
-    errors, shown = blocks(error), blocks(source**2) - blocks(source) ** 2
+    errors, shown = blocks(error), blocks(shown_levels * shown_levels) - blocks(shown_levels) ** 2
     typical = float(np.median(errors[~masked]))
     changed = ~masked & (errors > max(MIN_ERROR, TIMES_TYPICAL * typical)) & (errors > SHARE_OF_BLOCK * shown)
     count, _, components, _ = cv2.connectedComponentsWithStats(changed.astype(np.uint8))

@@ -1,31 +1,47 @@
-"""Which detectors the second pass uses: every given function, or all that this machine has."""
+"""Which detectors the second pass uses: every given function, or both models for the CPU on this machine."""
 
 from __future__ import annotations
 
-import importlib.util
-import subprocess
-import sys
-from dataclasses import replace
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 
+from faceblur.auditing.report import AuditDetector
+from faceblur.detection.client import FunctionClient
+from faceblur.detection.connect import connect
 from faceblur.detection.endpoint import Endpoint
 
-# What else can detect on this machine, besides function.yaml's default for it.
-SECOND_MODEL = "retinaface-resnet50"
+log = logging.getLogger("faceblur")
+# What else detects on this machine, besides function.yaml's default for it.
+SECOND_MODEL = "centerface"
+
+
+@dataclass(frozen=True, slots=True)
+class Detectors:
+    """The detectors of an audit, the first one fast, and what each of them is."""
+
+    clients: tuple[FunctionClient, ...]
+    infos: tuple[AuditDetector, ...]
+
+
+@asynccontextmanager
+async def connected(endpoint: Endpoint) -> AsyncIterator[Detectors]:
+    """Detectors that answer. Raises UsageError or FunctionError."""
+    clients, infos = [], []
+    async with AsyncExitStack() as stack:
+        for one in detector_endpoints(endpoint):
+            client, info = await stack.enter_async_context(connect(one))
+            clients.append(client)
+            infos.append(AuditDetector(model=info.model, device=info.device, weights_sha256=info.weights_sha256))
+            log.info("detector: %s on %s (%s)", info.model, info.device, info.provider)
+        yield Detectors(tuple(clients), tuple(infos))
 
 
 def detector_endpoints(endpoint: Endpoint) -> list[Endpoint]:
-    """An endpoint for each detector. Starts a process to see which models are available."""
+    """An endpoint for each detector."""
     if endpoint.urls:
         return [replace(endpoint, urls=(url,)) for url in dict.fromkeys(endpoint.urls)]
-    if "MODEL" in endpoint.env or not _has_second_model():
+    if "MODEL" in endpoint.env:
         return [endpoint]
-    return [endpoint, replace(endpoint, env=endpoint.env | {"MODEL": SECOND_MODEL})]
-
-
-def _has_second_model() -> bool:
-    """Whether the ResNet can run here without a download: its packages are installed, its weights in the cache."""
-    if not all(importlib.util.find_spec(name) for name in ("torch", "retinaface")):
-        return False
-    # A process of its own: the function's modules are not the driver's.
-    command = [sys.executable, "-m", "faceblur_function.weights", "--cached", SECOND_MODEL]
-    return subprocess.run(command, capture_output=True).returncode == 0
+    return [endpoint, replace(endpoint, env=endpoint.env | {"MODEL": SECOND_MODEL}, spawned=())]

@@ -6,7 +6,7 @@ A detector may take noise for a face in one frame: what counts as a face is deci
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from faceblur.auditing.merged_detections import MergedDetection
 from faceblur.auditing.observations import APART_SECONDS, Observation, ObservationSpan
@@ -18,14 +18,16 @@ from faceblur.tracking.face_matching import match_boxes
 class FollowedFace:
     """What may be a face, over the frames in which it was detected.
 
-    `confident` is the number of detections in the source that score high. `legible` are the frames in which the output
-    still shows it, None where there is none; `score` is its best score in the source in one of these.
+    `confident` is the number of detections that score high. `legible` are the frames in which the output still shows
+    it, None where there is none; `best` is the highest score of each model in these, by its number, and `crops` that
+    in crops. Scores in crops do not count for `confident`.
     """
 
     box: Box
     seconds: float
     confident: int = 0
-    score: float = 0.0
+    best: dict[int, float] = field(default_factory=dict)
+    crops: dict[int, float] = field(default_factory=dict)
     legible: ObservationSpan | None = None
 
 
@@ -55,10 +57,12 @@ class FaceFollower:
                 face = FollowedFace(detection.box, seconds)
                 self._open.append(face)
             face.box, face.seconds = detection.box, seconds
-            face.confident += sum(score >= self._confident for score in detection.source_scores)
+            face.confident += sum(score >= self._confident for _, score, in_crop in detection.seen if not in_crop)
             if observation is None:
                 continue
-            face.score = max([face.score, *detection.source_scores])
+            for model, score, in_crop in detection.seen:
+                best = face.crops if in_crop else face.best
+                best[model] = max(score, best.get(model, 0.0))
             if face.legible is None:
                 face.legible = ObservationSpan.of(observation)
             else:

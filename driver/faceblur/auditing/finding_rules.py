@@ -1,4 +1,4 @@
-"""The rules of an audit: the kinds of findings, which of them make it fail, and when a detection is an unmasked face.
+"""The rules of an audit: when a detection is an unmasked face.
 
 What counts as legible is in legibility.py, as changed in changed_areas.py, as misplaced in frame_order.py. What is
 worth watching in a sidecar alone is in sidecar_checks.py.
@@ -6,25 +6,17 @@ worth watching in a sidecar alone is in sidecar_checks.py.
 
 from __future__ import annotations
 
-from typing import Literal
-
 from faceblur.auditing.face_following import FollowedFace
+from faceblur.auditing.finding_kinds import FindingKind
 
-# What makes an audit fail, and what a person should watch; both with the worst kind first.
-FailingKind = Literal["exposed", "uncovered", "unsearched", "location", "missing", "extra", "order", "time"]
-WatchKind = Literal["spared", "candidate", "changed", "damaged", "long_gap", "short_track", "low_score"]
-FindingKind = FailingKind | WatchKind
-FINDINGS: tuple[FailingKind, ...] = (
-    *("exposed", "uncovered", "unsearched", "location"),
-    *("missing", "extra", "order", "time"),
-)
-WATCH: tuple[WatchKind, ...] = ("spared", "candidate", "changed", "damaged", "long_gap", "short_track", "low_score")
-
-# From this score on, or the run's threshold if that is higher, a detection is confident; a location with two confident
-# detections, at the two sizes or in two frames, counts as a face. On clips without an unmasked face (560 frames: a
-# street, people, an animation) what was no face came to 0.8 in one frame of a pattern, and to 0.66 elsewhere. What
-# scores lower is a candidate; below MIN_CANDIDATE it is not reported.
+# From this score on, or the run's threshold if that is higher, a detection is confident; what has two confident
+# detections, in two looks or in two frames, may be a face. What scores lower is a candidate; below MIN_CANDIDATE it is
+# not reported.
 CONFIDENT, CONFIDENT_DETECTIONS, MIN_CANDIDATE = 0.7, 2, 0.3
+# With several models, what one of them is confident of is a face when another one scores CONFIRMED in some look, in a
+# crop too, or when that one is confident in OVER_TIME looks and another one scores at least REJECTED in some look. What
+# two of them score CONFIRMED in the frame is a face as well. Measured on nine clips (benchmarks/README.md).
+CONFIRMED, OVER_TIME, REJECTED = 0.5, 6, 0.1
 # Smaller faces, in pixels of height, are candidates only: it is from here on that benchmarks/leaks.py counts them.
 MIN_HEIGHT = 16.0
 
@@ -34,12 +26,30 @@ def confident_score(threshold: float) -> float:
     return max(CONFIDENT, threshold)
 
 
-def judge_face(face: FollowedFace, confident: float) -> FindingKind | None:
-    """Whether what was followed is an unmasked face, a candidate, or None: nothing to report."""
+def judge_face(face: FollowedFace, confident: float, models: int) -> FindingKind | None:
+    """Whether what was followed is an unmasked face, a candidate, or None: nothing to report.
+
+    `confident` is the score from which a detection counts, `models` the number of detectors that look at it.
+    """
     if face.legible is None:
         return None
     worst = face.legible.worst
     height = worst.box[3] - worst.box[1] if worst.box else 0.0
-    if face.score >= confident and face.confident >= CONFIDENT_DETECTIONS and height >= MIN_HEIGHT:
+    if height >= MIN_HEIGHT and _is_face(face, confident, models):
         return "uncovered"
     return "candidate" if (worst.score or 0.0) >= MIN_CANDIDATE else None
+
+
+def _is_face(face: FollowedFace, confident: float, models: int) -> bool:
+    """Whether what is seen where the output shows it is a face: by two models, or confidently and over time."""
+    best = max(face.best.values(), default=0.0)
+    if models == 1:
+        return best >= confident and face.confident >= CONFIDENT_DETECTIONS
+    seen = {model: max(face.best.get(model, 0.0), face.crops.get(model, 0.0)) for model in face.best | face.crops}
+    if sum(score >= CONFIRMED for score in face.best.values()) > 1:
+        return True
+    # Of the models that are confident in the frame, another one has to confirm it.
+    second = max((min(seen[model], CONFIRMED) for model in seen if face.best.get(model, 0.0) < best), default=0.0)
+    if best < confident:
+        return False
+    return second >= CONFIRMED or (face.confident >= OVER_TIME and second >= REJECTED)

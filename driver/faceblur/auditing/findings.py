@@ -7,9 +7,9 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from faceblur.auditing.finding_rules import FINDINGS, WATCH, FindingKind
-from faceblur.auditing.observations import APART_SECONDS, Observation, ObservationSpan
-from faceblur.auditing.report import MAX_LISTED, Finding
+from faceblur.auditing.finding_kinds import FINDINGS, WATCH, FindingKind
+from faceblur.auditing.observations import APART_SECONDS, Observation, ObservationSpan, Stay
+from faceblur.auditing.report import MAX_LISTED, BoxSpan, Finding
 from faceblur.tracking.face_matching import match_boxes
 
 
@@ -87,6 +87,7 @@ class FindingGroups:
             kept=_rounded(worst.kept),
             track=worst.track,
             output_frame=worst.output_frame,
+            boxes=[_box_span(one) for one in span.path],
         )
         kept = self._kept.setdefault(kind, [])
         heapq.heappush(kept, (worst.severity, -next(self._number), finding))
@@ -108,6 +109,11 @@ def _belongs(last: Observation, observation: Observation) -> bool:
     if last.box is None or observation.box is None:
         return last.box is observation.box
     return last.frame != observation.frame and bool(match_boxes([last.box], [observation.box]))
+
+
+def _box_span(stay: Stay) -> BoxSpan:
+    x1, y1, x2, y2 = (round(value, 1) for value in stay.box)
+    return BoxSpan(start=round(stay.start, 3), end=round(stay.end, 3), box=(x1, y1, x2, y2))
 
 
 def _rounded(value: float | None) -> float | None:

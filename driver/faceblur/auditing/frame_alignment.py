@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Literal
 
 import cv2
@@ -28,7 +29,8 @@ MIN_PIXELS = 24
 # A pixel of a small frame is clear when at least this share of what it averages is.
 CLEAR_SHARE = 0.99
 
-GrayImage = NDArray[np.float32]
+GrayImage = NDArray[np.uint8]
+SmallImage = NDArray[np.float32]
 StepKind = Literal["pair", "missing", "extra"]
 
 
@@ -37,7 +39,7 @@ class SmallFrame:
     """A frame's time in seconds and its small gray copy; of a source's, where it is `clear` of masks."""
 
     seconds: float
-    image: GrayImage
+    image: SmallImage
     clear: NDArray[np.bool_]
 
 
@@ -52,15 +54,16 @@ class AlignmentStep:
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """Which frames belong together: from each output frame of `changes` on, source = output + shift.
-
-    `damage` is what could not be read of the source.
-    """
+    """Which frames belong together: from each output frame of `changes` on, source = output + shift."""
 
     changes: tuple[tuple[int, int], ...]
     source_frames: int
     output_frames: int
-    damage: tuple[str, ...] = ()
+
+    @property
+    def is_shifted(self) -> bool:
+        """Whether any frame belongs to another one than that of its own number."""
+        return bool(self.changes) or self.source_frames != self.output_frames
 
     def __iter__(self) -> Iterator[AlignmentStep]:
         source, shift = 0, 0
@@ -81,8 +84,8 @@ class Alignment:
 
 
 def gray_image(image: NDArray[np.uint8]) -> GrayImage:
-    """The gray levels of an image `(H, W, 3) uint8 BGR`."""
-    return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    """The gray levels `(H, W) uint8` of an image `(H, W, 3) uint8 BGR`."""
+    return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)  # type: ignore[return-value]
 
 
 def small_frame(gray: GrayImage, seconds: float, clear: NDArray[np.bool_] | None = None) -> SmallFrame:
@@ -94,55 +97,83 @@ def small_frame(gray: GrayImage, seconds: float, clear: NDArray[np.bool_] | None
     return SmallFrame(seconds, copy, share > CLEAR_SHARE)
 
 
-def shrink(gray: GrayImage) -> GrayImage:
+def shrink(gray: GrayImage) -> SmallImage:
     """An image `(H, W)` at a long side of at most SMALL pixels."""
     height, width = gray.shape
     scale = min(1.0, SMALL / max(height, width))
     size_wh = max(4, round(width * scale)), max(4, round(height * scale))
-    return cv2.resize(gray, size_wh, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+    # Not in whole gray levels: noise averages out below one.
+    return cv2.resize(gray.astype(np.float32), size_wh, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+class Aligner:
+    """Finds which frames of two videos belong together: takes their small frames by `push`, each video's in order.
+
+    `tolerance` is the largest difference of their times, in seconds.
+    """
+
+    def __init__(self, tolerance: float) -> None:
+        self._tolerance = tolerance
+        self._shifts = np.arange(-MAX_SHIFT, MAX_SHIFT + 1)
+        self._costs = SHIFT_COST * (self._shifts != 0)
+        self._paths: list[tuple[tuple[int, int], ...]] = [((0, int(one)),) if one else () for one in self._shifts]
+        # Source frames from - MAX_SHIFT to + MAX_SHIFT around the output's next one, and those beyond.
+        self._window: deque[SmallFrame | None] = deque([None] * MAX_SHIFT)
+        self._waiting: deque[SmallFrame] = deque()
+        self._source_frames = self._output_frames = 0
+        self._typical, self._offset = MIN_TYPICAL, 0.0
+
+    def push(self, source: SmallFrame | None, output: SmallFrame | None) -> None:
+        """Add a frame of each video, None where that one has ended."""
+        if source is not None:
+            self._source_frames += 1
+            self._window.append(source)
+        if output is not None:
+            self._waiting.append(output)
+        while self._waiting and len(self._window) > 2 * MAX_SHIFT:
+            self._step(self._waiting.popleft())
+
+    def finish(self) -> Alignment:
+        """The cheapest alignment of all frames."""
+        while self._waiting:
+            while len(self._window) <= 2 * MAX_SHIFT:
+                self._window.append(None)
+            self._step(self._waiting.popleft())
+        unmatched = self._source_frames - self._output_frames - self._shifts
+        costs = np.where(unmatched < 0, self._costs + MAX_COST * -unmatched, self._costs + SHIFT_COST * (unmatched > 0))
+        return Alignment(self._paths[int(np.argmin(costs))], self._source_frames, self._output_frames)
+
+    def _step(self, frame: SmallFrame) -> None:
+        number, window = self._output_frames, [self._window[index] for index in range(2 * MAX_SHIFT + 1)]
+        if number == 0 and (first := window[MAX_SHIFT]) is not None:
+            self._offset = frame.seconds - first.seconds
+        differences = np.array([_difference(frame, one) for one in window])
+        if number == 0:
+            self._typical = max(MIN_TYPICAL, float(differences.min()))
+        step = np.minimum(differences / self._typical, MAX_COST)
+        late = [one is None or abs(frame.seconds - one.seconds - self._offset) > self._tolerance for one in window]
+        step += TIME_COST * np.array(late)
+        best = int(np.argmin(self._costs))
+        jump = self._costs[best] + SHIFT_COST < self._costs
+        self._paths = [
+            (*self._paths[best], (number, int(self._shifts[index]))) if jump[index] else path
+            for index, path in enumerate(self._paths)
+        ]
+        costs = np.where(jump, self._costs[best] + SHIFT_COST, self._costs) + step
+        self._costs = costs - costs.min()
+        own = differences[int(np.argmin(self._costs))]
+        if np.isfinite(own):
+            self._typical = max(MIN_TYPICAL, 0.9 * self._typical + 0.1 * float(own))
+        self._output_frames += 1
+        self._window.popleft()
 
 
 def align(source: Iterable[SmallFrame], output: Iterable[SmallFrame], tolerance: float) -> Alignment:
-    """Find which frames of two videos belong together; `tolerance` is the largest difference of times, in seconds."""
-    frames = iter(source)
-    window: deque[SmallFrame | None] = deque([None] * MAX_SHIFT)  # source frames from - MAX_SHIFT to + MAX_SHIFT
-    read = 0
-    for _ in range(MAX_SHIFT + 1):
-        following = next(frames, None)
-        window.append(following)
-        read += following is not None
-    shifts = np.arange(-MAX_SHIFT, MAX_SHIFT + 1)
-    costs = SHIFT_COST * (shifts != 0)
-    paths: list[tuple[tuple[int, int], ...]] = [((0, int(shift)),) if shift else () for shift in shifts]
-    typical, count, offset = MIN_TYPICAL, 0, 0.0
-    for number, frame in enumerate(output):
-        if number == 0 and (first := window[MAX_SHIFT]) is not None:
-            offset = frame.seconds - first.seconds
-        differences = np.array([_difference(frame, one) for one in window])
-        if number == 0:
-            typical = max(MIN_TYPICAL, float(differences.min()))
-        step = np.minimum(differences / typical, MAX_COST)
-        late = [one is None or abs(frame.seconds - one.seconds - offset) > tolerance for one in window]
-        step += TIME_COST * np.array(late)
-        best = int(np.argmin(costs))
-        jump = costs[best] + SHIFT_COST < costs
-        paths = [
-            (*paths[best], (number, int(shifts[index]))) if jump[index] else path for index, path in enumerate(paths)
-        ]
-        costs = np.where(jump, costs[best] + SHIFT_COST, costs) + step
-        costs -= costs.min()
-        own = differences[int(np.argmin(costs))]
-        if np.isfinite(own):
-            typical = max(MIN_TYPICAL, 0.9 * typical + 0.1 * float(own))
-        count += 1
-        following = next(frames, None)
-        read += following is not None
-        window.popleft()
-        window.append(following)
-    read += sum(1 for _ in frames)
-    unmatched = read - count - shifts
-    costs = np.where(unmatched < 0, costs + MAX_COST * -unmatched, costs + SHIFT_COST * (unmatched > 0))
-    return Alignment(paths[int(np.argmin(costs))], read, count)
+    """Find which frames of two videos belong together, as `Aligner` does."""
+    aligner = Aligner(tolerance)
+    for one, other in zip_longest(source, output):
+        aligner.push(one, other)
+    return aligner.finish()
 
 
 def _difference(output: SmallFrame, source: SmallFrame | None) -> float:

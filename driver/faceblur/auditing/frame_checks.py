@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-
-import numpy as np
-from numpy.typing import NDArray
 
 from faceblur.auditing.changed_areas import changed_areas, unmasked
+from faceblur.auditing.checked_frame import FrameChecks
 from faceblur.auditing.frame_alignment import GrayImage, SmallFrame, gray_image, small_frame
 from faceblur.auditing.legibility import LEGIBLE_KEPT, Legibility, measure_legibility
+from faceblur.auditing.masked_share import is_masked, masked_share
 from faceblur.auditing.merged_detections import ONE_FACE, MergedDetection, iou
 from faceblur.auditing.observations import Observation
+from faceblur.auditing.steps import FramePair
 from faceblur.redaction.listed_masks import listed_regions
 from faceblur.redaction.sidecar_format import FrameLine, SettingsUsed
 from faceblur.tracking.boxes import Box
@@ -21,43 +20,22 @@ from faceblur_function.styles import redact
 
 # A region is compared without its soft edge.
 WITHIN = 0.9
-# What is detected in the output alone is often a masked head with what is around it: it must keep this share of its
-# detail to count.
-MOSTLY = 0.8
+# A listed face that is still legible counts when this share of it lies within the frame: of less the mask's soft edge
+# may be all that is seen. Smaller ones than MIN_HEIGHT must have kept this share of their detail.
+SHARE_IN_FRAME, MOSTLY, MIN_HEIGHT = 0.5, 0.5, 16.0
 # More changed areas than this, or this share of the frame, are reported as one.
 MAX_AREAS, MAX_SHARE = 6, 0.25
 
 
-@dataclass(slots=True)
-class FrameChecks:
-    """The results for one pair of frames.
-
-    `small` are the small frames of source and output, `gray` their gray images, `masked` the masks of the sidecar.
-    `detections` holds each one of the second pass, and an observation where the output still shows a face there.
-    """
-
-    small: tuple[SmallFrame, SmallFrame]
-    gray: tuple[GrayImage, GrayImage]
-    masked: list[Region]
-    exposed: list[Observation] = field(default_factory=list)
-    changed: list[Observation] = field(default_factory=list)
-    spared: list[Observation] = field(default_factory=list)
-    detections: list[tuple[MergedDetection, Observation | None]] = field(default_factory=list)
-    psnr: float | None = None
-    most_kept: float = 0.0
-
-
-def check_frames(
-    line: FrameLine,
-    seconds: tuple[float, float],
-    frames: tuple[NDArray[np.uint8], NDArray[np.uint8]],
-    settings: SettingsUsed,
-) -> FrameChecks:
+def check_frames(pair: FramePair, settings: SettingsUsed) -> FrameChecks | None:
     """Compare a pair of frames in the regions of the sidecar's line, and outside them.
 
-    `seconds` and `frames` are those of source and output; the frames are `(H, W, 3) uint8 BGR`, upright.
+    None where it is a single frame.
     """
-    source, output = (gray_image(frame) for frame in frames)
+    if pair.source is None or pair.output is None or pair.line is None:
+        return None
+    line, seconds = pair.line, (pair.source_seconds, pair.output_seconds)
+    source, output = gray_image(pair.source.upright()), gray_image(pair.output.upright())
     masked = listed_regions(line.faces, settings.padding)
     clear = unmasked(masked, source.shape[1::-1])
     small = small_frame(source, seconds[0], clear), small_frame(output, seconds[1])
@@ -73,9 +51,11 @@ def check_frames(
             continue
         if left.legible and not _as_redacted(source, masked, settings.style, face.box, reach, left):
             text = f"{left.kept:.0%} of its detail is left"
-            checks.exposed.append(
-                Observation(line.frame, seconds[0], left.kept, text, face.box, face.score, left.kept, face.track)
+            observation = Observation(
+                line.frame, seconds[0], left.kept, text, face.box, face.score, left.kept, face.track
             )
+            counts = _counts(face.box, left, source.shape[1::-1])
+            (checks.exposed if counts else checks.hardly).append(observation)
         else:
             checks.most_kept = max(checks.most_kept, left.left)
     areas, checks.psnr = changed_areas(source, output, clear)
@@ -83,30 +63,65 @@ def check_frames(
     return checks
 
 
+def single_frames(pair: FramePair, padding: float) -> tuple[SmallFrame | None, SmallFrame | None]:
+    """The small frames of source and output where one of them is missing."""
+    source, output = (None if one is None else gray_image(one.upright()) for one in (pair.source, pair.output))
+    clear = None
+    if source is not None and pair.line is not None:
+        masked = listed_regions(pair.line.faces, padding)
+        clear = unmasked(masked, source.shape[1::-1])
+    return (
+        None if source is None else small_frame(source, pair.source_seconds, clear),
+        None if output is None else small_frame(output, pair.output_seconds),
+    )
+
+
 def check_detections(
     checks: FrameChecks, line: FrameLine, seconds: float, detections: Sequence[MergedDetection]
 ) -> None:
-    """Add the second pass's detections, with an observation where the face is still legible in the output."""
+    """Add what the looks detected, with an observation where it is not masked and still legible in the output.
+
+    The listed faces that are masked count as detected, too: what is seen of a face where it is masked tells that it is
+    one where it is not.
+    """
+    for face in line.faces:
+        if face.state == "detected" and face.score is not None:
+            checks.detections.append((MergedDetection(face.box, face.score, [(0, face.score, False)]), None))
     for detection in detections:
-        left = measure_legibility(*checks.gray, detection.box)
-        observation = None
+        if is_masked(detection.box, checks.masked) or _is_spared(detection.box, line):
+            checks.detections.append((detection, None))
+            continue
+        left = None if checks.gray is None else measure_legibility(*checks.gray, detection.box)
         known = any(one.box is not None and iou(one.box, detection.box) >= ONE_FACE / 2 for one in checks.exposed)
-        counts = left is not None and left.legible and (bool(detection.source_scores) or left.kept >= MOSTLY)
-        if left is not None and counts and not known and not _is_spared(detection.box, line):
-            where = "partly masked" if _is_masked(detection.box, checks.masked) else "not masked"
+        observation = None
+        if left is not None and left.legible and not known:
+            where = "partly masked" if masked_share(detection.box, checks.masked) > 0 else "not masked"
             text = f"detected with score {detection.score:.2f}, {where}: {left.kept:.0%} of its detail is left"
             severity = detection.score * left.kept
             observation = Observation(line.frame, seconds, severity, text, detection.box, detection.score, left.kept)
         checks.detections.append((detection, observation))
 
 
+def _is_spared(box: Box, line: FrameLine) -> bool:
+    """Whether a box is of a face that the line lists as spared."""
+    return any(face.state == "spared" and iou(face.box, box) >= ONE_FACE for face in line.faces)
+
+
+def _counts(box: Box, left: Legibility, size_wh: tuple[int, int]) -> bool:
+    """Whether what is left of a masked box could be a face: enough of it is in the frame, and large or all there."""
+    (x1, y1, x2, y2), (width, height) = box, size_wh
+    seen = min(x2, width) - max(x1, 0), min(y2, height) - max(y1, 0)
+    share = seen[0] * seen[1] / ((x2 - x1) * (y2 - y1))
+    return min(seen) > 0 and share >= SHARE_IN_FRAME and (seen[1] >= MIN_HEIGHT or left.kept >= MOSTLY)
+
+
 def _as_redacted(
     source: GrayImage, masked: Sequence[Region], style: str, box: Sequence[float], reach: float, left: Legibility
 ) -> bool:
     """Whether the mask itself leaves as much: it hardly changes what is out of focus in the source."""
-    redacted = source.astype(np.uint8)
+    redacted = source.copy()
     redact(redacted, masked, style)
-    expected = measure_legibility(source, redacted.astype(np.float32), box, reach)
+    expected = measure_legibility(source, redacted, box, reach)
     return expected is not None and left.kept < expected.kept + LEGIBLE_KEPT
 
 
@@ -117,13 +132,3 @@ def _changed(boxes: list[Box], line: FrameLine, seconds: float, pixels: int) -> 
         return [Observation(line.frame, seconds, share, "the frame differs in many areas")]
     text = "differs from the source, and no face is listed here"
     return [Observation(line.frame, seconds, area / pixels, text, box) for area, box in zip(areas, boxes, strict=True)]
-
-
-def _is_masked(box: Box, masked: Sequence[Region]) -> bool:
-    """Whether a mask reaches the centre of a box."""
-    return any(one.contains((box[0] + box[2]) / 2, (box[1] + box[3]) / 2) for one in masked)
-
-
-def _is_spared(box: Box, line: FrameLine) -> bool:
-    """Whether a box is of a face that the line lists as spared."""
-    return any(face.state == "spared" and iou(face.box, box) >= ONE_FACE for face in line.faces)

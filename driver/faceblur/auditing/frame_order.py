@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faceblur.auditing.frame_alignment import MIN_PIXELS, GrayImage, SmallFrame
+from faceblur.auditing.frame_alignment import MIN_PIXELS, SmallFrame, SmallImage
 
 # Two frames count as swapped when the output's difference between them is this share of the source's, reversed.
 REVERSED = 0.5
@@ -85,7 +85,7 @@ class FrameOrder:
         while self._pairs:
             yield from self._judge(self._pairs.popleft())
 
-    def _compare(self, pair: _OrderedPair, s: GrayImage, o: GrayImage, clear: GrayImage) -> None:
+    def _compare(self, pair: _OrderedPair, s: SmallImage, o: SmallImage, clear: SmallImage) -> None:
         both = self._clear * clear
         weight = both.sum(axis=1)
         weight[weight < MIN_PIXELS] = np.nan
@@ -119,5 +119,5 @@ class FrameOrder:
             self._usual = 0.9 * self._usual + 0.1 * pair.own
 
 
-def _mean(values: GrayImage, weights: GrayImage) -> float:
+def _mean(values: SmallImage, weights: SmallImage) -> float:
     return float((values * weights).sum() / weights.sum())

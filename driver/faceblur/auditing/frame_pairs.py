@@ -3,90 +3,74 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from itertools import count
 
-from faceblur.auditing.changed_areas import unmasked
-from faceblur.auditing.frame_alignment import Alignment, AlignmentStep, SmallFrame, align, gray_image, small_frame
-from faceblur.auditing.stream_pairs import AuditedFiles, StreamPair, stream_frames
+from faceblur.auditing.frame_alignment import Alignment, AlignmentStep
+from faceblur.auditing.steps import FramePair, StreamPair
+from faceblur.auditing.stream_pairs import AuditedFiles, stream_frames
 from faceblur.base.errors import SidecarError
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
-from faceblur.redaction.listed_masks import listed_regions
 from faceblur.redaction.sidecar_files import SidecarReader
 from faceblur.redaction.sidecar_format import FrameLine
 
 log = logging.getLogger("faceblur")
 
 
-@dataclass(frozen=True, slots=True)
-class FramePair:
-    """One step through the videos: a pair of frames, or a single one; `line` is the sidecar's of the source's frame."""
+class PairReader:
+    """The frames of a stream of both videos in pairs, each frame once. A context manager.
 
-    step: AlignmentStep
-    source: DecodedFrame | None
-    output: DecodedFrame | None
-    line: FrameLine | None
-
-    @property
-    def source_seconds(self) -> float:
-        return self.source.seconds if self.source is not None else 0.0
-
-    @property
-    def output_seconds(self) -> float:
-        return self.output.seconds if self.output is not None else 0.0
-
-
-def align_streams(
-    files: AuditedFiles, pair: StreamPair, advance: Callable[[], None], stop: threading.Event
-) -> Alignment:
-    """Find which frames belong together; `advance` is called for each frame of the source. Ends early on `stop`.
-
-    Raises MediaError or SidecarError.
+    Without an `alignment` each frame belongs to that of the same number. `damage` is what could not be read of the
+    source. Raises MediaError or SidecarError.
     """
-    padding = files.header.settings.padding
 
-    def source_frames(reader: VideoReader, lines: Iterator[FrameLine]) -> Iterator[SmallFrame]:
-        for frame in stream_frames(reader, pair.source, pair.is_cover_art):
-            if stop.is_set():
+    def __init__(self, files: AuditedFiles, pair: StreamPair, alignment: Alignment | None = None) -> None:
+        self._files, self._pair = files, pair
+        self._steps = None if alignment is None else iter(alignment)
+        self.damage: tuple[str, ...] = ()
+
+    def pairs(self) -> Generator[FramePair]:
+        """Read both videos to their ends."""
+        files, pair = self._files, self._pair
+        with _opened(files) as (source, output, sidecar):
+            sources = stream_frames(source, pair.source, pair.is_cover_art)
+            outputs = stream_frames(output, pair.output, pair.is_cover_art)
+            lines = (line for line in sidecar if line.stream == pair.source)
+            for frame, other, step in self._steps_through(sources, outputs):
+                line = None
+                if frame is not None:
+                    line = _line_of(files, lines, frame)
+                    if frame.number == 0 and pair.source == source.main_stream.index:
+                        sidecar.check_size([frame.upright_wh], source.videos.values())
+                    sidecar.check_in_frame(line, frame.upright_wh)
+                yield FramePair(step, frame, other, line, _seconds(frame), _seconds(other))
+            if self._steps is None and next(lines, None) is not None:
+                raise SidecarError(f"{files.sidecar}: lists more frames than {files.source} has")
+            self.damage = tuple(source.damage.summary())
+            for text in sidecar.corrections() if self._steps is None else ():
+                log.warning("%s: %s: they were put right", files.sidecar, text)
+
+    def _steps_through(
+        self, sources: Iterator[DecodedFrame], outputs: Iterator[DecodedFrame]
+    ) -> Iterator[tuple[DecodedFrame | None, DecodedFrame | None, AlignmentStep]]:
+        if self._steps is not None:
+            for step in self._steps:
+                frame = next(sources) if step.kind != "extra" else None
+                yield frame, next(outputs) if step.kind != "missing" else None, step
+            return
+        for number in count():
+            frame, other = next(sources, None), next(outputs, None)
+            if frame is None and other is None:
                 return
-            line = _line_of(files, lines, frame)
-            if frame.number == 0 and pair.source == reader.main_stream.index:
-                sidecar.check_size([frame.upright_wh], reader.videos.values())
-            sidecar.check_in_frame(line, frame.upright_wh)
-            advance()
-            gray = gray_image(frame.upright())
-            clear = unmasked(listed_regions(line.faces, padding), gray.shape[1::-1])
-            yield small_frame(gray, frame.seconds, clear)
-        if next(lines, None) is not None:
-            raise SidecarError(f"{files.sidecar}: lists more frames than {files.source} has")
-
-    def output_frames(reader: VideoReader) -> Iterator[SmallFrame]:
-        for frame in stream_frames(reader, pair.output, pair.is_cover_art):
-            if stop.is_set():
-                return
-            yield small_frame(gray_image(frame.upright()), frame.seconds)
-
-    with _opened(files) as (source, output, sidecar):
-        lines = _lines(sidecar, pair.source)
-        alignment = align(source_frames(source, lines), output_frames(output), pair.tolerance)
-        for text in sidecar.corrections():
-            log.warning("%s: %s: they were put right", files.sidecar, text)
-        return replace(alignment, damage=tuple(source.damage.summary()))
+            kind = "extra" if frame is None else "missing" if other is None else "pair"
+            yield frame, other, AlignmentStep(kind, number, number)  # type: ignore[arg-type]
 
 
 def frame_pairs(files: AuditedFiles, pair: StreamPair, alignment: Alignment) -> Generator[FramePair]:
-    """Read both videos, each frame once. Raises MediaError or SidecarError."""
-    with _opened(files) as (source, output, sidecar):
-        of_source = stream_frames(source, pair.source, pair.is_cover_art)
-        of_output = stream_frames(output, pair.output, pair.is_cover_art)
-        lines = _lines(sidecar, pair.source)
-        for step in alignment:
-            frame = next(of_source) if step.kind != "extra" else None
-            other = next(of_output) if step.kind != "missing" else None
-            yield FramePair(step, frame, other, None if frame is None else _line_of(files, lines, frame))
+    """The frames of a stream that is aligned, in pairs. Raises MediaError or SidecarError."""
+    return PairReader(files, pair, alignment).pairs()
 
 
 @contextmanager
@@ -97,9 +81,8 @@ def _opened(files: AuditedFiles) -> Iterator[tuple[VideoReader, VideoReader, Sid
         yield source, output, stack.enter_context(SidecarReader(files.sidecar))
 
 
-def _lines(sidecar: SidecarReader, stream: int) -> Iterator[FrameLine]:
-    """The sidecar's lines of one video stream."""
-    return (line for line in sidecar if line.stream == stream)
+def _seconds(frame: DecodedFrame | None) -> float:
+    return 0.0 if frame is None else frame.seconds
 
 
 def _line_of(files: AuditedFiles, lines: Iterator[FrameLine], frame: DecodedFrame) -> FrameLine:

@@ -13,10 +13,10 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
-from faceblur.auditing.finding_rules import FINDINGS, WATCH, FindingKind
-from faceblur.auditing.frame_pairs import FramePair
+from faceblur.auditing.finding_kinds import FINDINGS, WATCH, FindingKind
 from faceblur.auditing.report import MAX_LISTED, AuditReport, Finding
 from faceblur.auditing.sidecar_checks import LONG_GAP_SECONDS
+from faceblur.auditing.steps import FramePair
 from faceblur_function import images
 
 TITLES: dict[FindingKind, str] = {

@@ -1,6 +1,6 @@
 """Measures how much of a face is left in the output: is it still legible?
 
-Images are `(H, W) float32` of gray levels 0..255, upright. The measures compare fine detail, not brightness, so that
+Images are `(H, W) uint8` of gray levels, upright. The measures compare fine detail, not brightness, so that
 they hold at any quality of the encoder; the constants were set on outputs that were encoded again at CRF 18 to 36.
 """
 
@@ -48,7 +48,7 @@ class Legibility:
 
 
 def measure_legibility(
-    source: NDArray[np.float32], output: NDArray[np.float32], box: Sequence[float], reach: float = 0.5
+    source: NDArray[np.uint8], output: NDArray[np.uint8], box: Sequence[float], reach: float = 0.5
 ) -> Legibility | None:
     """Compare the ellipse around a box's centre with radii of `reach` times its sides; 0.5 is the inscribed one.
 
@@ -64,7 +64,7 @@ def measure_legibility(
     inside = _ellipse(box, reach, rows, columns)
     if np.count_nonzero(inside) < MIN_PIXELS:
         return None
-    a, b = (_fine_detail(image[rows, columns], width) for image in (source, output))
+    a, b = (_fine_detail(image[rows, columns].astype(np.float32), width) for image in (source, output))
     a, b = a - a[inside].mean(), b - b[inside].mean()
     energy, other = float((a[inside] ** 2).sum()), float((b[inside] ** 2).sum())
     if energy < MIN_DETAIL**2 * np.count_nonzero(inside):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
-from faceblur.tracking.boxes import Box
+from faceblur.tracking.boxes import Box, hull
 
 # Observations further apart than this are of two findings; detections flicker.
 APART_SECONDS = 0.5
+# A path has a box for every so many seconds, and at most so many boxes: longer ones get coarser.
+STAY_SECONDS, MAX_STAYS = 0.2, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +28,64 @@ class Observation:
     output_frame: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """What holds a thing for some time, in seconds: the smallest box around all of its boxes."""
+
+    start: float
+    end: float
+    box: Box
+
+    def joined(self, other: Stay) -> Stay:
+        """This one and a later one as one."""
+        return Stay(self.start, other.end, hull([self.box, other.box]))
+
+
 @dataclass(slots=True)
 class ObservationSpan:
-    """Observations of one thing: the first, the last, the most severe, and the number of frames that have one."""
+    """Observations of one thing: the first, the last, the most severe, and the number of frames that have one.
+
+    `path` is where it was, without a gap from the first to the last.
+    """
 
     first: Observation
     last: Observation
     worst: Observation
     frames: int = 1
+    path: list[Stay] = field(default_factory=list)
 
     @classmethod
     def of(cls, observation: Observation) -> Self:
         """The span of one observation."""
-        return cls(observation, observation, observation)
+        span = cls(observation, observation, observation)
+        if observation.box is not None:
+            span.path.append(Stay(observation.seconds, observation.seconds, observation.box))
+        return span
 
     def add(self, observation: Observation) -> None:
         """Add an observation of the same thing in this or a later frame."""
         self.frames += observation.frame != self.last.frame
+        if observation.box is not None:
+            self._extend(observation.seconds, observation.box)
         self.last = observation
         if observation.severity > self.worst.severity:
             self.worst = observation
+
+    def _extend(self, seconds: float, box: Box) -> None:
+        here = Stay(seconds, seconds, box)
+        if not self.path:
+            self.path.append(here)
+        elif seconds - self.path[-1].start <= STAY_SECONDS:
+            self.path[-1] = self.path[-1].joined(here)
+        else:
+            before = self.last.box or box
+            self.path.append(Stay(self.last.seconds, seconds, hull([before, box])))
+        if len(self.path) > MAX_STAYS:
+            self.path = shortened(self.path, MAX_STAYS // 2)
+
+
+def shortened(path: list[Stay], count: int) -> list[Stay]:
+    """A path in at most so many parts."""
+    size = -(-len(path) // count)
+    parts = [path[index : index + size] for index in range(0, len(path), size)]
+    return [Stay(part[0].start, part[-1].end, hull(one.box for one in part)) for part in parts]

@@ -7,11 +7,21 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from faceblur.auditing.finding_rules import FindingKind
+from faceblur.auditing.finding_kinds import FindingKind
 from faceblur.tracking.boxes import Box
 
 # Of each kind at most this many findings are listed, the worst; all are counted.
 MAX_LISTED = 200
+
+
+class BoxSpan(BaseModel):
+    """A box x1, y1, x2, y2 in pixels that holds what was found from `start` to `end`, in seconds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    start: float
+    end: float
+    box: Box
 
 
 class Finding(BaseModel):
@@ -19,7 +29,8 @@ class Finding(BaseModel):
 
     `frame` is where it is worst; `box` is its location there, x1, y1, x2, y2 in pixels of the upright frame. Findings
     of one kind are sorted by `severity`, the worst first. `frames` is the number of frames concerned, `stream` the
-    index of the source's video stream.
+    index of the source's video stream. `boxes` is where it is from the first to the last frame, `mend` the command that
+    mends it, where there is one.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -40,6 +51,8 @@ class Finding(BaseModel):
     kept: float | None = None
     track: int | None = None
     output_frame: int | None = None
+    boxes: list[BoxSpan] = []
+    mend: str | None = None
 
 
 class AuditFacts(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from faceblur.auditing.finding_rules import WatchKind
+from faceblur.auditing.finding_kinds import WatchKind
 from faceblur.auditing.observations import Observation, ObservationSpan
 from faceblur.redaction.sidecar_format import FrameLine, SidecarFace
 

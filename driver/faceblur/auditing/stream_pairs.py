@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from faceblur.auditing.steps import StreamPair
 from faceblur.base.errors import FramesChange, MediaError, SidecarError, UsageError
 from faceblur.media.canvas import Canvas
 from faceblur.media.frames import DecodedFrame
@@ -15,19 +16,6 @@ from faceblur.media.reader import VideoReader
 from faceblur.redaction.edits import Edits, read_edits
 from faceblur.redaction.sidecar_files import SidecarReader, identify
 from faceblur.redaction.sidecar_format import Header
-
-
-@dataclass(frozen=True, slots=True)
-class StreamPair:
-    """A video stream of the source and its counterpart in the output, by their indices.
-
-    `tolerance` is the largest difference of their times, in seconds; a stream of cover art holds one image.
-    """
-
-    source: int
-    output: int
-    tolerance: float = 0.0
-    is_cover_art: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,3 +32,8 @@ class BoxAt:
         if start > end:
             raise UsageError(f"{text!r:.80}: it would end at {end:g} s, before it begins")
         return cls((x1, y1, x2, y2), start, end)
+
+    @property
+    def text(self) -> str:
+        """As `parse` reads it."""
+        return f"{','.join(f'{value:g}' for value in self.box)}@{self.start:g}-{self.end:g}"

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from faceblur.auditing.finding_rules import FINDINGS
+from faceblur.auditing.finding_kinds import FINDINGS
 from faceblur.auditing.progress import AuditProgress
 from faceblur.auditing.report import AuditReport, Finding, report_path
 from faceblur.base.counted import counted
@@ -35,13 +35,16 @@ def as_usage_error() -> Iterator[None]:
 
 
 class AuditDisplay:
-    """Shows the two passes as two bars: the source's while frames are aligned, the output's while they are checked."""
+    """Shows audits as bars: frames, and the time that is left. A context manager."""
 
-    def __init__(self, display: ProgressDisplay, source: Path, output: Path) -> None:
+    def __init__(self, display: ProgressDisplay) -> None:
         self._display, self._stack = display, ExitStack()
-        self._display.planned(2, None)  # two passes
-        self._paths: dict[str, Path] = {"align": source, "check": output}
-        self._last: AuditProgress | None = None
+        self._last: dict[Path, AuditProgress] = {}
+
+    def planned(self, files: int, frames: int | None) -> None:
+        """Begin with so many outputs, which have so many frames in all, as far as that is known."""
+        self._display.planned(files, frames)
+        self._stack.enter_context(self._display)
 
     def __enter__(self) -> Self:
         return self
@@ -49,23 +52,22 @@ class AuditDisplay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the bars."""
         self._stack.close()
 
-    def update(self, progress: AuditProgress) -> None:
-        """Show how far the audit is."""
-        last, self._last = self._last, progress
+    def update(self, output: Path, progress: AuditProgress) -> None:
+        """Show how far the audit of an output is."""
+        last = self._last.get(output)
+        self._last[output] = progress
         if last is None:
-            self._stack.enter_context(self._display)
-        if last is None or last.stage != progress.stage:
-            if last is not None:
-                self._display.ended(self._paths[last.stage], "aligned" if last.stage == "align" else "audited")
-            if progress.stage == "report":
-                self._stack.close()
-            else:
-                self._display.started(self._paths[progress.stage], progress.total)
+            self._display.started(output, progress.total)
+        elif progress.stage == "report":
+            self._display.ended(output, "audited")
         else:
-            path = self._paths[progress.stage]
-            self._display.advanced(path, progress.frames - last.frames, progress.faces - last.faces)
+            self._display.advanced(output, progress.frames - last.frames, progress.faces - last.faces)
 
 
 def print_report(output: Path, report: AuditReport) -> None:

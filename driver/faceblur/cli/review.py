@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,8 +54,10 @@ def audit(source: Path, output: Path, sidecar: Path | None, endpoint: Endpoint, 
     from faceblur.cli.progress import choose_display
 
     async def command(console: Console) -> int:
-        with AuditDisplay(choose_display(console, verbosity), source, output) as shown, as_usage_error():
-            report = await audit_files(source, output, sidecar, endpoint=endpoint, on_progress=shown.update)
+        with AuditDisplay(choose_display(console, verbosity)) as shown, as_usage_error():
+            shown.planned(1, None)
+            update = partial(shown.update, output)
+            report = await audit_files(source, output, sidecar, endpoint=endpoint, on_progress=update)
         if not verbosity.quiet:
             print_report(output, report)
         return DONE if report.passed else FAILED

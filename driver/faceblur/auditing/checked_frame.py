@@ -1,0 +1,31 @@
+"""What is found out about one pair of frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from faceblur.auditing.frame_alignment import GrayImage, SmallFrame
+from faceblur.auditing.merged_detections import MergedDetection
+from faceblur.auditing.observations import Observation
+from faceblur_function.mask_shapes import Region
+
+
+@dataclass(slots=True)
+class FrameChecks:
+    """The results for one pair of frames.
+
+    `small` are the small frames of source and output, `gray` their gray images as long as they are needed, `masked` the
+    masks of the sidecar.
+    `detections` holds what was detected, and an observation where the output still shows it.
+    """
+
+    small: tuple[SmallFrame, SmallFrame]
+    gray: tuple[GrayImage, GrayImage] | None
+    masked: list[Region]
+    exposed: list[Observation] = field(default_factory=list)
+    hardly: list[Observation] = field(default_factory=list)
+    spared: list[Observation] = field(default_factory=list)
+    changed: list[Observation] = field(default_factory=list)
+    detections: list[tuple[MergedDetection, Observation | None]] = field(default_factory=list)
+    psnr: float | None = None
+    most_kept: float = 0.0

@@ -1,0 +1,57 @@
+"""How a finding is mended: the exact call of `faceblur edit`, and the boxes that it adds."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+from faceblur.auditing.report import BoxSpan, Finding
+from faceblur.auditing.stream_pairs import AuditedFiles
+from faceblur.base.box_at import BoxAt
+from faceblur.redaction.sidecar_files import sidecar_path
+
+# Seconds by which what is added begins earlier and ends later than it was seen.
+MARGIN = 0.1
+# Parts of a path in a command; what `--fix` adds follows the path closer.
+MAX_PARTS = 6
+
+
+def with_command(finding: Finding, files: AuditedFiles) -> Finding:
+    """The finding, with the command that mends it where there is one."""
+    if finding.kind == "exposed":
+        arguments = []  # its mask is listed: rendering again draws it
+    elif finding.kind in ("uncovered", "candidate") and finding.boxes:
+        boxes = [one.text for one in boxes_to_add(finding, MAX_PARTS)]
+        arguments = [argument for text in boxes for argument in ("--add", text)]
+        if len(files.pairs) > 1:
+            arguments += ["--stream", str(finding.stream)]
+    elif finding.kind in ("short_track", "low_score") and finding.track is not None:
+        arguments = ["--remove-track", str(finding.track)]
+    else:
+        return finding
+    if sidecar_path(files.output).resolve() != files.sidecar.resolve():
+        return finding
+    recorded = files.sidecar.parent / (files.header.video.path or files.header.video.name)
+    if not recorded.exists() or not recorded.samefile(files.source):
+        arguments += ["--source", str(files.source)]
+    command = shlex.join(["faceblur", "edit", str(files.output), *arguments])
+    return finding.model_copy(update={"mend": command})
+
+
+def boxes_to_add(finding: Finding, count: int | None = None) -> list[BoxAt]:
+    """The boxes that cover what was found, in at most `count` parts; each begins where the one before ends."""
+    spans = list(finding.boxes)
+    size = 1 if count is None else -(-len(spans) // count)
+    parts = [_joined(spans[index : index + size]) for index in range(0, len(spans), size or 1)]
+    if parts:
+        start = parts[0].start - MARGIN
+        parts[0] = parts[0].model_copy(update={"start": max(0.0, start) if parts[0].start >= 0 else start})
+        parts[-1] = parts[-1].model_copy(update={"end": parts[-1].end + MARGIN})
+    return [BoxAt(one.box, round(one.start, 3), round(one.end, 3)) for one in parts]
+
+
+def _joined(spans: Iterable[BoxSpan]) -> BoxSpan:
+    first, *others = spans
+    x1, y1, x2, y2 = zip(*(one.box for one in (first, *others)), strict=True)
+    end = max(one.end for one in (first, *others))
+    return BoxSpan(start=first.start, end=end, box=(min(x1), min(y1), max(x2), max(y2)))

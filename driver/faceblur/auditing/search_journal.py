@@ -1,0 +1,97 @@
+"""What was detected so far, on the disk: an audit that was interrupted goes on from it.
+
+It lies beside the output until the audit is complete. It is of one source, sidecar and set of detectors.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from faceblur.auditing.audited_frame import AuditedFrame
+from faceblur.auditing.merged_detections import MergedDetection
+
+log = logging.getLogger("faceblur")
+SUFFIX = ".audit.searched.jsonl"
+
+
+class SearchJournal:
+    """Keeps detections by stream and frame; `path` None: nothing. `of` says what they are of. A context manager."""
+
+    def __init__(self, path: Path | None, of: str) -> None:
+        self._path, self._of = path, of
+        self._known: dict[tuple[int, int], list[MergedDetection]] = {}
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> SearchJournal:
+        if self._path is None:
+            return self
+        self._read(self._path)
+        try:
+            self._file = self._path.open("a" if self._known else "w", encoding="utf-8")
+            if not self._known:
+                self._write({"of": self._of})
+        except OSError as error:
+            log.warning("%s: cannot be written (%s): an interrupted audit begins anew", self._path, error.strerror)
+            self._file = None
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def complete(self) -> None:
+        """The audit is done: what was kept is not needed any more."""
+        if self._file is not None and self._path is not None:
+            self._file.close()
+            self._file = None
+            self._path.unlink(missing_ok=True)
+
+    def restore(self, stream: int, frames: Sequence[AuditedFrame]) -> bool:
+        """Set the detections of frames that were all searched before; returns whether they were."""
+        if any((stream, one.number) not in self._known for one in frames):
+            return False
+        for one in frames:
+            one.detections = self._known.pop((stream, one.number))
+        return True
+
+    def keep(self, stream: int, frames: Sequence[AuditedFrame]) -> None:
+        """Keep what was detected in frames."""
+        if self._file is None:
+            return
+        try:
+            for one in frames:
+                found = [[list(each.box), each.score, each.seen] for each in one.detections]
+                self._write({"stream": stream, "frame": one.number, "found": found})
+            self._file.flush()
+        except OSError as error:
+            log.warning("%s: cannot be written (%s): an interrupted audit begins anew", self._path, error.strerror)
+            self._file = None
+
+    def _read(self, path: Path) -> None:
+        """Read what an audit of the same files kept; a last line that was cut is left out."""
+        try:
+            with path.open(encoding="utf-8") as file:
+                if json.loads(file.readline()) != {"of": self._of}:
+                    return
+                for line in file:
+                    one = json.loads(line)
+                    self._known[one["stream"], one["frame"]] = [
+                        MergedDetection(
+                            tuple(box), score, [(int(model), float(value), bool(crop)) for model, value, crop in seen]
+                        )
+                        for box, score, seen in one["found"]
+                    ]
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            log.info("%s: %s", path, error)
+        if self._known:
+            log.info("%s: goes on after %d frames", path, len(self._known))
+
+    def _write(self, line: object) -> None:
+        assert self._file is not None
+        self._file.write(json.dumps(line) + "\n")

@@ -1,0 +1,139 @@
+"""The second detection pass: searches the source once more, as closely as evidence asks for it.
+
+Each frame is searched in a small copy. Some are searched at full size and enlarged: at intervals, and where a frame
+shows what those around it do not. What may be a face that is not masked, and each place where a masked face ended or
+began, is looked at in enlarged crops, by every model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from functools import partial
+from typing import TypeVar
+
+from faceblur.auditing.audited_frame import AuditedFrame
+from faceblur.auditing.looks import CROPS, MAX_ENLARGED, Look, crop_looks, enlarged_looks
+from faceblur.auditing.lost_places import lost_places
+from faceblur.auditing.masked_share import is_masked
+from faceblur.auditing.merged_detections import LookDetection, iou, merged
+from faceblur.detection.client import FunctionClient
+from faceblur.tracking.boxes import Box, centre
+from faceblur_function import wire
+from faceblur_function.defaults import MAX_FRAMES
+
+# What scores this much and is not masked is looked at in crops.
+DOUBTFUL = 0.3
+# Seconds after which a place is looked at in crops again, and the overlap from which it is the same place.
+AGAIN_SECONDS, SAME_PLACE = 0.2, 0.3
+# One look at a place where a masked face ended.
+PLACE_CROP = CROPS[:1]
+Result = TypeVar("Result")
+
+
+class SourceSearch:
+    """Searches the frames of a stream, several at a time, in order. `clients` are the detectors, the first one fast.
+
+    `threshold` is the lowest score that counts. Raises FunctionError.
+    """
+
+    def __init__(self, clients: Sequence[FunctionClient], threshold: float, threads: Executor) -> None:
+        self._clients, self._threads = clients, threads
+        self._options = wire.RequestOptions(threshold=threshold)
+
+    async def search(
+        self, before: AuditedFrame | None, frames: Sequence[AuditedFrame], compared: asyncio.Future[None]
+    ) -> None:
+        """Set the detections of frames, the last of which ends an interval; `before` is the one before them.
+
+        When `compared` is done it is known which of them show anything new.
+        """
+        closely = [one for one in frames if one.ends_interval]
+        await asyncio.gather(self._look_small(frames), self._look_closely(closely, enlarged=closely[::2]))
+        await compared
+        new = [one for one in frames if one.shows_new and not one.ends_interval]
+        await self._look_closely(new, enlarged=_middles(new))
+        await self._look_at_alpha(frames)
+        await self._look_at_places(before, frames)
+        await self._look_at_doubtful(frames)
+
+    async def _look_small(self, frames: Sequence[AuditedFrame]) -> None:
+        await self._look(0, [(one, one.small) for one in frames])
+
+    async def _look_closely(self, frames: Sequence[AuditedFrame], enlarged: Sequence[AuditedFrame]) -> None:
+        """Search frames at full size, and some also enlarged and by the other models."""
+        own = [(one, Look(one.image)) for one in frames if one.small.scale != 1]
+        tiles = await self._in_threads([partial(enlarged_looks, one.image) for one in enlarged])
+        own += [(one, look) for one, looks in zip(enlarged, tiles, strict=True) for look in looks]
+        others = [(one, Look(one.image)) for one in enlarged]
+        await asyncio.gather(self._look(0, own), *(self._look(model, others) for model in range(1, len(self._clients))))
+
+    async def _look_at_alpha(self, frames: Sequence[AuditedFrame]) -> None:
+        alphas = [(one, Look(one.alpha)) for one in frames if one.alpha is not None]
+        await asyncio.gather(*(self._look(model, alphas) for model in range(len(self._clients))))
+
+    async def _look_at_places(self, before: AuditedFrame | None, frames: Sequence[AuditedFrame]) -> None:
+        """Look where a masked face ended or began a moment ago: the detector of the run may have lost it."""
+        model = len(self._clients) - 1
+        crops = [
+            (one, look)
+            for one, place in lost_places(before, frames)
+            for look in crop_looks(one.image, place, PLACE_CROP)
+        ]
+        await self._look(model, crops)
+
+    async def _look_at_doubtful(self, frames: Sequence[AuditedFrame]) -> None:
+        """Look at what may be a face that is not masked: all models, in crops."""
+        looked: list[tuple[float, Box]] = []
+        crops: list[tuple[AuditedFrame, Look]] = []
+        for frame in frames:
+            for detection in frame.detections:
+                if detection.score < DOUBTFUL or is_masked(detection.box, frame.masked):
+                    continue
+                near = (box for seconds, box in looked if frame.seconds - seconds < AGAIN_SECONDS)
+                if any(iou(box, detection.box) >= SAME_PLACE for box in near):
+                    continue
+                looked.append((frame.seconds, detection.box))
+                crops += [(frame, look) for look in crop_looks(frame.image, detection.box)]
+        await asyncio.gather(*(self._look(model, crops) for model in range(len(self._clients))))
+
+    async def _look(self, model: int, looks: Sequence[tuple[AuditedFrame, Look]]) -> None:
+        """Have a model search images, and add what it detects to their frames."""
+        parts = [looks[index : index + MAX_FRAMES] for index in range(0, len(looks), MAX_FRAMES)]
+        for part in parts:
+            images = await self._in_threads([look.jpeg for _, look in part])
+            answer = await self._clients[model].send(images, self._options, return_frames=False)
+            for (frame, look), faces in zip(part, answer.faces, strict=True):
+                found = _detections(look, faces, model)
+                frame.detections = merged(found, frame.detections)
+
+    async def _in_threads(self, works: Iterable[Callable[[], Result]]) -> list[Result]:
+        loop = asyncio.get_running_loop()
+        return await asyncio.gather(*(loop.run_in_executor(self._threads, work) for work in works))
+
+
+def _detections(look: Look, faces: Iterable[wire.Face], model: int) -> list[LookDetection]:
+    found = []
+    for face in faces:
+        box = look.to_frame(face.box)
+        if look.middle is not None and not _is_in(centre(box), look.middle):
+            continue
+        confirms = look.is_enlarged and face.box[3] - face.box[1] > MAX_ENLARGED
+        found.append(LookDetection(box, face.score, model, confirms, in_crop=look.middle is not None))
+    return found
+
+
+def _is_in(point: complex, box: Box) -> bool:
+    return box[0] <= point.real <= box[2] and box[1] <= point.imag <= box[3]
+
+
+def _middles(frames: Sequence[AuditedFrame]) -> list[AuditedFrame]:
+    """The middle one of each run of successive frames."""
+    runs: list[list[AuditedFrame]] = []
+    for frame in frames:
+        if runs and runs[-1][-1].number == frame.number - 1:
+            runs[-1].append(frame)
+        else:
+            runs.append([frame])
+    return [run[len(run) // 2] for run in runs]

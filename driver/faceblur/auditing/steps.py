@@ -1,0 +1,41 @@
+"""What is compared with what: a pair of streams, and a step through both of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from faceblur.auditing.frame_alignment import AlignmentStep
+from faceblur.media.frames import DecodedFrame
+from faceblur.redaction.sidecar_format import FrameLine
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPair:
+    """A video stream of the source and its counterpart in the output, by their indices.
+
+    `tolerance` is the largest difference of their times, in seconds; a stream of cover art holds one image.
+    """
+
+    source: int
+    output: int
+    tolerance: float = 0.0
+    is_cover_art: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FramePair:
+    """One step through the videos: a pair of frames, or a single one, and their times in seconds.
+
+    `line` is the sidecar's of the source's frame. The frames themselves are None once they are not needed any more.
+    """
+
+    step: AlignmentStep
+    source: DecodedFrame | None
+    output: DecodedFrame | None
+    line: FrameLine | None
+    source_seconds: float = 0.0
+    output_seconds: float = 0.0
+
+    def without_frames(self) -> FramePair:
+        """The same step, without what takes memory."""
+        return replace(self, source=None, output=None)

@@ -1,0 +1,209 @@
+"""The audit of one video stream: read, compared and searched side by side, several frames at a time, each frame once.
+
+Frames are compared with those of the same number. Only where it turns out at the end that frames are shifted, they are
+compared again with those that they belong to; what was detected in the source stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Executor
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Protocol
+
+from faceblur.auditing.audit_tally import AuditTally
+from faceblur.auditing.audited_frame import AuditedFrame, compare
+from faceblur.auditing.checked_frame import FrameChecks
+from faceblur.auditing.frame_alignment import Aligner, Alignment, SmallFrame
+from faceblur.auditing.frame_checks import check_detections, check_frames, single_frames
+from faceblur.auditing.merged_detections import MergedDetection
+from faceblur.auditing.search_journal import SearchJournal
+from faceblur.auditing.steps import FramePair, StreamPair
+from faceblur.redaction.sidecar_format import SettingsUsed
+from faceblur.tracking.search_intervals import SearchInterval
+
+# So many intervals of frames are handled together, unless their pixels are more than this; so many such parts at once.
+INTERVALS, MAX_PIXELS, IN_FLIGHT = 2, 8 << 20, 3
+WINDOW = 1000  # frames: intervals are as long as the times allow
+Advance = Callable[[int, int], None]
+
+
+@dataclass(slots=True)
+class _Part:
+    """Successive steps through both videos, and which of the source's frames end an interval."""
+
+    pairs: list[FramePair]
+    ends: set[int]
+
+
+@dataclass(slots=True)
+class _Checked:
+    """A step, its checks where it is a pair of frames, and the small frames of source and output."""
+
+    pair: FramePair
+    checks: FrameChecks | None
+    small: tuple[SmallFrame | None, SmallFrame | None]
+
+
+class Pairs(Protocol):
+    """Reads a stream of both videos; `damage` is what could not be read of the source, once all is read."""
+
+    damage: tuple[str, ...]
+
+    def pairs(self) -> Generator[FramePair]: ...
+
+
+class Search(Protocol):
+    """Searches frames of the source; see `source_search`."""
+
+    async def search(
+        self, before: AuditedFrame | None, frames: Sequence[AuditedFrame], compared: asyncio.Future[None]
+    ) -> None: ...
+
+
+class StreamAudit:
+    """Audits the video stream `pair`, and adds what it finds to `tally`.
+
+    `opening` gives its frames in pairs, those of the same number or those of an alignment. `reading` is a thread for
+    the videos, `threads` are for images; `advance` gets the number of frames that are done, and of the faces listed in
+    them. May be cancelled. Raises MediaError, SidecarError or FunctionError.
+    """
+
+    def __init__(
+        self,
+        opening: Callable[[Alignment | None], Pairs],
+        pair: StreamPair,
+        tally: AuditTally,
+        search: Search,
+        journal: SearchJournal,
+        reading: Executor,
+        threads: Executor,
+        advance: Advance,
+    ) -> None:
+        self._opening, self._pair, self.tally, self._search = opening, pair, tally, search
+        self._journal, self._reading, self._threads, self._advance = journal, reading, threads, advance
+        self._detections: dict[int, list[MergedDetection]] = {}
+        self._aligner = Aligner(pair.tolerance)
+
+    @property
+    def _settings(self) -> SettingsUsed:
+        return self.tally.settings
+
+    async def run(self) -> Alignment:
+        """Audit it. `tally` is another one afterwards where frames are shifted."""
+        before = deepcopy(self.tally)
+        reader = self._opening(None)
+        self.tally.begin(self._pair)
+        await self._walk(reader, searching=True)
+        alignment = self._aligner.finish()
+        if alignment.is_shifted:
+            self.tally = before
+            self.tally.begin(self._pair)
+            self._advance(-max(alignment.source_frames, alignment.output_frames), 0)
+            await self._walk(self._opening(alignment), searching=False)
+        self.tally.end(alignment, reader.damage)
+        return alignment
+
+    async def _walk(self, reader: Pairs, searching: bool) -> None:
+        loop = asyncio.get_running_loop()
+        pairs = reader.pairs()
+        interval = SearchInterval(None, 1.0, WINDOW)
+        pending: deque[asyncio.Task[list[_Checked]]] = deque()
+        last: asyncio.Future[AuditedFrame | None] = loop.create_future()
+        last.set_result(None)
+        try:
+            while part := await loop.run_in_executor(self._reading, _read_part, pairs, interval):
+                following: asyncio.Future[AuditedFrame | None] = loop.create_future()
+                work = self._search_part(part, last, following) if searching else self._check_part(part)
+                pending.append(asyncio.create_task(work))
+                last = following
+                while len(pending) >= IN_FLIGHT:
+                    self._add(await pending.popleft(), searching)
+            while pending:
+                self._add(await pending.popleft(), searching)
+        finally:
+            for task in pending:
+                task.cancel()
+            try:
+                await asyncio.gather(*pending, return_exceptions=True)
+            finally:
+                await asyncio.shield(loop.run_in_executor(self._reading, pairs.close))
+
+    def _add(self, checked: Sequence[_Checked], searching: bool) -> None:
+        """Add steps to the tally, in order."""
+        for one in checked:
+            self.tally.add(one.pair, one.checks)
+            if searching:
+                self._aligner.push(*one.small)
+            self._advance(1, 0 if one.pair.line is None else len(one.pair.line.faces))
+
+    async def _search_part(
+        self, part: _Part, before: asyncio.Future[AuditedFrame | None], last: asyncio.Future[AuditedFrame | None]
+    ) -> list[_Checked]:
+        """Search and compare: the frames of the source are compared with those `before` them, too."""
+        loop = asyncio.get_running_loop()
+        padding = self._settings.padding
+        works = [
+            loop.run_in_executor(self._threads, AuditedFrame.of, pair.source, pair.line, padding, number in part.ends)
+            for number, pair in enumerate(part.pairs)
+            if pair.source is not None and pair.line is not None
+        ]
+        checking = asyncio.ensure_future(self._compared(part))
+        try:
+            frames = await asyncio.gather(*works)
+            start = await before
+            if not last.done():
+                last.set_result(frames[-1].without_image() if frames else start)
+            if frames and not self._journal.restore(self._pair.source, frames):
+                comparing = loop.run_in_executor(self._threads, compare, start, frames)
+                await self._search.search(start, frames, comparing)
+                self._journal.keep(self._pair.source, frames)
+            for frame in frames:
+                self._detections[frame.number] = frame.detections
+            return await self._with_detections(await checking)
+        finally:
+            checking.cancel()
+
+    async def _check_part(self, part: _Part) -> list[_Checked]:
+        return await self._with_detections(await self._compared(part))
+
+    async def _compared(self, part: _Part) -> list[_Checked]:
+        loop = asyncio.get_running_loop()
+        return await asyncio.gather(*(loop.run_in_executor(self._threads, self._compare, pair) for pair in part.pairs))
+
+    def _compare(self, pair: FramePair) -> _Checked:
+        settings = self._settings
+        checks = check_frames(pair, settings)
+        small = single_frames(pair, settings.padding) if checks is None else checks.small
+        return _Checked(pair.without_frames(), checks, small)
+
+    async def _with_detections(self, checked: list[_Checked]) -> list[_Checked]:
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._add_detections, checked)
+        return checked
+
+    def _add_detections(self, checked: Sequence[_Checked]) -> None:
+        for one in checked:
+            if one.checks is not None and one.pair.line is not None:
+                detections = self._detections.get(one.pair.step.source, [])
+                check_detections(one.checks, one.pair.line, one.pair.source_seconds, detections)
+                one.checks.gray = None
+
+
+def _read_part(pairs: Generator[FramePair], interval: SearchInterval) -> _Part | None:
+    """The next steps, up to the end of an interval."""
+    part, ended, pixels = _Part([], set()), 0, 0
+    for pair in pairs:
+        part.pairs.append(pair)
+        if pair.source is not None:
+            if interval.ends_at(pair.source_seconds):
+                part.ends.add(len(part.pairs) - 1)
+                ended += 1
+            pixels += pair.source.area
+        if ended == INTERVALS or pixels >= MAX_PIXELS or len(part.pairs) >= 16:
+            break
+    if part.pairs:
+        part.ends.add(len(part.pairs) - 1)
+    return part if part.pairs else None
