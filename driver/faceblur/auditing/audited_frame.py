@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from faceblur.auditing.looks import Look, small_look
 from faceblur.auditing.merged_detections import MergedDetection
+from faceblur.auditing.steps import PairImages
 from faceblur.media.frames import DecodedFrame
 from faceblur.redaction.listed_masks import listed_regions
 from faceblur.redaction.sidecar_format import FrameLine
@@ -45,14 +46,17 @@ class AuditedFrame:
     detections: list[MergedDetection] = field(default_factory=list)
 
     @classmethod
-    def of(cls, frame: DecodedFrame, line: FrameLine, padding: float, ends_interval: bool) -> AuditedFrame:
-        image = frame.upright()
+    def of(
+        cls, frame: DecodedFrame, line: FrameLine, images: PairImages, padding: float, ends_interval: bool
+    ) -> AuditedFrame:
+        image = images.source
+        assert image is not None
         small = frame.thumbnail(copy_side(*frame.upright_wh))
         return cls(
             number=frame.number,
             seconds=frame.seconds,
             image=image,
-            alpha=frame.alpha(),
+            alpha=images.source_alpha,
             line=line,
             masked=listed_regions(line.faces, padding),
             thumbnail=thumbnail(small, image.shape[1] / small.shape[1]),

@@ -14,13 +14,13 @@ from faceblur_function.mask_shapes import Region
 class FrameChecks:
     """The results for one pair of frames.
 
-    `small` are the small frames of source and output, `gray` their gray images as long as they are needed, `masked` the
-    masks of the sidecar.
+    `small` are the small frames of source and output, `planes` their gray images and, where it shows anything, their
+    alpha planes, as long as they are needed; `masked` are the masks of the sidecar.
     `detections` holds what was detected, and an observation where the output still shows it.
     """
 
     small: tuple[SmallFrame, SmallFrame]
-    gray: tuple[GrayImage, GrayImage] | None
+    planes: list[tuple[GrayImage, GrayImage]]
     masked: list[Region]
     exposed: list[Observation] = field(default_factory=list)
     hardly: list[Observation] = field(default_factory=list)

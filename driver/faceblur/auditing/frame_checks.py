@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from faceblur.auditing.changed_areas import changed_areas, unmasked
 from faceblur.auditing.checked_frame import FrameChecks
 from faceblur.auditing.frame_alignment import GrayImage, SmallFrame, gray_image, small_frame
@@ -11,9 +13,9 @@ from faceblur.auditing.legibility import LEGIBLE_KEPT, Legibility, measure_legib
 from faceblur.auditing.masked_share import is_masked, masked_share
 from faceblur.auditing.merged_detections import ONE_FACE, MergedDetection, iou
 from faceblur.auditing.observations import Observation
-from faceblur.auditing.steps import FramePair
+from faceblur.auditing.steps import FramePair, PairImages
 from faceblur.redaction.listed_masks import listed_regions
-from faceblur.redaction.sidecar_format import FrameLine, SettingsUsed
+from faceblur.redaction.sidecar_format import FrameLine, SettingsUsed, SidecarFace
 from faceblur.tracking.boxes import Box
 from faceblur_function.mask_shapes import Region
 from faceblur_function.styles import redact
@@ -27,45 +29,63 @@ SHARE_IN_FRAME, MOSTLY, MIN_HEIGHT = 0.5, 0.5, 16.0
 MAX_AREAS, MAX_SHARE = 6, 0.25
 
 
-def check_frames(pair: FramePair, settings: SettingsUsed) -> FrameChecks | None:
+def check_frames(pair: FramePair, images: PairImages, settings: SettingsUsed) -> FrameChecks | None:
     """Compare a pair of frames in the regions of the sidecar's line, and outside them.
 
     None where it is a single frame.
     """
-    if pair.source is None or pair.output is None or pair.line is None:
+    if images.source is None or images.output is None or pair.line is None:
         return None
     line, seconds = pair.line, (pair.source_seconds, pair.output_seconds)
-    source, output = gray_image(pair.source.upright()), gray_image(pair.output.upright())
+    source, output = gray_image(images.source), gray_image(images.output)
     masked = listed_regions(line.faces, settings.padding)
     clear = unmasked(masked, source.shape[1::-1])
     small = small_frame(source, seconds[0], clear), small_frame(output, seconds[1])
-    checks = FrameChecks(small, (source, output), masked)
+    checks = FrameChecks(small, [(source, output), *_alpha_planes(images)], masked)
     for face in line.faces:
         if face.state == "spared":
             text = "spared by a person's choice: this face stays visible"
             checks.spared.append(Observation(line.frame, seconds[0], 1.0, text, face.box, face.score, track=face.track))
-            continue
-        reach = WITHIN * (0.5 + face.padding(settings.padding))
-        left = measure_legibility(source, output, face.box, reach)
-        if left is None:
-            continue
-        if left.legible and not _as_redacted(source, masked, settings.style, face.box, reach, left):
-            text = f"{left.kept:.0%} of its detail is left"
-            observation = Observation(
-                line.frame, seconds[0], left.kept, text, face.box, face.score, left.kept, face.track
-            )
-            counts = _counts(face.box, left, source.shape[1::-1])
-            (checks.exposed if counts else checks.hardly).append(observation)
         else:
-            checks.most_kept = max(checks.most_kept, left.left)
+            _check_face(checks, face, line.frame, seconds[0], settings)
     areas, checks.psnr = changed_areas(source, output, clear)
     checks.changed = _changed(areas, line, seconds[0], source.size)
     return checks
 
 
-def single_frames(pair: FramePair, padding: float) -> tuple[SmallFrame | None, SmallFrame | None]:
+def _alpha_planes(images: PairImages) -> list[tuple[GrayImage, GrayImage]]:
+    """The alpha planes of both, where the source's shows anything; an output without one shows nothing there."""
+    alpha, other = images.source_alpha, images.output_alpha
+    if alpha is None:
+        return []
+    return [(gray_image(alpha), np.full(alpha.shape[:2], 255, np.uint8) if other is None else gray_image(other))]
+
+
+def _check_face(checks: FrameChecks, face: SidecarFace, frame: int, seconds: float, settings: SettingsUsed) -> None:
+    """Add what is left of a listed face."""
+    reach = WITHIN * (0.5 + face.padding(settings.padding))
+    for source, output in checks.planes:
+        left = measure_legibility(source, output, face.box, reach)
+        if left is None:
+            continue
+        if left.legible and not _as_redacted(source, checks.masked, settings.style, face.box, reach, left):
+            text = f"{left.kept:.0%} of its detail is left"
+            one = Observation(frame, seconds, left.kept, text, face.box, face.score, left.kept, face.track)
+            counts = _counts(face.box, left, source.shape[1::-1])
+            (checks.exposed if counts else checks.hardly).append(one)
+        else:
+            checks.most_kept = max(checks.most_kept, left.left)
+
+
+def _most_left(checks: FrameChecks, box: Box) -> Legibility | None:
+    """What is left of a box where most is."""
+    found = [left for plane in checks.planes if (left := measure_legibility(*plane, box)) is not None]
+    return max(found, key=lambda left: (left.legible, left.left), default=None)
+
+
+def single_frames(pair: FramePair, images: PairImages, padding: float) -> tuple[SmallFrame | None, SmallFrame | None]:
     """The small frames of source and output where one of them is missing."""
-    source, output = (None if one is None else gray_image(one.upright()) for one in (pair.source, pair.output))
+    source, output = (None if one is None else gray_image(one) for one in (images.source, images.output))
     clear = None
     if source is not None and pair.line is not None:
         masked = listed_regions(pair.line.faces, padding)
@@ -91,7 +111,7 @@ def check_detections(
         if is_masked(detection.box, checks.masked) or _is_spared(detection.box, line):
             checks.detections.append((detection, None))
             continue
-        left = None if checks.gray is None else measure_legibility(*checks.gray, detection.box)
+        left = _most_left(checks, detection.box)
         known = any(one.box is not None and iou(one.box, detection.box) >= ONE_FACE / 2 for one in checks.exposed)
         observation = None
         if left is not None and left.legible and not known:

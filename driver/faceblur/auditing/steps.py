@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from faceblur.auditing.frame_alignment import AlignmentStep
 from faceblur.media.frames import DecodedFrame
 from faceblur.redaction.sidecar_format import FrameLine
@@ -39,3 +42,21 @@ class FramePair:
     def without_frames(self) -> FramePair:
         """The same step, without what takes memory."""
         return replace(self, source=None, output=None)
+
+
+@dataclass(frozen=True, slots=True)
+class PairImages:
+    """A step's frames as `(H, W, 3) uint8 BGR`, upright, or None; alpha planes where they show anything."""
+
+    source: NDArray[np.uint8] | None
+    output: NDArray[np.uint8] | None
+    source_alpha: NDArray[np.uint8] | None
+    output_alpha: NDArray[np.uint8] | None
+
+    @classmethod
+    def of(cls, pair: FramePair) -> PairImages:
+        """Convert the frames, in one thread: two threads must not convert a frame of PyAV's at a time."""
+        both = pair.source, pair.output
+        images = [None if one is None else one.upright() for one in both]
+        alphas = [None if one is None else one.alpha() for one in both]
+        return cls(*images, *alphas)

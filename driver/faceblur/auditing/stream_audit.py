@@ -21,7 +21,7 @@ from faceblur.auditing.frame_alignment import Aligner, Alignment, SmallFrame
 from faceblur.auditing.frame_checks import check_detections, check_frames, single_frames
 from faceblur.auditing.merged_detections import MergedDetection
 from faceblur.auditing.search_journal import SearchJournal
-from faceblur.auditing.steps import FramePair, StreamPair
+from faceblur.auditing.steps import FramePair, PairImages, StreamPair
 from faceblur.redaction.sidecar_format import SettingsUsed
 from faceblur.tracking.search_intervals import SearchInterval
 
@@ -32,7 +32,7 @@ Advance = Callable[[int, int], None]
 
 
 @dataclass(slots=True)
-class _Part:
+class _Steps:
     """Successive steps through both videos, and which of the source's frames end an interval."""
 
     pairs: list[FramePair]
@@ -115,9 +115,9 @@ class StreamAudit:
         last: asyncio.Future[AuditedFrame | None] = loop.create_future()
         last.set_result(None)
         try:
-            while part := await loop.run_in_executor(self._reading, _read_part, pairs, interval):
+            while part := await loop.run_in_executor(self._reading, _read_steps, pairs, interval):
                 following: asyncio.Future[AuditedFrame | None] = loop.create_future()
-                work = self._search_part(part, last, following) if searching else self._check_part(part)
+                work = self._search_steps(part, last, following) if searching else self._check_steps(part)
                 pending.append(asyncio.create_task(work))
                 last = following
                 while len(pending) >= IN_FLIGHT:
@@ -140,45 +140,42 @@ class StreamAudit:
                 self._aligner.push(*one.small)
             self._advance(1, 0 if one.pair.line is None else len(one.pair.line.faces))
 
-    async def _search_part(
-        self, part: _Part, before: asyncio.Future[AuditedFrame | None], last: asyncio.Future[AuditedFrame | None]
+    async def _search_steps(
+        self, steps: _Steps, before: asyncio.Future[AuditedFrame | None], last: asyncio.Future[AuditedFrame | None]
     ) -> list[_Checked]:
         """Search and compare: the frames of the source are compared with those `before` them, too."""
+        prepared = await self._prepared(steps)
+        frames = [frame for frame, _ in prepared if frame is not None]
+        start = await before
+        last.set_result(frames[-1].without_image() if frames else start)
+        if frames and not self._journal.restore(self._pair.source, frames):
+            comparing = asyncio.get_running_loop().run_in_executor(self._threads, compare, start, frames)
+            await self._search.search(start, frames, comparing)
+            self._journal.keep(self._pair.source, frames)
+        for frame in frames:
+            self._detections[frame.number] = frame.detections
+        return await self._with_detections([checked for _, checked in prepared])
+
+    async def _check_steps(self, steps: _Steps) -> list[_Checked]:
+        return await self._with_detections([checked for _, checked in await self._prepared(steps)])
+
+    async def _prepared(self, steps: _Steps) -> list[tuple[AuditedFrame | None, _Checked]]:
         loop = asyncio.get_running_loop()
-        padding = self._settings.padding
-        works = [
-            loop.run_in_executor(self._threads, AuditedFrame.of, pair.source, pair.line, padding, number in part.ends)
-            for number, pair in enumerate(part.pairs)
-            if pair.source is not None and pair.line is not None
-        ]
-        checking = asyncio.ensure_future(self._compared(part))
-        try:
-            frames = await asyncio.gather(*works)
-            start = await before
-            if not last.done():
-                last.set_result(frames[-1].without_image() if frames else start)
-            if frames and not self._journal.restore(self._pair.source, frames):
-                comparing = loop.run_in_executor(self._threads, compare, start, frames)
-                await self._search.search(start, frames, comparing)
-                self._journal.keep(self._pair.source, frames)
-            for frame in frames:
-                self._detections[frame.number] = frame.detections
-            return await self._with_detections(await checking)
-        finally:
-            checking.cancel()
+        works = (
+            loop.run_in_executor(self._threads, self._prepare, pair, number in steps.ends)
+            for number, pair in enumerate(steps.pairs)
+        )
+        return await asyncio.gather(*works)
 
-    async def _check_part(self, part: _Part) -> list[_Checked]:
-        return await self._with_detections(await self._compared(part))
-
-    async def _compared(self, part: _Part) -> list[_Checked]:
-        loop = asyncio.get_running_loop()
-        return await asyncio.gather(*(loop.run_in_executor(self._threads, self._compare, pair) for pair in part.pairs))
-
-    def _compare(self, pair: FramePair) -> _Checked:
-        settings = self._settings
-        checks = check_frames(pair, settings)
-        small = single_frames(pair, settings.padding) if checks is None else checks.small
-        return _Checked(pair.without_frames(), checks, small)
+    def _prepare(self, pair: FramePair, ends_interval: bool) -> tuple[AuditedFrame | None, _Checked]:
+        """Compare a pair of frames, and make the source's ready to be searched."""
+        settings, images = self._settings, PairImages.of(pair)
+        checks = check_frames(pair, images, settings)
+        small = single_frames(pair, images, settings.padding) if checks is None else checks.small
+        frame = None
+        if pair.source is not None and pair.line is not None:
+            frame = AuditedFrame.of(pair.source, pair.line, images, settings.padding, ends_interval)
+        return frame, _Checked(pair.without_frames(), checks, small)
 
     async def _with_detections(self, checked: list[_Checked]) -> list[_Checked]:
         await asyncio.get_running_loop().run_in_executor(self._threads, self._add_detections, checked)
@@ -189,12 +186,12 @@ class StreamAudit:
             if one.checks is not None and one.pair.line is not None:
                 detections = self._detections.get(one.pair.step.source, [])
                 check_detections(one.checks, one.pair.line, one.pair.source_seconds, detections)
-                one.checks.gray = None
+                one.checks.planes = []
 
 
-def _read_part(pairs: Generator[FramePair], interval: SearchInterval) -> _Part | None:
+def _read_steps(pairs: Generator[FramePair], interval: SearchInterval) -> _Steps | None:
     """The next steps, up to the end of an interval."""
-    part, ended, pixels = _Part([], set()), 0, 0
+    part, ended, pixels = _Steps([], set()), 0, 0
     for pair in pairs:
         part.pairs.append(pair)
         if pair.source is not None:
