@@ -20,7 +20,7 @@ from tests.support.pod_states import pod
 ROOT = Path(__file__).parents[2]
 
 
-TOOLS = ["bash", "cat", "cp", "dirname", "env", "make", "mkdir", "mv", "rm", "sh", "sleep"]
+TOOLS = ["bash", "cat", "cp", "date", "dirname", "env", "make", "mkdir", "mv", "rm", "sh", "sleep", "stat"]
 
 
 IMAGE = "registry.example.com/videos/faceblur:1"
@@ -113,9 +113,14 @@ esac
 DOCKER = """\
 #!/bin/bash
 printf '%s\\n' "$*" >>"$RECORD/docker"
-case "$1" in
-inspect) cat "$RECORD/container.json" ;;
-logs) cat "$RECORD/pod.log" ;;
+case "$*" in
+inspect*{{.Id}}*) cat "$RECORD/container.id" ;;
+inspect*) cat "$RECORD/container.json" ;;
+"image inspect"*) [ -z "$NO_IMAGE" ] && echo "${HEALTHCHECK:-healthy}" ;;
+pull*) echo "Error response from daemon: no such host" >&2; exit 1 ;;
+# The file in which Nuclio keeps the function is $RECORD/store here.
+exec*) /bin/sh -c "$6" sh "$RECORD/store" ;;
+logs*) cat "$RECORD/pod.log" ;;
 esac
 """
 

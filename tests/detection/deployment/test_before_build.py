@@ -102,7 +102,7 @@ def test_without_kubectl_the_way_out_is_to_delete_it(sandbox: Sandbox) -> None:
     (sandbox.bin / "kubectl").unlink()
     sandbox.stands("building")
     done = sandbox.run()
-    assert done.returncode == 1 and "./deploy.sh --delete --platform kube" in done.stderr
+    assert done.returncode == 1 and "./deploy.sh --delete --name faceblur" in done.stderr
 
 
 def test_a_namespace_whose_controller_does_not_run_is_refused(sandbox: Sandbox) -> None:

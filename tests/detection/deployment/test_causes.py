@@ -57,6 +57,18 @@ DEPLOYMENTS = 'User "u" cannot list resource "deployments" in API group "apps" i
             "No matching distribution found for msgpack",
             "closed network",
         ),
+        (
+            'Error response from daemon: Get "https://quay.io/v2/": no such host\nFailed to pull image\n',
+            {},
+            'Error response from daemon: Get "https://quay.io/v2/": no such host',
+            "quay.io",
+        ),
+        (
+            "Error - exit status 125\ndocker: Error response from daemon: no such image: r/a:1.\n",
+            {"platform": "local", "image": "r/a:1"},
+            "no such image: r/a:1",
+            "docker pull r/a:1",
+        ),
         ("26.11.25 x (I) all well\nError - Something new\n    /a.go:1\n", {}, "Something new", "LOOK"),
         ("", {}, "nuctl says no more", "LOOK"),
     ],

@@ -107,17 +107,6 @@ def test_it_ends_when_the_controller_does_not_take_it_up(
     assert gone(starting)
 
 
-def test_a_crash_of_the_local_container_ends_it_too(sandbox: Sandbox, tmp_path: Path) -> None:
-    log = tmp_path / "nuctl.log"
-    log.write_text("26.11.25 (I) Building processor image\n26.11.25 (I) Waiting for function to be ready\n")
-    sandbox.write("container", {"Status": "restarting", "ExitCode": 1})
-    (sandbox.record / "pod.log").write_text(f"{WORDS}\n")
-    done = sandbox.run("--platform", "local", "--cpu", DEPLOY_HANGS="yes", NUCTL_LOG=str(log))
-    assert done.returncode == 1 and f"failed: {WORDS}" in done.stderr
-    assert "starting the container" in done.stdout
-    assert gone(sandbox) and sandbox.calls("nuctl")[-1].endswith("delete function faceblur --force")
-
-
 @pytest.mark.parametrize(
     ("state", "says", "released"),
     [

@@ -10,12 +10,14 @@ from collections.abc import Callable
 from faceblur.base.errors import UsageError
 from faceblur.detection.deployment.cluster import RESOURCE, Cluster
 from faceblur.detection.deployment.deploy_options import DeployOptions
+from faceblur.detection.deployment.local_store import LocalStore
 from faceblur.detection.deployment.nuctl_answers import Standing, standing
 from faceblur.detection.deployment.plan import Plan, plan
 from faceblur.detection.deployment.platform_tools import DeployFailed, PlatformTools, missing
 
 # A deployment that nobody ended changes its function's resource no more; one that builds does so for long, too.
 ABANDONED_SECONDS = 1200.0
+PULL_SECONDS = 3600.0
 Say = Callable[[str], None]
 
 
@@ -28,6 +30,8 @@ def look(options: DeployOptions, tools: PlatformTools, say: Say) -> Plan:
     elif not tools.has_kubectl:
         raise missing("kubectl")
     require_nuclio(tools)
+    if options.platform == "local" and options.image:
+        _require_local_image(options.image, tools, say)
     before = find(tools, options.name)
     planned = plan(options, before)
     if before and before.is_provisioned:
@@ -42,6 +46,23 @@ def look(options: DeployOptions, tools: PlatformTools, say: Say) -> Plan:
         for change in planned.changes:
             say(f"  {change}")
     return planned
+
+
+def _require_local_image(image: str, tools: PlatformTools, say: Say) -> None:
+    """Raises DeployFailed for an image that the local platform cannot run: it ends the container of before first."""
+    look = ["docker", "image", "inspect", "--format", "{{json .Config.Healthcheck}}", image]
+    found = tools.ask(look)
+    if not found:
+        say(f"pulling {image}")
+        pulled = tools.ask(["docker", "pull", image], seconds=PULL_SECONDS)
+        if not pulled:
+            raise tools.failed(f"docker cannot pull {image}", pulled, "Is its name right, and are you logged in?")
+        found = tools.ask(look)
+    if found.text.strip() in ("", "null"):
+        raise DeployFailed(
+            f"{image} has no HEALTHCHECK, so it was built for Kubernetes: Nuclio's local platform cannot run it",
+            "Build one for this platform: leave --image out.",
+        )
 
 
 def require_nuclio(tools: PlatformTools) -> None:
@@ -86,15 +107,22 @@ def create_project(tools: PlatformTools, project: str, say: Say) -> None:
 
 def _take_over(before: Standing, options: DeployOptions, tools: PlatformTools, say: Say) -> None:
     """Free a function that nobody works on any more. Raises DeployFailed when somebody may."""
-    name = options.name
-    if not tools.has_kubectl:
+    name, is_local = options.name, tools.platform == "local"
+    delete = f"  {options.call('--delete', '--name', name)}"
+    if not (is_local or tools.has_kubectl):
         raise DeployFailed(
             f"{name} is being deployed already (its state is {before.state})",
             "Wait until that ends; if nobody deploys it, delete it, and deploy it again:",
-            f"  ./deploy.sh --delete --platform {tools.platform} --namespace {tools.namespace} --name {name}",
+            delete,
         )
-    cluster = Cluster(tools, name)
+    cluster = LocalStore(tools, name) if is_local else Cluster(tools, name)
     seconds = cluster.unchanged_seconds()
+    if seconds < ABANDONED_SECONDS and is_local:
+        raise DeployFailed(
+            f"{name} is being deployed already (its state has been {before.state} for {seconds / 60:.0f} min)",
+            f"Wait until that ends. If nobody deploys it, delete it, or wait for {ABANDONED_SECONDS / 60:.0f} min:",
+            delete,
+        )
     if seconds < ABANDONED_SECONDS:
         patch = """--type merge --patch '{"status": {"state": "error"}}'"""
         raise DeployFailed(

@@ -83,6 +83,10 @@ def _other_deployment(options: DeployOptions) -> str:
     return "Wait until the other deployment ends, and deploy again."
 
 
+def _image(options: DeployOptions) -> str:
+    return f"This must work:  docker pull {options.image}" if options.image else _build(options)
+
+
 def _build(options: DeployOptions) -> str:
     return "The build needs PyPI, GitHub and quay.io; see the closed network in docs/deploy.md."
 
@@ -93,5 +97,6 @@ PATTERNS: list[tuple[str, Callable[[DeployOptions], str]]] = [
     (r"requested access to the resource is denied|unauthorized: |no basic auth credentials", _push),
     (r"server gave HTTP response to HTTPS client|failed to push|push[^\n]*(?:no such host|connection refused)", _push),
     (r"ERROR: (?:No matching distribution|Could not find)[^\n]*|failed to solve|non-zero code", _build),
+    (r"error response from daemon: [^\n]*", _image),
     (r"failed to pull image|pull access denied|manifest unknown", _build),
 ]

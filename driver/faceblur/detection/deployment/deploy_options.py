@@ -35,6 +35,12 @@ class DeployOptions:
     delete: bool = False
     dry_run: bool = False
 
+    def call(self, *arguments: str) -> str:
+        """A call of deploy.sh for the same platform and namespace."""
+        named = [("--platform", self.platform, "kube"), ("--namespace", self.namespace, "nuclio")]
+        same = [word for option, value, default in named if value != default for word in (option, value)]
+        return " ".join(["./deploy.sh", *same, *arguments])
+
     @property
     def needs_registry(self) -> bool:
         """Whether an image is built that nodes have to pull."""

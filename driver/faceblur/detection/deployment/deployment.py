@@ -14,6 +14,7 @@ import yaml
 from faceblur.detection.deployment.causes import find_cause
 from faceblur.detection.deployment.cluster import Cluster
 from faceblur.detection.deployment.deploy_options import DeployOptions
+from faceblur.detection.deployment.local_store import LocalStore
 from faceblur.detection.deployment.plan import Plan
 from faceblur.detection.deployment.platform_tools import DeployFailed, PlatformTools
 from faceblur.detection.deployment.reach import logs, pods
@@ -52,6 +53,9 @@ class Deployment:
         self.options, self.plan, self.tools, self.say = options, plan, tools, say
         self.name, self.replicas, self.image = name, replicas, image
         self._text = find_function_yaml().read_text()
+        self._local = LocalStore(tools, name) if options.platform == "local" else None
+        self._kept: str | None = None
+        self._container = ""
         self.log = Path(tempfile.gettempdir()) / f"faceblur-deploy-{name}-{time.strftime('%Y%m%d-%H%M%S')}.log"
 
     @property
@@ -88,6 +92,8 @@ class Deployment:
     def run(self, tag: str | None = None) -> None:
         """Deploy and wait until it is ready. Raises DeployFailed with the cause."""
         watch = Watch(self.tools, self.name, self.replicas, self.ready_seconds(), self.say)
+        if self._local:
+            self._kept, self._container = self._local.kept(), self._local.container_id()
         try:
             self._run(watch, tag)
         except NeverReady as never:
@@ -96,7 +102,11 @@ class Deployment:
             self.give_up(is_broken=never.trouble is not None)
             raise self._failed(never) from None
         except KeyboardInterrupt:
-            self._say_what_goes_on(watch.has_begun)
+            self.log.unlink(missing_ok=True)
+            if self._local:
+                self._put_back(self._local)
+            else:
+                self._say_what_goes_on(watch.has_begun)
             raise
 
     def _run(self, watch: Watch, tag: str | None) -> None:
@@ -122,8 +132,21 @@ class Deployment:
             cluster = Cluster(self.tools, self.name)
             if is_broken or cluster.state() in BUILDING + STARTING:
                 cluster.release()
-        elif self.options.platform == "local":
+        elif self._local:
+            self._local.remove_container()
+            self._local.release()
+
+    def _put_back(self, local: LocalStore) -> None:
+        """After an interruption: the function as it was, unless its container is replaced already."""
+        if self._kept is None:
             self.tools.ask(self.tools.nuctl("delete", "function", self.name, "--force"))
+            self.say(f"stopped: {self.name} is not deployed.")
+        elif local.container_id() == self._container:
+            local.restore(self._kept)
+            self.say(f"stopped: nothing was changed; what ran as {self.name} still runs.")
+        else:
+            self.give_up()
+            self.say(f"stopped: {self.name} does not run. The next deployment starts it, at the same port.")
 
     def _own_plan(self) -> Plan:
         return Plan(
@@ -146,7 +169,6 @@ class Deployment:
         )
 
     def _say_what_goes_on(self, has_begun: bool) -> None:
-        self.log.unlink(missing_ok=True)
         cluster = Cluster(self.tools, self.name) if self.tools.has_kubectl else None
         is_starting = cluster is not None and cluster.state() in STARTING
         if cluster and (has_begun or is_starting):
@@ -155,7 +177,4 @@ class Deployment:
             self.say(f"stopped: the cluster goes on starting the new pods of {self.name}. ./deploy.sh can change it.")
             return
         self.give_up()
-        if self.options.platform == "local":
-            self.say(f"stopped: {self.name} is deleted. ./deploy.sh deploys it again.")
-        else:
-            self.say(f"stopped: nothing was changed in the cluster; what ran as {self.name} still runs.")
+        self.say(f"stopped: nothing was changed in the cluster; what ran as {self.name} still runs.")

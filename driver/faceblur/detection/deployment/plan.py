@@ -33,8 +33,8 @@ def plan(options: DeployOptions, before: Standing | None) -> Plan:
     if before and now.project and project != now.project:
         raise DeployFailed(
             f"{options.name} is deployed in the project {now.project}, and Nuclio does not move a function",
-            f"Deploy another one:  ./deploy.sh --project {project} --name {options.name}-{project}",
-            f"or delete the one that is there:  ./deploy.sh --delete --name {options.name}",
+            f"Deploy another one:  {options.call('--project', project, '--name', f'{options.name}-{project}')}",
+            f"or delete the one that is there:  {options.call('--delete', '--name', options.name)}",
         )
     registry = options.registry or os.environ.get("NUCTL_REGISTRY") or now.registry
     if options.needs_registry and not registry:

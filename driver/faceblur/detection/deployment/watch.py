@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from faceblur.detection.deployment.cluster import Cluster
+from faceblur.detection.deployment.local_store import LocalStore
 from faceblur.detection.deployment.platform_tools import DeployFailed, PlatformTools, missing
 from faceblur.detection.deployment.pods import Trouble, pod_states
 
@@ -51,6 +52,8 @@ class Watch:
         self._ready_seconds = ready_seconds
         self._line, self._said_at, self._started_at = "", time.monotonic(), 0.0
         self._begun = time.monotonic()
+        # nuctl writes so for an image that stays on this machine, too.
+        self._unsaid = "pushing the image" if tools.platform == "local" else ""
         self.ready = 0
 
     def keep_pods(self) -> None:
@@ -102,7 +105,7 @@ class Watch:
 
     def _step(self, log: IO[str]) -> str:
         text = log.read()
-        steps = [meaning for words, meaning in STEPS if words in text]
+        steps = [meaning for words, meaning in STEPS if words in text and meaning != self._unsaid]
         if steps:
             self._tell(steps[-1])
         return self._line
@@ -142,7 +145,7 @@ class Watch:
             raise NeverReady(trouble.message, trouble, cluster.log(trouble.pod))
 
     def _look_at_container(self) -> None:
-        name = f"nuclio-{self._tools.namespace}-{self._function}"
+        name = LocalStore(self._tools, self._function).container
         answer = self._tools.ask(["docker", "inspect", "--format", "{{json .State}}", name])
         state = json.loads(answer.text) if answer and answer.text.lstrip().startswith("{") else {}
         if state.get("Status") in ("restarting", "exited") and state.get("ExitCode"):
