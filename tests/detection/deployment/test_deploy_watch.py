@@ -92,6 +92,27 @@ def test_a_deployment_counts_with_its_own_pods_only(starting: Sandbox) -> None:
     assert done.returncode == 1 and f"failed: {WORDS}" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("message", "step"),
+    [
+        ('pods "f" is forbidden: violates PodSecurity "restricted:latest": x', "see hardening in docs/deploy.md"),
+        (
+            'pods "f" is forbidden: exceeded quota: q, requested: pods=1',
+            "Ask for what forbids it to be changed: a quota",
+        ),
+    ],
+)
+def test_pods_that_may_not_be_made_end_it_with_the_reason(starting: Sandbox, message: str, step: str) -> None:
+    refused = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
+    starting.write("deployment", {"spec": {"replicas": 1}, "status": {"conditions": [refused]}})
+    starting.write("replicasets", {"items": [replica_set("1", 0)]})
+    done = starting.run("--registry", "r", DEPLOY_HANGS="yes")
+    assert done.returncode == 1
+    assert f"error: the deployment of faceblur failed: FailedCreate: {message}" in done.stderr and step in done.stderr
+    # The controller would wait for these pods, and take up no other change.
+    assert any(call.startswith("patch deployments nuclio-faceblur") for call in starting.calls("kubectl"))
+
+
 def test_it_ends_when_the_controller_does_not_take_it_up(
     starting: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

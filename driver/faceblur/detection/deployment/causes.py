@@ -59,6 +59,10 @@ def _step_for_words(words: str, options: DeployOptions) -> str:
 
 
 def _step_for_trouble(trouble: Trouble, options: DeployOptions, look: str) -> str:
+    if trouble.reason == "FailedCreate" and "PodSecurity" in trouble.message:
+        return "The namespace has a stricter Pod Security level than the pods keep: see hardening in docs/deploy.md."
+    if trouble.reason == "FailedCreate":
+        return "Ask for what forbids it to be changed: a quota, or a policy of the namespace."
     if "Image" in trouble.reason:
         if options.image:
             return "Is the image in that registry, and may the nodes pull it? See imagePullSecrets in docs/deploy.md."

@@ -84,10 +84,10 @@ class Cluster:
     def end_start(self) -> None:
         """End a start for which the controller waits: back to the pods of before, or to none."""
         name = f"nuclio-{self.function}"
-        answer = self.tools.ask_kubectl("get", "deployments", name, "--output", "json")
-        status = json.loads(answer.text).get("status") or {} if answer and answer.text.lstrip().startswith("{") else {}
-        # While pods of before still serve, Kubernetes counts none as unavailable.
-        if (status.get("replicas") or 0) <= (status.get("readyReplicas") or 0):
+        deployment = self._deployment()
+        status, wanted = deployment.get("status") or {}, (deployment.get("spec") or {}).get("replicas") or 0
+        # While pods of before still serve, Kubernetes counts none as unavailable, nor pods that may not be made.
+        if max(status.get("replicas") or 0, wanted) <= (status.get("readyReplicas") or 0):
             return
         serving = self._serving_revision()
         if serving and self.tools.ask_kubectl("rollout", "undo", f"deployment/{name}", f"--to-revision={serving}"):
@@ -95,6 +95,16 @@ class Cluster:
         none = json.dumps({"spec": {"replicas": 0}})
         if not self.tools.ask_kubectl("patch", "deployments", name, "--type", "merge", "--patch", none):
             log.warning("Nuclio may go on waiting for %s before it takes up another change; it ends by itself", name)
+
+    def refusal(self) -> str:
+        """Why Kubernetes does not let pods be made: Pod Security, a quota, another policy. Empty when it does."""
+        conditions = (self._deployment().get("status") or {}).get("conditions") or []
+        refused = [one for one in conditions if one.get("type") == "ReplicaFailure" and one.get("status") == "True"]
+        return str(refused[0].get("message") or refused[0].get("reason")) if refused else ""
+
+    def _deployment(self) -> dict[str, Any]:
+        answer = self.tools.ask_kubectl("get", "deployments", f"nuclio-{self.function}", "--output", "json")
+        return dict(json.loads(answer.text)) if answer and answer.text.lstrip().startswith("{") else {}
 
     def _serving_revision(self) -> str | None:
         """The revision of the deployment whose pods are ready; the latest, if there are several."""

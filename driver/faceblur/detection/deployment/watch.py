@@ -21,6 +21,7 @@ POLL_SECONDS = 2.0
 REMINDER_SECONDS = 60.0  # a line that has not changed for so long is said again
 BUILD_SECONDS = 3600.0  # Nuclio's own limit
 UNTAKEN_SECONDS = 60.0  # in which a controller takes up what nuctl has left for it
+REFUSED_SECONDS = 10.0  # a quota may be free again once the pods of before have ended
 STARTING = ("waitingForResourceConfiguration", "configuringResources")
 FINAL = ("ready", "error", "unhealthy", "scaledToZero")
 # What nuctl's log says, and what that means, in the order of its steps.
@@ -51,7 +52,7 @@ class Watch:
         self._before = self._cluster.pod_names() if self._cluster else frozenset()
         self._ready_seconds = ready_seconds
         self._line, self._said_at, self._started_at = "", time.monotonic(), 0.0
-        self._begun = time.monotonic()
+        self._begun, self._refused_at = time.monotonic(), 0.0
         # nuctl writes so for an image that stays on this machine, too.
         self._unsaid = "pushing the image" if tools.platform == "local" else ""
         self.ready = 0
@@ -133,7 +134,7 @@ class Watch:
         self._started_at = self._started_at or now
         pods = cluster.pods()
         has_begun = any(pod["metadata"]["name"] not in self._before for pod in pods)
-        if not has_begun and now - self._started_at > UNTAKEN_SECONDS:
+        if not has_begun and not self._refused_at and now - self._started_at > UNTAKEN_SECONDS:
             raise NeverReady(f"Nuclio's controller has not taken it up within {UNTAKEN_SECONDS:.0f} s")
         states = pod_states(pods, before=self._before)
         self.ready = states.ready
@@ -143,6 +144,13 @@ class Watch:
         trouble = states.trouble or (cluster.volume_trouble(waiting) if states.waits else None)
         if trouble:
             raise NeverReady(trouble.message, trouble, cluster.log(trouble.pod))
+        self._look_at_refusal(cluster, len(waiting), now)
+
+    def _look_at_refusal(self, cluster: Cluster, pods: int, now: float) -> None:
+        refusal = cluster.refusal() if pods < self._replicas else ""
+        self._refused_at = (self._refused_at or now) if refusal else 0.0
+        if refusal and now - self._refused_at > REFUSED_SECONDS:
+            raise NeverReady(refusal, Trouble("FailedCreate", refusal, ""))
 
     def _look_at_container(self) -> None:
         name = LocalStore(self._tools, self._function).container
