@@ -19,10 +19,10 @@ def start() -> None:
 
     if crash_guard.VARIABLE in os.environ:
         crash_guard.die_with_parent()
-    elif sys.argv[1:2] in (["run"], ["work"]):
+    elif sys.argv[1:2] in (["run"], ["work"], ["plan"]):
         sys.exit(crash_guard.start([sys.executable, "-P", "-m", "faceblur", *sys.argv[1:]]))
     try:
-        from faceblur.cli import app, fleet, review  # noqa: F401  # they add their commands
+        from faceblur.cli import app, fleet, jobs, plan, review  # noqa: F401  # they add their commands
         from faceblur.cli.group import main
 
         gc.freeze()

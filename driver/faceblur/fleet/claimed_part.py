@@ -110,4 +110,5 @@ class ClaimedPart(Part):
 def _result(report: FileReport) -> str:
     """What the ledger keeps of a file's report, as JSON."""
     kept = {"frames": report.frames, "faces": report.faces, "searched": report.searched, "seconds": report.seconds}
+    kept["function_seconds"] = round(report.function_seconds, 3)
     return json.dumps(kept | {"left_out": report.left_out, "damage": report.damage, "by_hand": report.by_hand})

@@ -151,7 +151,7 @@ def find_videos(
             with journal.at_work(path):
                 frames, name = _look_into(path, codec, named_file)
         except Exception as error:  # whatever it is, the other files go on
-            if named or _is_broken(path, error):
+            if named or is_broken(path, error):
                 found.broken.append((path, why_failed(path, error)))
             else:
                 found.others.append(path)
@@ -178,7 +178,7 @@ def _look_into(path: Path, codec: str | None, named_file: Path | None) -> tuple[
         return reader.expected_frames, reader.output_name(codec)
 
 
-def _is_broken(path: Path, error: Exception) -> bool:
+def is_broken(path: Path, error: Exception) -> bool:
     """Whether a file that was not read as a video should have been one: it is a failure, not some other file."""
     if not isinstance(error, MediaError):
         return True

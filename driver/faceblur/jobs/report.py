@@ -86,6 +86,12 @@ class FileReport:
             case FileEnded():
                 self._end(event)
 
+    @property
+    def function_seconds(self) -> float:
+        """For how long the function computed, its queue left out."""
+        stages = self.stage_seconds.items()
+        return sum(seconds for stage, seconds in stages if stage.startswith("function: ") and "queue" not in stage)
+
     def _add_reply(self, reply: ReplyReceived) -> None:
         self.model, self.device = reply.model, reply.device
         self.searched += reply.frames

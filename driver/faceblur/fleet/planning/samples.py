@@ -1,0 +1,107 @@
+"""Samples of an archive: a few seconds of some videos, which are redacted to measure what the rest will take."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from faceblur.base.errors import MediaError
+from faceblur.fleet.planning.findings import Probe, SpeedSample
+from faceblur.jobs.crash_guard import Journal
+from faceblur.jobs.report import FileReport, Report
+from faceblur.media.excerpt import write_excerpt
+from faceblur.redaction.sidecar_files import sidecar_path
+
+log = logging.getLogger("faceblur")
+
+
+def choose(probes: Sequence[Probe], count: int, avoid: Collection[Path]) -> list[tuple[Probe, float]]:
+    """The videos to sample, and where: a share of the length. Most are of the kinds that most of the work is.
+
+    `avoid` are files that crashed a codec.
+    """
+    kinds: dict[tuple[str, int, int], list[Probe]] = defaultdict(list)
+    for one in probes:
+        if one.megapixels and not one.fails and Path(one.path) not in avoid:
+            kinds[one.codec, one.width, one.height].append(one)
+    for videos in kinds.values():
+        videos.sort(key=lambda one: -one.megapixels)
+    left = {kind: sum(one.megapixels for one in videos) for kind, videos in kinds.items()}
+    taken = dict.fromkeys(kinds, 0)
+    chosen = []
+    for _ in range(count if kinds else 0):
+        # The kind with the most work for each sample that it will have.
+        kind = max(left, key=lambda kind: left[kind] / (taken[kind] + 1))
+        videos, number = kinds[kind], taken[kind]
+        taken[kind] += 1
+        # Evenly over the videos of a kind; of the same video again at another place.
+        chosen.append((videos[number * 7 % len(videos)], (0.5, 0.25, 0.75, 0.1, 0.9)[number % 5]))
+    return chosen
+
+
+async def take_samples(
+    chosen: Sequence[tuple[Probe, float]],
+    seconds: float,
+    journal: Journal,
+    redact: Callable[[Path, Path], Awaitable[Report]],
+) -> list[SpeedSample]:
+    """Have `redact` mask so many seconds of the chosen videos, from one folder into another, and say what it took.
+
+    If a codec crashes in it, the `journal` has the videos.
+    """
+    sources = {Path(one.path) for one, _ in chosen}
+    if not sources:
+        return []
+    with TemporaryDirectory(prefix="faceblur-") as name:
+        folder, out = Path(name, "in"), Path(name, "out")
+        for source in sources:
+            journal.write("begun", source)
+        excerpts = await asyncio.to_thread(_write_excerpts, chosen, folder, seconds)
+        samples = list(_measured(excerpts, await redact(folder, out))) if excerpts else []
+        for source in sources:
+            journal.write("ended", source)
+    return samples
+
+
+def _write_excerpts(chosen: Sequence[tuple[Probe, float]], folder: Path, seconds: float) -> dict[Path, Probe]:
+    """Write the chosen parts into a folder. What cannot be copied is not sampled."""
+    excerpts = {}
+    folder.mkdir()
+    for number, (one, at) in enumerate(chosen):
+        try:
+            excerpts[write_excerpt(Path(one.path), folder / str(number), at=at, seconds=seconds)] = one
+        except MediaError as error:
+            log.warning("%s", error)
+    return excerpts
+
+
+def _measured(excerpts: dict[Path, Probe], report: Report) -> Iterator[SpeedSample]:
+    """What the redaction of the excerpts took."""
+    for path, one in excerpts.items():
+        done = report.files.get(path)
+        if done is None or done.state != "done" or not done.frames:
+            log.warning("%s: not sampled: %s", one.path, done.reason if done is not None else "it was not begun")
+            continue
+        yield _sample(path, one, done)
+
+
+def _sample(excerpt: Path, one: Probe, done: FileReport) -> SpeedSample:
+    megapixels = done.frames * one.width * one.height / 1e6
+    spent = dict(done.stage_seconds)
+    driver = sum(value for stage, value in spent.items() if not stage.startswith("function: ") and stage != "network")
+    assert done.target is not None
+    written = [path for path in (done.target, sidecar_path(done.target)) if path.exists()]
+    return SpeedSample(
+        path=one.path,
+        frames=done.frames,
+        wall=done.seconds / megapixels,
+        driver=driver / megapixels,
+        function=done.function_seconds / megapixels,
+        grows=sum(path.stat().st_size for path in written) / excerpt.stat().st_size,
+        searched=done.searched / done.frames,
+        device=done.device,
+    )
