@@ -1,10 +1,12 @@
 # Each target sets up what it needs, in .venv; a fresh machine needs Python 3.11, pip and make.
 # `make` and `make help` print these lines.
-# `make test` takes ffmpeg besides: from Debian's packages where it is missing.
+# `make test` takes ffmpeg, PostgreSQL and Prometheus besides, `make fleet-demo` the last two: from Debian's packages where
+# they are missing.
 #
 #   make blur                    blur a sample clip that is made on the spot
 #   make blur IN=dir OUT=dir     blur your own videos
 #   make serve                   run the function on this machine, port 8080
+#   make fleet-demo              three workers share ten clips on this machine, and one of them is killed
 #   make test                    run every test
 #   make bench                   videos here, against deface and a bare transcode, in turn on one clip
 #   make bench BENCH=steps       what each step costs for one frame
@@ -24,7 +26,7 @@ BIN := .venv/bin
 APT := $(if $(filter 0,$(shell id -u)),,sudo )env DEBIAN_FRONTEND=noninteractive apt-get
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help blur serve test bench lint manifests pipeline clean
+.PHONY: help blur serve fleet-demo test bench lint manifests pipeline clean
 .DELETE_ON_ERROR:
 
 # The comment at the top of this file.
@@ -40,6 +42,11 @@ blur: .venv/run.done
 
 serve: .venv/run.done
 	$(BIN)/faceblur serve $(ARGS)
+
+fleet-demo: .venv/sample.done
+	@{ command -v prometheus && ls /usr/lib/postgresql/*/bin/pg_ctl; } >/dev/null 2>&1 \
+		|| { $(APT) update -qq && $(APT) install -y -qq --no-install-recommends postgresql prometheus; }
+	@$(BIN)/python -m examples.fleet_demo
 
 test: .venv/dev.done
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
