@@ -198,7 +198,7 @@ def test_links_paths_targets_and_modules_exist(document: Path) -> None:
         if not (ROOT / name.removeprefix("../")).exists():
             broken.append(f"path {name}")
     makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"(?:^|^ {4}|`)make (\w+)", text, re.MULTILINE):
+    for target in re.findall(r"(?:^|^ {4}|`)make ([\w-]+)", text, re.MULTILINE):
         if not re.search(rf"^{target}:", makefile, re.MULTILINE):
             broken.append(f"make {target}")
     for module in re.findall(r"python -m ((?:faceblur|faceblur_function|benchmarks|tests)[\w.]*)", text):
