@@ -68,7 +68,10 @@ def answer(settings: Settings, body: bytes, seconds: float, barrier: Any, result
         Response=SimpleNamespace,
     )
     main.init_context(context)
-    event = SimpleNamespace(path="/", method="POST", content_type="application/json", body=body, fields={})
+    http = SimpleNamespace(kind="http")
+    event = SimpleNamespace(
+        path="/", method="POST", content_type="application/json", body=body, fields={}, trigger=http
+    )
     main.handler(context, event)
     barrier.wait(PATIENCE_SECONDS)
     start = time.perf_counter()

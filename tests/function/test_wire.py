@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import psutil
 import pytest
 
 from faceblur.detection.local_function.http_trigger import LocalFunction
-from faceblur_function.main import handler
+from faceblur_function import wire
 from tests.support.function_requests import PIXEL, bomb_bmp, bomb_jpeg, bomb_png, in_tiff, jpeg, many_scans, post
 
 BAD_BODIES: dict[str, Any] = {
@@ -121,16 +120,9 @@ def test_the_frame_at_fault_is_named(function_url: str) -> None:
 
 
 def test_a_parsed_body_that_is_nested_too_deeply_is_refused() -> None:
-    """The platform parses the body of a CloudEvent: what it passes on may be deep."""
+    """The platform parses JSON: what it passes on may be deep."""
     nested: Any = []
     for _ in range(100_000):
         nested = [nested]
-    event = SimpleNamespace(path="/", method="POST", content_type="", body={"frames": nested}, fields={})
-    replies: list[Any] = []
-    context = SimpleNamespace(
-        Response=lambda **reply: replies.append(reply),
-        user_data=SimpleNamespace(service=None),
-        logger=SimpleNamespace(error_with=lambda *_, **__: None),
-    )
-    handler(context, event)
-    assert replies[0]["status_code"] == 400 and "nested too deeply" in replies[0]["body"]
+    with pytest.raises(wire.WireError, match="frame 0: not a base64 string"):
+        wire.parse_request(wire.parse_json({"frames": nested}))

@@ -1,4 +1,4 @@
-"""Nuclio's reading of a structured CloudEvent: its `data` becomes the body."""
+"""Nuclio's reading of a structured CloudEvent: its `data` becomes the body, its `source` the kind of trigger."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ def unwrapped(body: bytes) -> dict[str, Any]:
         raise ValueError("nested too deeply") from error
     if not isinstance(event, dict):
         raise ValueError("no object")
-    data = event.get("data")
+    data, source = event.get("data"), str(event.get("source") or "")
     return {
         "body": data.encode() if isinstance(data, str) else data,
         "content_type": str(event.get("contentType") or ""),
         "headers": {},
+        "trigger": {"kind": source, "name": source},
         "type": str(event.get("eventType") or ""),
         "type_version": str(event.get("eventTypeVersion") or ""),
         "version": str(event.get("cloudEventsVersion") or ""),
