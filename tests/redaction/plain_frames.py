@@ -47,6 +47,9 @@ class PlainFrame(Frame):
     def mask(self, boxes: Sequence[Box], *, style: str, padding: float) -> None:
         raise NotImplementedError
 
+    def mask_regions(self, boxes: Sequence[Box], *, style: str) -> None:
+        raise NotImplementedError
+
 
 @dataclass(frozen=True, slots=True)
 class PlainPacket:

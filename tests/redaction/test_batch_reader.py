@@ -192,3 +192,14 @@ def test_source_without_a_frame_is_refused(items: list[PlainFrame | PlainPacket]
             await reader.first()
 
     assert read(into_batches(items, MAIN, Options()), 2, work).memory.held == 0
+
+
+def test_the_rest_is_in_no_interval_and_a_span_ends_with_a_searched_frame() -> None:
+    frames = plain_frames(20)
+    for frame in frames[:3] + frames[10:]:
+        frame.in_rest = True
+    batches = list(into_batches(frames, 0, Options()))
+    assert [one for batch in batches for one in batch.frames] == frames
+    intervals = [interval for batch in batches for interval in batch.intervals]
+    assert [one for interval in intervals for one in interval.frames] == frames[3:10]
+    assert frames[9].ends_interval and not any(one.ends_interval for one in frames[:3] + frames[10:])

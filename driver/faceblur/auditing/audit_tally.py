@@ -59,6 +59,9 @@ class AuditTally:
         """Add the next step: `checks` is None where it is no pair of frames."""
         if pair.line is not None:
             self._watch(self._sidecar.push(pair.line, pair.source_seconds))
+            if pair.line.unsearched:
+                text = "kept without a search, by a person's choice: faces in these frames stay visible"
+                self.findings.add("rest", [Observation(pair.line.frame, pair.source_seconds, 1.0, text)])
             self._last = pair.source_seconds
         if checks is None:
             self._add_single(pair)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Literal
 
 FailingKind = Literal["exposed", "uncovered", "unsearched", "location", "missing", "extra", "order", "time"]
-WatchKind = Literal["spared", "candidate", "changed", "damaged", "long_gap", "short_track", "low_score"]
+WatchKind = Literal["rest", "spared", "candidate", "changed", "damaged", "long_gap", "short_track", "low_score"]
 FindingKind = FailingKind | WatchKind
 FINDINGS: tuple[FailingKind, ...] = (
     *("exposed", "uncovered", "unsearched", "location"),
     *("missing", "extra", "order", "time"),
 )
-WATCH: tuple[WatchKind, ...] = ("spared", "candidate", "changed", "damaged", "long_gap", "short_track", "low_score")
+WATCH: tuple[WatchKind, ...] = (
+    *("rest", "spared", "candidate", "changed", "damaged"),
+    *("long_gap", "short_track", "low_score"),
+)

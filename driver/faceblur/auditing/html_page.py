@@ -28,6 +28,7 @@ TITLES: dict[FindingKind, str] = {
     "extra": "Frames that the source does not have",
     "order": "Another image than the source's",
     "time": "Another time than the source's",
+    "rest": "Frames that were kept without a search",
     "spared": "A face that a person chose to leave visible",
     "candidate": "Perhaps a face that was never masked",
     "changed": "Changed where no face is listed",

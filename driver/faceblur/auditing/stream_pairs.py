@@ -38,7 +38,7 @@ class AuditedFiles:
 
     def open_source(self) -> VideoReader:
         """Open the source. Its damage is tolerated: the run skipped it, or it had failed."""
-        return VideoReader(self.source, tolerate=True, canvases=self.canvases)
+        return VideoReader(self.source, tolerate=True, canvases=self.canvases, span=self.header.settings.cut)
 
     def open_output(self) -> VideoReader:
         """Open the output."""

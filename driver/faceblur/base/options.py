@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from faceblur.base.errors import UsageError
 from faceblur.base.regions import parse_regions
+from faceblur.base.time_span import TimeSpan
 from faceblur_function import defaults
 from faceblur_function.defaults import Style
 
@@ -20,6 +21,7 @@ Returned = Literal["frames", "faces"]
 STYLES: tuple[Style, ...] = ("blur", "pixelate", "solid")
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo")
 REQUEST_SECONDS, BATCH_SECONDS = 120.0, 300.0  # for one request, and for all attempts of one batch
+MIN_SECONDS, MAX_SECONDS = 0.001, 360_000.0  # of a video: 100 hours
 MAX_DETECT_EVERY = 30  # frames from one searched frame to the next
 # What a number may be: the command line and `Options` refuse the same values.
 RANGES: dict[str, tuple[float, float]] = {
@@ -29,9 +31,11 @@ RANGES: dict[str, tuple[float, float]] = {
     "detect_every": (1, MAX_DETECT_EVERY),
     "batch_size": (1, defaults.MAX_FRAMES),
     "crf": (0, 63),
+    "start": (0, MAX_SECONDS),
+    "end": (MIN_SECONDS, MAX_SECONDS),
 }
 INTEGERS = frozenset({"detect_every", "batch_size", "crf"})
-OPTIONAL = frozenset({"detect_every", "crf", "returned"})  # of those with a range or choices
+OPTIONAL = frozenset({"detect_every", "crf", "returned", "start", "end"})  # of those with a range or choices
 REGIONS = ("cover", "spare")
 CHOICES: dict[str, tuple[str, ...]] = {"style": STYLES, "preset": PRESETS, "returned": ("frames", "faces")}
 
@@ -48,6 +52,8 @@ class Options:
 
     Masks: `style` is `blur`, `pixelate` or `solid`; `padding` is by how much a box grows on each side, as a share of
     its size.
+
+    Span: what lies before `start` or after `end`, in seconds, is left out; with `keep_rest` it is kept unsearched.
 
     By hand: `cover` are regions that are masked completely, `spare` regions in which faces are not masked, each text
     as `faceblur.base.regions` describes it. What both name is covered.
@@ -74,14 +80,31 @@ class Options:
     cover: tuple[str, ...] = ()
     spare: tuple[str, ...] = ()
     preview: bool = False
+    start: float | None = None
+    end: float | None = None
+    keep_rest: bool = False
 
     def __post_init__(self) -> None:
         for field in fields(self):
             check_value(field.name, getattr(self, field.name))
+        if self.end is not None and self.end <= (self.start or 0):
+            raise UsageError(f"end: {self.end:g} s is not after the start at {self.start or 0:g} s")
+        if self.keep_rest and self.span is None:
+            raise UsageError("keep_rest: there is no rest without a start or an end")
         for name in REGIONS:  # in one spelling: settings are compared
             object.__setattr__(self, name, tuple(map(str, parse_regions(getattr(self, name)))))
         if self.preview and not self.sidecar:
             raise UsageError("preview: it shows what the sidecar lists, and there is to be none")
+
+    @property
+    def span(self) -> TimeSpan | None:
+        """What is searched; None: all of the video."""
+        return TimeSpan.of(self.start, self.end)
+
+    @property
+    def cut(self) -> TimeSpan | None:
+        """What is read; None: all of the video."""
+        return None if self.keep_rest else self.span
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,8 @@ def print_report(output: Path, report: AuditReport) -> None:
     watch = sum(count for kind, count in report.counts.items() if kind not in FINDINGS)
     models = escape(printable(", ".join(one.model for one in report.detectors)))
     compared = f"{counted(facts.output_frames, 'frame')}, {counted(facts.regions, 'region')}"
+    if "rest" in report.counts:
+        verdict += "; a part was kept without a search"
     if spared := report.counts.get("spared"):
         verdict += f"; {counted(spared, 'spared face')} visible, by a person's choice"
     console.print(

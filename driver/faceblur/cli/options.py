@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Any, Literal
 import click
 
 from faceblur.base.options import MAX_DETECT_EVERY, PRESETS, STYLES, Changes, Options
-from faceblur.cli.region_options import PREVIEW, REGIONS, options_with_regions
+from faceblur.cli.number import Number
+from faceblur.cli.region_options import PREVIEW, REGIONS, SPAN, options_with_regions
 from faceblur.cli.stacked_options import grouped, stacked
 from faceblur.cli.verbosity import Verbosity
 from faceblur.detection.endpoint import Endpoint
@@ -20,16 +20,6 @@ from faceblur_function.defaults import MAX_FRAMES
 Parse = Callable[[click.Context, click.Parameter, tuple[str, ...]], dict[str, str]]
 DEFAULTS = Options()
 AN_ENDPOINT = Endpoint()
-
-
-class Number(click.FloatRange):
-    """A number in a range. NaN is refused, which click would accept."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        number = float(super().convert(value, param, ctx))
-        if math.isnan(number):
-            self.fail("a number is needed", param, ctx)
-        return number
 
 
 class SearchedEvery(click.ParamType[int | None]):
@@ -159,6 +149,7 @@ VIDEO_OPTIONS = grouped(
     KEEP_LOCATION,
     TOLERATE_DAMAGE,
     REGIONS,
+    SPAN,
     PREVIEW,
 )
 RENDER_OPTIONS = grouped(

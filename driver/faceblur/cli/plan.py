@@ -14,7 +14,8 @@ import click
 
 from faceblur.base.options import Options
 from faceblur.cli.group import main
-from faceblur.cli.options import FUNCTION, LOGGING, VIDEO_OPTIONS, Number
+from faceblur.cli.number import Number
+from faceblur.cli.options import FUNCTION, LOGGING, VIDEO_OPTIONS
 from faceblur.cli.stacked_options import grouped
 from faceblur.cli.verbosity import Verbosity
 from faceblur.detection.endpoint import Endpoint

@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from faceblur.base.errors import UsageError
-from faceblur.base.options import Options
+from faceblur.base.options import MAX_SECONDS, MIN_SECONDS, Options
 from faceblur.base.regions import TimedRegion, read_regions
+from faceblur.cli.number import Number
 from faceblur.cli.stacked_options import stacked
 
 RegionTexts = tuple[str, ...]
@@ -59,6 +60,16 @@ PREVIEW = click.option(
     "--preview", is_flag=True,
     help="Write a preview beside the output, for reviewers: the source, with the boxes, tracks, scores and states of "
          "the sidecar. It shows faces, as its name says: do not publish it.")
+SPAN = stacked(
+    click.option("--start", type=Number(0, MAX_SECONDS), metavar="SECONDS",
+                 help="Begin here, and leave out what comes before. Seconds from the video's beginning.  "
+                      "[default: the beginning]"),
+    click.option("--end", type=Number(MIN_SECONDS, MAX_SECONDS), metavar="SECONDS",
+                 help="End here, and leave out what comes after.  [default: the end]"),
+    click.option("--keep-rest", is_flag=True,
+                 help="Keep what lies before --start and after --end, without a search: faces in it stay visible. "
+                      "Summary, sidecar and audit report it."),
+)
 REGIONS = stacked(
     click.option("--cover", type=RegionText(), multiple=True, metavar="X1,Y1,X2,Y2[@START-END]",
                  help="Mask this box completely, at these seconds or all the time. Pixels of the frame as it is shown, "

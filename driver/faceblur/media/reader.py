@@ -11,6 +11,7 @@ from typing import Any
 from av.packet import Packet
 
 from faceblur.base.errors import MediaError
+from faceblur.base.time_span import TimeSpan
 from faceblur.media.canvas import Canvas
 from faceblur.media.completeness import check_complete
 from faceblur.media.cover_art import decode_cover_art
@@ -22,6 +23,7 @@ from faceblur.media.joins import Joins
 from faceblur.media.pyav import READ_ERRORS, describe, has_late_streams, reason
 from faceblur.media.source_file import SourceFile
 from faceblur.media.stream_decoder import StreamDecoder
+from faceblur.media.time_span import SpanCut
 
 MAX_FAILURES = 100  # reads in a row that fail: the rest of the file is given up
 
@@ -31,14 +33,31 @@ class VideoReader(SourceFile):
 
     Frames are numbered by stream, from 0. With `tolerate` what is damaged is skipped and recorded in `damage`. Raises
     MediaError, which names the file, on opening and while iterating; FramesChange where frames change their form and
-    there is no canvas.
+    there is no canvas. With a `span` it gives only that, as a video of its own that begins at 0.
     """
 
-    def __init__(self, path: Path, *, tolerate: bool = False, canvases: Mapping[int, Canvas] | None = None) -> None:
-        super().__init__(path, tolerate=tolerate, canvases=canvases)
+    def __init__(
+        self,
+        path: Path,
+        *,
+        tolerate: bool = False,
+        canvases: Mapping[int, Canvas] | None = None,
+        span: TimeSpan | None = None,
+    ) -> None:
+        super().__init__(path, tolerate=tolerate, canvases=canvases, span=span)
         self._sizes_wh = {index: (stream.width, stream.height) for index, stream in self.videos.items()}
 
     def __iter__(self) -> Iterator[DecodedFrame | Packet[Any]]:
+        if self.span is None:
+            yield from self._items(None)
+            return
+        cut = SpanCut(self.span.moved(self.start), list(self.container.streams), list(self.videos))
+        for item in self._items(cut):
+            yield from cut.take(item)
+        yield from cut.rest()
+
+    def _items(self, cut: SpanCut | None) -> Iterator[DecodedFrame | Packet[Any]]:
+        """What is read of the file: all of it, or what is needed for a span."""
         name = self.container.format.name
         decoders = {
             index: StreamDecoder(stream, name, self.damage, self._form_rule(index))
@@ -49,7 +68,11 @@ class VideoReader(SourceFile):
         read: Counter[int] = Counter()
         # Every stream is read, copied or not: the header's length is that of the longest.
         joins = Joins(self.formats)
+        is_complete = True
         for packet in joins.joined(self._packets()):
+            if cut is not None and cut.is_over(packet):
+                is_complete = False
+                break
             index = packet.stream.index  # an empty packet has no stream_index of its own
             self._follow(packet)
             read[index] += bool(packet.size)
@@ -64,6 +87,8 @@ class VideoReader(SourceFile):
             self.left_out.append("streams that begin later than FFmpeg looks for them")
         if decoders[self.main_stream.index].count.packets == 0:
             raise MediaError(f"{self.path}: its video stream holds no frame")
+        if not is_complete:
+            return
         counts = {index: decoder.count for index, decoder in decoders.items()}
         structure, streams = read_structure(self.path, name), list(self.container.streams)
         end = None if joins.notes else self.end

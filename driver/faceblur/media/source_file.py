@@ -12,6 +12,7 @@ import av
 from av.stream import Disposition
 
 from faceblur.base.errors import MediaError, NoVideo
+from faceblur.base.time_span import TimeSpan
 from faceblur.media.canvas import Canvas
 from faceblur.media.containers import MUXERS, holds, output_name
 from faceblur.media.damage import DamageLog
@@ -19,8 +20,11 @@ from faceblur.media.encoder_tables import written_codec
 from faceblur.media.hidden_files import picture_format
 from faceblur.media.opening import NotOpened, open_input
 from faceblur.media.pyav import READ_ERRORS, codec_of, describe, reason
+from faceblur.media.span_chapters import cut_chapters, span_note
 from faceblur.media.stream_copy import lost_streams
 
+# Encoded audio may begin so much before the first frame with what its encoder needs, and no player plays.
+PRIMING_SECONDS = 0.1
 MIN_FRAME_BYTES = 400  # that a frame of MPEG-TS or MPEG-PS takes on average, with all that comes with it
 
 
@@ -30,11 +34,19 @@ class SourceFile:
     By the source's index, `videos` are the streams to redact, `cover_art` those that are one attached image; `copied`
     are those to copy. `main_stream` is the first of `videos`. `left_out` lists the streams that are neither
     redacted nor copied. `damage` records what could not be read; with `tolerate` it does not end the reading.
-    `canvases` are the forms that a survey chose for the streams whose frames change theirs.
+    `canvases` are the forms that a survey chose for the streams whose frames change theirs. With a `span` only that is
+    read.
     """
 
-    def __init__(self, path: Path, *, tolerate: bool = False, canvases: Mapping[int, Canvas] | None = None) -> None:
-        self.path, self.canvases = path, canvases or {}
+    def __init__(
+        self,
+        path: Path,
+        *,
+        tolerate: bool = False,
+        canvases: Mapping[int, Canvas] | None = None,
+        span: TimeSpan | None = None,
+    ) -> None:
+        self.path, self.canvases, self.span = path, canvases or {}, span
         self.damage = DamageLog(path, tolerate=tolerate)
         self.videos: dict[int, Any] = {}
         self.cover_art: dict[int, Any] = {}
@@ -58,6 +70,8 @@ class SourceFile:
             self.container.close()
             raise
         self.main_stream = next(iter(self.videos.values()))
+        if span is not None:
+            self._leave_out_rest(span)
 
     def _sort(self, stream: Any) -> None:
         if stream.type in ("audio", "subtitle") and not codec_of(stream):
@@ -76,6 +90,36 @@ class SourceFile:
             self.left_out.append(f"{describe(stream)}: nothing of it can be decoded in the file's beginning")
         else:
             self.left_out.append(f"{describe(stream)}, which cannot be decoded")
+
+    def _leave_out_rest(self, span: TimeSpan) -> None:
+        """Report what lies outside of a span, and what is of the file's beginning."""
+        lost = len(self.container.chapters()) - len(self.chapters)
+        self.left_out.append(span_note(span, lost))
+        timecodes = [one for one in self.copied if one.type == "data" and "timecode" in one.metadata]
+        self.copied = [one for one in self.copied if one not in timecodes]
+        tagged = [one.metadata for one in (self.container, *self.container.streams) if "timecode" in one.metadata]
+        for tags in tagged if span.start else ():
+            del tags["timecode"]
+        if tagged and span.start:
+            self.left_out.append("its timecode, which is that of the first frame")
+
+    @property
+    def chapters(self) -> list[Any]:
+        """The chapters, of the span if there is one."""
+        chapters = self.container.chapters()
+        return chapters if self.span is None else cut_chapters(chapters, self.span.moved(self.start))
+
+    @property
+    def origin(self) -> float:
+        """The time of a frame, in seconds, at which a player of the complete file shows zero."""
+        return self.start if self.span is None else -self.span.start
+
+    @property
+    def frames_end(self) -> float | None:
+        """The time in seconds at which the last frame ends, by the header; None where it holds none."""
+        if self.span is None or self.end is None:
+            return self.end
+        return self.span.length_of(self.end - self.start)
 
     @property
     def formats(self) -> list[str]:
@@ -98,7 +142,10 @@ class SourceFile:
     def expected_frames(self) -> int | None:
         """How many frames of all videos the header promises, for progress; None where it lacks a number for one."""
         counts = [self._expected(stream) for stream in self.videos.values()]
-        return sum(filter(None, counts)) if all(counts) else None
+        total = sum(filter(None, counts)) if all(counts) else None
+        if self.span is None or total is None or not self.duration:
+            return total if self.span is None else None
+        return round(total * self.span.length_of(self.duration) / self.duration)
 
     def _expected(self, stream: Any) -> int | None:
         rate = stream.average_rate
@@ -120,7 +167,10 @@ class SourceFile:
     @property
     def start(self) -> float:
         """The time at which a player begins, in seconds: it shows this time as zero."""
-        return (self.container.start_time or 0) / av.time_base
+        start = (self.container.start_time or 0) / av.time_base
+        stream = self.main_stream
+        first = start if stream.start_time is None else float(stream.start_time * stream.time_base)
+        return first if 0 < first - start < PRIMING_SECONDS else start
 
     @property
     def end(self) -> float | None:

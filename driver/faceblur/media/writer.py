@@ -91,7 +91,7 @@ class VideoWriter:
 
     def _open(self, source: SourceFile, cover_art: dict[int, VideoFrame]) -> None:
         """Open the container and add every stream, in the source's order."""
-        streams, chapters = source.container.streams, source.container.chapters()
+        streams, chapters = source.container.streams, source.chapters
         tags, dropped = kept_tags(source.container.metadata, keep_location=self._options.keep_location)
         self.left_out += dropped_tags(dropped, "the file")
         tags |= service_tags(source.path, source.formats)
@@ -133,6 +133,8 @@ class VideoWriter:
         muxer, options = self._muxer, self._options
         canvas = source.canvases.get(stream.index)
         probe = probe_stream(source.path, stream, canvas.form if canvas else None)
+        if source.span is not None:
+            probe = replace(probe, start_seconds=0.0)
         stored = probe.form
         if stored.orientation != UPRIGHT and muxer not in HOLD_MATRIX:
             probe = replace(probe, form=upright_form(stored), matrix=None)

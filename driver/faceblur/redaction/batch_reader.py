@@ -23,7 +23,7 @@ def into_batches(items: Iterable[Any], main: int, options: Options, max_bytes: i
 
     A batch ends at `options.batch_size` searched frames, or at `max_bytes` of decoded ones.
     `main` is the index of the main video stream: packets go before its frames, and all other streams' frames are
-    searched.
+    searched. Frames in the rest are in no interval.
     """
     batch, inner, packets = Batch(), list[Frame](), list[Any]()
     interval: SearchInterval | None = None
@@ -35,7 +35,13 @@ def into_batches(items: Iterable[Any], main: int, options: Options, max_bytes: i
         batch.frames.append(item)
         batch.size_bytes += item.size_bytes
         if item.stream != main:
-            item.ends_interval = True
+            item.ends_interval = not item.in_rest
+        elif item.in_rest:
+            item.packets, packets = packets, []
+            if inner:  # the span ends here
+                inner[-1].ends_interval = True
+                batch.intervals.append(Interval(inner))
+                inner = []
         else:
             if interval is None:
                 within = window_frames(item.size_bytes)

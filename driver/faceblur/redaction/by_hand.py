@@ -25,15 +25,17 @@ class ByHand:
     def __init__(self, cover: Sequence[TimedRegion] = (), spare: Sequence[TimedRegion] = ()) -> None:
         self._covered = Counter({str(region): 0 for region in cover})
         self._spare = spare
-        self._spared_faces = self._spared_frames = 0
+        self._spared_faces = self._spared_frames = self._unsearched = 0
 
     def add(self, frame: Frame, faces: Sequence[Box]) -> None:
         """Add a frame of a run with the boxes of all its faces."""
+        self._unsearched += frame.in_rest
         self._covered.update(map(str, frame.cover))
         self._add_spared(len(faces) - len(frame.unspared(faces)))
 
     def add_line(self, line: FrameLine) -> None:
         """Add a frame that is masked as a sidecar lists it."""
+        self._unsearched += bool(line.unsearched)
         self._covered.update(str(TimedRegion(face.box)) for face in line.faces if face.state == "region")
         self._add_spared(sum(face.state == "spared" for face in line.faces))
 
@@ -43,6 +45,8 @@ class ByHand:
 
     def notes(self) -> Iterator[str]:
         """What is to be reported, one line each."""
+        if self._unsearched:
+            yield f"not searched: {counted(self._unsearched, 'frame')} outside of the span, faces in them stay visible"
         for text, count in self._covered.items():
             yield f"covered by hand: {text} in {counted(count, 'frame') if count else 'no frame: check its times'}"
         if self._spared_faces:

@@ -21,8 +21,8 @@ class Frame(WindowedFrame, ABC):
 
     `stream` is the index of its stream in the source, `number` its sequence number there, from 0. `ends_interval` says
     that it is searched in any case; `is_searched`, that the function answered for it. `packets` are those of other
-    streams that come before it in the source. `views` is how many parts of it are searched, each by itself. `cover` and
-    `spare` are the regions by hand that count in it.
+    streams that come before it in the source. `in_rest` says that it is kept without a search. `views` is how many
+    parts of it are searched, each by itself. `cover` and `spare` are the regions by hand that count in it.
     """
 
     stream: int
@@ -30,6 +30,7 @@ class Frame(WindowedFrame, ABC):
     views: int = 1
     ends_interval: bool = False
     packets: list[Any] = field(default_factory=list)
+    in_rest: bool = False
     cover: Sequence[TimedRegion] = ()
     spare: Sequence[TimedRegion] = ()
     thumbnail: Thumbnail = field(init=False)

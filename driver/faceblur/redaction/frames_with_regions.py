@@ -1,4 +1,4 @@
-"""The frames of a video with the regions by hand that count in each: it depends on how long a frame is shown."""
+"""The frames of a video with what people chose for each: the regions that count, and whether it is searched."""
 
 from __future__ import annotations
 
@@ -17,22 +17,24 @@ from faceblur.redaction.video_frame import VideoFrame, video_frames
 def frames_with_regions(reader: VideoReader, options: Options) -> Iterator[Any]:
     """The frames of a video and the packets of its other streams, as `video_frames` gives them, with their regions."""
     items = video_frames(reader)
-    if not options.cover and not options.spare:
+    if not options.cover and not options.spare and not options.keep_rest:
         return items
     return _Regions(reader, options).set_all(items)
 
 
 class _Regions:
-    """Sets the regions of a video's frames.
+    """Sets the regions of a video's frames, and whether they are in the rest that is kept without a search.
 
     A region is covered in each frame that is shown at any of its times, and a face is spared in those that are shown
     at no other. So a frame of the main stream waits for the next one: only then is it known how long it is shown. In
-    other video streams a region that has times is covered at all times, and spares nothing.
+    other video streams a region that has times is covered at all times, and spares nothing, and only what comes after
+    a span counts as the rest.
     """
 
     def __init__(self, reader: VideoReader, options: Options) -> None:
         self._reader, self._main = reader, reader.main_stream.index
         self._cover, self._spare = parse_regions(options.cover), parse_regions(options.spare)
+        self._searched = options.span if options.keep_rest else None
 
     def set_all(self, items: Iterable[Any]) -> Iterator[Any]:
         last: VideoFrame | None = None
@@ -48,19 +50,22 @@ class _Regions:
                 self._set_untimed(item)
             held.append(item)
         if last is not None:
-            end = self._reader.end
+            end = self._reader.frames_end
             self._set(last, end if end is not None and end > last.seconds else math.inf)
         yield from held
 
     def _set(self, frame: VideoFrame, until: float) -> None:
-        start = self._reader.start
+        start = self._reader.origin
         shown = frame.seconds - start, until - start
         frame.cover = _inside(frame, [one for one in self._cover if one.is_shown_in(*shown)])
         frame.spare = [one for one in self._spare if one.is_all_of(*shown)]
+        frame.in_rest = self._searched is not None and not self._searched.shows(*shown)
 
     def _set_untimed(self, frame: VideoFrame) -> None:
         frame.cover = _inside(frame, self._cover)
         frame.spare = [one for one in self._spare if one.span is None]
+        since = frame.seconds - self._reader.origin
+        frame.in_rest = self._searched is not None and not self._searched.shows(since, math.inf)
 
 
 def _inside(frame: VideoFrame, regions: Sequence[TimedRegion]) -> list[TimedRegion]:

@@ -164,4 +164,11 @@ def line_of(frame: VideoFrame, threshold: float) -> FrameLine:
         faces = [SidecarFace(box=one.box, score=one.score, state="detected") for one in above]
     faces += [SidecarFace(box=region.box, state="region") for region in frame.cover]
     decoded = frame.decoded
-    return FrameLine(frame=frame.number, pts=decoded.pts, faces=faces, stream=frame.stream, damage=decoded.damage)
+    return FrameLine(
+        frame=frame.number,
+        pts=decoded.pts,
+        faces=faces,
+        stream=frame.stream,
+        damage=decoded.damage,
+        unsearched=frame.in_rest or None,
+    )

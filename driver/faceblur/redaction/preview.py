@@ -7,7 +7,7 @@ whether a face has none.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceblur.base.errors import SidecarError
-from faceblur.media.canvas import Canvas
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.preview_writer import LONG_SIDE, PreviewWriter, preview_path
 from faceblur.media.reader import VideoReader
@@ -41,8 +40,7 @@ class Preview:
 
     source: Path
     output: Path
-    canvases: Mapping[int, Canvas] | None
-    tolerate: bool
+    open_source: Callable[[], VideoReader]
     stop: threading.Event
     tag: str = ""
     recorded: Path | None = None
@@ -56,7 +54,7 @@ class Preview:
             raise SidecarError(f"{self.output}: has no sidecar, which a preview shows")
         with (
             SidecarReader(listed) as lines,
-            VideoReader(self.source, tolerate=self.tolerate, canvases=self.canvases) as reader,
+            self.open_source() as reader,
             PreviewWriter(preview_path(self.output), tag=self.tag) as writer,
         ):
             main = reader.main_stream.index

@@ -53,7 +53,9 @@ async def _render(
         recorded = stack.enter_context(SidecarReader(sidecar))
         work.emit(ReplyReceived(work.source, recorded.header.function.model, FROM_SIDECAR, 0, {}))
         options = rendered_options(sidecar, recorded.header, changes)
-        opening = partial(VideoReader, work.source, tolerate=options.tolerate_damage, canvases=canvases)
+        opening = partial(
+            VideoReader, work.source, tolerate=options.tolerate_damage, canvases=canvases, span=options.cut
+        )
         reading = await stack.enter_async_context(OwnThread(opening, "read"))
         reader = reading.object
         if not identify(work.source, reader.duration).is_of(recorded.header.video):
@@ -76,9 +78,7 @@ async def _render(
             read = stages.link(batch_reader.read(), capacity=1)
             ready = stages.link(masks.mask_recorded(read, writing.object.writer.pix_fmts), capacity=RENDER_BATCHES)
             await write_all(ready, writing, work)
-        preview = Preview(
-            *(work.source, target, canvases, options.tolerate_damage, writing.stop), recorded=sidecar, edits=edits
-        )
+        preview = Preview(work.source, target, opening, writing.stop, recorded=sidecar, edits=edits)
         written = await finish(
             *(batch_reader.frames, reader, writing, work),
             by_hand=masks.by_hand,
@@ -105,6 +105,9 @@ def rendered_options(sidecar: Path, header: Header, changes: Changes) -> Options
             detect_every=1,
             cover=recorded.cover or (),
             spare=recorded.spare or (),
+            start=recorded.start,
+            end=recorded.end,
+            keep_rest=bool(recorded.keep_rest),
         )
     except UsageError as error:
         raise SidecarError(f"{sidecar}: line 1: {error}") from error

@@ -102,6 +102,8 @@ def check_settings(settings: SettingsUsed) -> None:
         check_value(name, getattr(settings, name))
     for name in REGIONS:
         check_value(name, getattr(settings, name) or ())
+    for name in ("start", "end"):
+        check_value(name, getattr(settings, name))
     low, look_around = settings.low_threshold, settings.look_around
     if not 0 <= low <= 1:
         raise UsageError(f"low_threshold: {low} is not in the range 0 to 1")

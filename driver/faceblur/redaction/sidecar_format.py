@@ -14,6 +14,7 @@ from pydantic.dataclasses import dataclass
 
 from faceblur.base.face_checks import MAX_MASKS
 from faceblur.base.options import Options
+from faceblur.base.time_span import TimeSpan
 from faceblur.tracking.boxes import LOW_THRESHOLD
 from faceblur_function.defaults import Style
 
@@ -59,7 +60,8 @@ class SettingsUsed:
     """The options that the video was redacted with, as far as they matter to `render`; see `Options`.
 
     Scores are 0 to 1, `look_around` is in seconds, `padding` is a share of a box. `keep_location` is True or None.
-    `cover` and `spare` are the regions by hand, None: none. The frames' lines list what became of them.
+    `cover` and `spare` are the regions by hand, None: none. The frames' lines list what became of them. `start` and
+    `end` are those of the span in seconds of the source; with `keep_rest` the output has what lies outside too.
     """
 
     threshold: float
@@ -73,6 +75,14 @@ class SettingsUsed:
     keep_location: bool | None = None
     cover: tuple[str, ...] | None = None
     spare: tuple[str, ...] | None = None
+    start: FiniteFloat | None = None
+    end: FiniteFloat | None = None
+    keep_rest: bool | None = None
+
+    @property
+    def cut(self) -> TimeSpan | None:
+        """The span of the source that the output has; None: all of it."""
+        return None if self.keep_rest else TimeSpan.of(self.start, self.end)
 
     @classmethod
     def of(cls, options: Options) -> SettingsUsed:
@@ -88,6 +98,9 @@ class SettingsUsed:
             keep_location=options.keep_location or None,
             cover=options.cover or None,
             spare=options.spare or None,
+            start=options.start,
+            end=options.end,
+            keep_rest=options.keep_rest or None,
         )
 
 
@@ -134,6 +147,7 @@ class FrameLine:
     """One frame: its number from 0, its timestamp in units of the stream's time base, what is masked in it.
 
     `stream` is the index of the video stream in the source; `damage` is what could not be read just before.
+    `unsearched` is True where the frame was kept without a search, by a person's choice.
     """
 
     frame: int = Field(ge=0)
@@ -141,6 +155,7 @@ class FrameLine:
     faces: list[SidecarFace] = Field(max_length=MAX_MASKS)
     stream: int = 0
     damage: str | None = None
+    unsearched: bool | None = None
 
 
 HEADER: TypeAdapter[Header] = TypeAdapter(Header)

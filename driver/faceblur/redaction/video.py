@@ -84,7 +84,7 @@ async def _redact(
     return_frames: bool,
     publication: Publication,
 ) -> Written:
-    opening = partial(VideoReader, work.source, tolerate=options.tolerate_damage, canvases=canvases)
+    opening = partial(VideoReader, work.source, tolerate=options.tolerate_damage, canvases=canvases, span=options.cut)
     searching = partial(FunctionSearch, client, options, work, return_frames=return_frames)
     async with AsyncExitStack() as stack:
         reading = await stack.enter_async_context(OwnThread(opening, "read"))
@@ -110,7 +110,7 @@ async def _redact(
             masked = stages.link(search.search_between(compared, stages.start), capacity=in_flight)
             ready = stages.link(look_ahead.mask_faces(in_order(masked)), capacity=READY_PARTS)
             await write_all(ready, writing, work)
-        preview = Preview(work.source, target, canvases, options.tolerate_damage, writing.stop, publication.tag)
+        preview = Preview(work.source, target, opening, writing.stop, publication.tag)
         return await finish(
             *(batch_reader.frames, reader, writing, work, publication),
             by_hand=look_ahead.by_hand,
