@@ -25,6 +25,7 @@ OWNERS = {
     "aiohttp": "faceblur.detection",
     "sqlalchemy": "faceblur.ledger",
     "alembic": "faceblur.ledger",
+    "opentelemetry": "faceblur.jobs",
     "torch": "faceblur_function.detectors",
     "torchvision": "faceblur_function.detectors",
     "onnxruntime": "faceblur_function.detectors",

@@ -15,6 +15,7 @@ def start() -> None:
     # Not KeyboardInterrupt: amid the loading of a package it may become another exception.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
+    from faceblur.base.errors import UsageError
     from faceblur.jobs import crash_guard, failure
 
     if crash_guard.VARIABLE in os.environ:
@@ -30,8 +31,8 @@ def start() -> None:
         main(prog_name="faceblur")
     except Exception as error:  # such as memory that is not enough to load the packages
         print(f"error: {failure.why(error)}", file=sys.stderr)
-        # For these two, 1 is a finding.
-        sys.exit(2 if sys.argv[1:2] in (["audit"], ["evaluate"]) else 1)
+        # A wrong call, such as a port that is taken. For these two commands, 1 is a finding.
+        sys.exit(2 if isinstance(error, UsageError) or sys.argv[1:2] in (["audit"], ["evaluate"]) else 1)
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
-    """The numbers that a fleet's ledger gave them."""
+    """The numbers that a fleet's ledger gave them; the job's key, and when it was put in, in seconds since 1970."""
 
     job: int
     part: int
     attempt: int
+    key: str = ""
+    created: float = 0.0
 
 
 # Set in the task that works for it, and so in all tasks that this one starts. None outside of a fleet.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from faceblur.base.errors import UsageError
 from faceblur.base.events import Emit, Event
 from faceblur.base.options import Options
 from faceblur.cli.group import main
@@ -19,6 +20,8 @@ from faceblur.detection.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from faceblur.jobs.traces import Traces
 
 GIVEN_BACK = "what was not finished is given back to the ledger"
 
@@ -80,6 +83,11 @@ def submit(
     metavar="N",
     help="Port for Prometheus at /metrics. 0 chooses a free one.  [default: no metrics]",
 )
+@click.option(
+    "--traces",
+    metavar="URL",
+    help="Send a trace of each video to this OpenTelemetry collector, by OTLP over HTTP.  [default: no traces]",
+)
 @FUNCTION
 @LOGGING
 def work(
@@ -88,6 +96,7 @@ def work(
     jobs: int | None,
     lease: float,
     metrics_port: int | None,
+    traces: str | None,
     endpoint: Endpoint,
     verbosity: Verbosity,
 ) -> None:
@@ -104,11 +113,13 @@ def work(
     from faceblur.jobs.video_run import LedgerRun
 
     metrics = Metrics()
+    listeners: list[Emit] = [metrics]
 
     def make(emit: Emit) -> LedgerRun:
         def heard(event: Event) -> None:
             emit(event)
-            metrics(event)
+            for listener in listeners:
+                listener(event)
 
         journal = Journal.of_this_run()
         crashed = journal.crashed_claims
@@ -122,4 +133,15 @@ def work(
             served = MetricsServer(metrics_port)
             print(f"metrics on port {served.port}", flush=True)
             stack.enter_context(served)
+        if traces is not None:
+            listeners.append(stack.enter_context(_traces(traces)))
         sys.exit(execute_job(make, verbosity, interrupted=GIVEN_BACK, shares_files=True))
+
+
+def _traces(url: str) -> Traces:
+    """Raises UsageError without the packages for it."""
+    try:
+        from faceblur.jobs.traces import Traces
+    except ModuleNotFoundError as error:
+        raise UsageError("--traces needs the extra `traces`: pip install 'faceblur[traces]'") from error
+    return Traces(url)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -39,7 +38,7 @@ class JsonFormatter(logging.Formatter):
         }
         entry |= {name: getattr(record, name) for name in self.FIELDS if hasattr(record, name)}
         if (item := work_item.current.get()) is not None:
-            entry |= asdict(item)
+            entry |= {"job": item.job, "part": item.part, "attempt": item.attempt}
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
         return "".join(
@@ -61,7 +60,8 @@ def set_up_logging(console: Console, verbosity: Verbosity) -> None:
     root.handlers[:] = [handler]
     root.propagate = False
     root.setLevel(level)
-    for library in ("aiohttp", "asyncio"):  # what fails there fails a request or a file too, which is reported
+    # What fails there fails a request or a file too, which is reported, or is warned of.
+    for library in ("aiohttp", "asyncio", "opentelemetry"):
         logging.getLogger(library).setLevel(logging.NOTSET if level <= logging.DEBUG else logging.CRITICAL + 1)
     progress_log.setLevel(level if verbosity.quiet else min(level, logging.INFO))
 

@@ -35,7 +35,7 @@ class ClaimedPart(Part):
     def __init__(self, claim: Claim, database: Database, forget: Callable[[ClaimedPart], None]) -> None:
         super().__init__(PlannedFile(claim.source, claim.target, claim.frames), alone=claim.suspect)
         self.claim, self.began = claim, time.monotonic()
-        self.item = WorkItem(claim.job, claim.part, claim.attempt)
+        self.item = WorkItem(claim.job, claim.part, claim.attempt, claim.key, claim.created)
         self._database, self._forget = database, forget
         self.publication: LedgerPublication = LedgerPublication(database, claim)
         self._verdict: Answer | None = None

@@ -30,7 +30,7 @@ class Claim:
     """A part that this worker works on.
 
     `recover`: its output is complete and only has to get its name; `output_digest` tells it from any other. `suspect`:
-    it may have ended the worker that had it before, so it is to run alone.
+    it may have ended the worker that had it before, so it is to run alone. `key` and `created` are its job's.
     """
 
     job: int
@@ -44,6 +44,8 @@ class Claim:
     recover: bool
     output_digest: str | None
     suspect: bool
+    key: str = ""
+    created: float = 0.0
 
     @property
     def tag(self) -> str:
@@ -107,6 +109,8 @@ async def claim(
             recover=recover,
             output_digest=found.output_digest,
             suspect=found.error_kind in ("lost", "crash"),
+            key=found.key,
+            created=found.created,
         )
 
 
@@ -118,6 +122,8 @@ _COLUMNS = (
     part.c.frames_total,
     part.c.error_kind,
     part.c.output_digest,
+    job.c.key,
+    job.c.created,
     job.c.source,
     job.c.target,
     job.c.settings,
