@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Awaitable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,6 +53,11 @@ DRAIN_SECONDS = 1.0
     metavar="N",
     help="Number of videos at a time.  [default: 2, and up to 32 while the function has free capacity]",
 )
+@click.option(
+    "--ledger",
+    metavar="URL",
+    help="The ledger: a file, for workers on this machine, or postgresql://USER@HOST/NAME.  [default: in memory]",
+)
 @FUNCTION
 @LOGGING
 def run(
@@ -60,18 +66,36 @@ def run(
     overwrite: bool,
     options: Options,
     jobs: int | None,
+    ledger: str | None,
     endpoint: Endpoint,
     verbosity: Verbosity,
 ) -> None:
     """Redact videos: files, and every video in directories and below.
 
     Each video is written under its own name below OUT, with its own timestamps and its audio as it was. A file
-    that exists there already is skipped, so the same command continues an interrupted run.
+    that exists there already is skipped, so the same command continues an interrupted run. With --ledger it is `submit`
+    and `work --until-empty` in one.
     """
     endpoint = spawn_ahead(endpoint)
     from faceblur.cli.execute_job import execute_job
     from faceblur.jobs.crash_guard import Journal
-    from faceblur.jobs.video_run import VideoRun
+    from faceblur.jobs.video_run import LedgerRun, VideoRun
+
+    def make_on_ledger(emit: Emit) -> LedgerRun:
+        from faceblur.fleet.shared_ledger import SharedLedger
+        from faceblur.fleet.submission import submit_for_run
+
+        assert ledger is not None
+        journal = Journal.of_this_run()
+
+        def fill(report: Emit) -> Awaitable[None]:
+            return submit_for_run(ledger, inputs, outdir, options, report, overwrite=overwrite, journal=journal)
+
+        shared = SharedLedger(ledger, until_empty=True, crashed=journal.crashed_claims)
+        return LedgerRun(shared, endpoint, jobs=jobs, journal=journal, on_event=emit, fill=fill)
+
+    if ledger is not None:
+        sys.exit(execute_job(make_on_ledger, verbosity, shares_files=True))
 
     def make(emit: Emit) -> VideoRun:
         journal = Journal.of_this_run()

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faceblur.base.errors import SidecarError, UsageError
+from faceblur.base.events import Emit, FileEnded, RunPlanned
 from faceblur.base.options import Options
+from faceblur.jobs.crash_guard import Journal
 from faceblur.jobs.discovery import Discovery, find_videos
 from faceblur.ledger.database import Database
 from faceblur.ledger.submissions import NewJob, submit
@@ -23,23 +25,36 @@ JOBS_AT_ONCE = 100  # in one transaction: other workers wait for so long on SQLi
 
 @dataclass(slots=True)
 class Submission:
-    """What became of the videos: how many were put in or were there, and which cannot be redacted, with the reason."""
+    """What became of the videos: how many were put in or were there, and which cannot be redacted, with the reason.
+
+    `done` are those that are not put in, since their outputs are there, `failed` those that were set aside before.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
+    done: list[Path] = field(default_factory=list)
+    failed: list[Path] = field(default_factory=list)
     broken: list[tuple[Path, str]] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
 
 
 async def submit_videos(
-    ledger: str, inputs: Sequence[Path], outdir: Path, options: Options, *, priority: int = 0, overwrite: bool = False
+    ledger: str,
+    inputs: Sequence[Path],
+    outdir: Path,
+    options: Options,
+    *,
+    priority: int = 0,
+    overwrite: bool = False,
+    journal: Journal | None = None,
 ) -> Submission:
     """Put videos into a ledger. Raises UsageError or LedgerError.
 
-    A video whose output exists, of this very video and with these settings, is not put in, unless `overwrite`.
+    A video whose output exists, of this very video and with these settings, is not put in, unless `overwrite`. The
+    `journal` has the files that are not to be opened.
     """
     codec = check_encoder(options.encoder) if options.encoder else None
     async with Database(ledger) as database:
-        found = await asyncio.to_thread(find_videos, inputs, outdir, codec=codec)
+        found = await asyncio.to_thread(find_videos, inputs, outdir, codec=codec, journal=journal)
         if not found.files and not found.broken:
             raise UsageError(f"no video in {', '.join(map(str, inputs))}")
         submission = Submission(broken=found.broken, others=found.others)
@@ -47,8 +62,32 @@ async def submit_videos(
         has_output = (lambda _: False) if overwrite else Path.is_file
         for first in range(0, len(jobs), JOBS_AT_ONCE):
             some = jobs[first : first + JOBS_AT_ONCE]
-            submission.counts.update(await submit(database, some, has_output=has_output))
+            added = await submit(database, some, has_output=has_output)
+            submission.counts.update(added)
+            submission.done += [one.source for one, how in zip(some, added, strict=True) if how == "done"]
+            submission.failed += [one.source for one, how in zip(some, added, strict=True) if how == "failed"]
     return submission
+
+
+async def submit_for_run(
+    ledger: str,
+    inputs: Sequence[Path],
+    outdir: Path,
+    options: Options,
+    emit: Emit,
+    *,
+    overwrite: bool,
+    journal: Journal,
+) -> None:
+    """Put the videos of a run into a ledger, and report those that are not redacted. Raises as `submit_videos`."""
+    found = await submit_videos(ledger, inputs, outdir, options, overwrite=overwrite, journal=journal)
+    for path, reason in found.broken:
+        emit(FileEnded(path, "failed", reason))
+    for path in found.done:
+        emit(FileEnded(path, "skipped", "it is done; --overwrite writes it again"))
+    for path in found.failed:
+        emit(FileEnded(path, "failed", "it failed before: `faceblur jobs retry` queues it again"))
+    emit(RunPlanned(found.counts["queued"] + found.counts["waiting"], None))
 
 
 def _jobs(
@@ -69,6 +108,7 @@ def _jobs(
             continue
         if not overwrite and _is_current(target, identity, options):
             submission.counts["done"] += 1
+            submission.done.append(one.source)
             continue
         content = dataclasses.asdict(identity)
         del content["name"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
@@ -63,7 +63,10 @@ class VideoRun(Run):
 
 
 class LedgerRun(Job):
-    """Redacts what a given ledger hands out, `jobs` videos at a time, until it is over or this is cancelled."""
+    """Redacts what a given ledger hands out, `jobs` videos at a time, until it is over or this is cancelled.
+
+    `fill` is called first, with a callable that takes events.
+    """
 
     def __init__(
         self,
@@ -73,12 +76,15 @@ class LedgerRun(Job):
         jobs: int | None = None,
         journal: Journal | None = None,
         on_event: Emit | None = None,
+        fill: Callable[[Emit], Awaitable[None]] | None = None,
     ) -> None:
         super().__init__(on_event, journal)
-        self._ledger, self._endpoint, self._jobs = ledger, endpoint, jobs
+        self._ledger, self._endpoint, self._jobs, self._fill = ledger, endpoint, jobs, fill
 
     async def execute(self) -> Report:
         """Redact. Raises LedgerError if the ledger cannot be used, FunctionError if no function answers at first."""
+        if self._fill is not None:
+            await self._fill(self.emit)
         async with self._ledger as ledger:
             if not await ledger.is_over():
                 await redact_parts(self, ledger, self._endpoint, self._jobs)

@@ -1,0 +1,46 @@
+"""`run --ledger` is `submit` and `work` in one: what is started again goes on from the ledger."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.fleet.test_workers import tree
+from tests.support.clips import frames, number
+from tests.support.fleet import faceblur, rows, until
+
+
+def test_what_is_started_again_goes_on(ledger: str, function_url: str, short_clip: Path, tmp_path: Path) -> None:
+    source, out = tree(tmp_path / "in", short_clip, 3), tmp_path / "out"
+    (source / "broken.mp4").write_bytes(short_clip.read_bytes()[:3000])
+    run = ("run", source, "-o", out, "--ledger", ledger, "--function", function_url)
+    first = faceblur(*run)
+    assert first.returncode == 1 and "4 files: 3 done, 1 failed" in first.stdout, first.stdout + first.stderr
+    assert [one.state for one in rows(ledger)] == ["done"] * 3
+    before = {path.name: path.stat().st_ino for path in out.iterdir()}
+    again = faceblur(*run)
+    assert again.returncode == 1 and "3 skipped, 1 failed" in again.stdout, again.stdout + again.stderr
+    assert {path.name: path.stat().st_ino for path in out.iterdir()} == before
+    (source / "broken.mp4").unlink()
+    solid = faceblur(*run, "--style", "solid")
+    assert solid.returncode == 0 and "3 files: 3 done" in solid.stdout, solid.stdout + solid.stderr
+
+
+def test_what_a_killed_run_had_done_is_not_done_again(
+    ledger: str, function_url: str, short_clip: Path, long_clip: Path, tmp_path: Path
+) -> None:
+    source, out = tree(tmp_path / "in", short_clip, 2), tmp_path / "out"
+    (source / "long.mp4").write_bytes(long_clip.read_bytes())
+    command = ["run", source, "-o", out, "--ledger", ledger, "--function", function_url]
+    arguments = [sys.executable, "-m", "faceblur", *map(str, command)]
+    with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        until(lambda: [one.state for one in rows(ledger)].count("done") == 2)
+        process.send_signal(signal.SIGKILL)
+    done = faceblur(*command)
+    assert done.returncode == 0 and "2 skipped" in done.stdout, done.stdout + done.stderr
+    attempts = {Path(one.source).name: (one.state, one.attempt) for one in rows(ledger)}
+    assert attempts == {"000.mp4": ("done", 1), "001.mp4": ("done", 1), "long.mp4": ("done", 2)}
+    assert [number(image) for image in frames(out / "000.mp4")] == list(range(24))
+    assert len(frames(out / "long.mp4")) == 600 and not list(out.glob(".*"))
