@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import signal
 from pathlib import Path
@@ -9,8 +10,14 @@ from pathlib import Path
 import pytest
 
 from faceblur.base.atomic_files import temporary_path
+from faceblur.base.events import State
+from faceblur.fleet.claimed_part import ClaimedPart
 from faceblur.fleet.publishing import digest_of, finish_publishing
-from faceblur.ledger.claims import Claim
+from faceblur.jobs.report import FileReport
+from faceblur.ledger.claims import Claim, claim, requeue_lost
+from faceblur.ledger.database import Database
+from faceblur.ledger.queries import list_jobs
+from faceblur.ledger.submissions import NewJob, submit
 from faceblur.redaction.sidecar_files import sidecar_path
 from tests.support.clips import frames, number
 from tests.support.fleet import WorkerProcess, faceblur, rows, tree, until
@@ -73,6 +80,30 @@ def test_an_output_without_a_sidecar_is_published(unnamed: Claim) -> None:
     alone = dataclasses.replace(unnamed, settings={"sidecar": False}, output_digest=digest)
     assert finish_publishing(alone)
     assert list(alone.target.parent.iterdir()) == [alone.target]
+
+
+@pytest.mark.parametrize("failure", [None, OSError("the file has gone")])
+def test_what_another_worker_took_over_did_not_fail_here(
+    ledger: str, caplog: pytest.LogCaptureFixture, tmp_path: Path, failure: Exception | None
+) -> None:
+    async def work() -> FileReport:
+        async with Database(ledger) as database:
+            await submit(database, [NewJob(Path("/in/a.mp4"), tmp_path / "a.mp4", {}, {}, 10)])
+            mine = await claim(database, "frozen", lease=0.01)
+            assert mine is not None
+            part = ClaimedPart(mine, database, lambda _: None)
+            await asyncio.sleep(0.1)
+            assert await requeue_lost(database, "next", lease=0.01)
+            assert await claim(database, "next") is not None
+            state: State = "failed" if failure else "done"
+            report = FileReport(mine.source, mine.target, state, str(failure or ""))
+            await part.ended(report, failure)
+            assert [one.state for one in await list_jobs(database)] == ["running"]
+            return report
+
+    report = asyncio.run(work())
+    assert "the ledger does not take how it ended: another worker took it over" in caplog.text
+    assert report.state == ("not done" if failure else "done")
 
 
 # The driver, which gets a signal when an output is complete and has not got its name.

@@ -85,6 +85,19 @@ def test_a_worker_that_is_stopped_gives_its_video_back(
     assert list(out.glob("*")) == []
 
 
+def test_a_worker_whose_video_is_paused_did_not_fail(
+    ledger: str, function_url: str, long_clip: Path, tmp_path: Path
+) -> None:
+    source, out = tree(tmp_path / "in", long_clip, 1), tmp_path / "out"
+    faceblur("submit", source, "-o", out, "--ledger", ledger)
+    with WorkerProcess(ledger, function_url, "--until-empty", *LEASE) as worker:
+        until(lambda: rows(ledger)[0].state == "running")
+        faceblur("jobs", "--ledger", ledger, "pause", 1)
+        errors = worker.wait()
+        assert worker.process.returncode == 0, errors
+    assert rows(ledger)[0].state == "paused" and list(out.glob("*")) == []
+
+
 def test_a_running_job_is_paused_and_cancelled(ledger: str, function_url: str, long_clip: Path, tmp_path: Path) -> None:
     source, out = tree(tmp_path / "in", long_clip, 1), tmp_path / "out"
     faceblur("submit", source, "-o", out, "--ledger", ledger)

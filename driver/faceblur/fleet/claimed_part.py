@@ -104,7 +104,8 @@ class ClaimedPart(Part):
             async with asyncio.timeout(GOODBYE_SECONDS):
                 await give_back(self._database, self.claim, outcome)
         except (LedgerError, TimeoutError) as error:
-            log.warning("%s: another worker takes it once its lease has ended (%s)", self.claim.source, error)
+            why = str(error) or f"the ledger did not answer within {GOODBYE_SECONDS:g} s"
+            log.warning("%s: another worker takes it once its lease has ended (%s)", self.claim.source, why)
 
 
 def _result(report: FileReport) -> str:
