@@ -19,7 +19,7 @@ def test_gate_follows_its_capacity_and_survives_cancellation() -> None:
             await gate.acquire()
         waiting = [asyncio.create_task(gate.acquire()) for _ in range(3)]
         await asyncio.sleep(0)
-        assert not any(task.done() for task in waiting)
+        assert not any(task.done() for task in waiting) and gate.waiting == 3
         waiting[0].cancel()
         gate.release()  # admits the second, or the first in the step in which it is cancelled
         await asyncio.gather(*waiting[:1], return_exceptions=True)
@@ -28,7 +28,7 @@ def test_gate_follows_its_capacity_and_survives_cancellation() -> None:
         capacity = 5
         gate.wake()
         await waiting[2]
-        assert gate.held == 5
+        assert (gate.held, gate.waiting) == (5, 0)
 
     asyncio.run(main())
 

@@ -19,3 +19,9 @@ def short_clip(clips: Path, face: Image) -> Path:
 @pytest.fixture(scope="session")
 def long_clip(clips: Path, face: Image) -> Path:
     return write_clip(clips / "long.mp4", pan(face, (640, 480), 600))
+
+
+@pytest.fixture
+def file_ledger(tmp_path: Path) -> str:
+    """A ledger in a file, for tests that have nothing to do with the kind of the database."""
+    return str(tmp_path / "ledger.db")

@@ -20,16 +20,16 @@ from tests.support.fleet import WorkerProcess, faceblur, rows, until
 
 
 def test_lines_about_a_video_name_its_job_and_others_do_not(
-    ledger: str, function_url: str, short_clip: Path, tmp_path: Path
+    file_ledger: str, function_url: str, short_clip: Path, tmp_path: Path
 ) -> None:
     source = tree(tmp_path / "in", short_clip, 2)
-    faceblur("submit", source, "-o", tmp_path / "out", "--ledger", ledger)
+    faceblur("submit", source, "-o", tmp_path / "out", "--ledger", file_ledger)
     (source / "001.mp4").write_bytes(b"no video any more")
-    with WorkerProcess(ledger, function_url, "-v") as worker:
-        until(lambda: {one.state for one in rows(ledger)} == {"done", "failed"})
+    with WorkerProcess(file_ledger, function_url, "-v") as worker:
+        until(lambda: {one.state for one in rows(file_ledger)} == {"done", "failed"})
         worker.send(signal.SIGTERM)
         lines = [json.loads(line) for line in worker.wait().splitlines()]
-    jobs = {one.source: one.id for one in rows(ledger)}
+    jobs = {one.source: one.id for one in rows(file_ledger)}
     of_videos = [line for line in lines if "source" in line]
     assert {line["event"] for line in of_videos} == {"started", "ended", "failed"}
     assert all((line["job"], line["attempt"]) == (jobs[line["source"]], 1) and line["part"] for line in of_videos)

@@ -75,17 +75,17 @@ def attributes(span: Any) -> dict[str, Any]:
 
 
 def test_a_job_is_one_trace_of_its_parts_and_their_stages(
-    ledger: str, function_url: str, short_clip: Path, tmp_path: Path, receiver: Receiver
+    file_ledger: str, function_url: str, short_clip: Path, tmp_path: Path, receiver: Receiver
 ) -> None:
     source = tree(tmp_path / "in", short_clip, 2)
     damage(source / "001.mp4")
-    faceblur("submit", source, "-o", tmp_path / "out", "--ledger", ledger)
-    with WorkerProcess(ledger, function_url, "--traces", receiver.url) as worker:
-        until(lambda: {one.state for one in rows(ledger)} == {"done", "failed"})
+    faceblur("submit", source, "-o", tmp_path / "out", "--ledger", file_ledger)
+    with WorkerProcess(file_ledger, function_url, "--traces", receiver.url) as worker:
+        until(lambda: {one.state for one in rows(file_ledger)} == {"done", "failed"})
         until(lambda: len(receiver.named("part")) == 2)
         worker.send(signal.SIGTERM)
         worker.wait()
-    jobs = {one.id: one for one in rows(ledger)}
+    jobs = {one.id: one for one in rows(file_ledger)}
     parts = {attributes(span)["faceblur.job"]: span for span in receiver.named("part")}
     assert parts.keys() == jobs.keys() and receiver.services == {"faceblur"}
     done = next(one.id for one in jobs.values() if one.state == "done")
@@ -109,14 +109,15 @@ def test_a_job_is_one_trace_of_its_parts_and_their_stages(
 
 
 def test_all_attempts_at_a_job_are_in_one_trace(
-    ledger: str, function_url: str, long_clip: Path, tmp_path: Path, receiver: Receiver
+    file_ledger: str, function_url: str, long_clip: Path, tmp_path: Path, receiver: Receiver
 ) -> None:
-    faceblur("submit", tree(tmp_path / "in", long_clip, 1), "-o", tmp_path / "out", "--ledger", ledger)
+    faceblur("submit", tree(tmp_path / "in", long_clip, 1), "-o", tmp_path / "out", "--ledger", file_ledger)
     for ends in (False, True):
-        with WorkerProcess(ledger, function_url, "--traces", receiver.url) as worker:
-            until(lambda: rows(ledger)[0].frames_done > 0 or rows(ledger)[0].state == "done")
+        # Its heartbeats say after 1.5 s that the first attempt has begun.
+        with WorkerProcess(file_ledger, function_url, "--lease", "6", "--traces", receiver.url) as worker:
+            until(lambda: rows(file_ledger)[0].frames_done > 0 or rows(file_ledger)[0].state == "done")
             if ends:
-                until(lambda: rows(ledger)[0].state == "done")
+                until(lambda: rows(file_ledger)[0].state == "done")
                 until(lambda: receiver.named("job"))
             worker.send(signal.SIGTERM)
             worker.wait()
@@ -128,10 +129,10 @@ def test_all_attempts_at_a_job_are_in_one_trace(
 
 
 def test_a_collector_that_is_away_costs_one_line(
-    ledger: str, function_url: str, short_clip: Path, tmp_path: Path
+    file_ledger: str, function_url: str, short_clip: Path, tmp_path: Path
 ) -> None:
-    faceblur("submit", tree(tmp_path / "in", short_clip, 1), "-o", tmp_path / "out", "--ledger", ledger)
-    with WorkerProcess(ledger, function_url, "--until-empty", "--traces", "http://127.0.0.1:9") as worker:
+    faceblur("submit", tree(tmp_path / "in", short_clip, 1), "-o", tmp_path / "out", "--ledger", file_ledger)
+    with WorkerProcess(file_ledger, function_url, "--until-empty", "--traces", "http://127.0.0.1:9") as worker:
         lines = [json.loads(line) for line in worker.wait().splitlines()]
         assert worker.process.returncode == 0
     assert [one["message"] for one in lines if one["level"] == "warning"] == [
