@@ -18,6 +18,7 @@ from tests.cli.calls import invoke
 from tests.conftest import detail_left
 from tests.support import clips as media
 from tests.support.awkward_kind import run_ffmpeg
+from tests.support.changing import write_parts
 
 COVERED = (8, 100, 72, 180)  # shoulder and background: no face is here
 
@@ -252,6 +253,20 @@ def test_images(face: Image, function_url: str, tmp_path: Path, alpha: bool) -> 
         rest[y1:y2, x1:x2] = False
         assert not rest.any()
     run("image", tmp_path / "a.png", "-o", tmp_path / "far", "--cover", "600,0,700,9", *shared, code=1)
+
+
+def test_a_box_outside_of_the_first_frames_of_a_video_that_changes_its_size(
+    face_clip: Path, function_url: str, tmp_path: Path
+) -> None:
+    """The frames get the largest size: the box is in these pixels, and the first frames are scaled to them."""
+    (tmp_path / "in").mkdir()
+    parts = ("-c:v libx264 -s 160x120", "-c:v libx264 -s 320x240")
+    clip = write_parts(face_clip, tmp_path / "in" / "a.ts", parts, 24)
+    run("run", clip, "-o", tmp_path, "--cover", "250,150,310,210", "--function", function_url)
+    listed = faces(tmp_path / "a.ts")
+    assert len(listed) == 48 and all("region" in {one.state for one in one_frame} for one_frame in listed)
+    output = run("run", clip, "-o", tmp_path / "far", "--cover", "330,0,400,50", "--function", function_url, code=1)
+    assert "lies outside of its frames of 320x240" in output
 
 
 def test_wrong_calls(still: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from faceblur.fleet.patience import until_answered
 from faceblur.ledger.claims import Claim, Lost
 from faceblur.ledger.database import Database
 from faceblur.ledger.endings import begin_publish
+from faceblur.media.preview_writer import preview_path
 from faceblur.redaction.sidecar_files import identify, sidecar_path
 
 
@@ -57,7 +58,8 @@ def finish_publishing(claim: Claim) -> bool:
 
 def remove_attempt(lost: Lost) -> list[Path]:
     """Remove what an attempt left whose worker stopped. If it still runs, it will not be allowed to publish."""
-    temporaries = [temporary_path(path, lost.tag) for path in _output_of(lost.target, with_sidecar=True)]
+    paths = [*_output_of(lost.target, with_sidecar=True), preview_path(lost.target)]
+    temporaries = [temporary_path(path, lost.tag) for path in paths]
     removed = [path for path in temporaries if path.exists()]
     for path in removed:
         path.unlink(missing_ok=True)
