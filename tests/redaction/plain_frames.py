@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from faceblur.base.options import Options
 from faceblur.redaction.frame import Frame
 from faceblur.tracking.boxes import Box
@@ -30,6 +33,9 @@ class PlainFrame(Frame):
         return self.size
 
     def encode(self) -> list[bytes]:
+        raise NotImplementedError
+
+    def upright(self) -> NDArray[np.uint8]:
         raise NotImplementedError
 
     def make_thumbnail(self) -> None:

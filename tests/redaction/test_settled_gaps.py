@@ -15,6 +15,7 @@ from faceblur.base.errors import InvalidReply
 from faceblur.base.events import Event, GapsMasked
 from faceblur.base.face_checks import MAX_COORDINATE, MAX_MASKS
 from faceblur.base.options import Options
+from faceblur.base.stages import in_order
 from faceblur.media.frames import DecodedFrame
 from faceblur.redaction.batch import Batch
 from faceblur.redaction.look_ahead import LookAhead
@@ -45,7 +46,8 @@ def settle(one: VideoFrame) -> list[Event]:
         with ThreadPoolExecutor(1) as codecs:
             look_ahead = LookAhead(0, Options(), FileWork(Path("a.mp4"), codecs, events.append))
             one.make_thumbnail()
-            async for _ in look_ahead.mask_faces(batches()):
+            tracked = look_ahead.track(batches(), asyncio.ensure_future)
+            async for _ in look_ahead.mask_faces(in_order(tracked)):
                 pass
 
     asyncio.run(main())

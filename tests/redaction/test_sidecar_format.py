@@ -69,7 +69,9 @@ def test_it_records_the_video_the_settings_and_every_frame(
     for line, image in zip(frames, media.frames(source), strict=True):
         (expected,) = detector.detect([image], threshold=0.5)[0].xyxy
         detected = [face for face in line["faces"] if face["state"] == "detected"]
-        (found,) = [face for face in detected if np.abs(np.array(face["box"]) - expected).max() < 4]
+        # The box is never smaller than that of the frame's own detection, and hardly larger.
+        larger = [(np.array(face["box"]) - expected) * (-1, -1, 1, 1) for face in detected]
+        (found,) = [face for face, by in zip(detected, larger, strict=True) if by.min() > -1 and by.max() < 16]
         assert found["score"] > 0.9
         tracks.add(found["track"])
     assert len(tracks) == 1

@@ -76,6 +76,7 @@ class AuditTally:
         self.findings.add("candidate", checks.hardly)
         self.findings.add("changed", checks.changed)
         self.findings.add("spared", checks.spared)
+        self.findings.add("rejected", checks.rejected)
         self._misplaced(self._order.push(pair.step.source, pair.step.output, *checks.small))
         self._judge(self._follower.push(checks.small[0].seconds, checks.detections))
 

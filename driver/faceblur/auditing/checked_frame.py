@@ -25,6 +25,7 @@ class FrameChecks:
     exposed: list[Observation] = field(default_factory=list)
     hardly: list[Observation] = field(default_factory=list)
     spared: list[Observation] = field(default_factory=list)
+    rejected: list[Observation] = field(default_factory=list)
     changed: list[Observation] = field(default_factory=list)
     detections: list[tuple[MergedDetection, Observation | None]] = field(default_factory=list)
     psnr: float | None = None

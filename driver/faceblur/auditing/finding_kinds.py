@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Literal
 
 FailingKind = Literal["exposed", "uncovered", "unsearched", "location", "missing", "extra", "order", "time"]
-WatchKind = Literal["rest", "spared", "candidate", "changed", "damaged", "long_gap", "short_track", "low_score"]
+WatchKind = Literal[
+    "rest", "spared", "rejected", "candidate", "changed", "damaged", "long_gap", "short_track", "low_score"
+]
 FindingKind = FailingKind | WatchKind
 FINDINGS: tuple[FailingKind, ...] = (
     *("exposed", "uncovered", "unsearched", "location"),
     *("missing", "extra", "order", "time"),
 )
 WATCH: tuple[WatchKind, ...] = (
-    *("rest", "spared", "candidate", "changed", "damaged"),
+    *("rest", "spared", "rejected", "candidate", "changed", "damaged"),
     *("long_gap", "short_track", "low_score"),
 )

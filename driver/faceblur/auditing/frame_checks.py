@@ -46,6 +46,11 @@ def check_frames(pair: FramePair, images: PairImages, settings: SettingsUsed) ->
         if face.state == "spared":
             text = "spared by a person's choice: this face stays visible"
             checks.spared.append(Observation(line.frame, seconds[0], 1.0, text, face.box, face.score, track=face.track))
+        elif face.state == "rejected":
+            text = f"not masked: the second detector gives it a score of {face.second_score or 0.0:.2f}"
+            severity = face.score or 0.0
+            one = Observation(line.frame, seconds[0], severity, text, face.box, face.score, track=face.track)
+            checks.rejected.append(one)
         else:
             _check_face(checks, face, line.frame, seconds[0], settings)
     areas, checks.psnr = changed_areas(source, output, clear)

@@ -30,6 +30,7 @@ TITLES: dict[FindingKind, str] = {
     "time": "Another time than the source's",
     "rest": "Frames that were kept without a search",
     "spared": "A face that a person chose to leave visible",
+    "rejected": "A doubtful face that was left visible: the second detector takes it for none",
     "candidate": "Perhaps a face that was never masked",
     "changed": "Changed where no face is listed",
     "damaged": "Damage of the source",

@@ -110,6 +110,14 @@ class GapsMasked:
 
 
 @dataclass(frozen=True, slots=True)
+class FacesRejected:
+    """`faces` doubtful faces, frame by frame, were not masked: the second detector takes them for none."""
+
+    source: Path
+    faces: int
+
+
+@dataclass(frozen=True, slots=True)
 class FileEnded:
     """A file is written, or it failed; `reason` is one line.
 
@@ -144,6 +152,7 @@ FileEvent: TypeAlias = (
     | ReplyReceived
     | FramesMasked
     | GapsMasked
+    | FacesRejected
     | FileEnded
 )
 Event: TypeAlias = RunPlanned | FunctionConnected | FileEvent | RunEnded

@@ -48,7 +48,8 @@ class Options:
     from one searched frame to the next where nothing changes, None for the automatic interval. `look_around` is for how
     many seconds a face stays masked before its first and after its last detection. `batch_size` is the number of frames
     in one request. `returned` is what the function sends back: `frames`, which are verified, or `faces` (boxes); None
-    chooses `frames` for a deployed function and `faces` for the one on this machine. The output is the same.
+    chooses `frames` for a deployed function and `faces` for the one on this machine. The output is the same. `verify`
+    has the function's second detector look at faces whose scores are not certain: those that it rejects stay visible.
 
     Masks: `style` is `blur`, `pixelate` or `solid`; `padding` is by how much a box grows on each side, as a share of
     its size.
@@ -68,6 +69,7 @@ class Options:
     style: Style = defaults.STYLE
     padding: float = defaults.PADDING
     look_around: float = 0.4
+    verify: bool = True
     detect_every: int | None = None
     batch_size: int = 16
     returned: Returned | None = None

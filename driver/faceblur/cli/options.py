@@ -84,6 +84,9 @@ STYLE = click.option(
 PADDING = click.option(
     "--padding", type=Number(0, 2), default=DEFAULTS.padding, show_default=True, metavar="SHARE",
     help="How much the box of a face grows on each side, as a share of its size.")
+VERIFY = click.option("--verify/--no-verify", default=True, show_default=True,
+                      help="Have the function's second detector look at faces whose scores are not certain. Those that "
+                           "it rejects are not masked. The summary and the sidecar report them.")
 LOOK_AROUND = click.option(
     "--look-around", type=Number(0, 5), default=DEFAULTS.look_around, show_default=True, metavar="SECONDS",
     help="Seconds for which a face stays masked before its first detection, after its last one, and in gaps between.")
@@ -119,11 +122,12 @@ FUNCTION = grouped(
                       "[default: adaptive, at most 128; on this machine the workers plus 2]"),
     LOCAL,
 )
-IMAGE_OPTIONS = grouped("options", options_with_regions, THRESHOLD, STYLE, PADDING, REGIONS)
+IMAGE_OPTIONS = grouped("options", options_with_regions, THRESHOLD, VERIFY, STYLE, PADDING, REGIONS)
 VIDEO_OPTIONS = grouped(
     "options",
     options_with_regions,
     THRESHOLD,
+    VERIFY,
     STYLE,
     PADDING,
     click.option("--return", "returned", type=click.Choice(["frames", "faces"]),

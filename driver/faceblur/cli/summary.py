@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from faceblur.base.counted import counted
 from faceblur.base.errors import FaceblurError
 from faceblur.base.events import State
 from faceblur.base.printable import printable
@@ -63,8 +64,17 @@ def print_summary(console: Console, report: Report) -> None:
         console.print()
         console.print(stages)
     console.print()
-    for line in (report.summary(), *_by_hand(report), *_next_step(report), *report.lines):
+    for line in (report.summary(), *_rejected(report), *_by_hand(report), *_next_step(report), *report.lines):
         console.print(escape(printable(line)), highlight=False, soft_wrap=True)
+
+
+def _rejected(report: Report) -> Iterator[str]:
+    """How many doubtful faces were not masked."""
+    if rejected := sum(one.rejected for one in report.files.values()):
+        yield (
+            f"{counted(rejected, 'doubtful face')}, counted in each frame, left visible: the second detector rejects "
+            "them (`rejected` in the sidecar; --no-verify masks them)"
+        )
 
 
 def _by_hand(report: Report) -> Iterator[str]:

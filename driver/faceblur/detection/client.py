@@ -85,7 +85,7 @@ class FunctionClient:
         if len({(info.model, info.weights_sha256) for info in infos}) > 1:
             log.warning("the functions run different models: %s", ", ".join(sorted({info.model for info in infos})))
         for backend, info in zip(backends, infos, strict=True):
-            backend.model, backend.digests = info.model, info.digests
+            backend.model, backend.verifier, backend.digests = info.model, info.verifier, info.digests
         return infos[0]
 
     async def _probe(self, url: str) -> wire.Info:
@@ -124,14 +124,23 @@ class FunctionClient:
             notice.cancel()
         raise AssertionError("tenacity returns or raises")
 
-    async def send(self, images: Sequence[bytes], options: wire.RequestOptions, *, return_frames: bool) -> CheckedReply:
+    @property
+    def verifier(self) -> str:
+        """The name of the second detector, if all functions have the same; else an empty string."""
+        names = {backend.verifier for backend in self._balancer.backends}
+        return names.pop() if len(names) == 1 else ""
+
+    async def send(
+        self, images: Sequence[bytes], options: wire.RequestOptions, *, return_frames: bool, verify: bool = False
+    ) -> CheckedReply:
         """Send encoded images as one batch, or as several when the platform takes no body of that size.
 
+        `verify`: they are crops, and the second detector answers.
         Raises Unavailable, RequestRejected, RequestTooLarge or InvalidReply when there is no valid answer in the end.
         """
         if not self._halving.is_needed(images):
             try:
-                return await self._send_batch(images, options, return_frames)
+                return await self._send_batch(images, options, return_frames, verify)
             except (RequestTooLarge, ConnectionBroken) as error:
                 if len(images) == 1:
                     raise
@@ -139,15 +148,15 @@ class FunctionClient:
         self.statistics.halvings += 1
         first, second = halves(images)
         return joined(
-            await self.send(first, options, return_frames=return_frames),
-            await self.send(second, options, return_frames=return_frames),
+            await self.send(first, options, return_frames=return_frames, verify=verify),
+            await self.send(second, options, return_frames=return_frames, verify=verify),
         )
 
     async def _send_batch(
-        self, images: Sequence[bytes], options: wire.RequestOptions, return_frames: bool
+        self, images: Sequence[bytes], options: wire.RequestOptions, return_frames: bool, verify: bool
     ) -> CheckedReply:
         """Raises ConnectionBroken when the batch is to be sent in halves, and what `send` raises."""
-        encode = partial(encode_request, images, options, return_frames=return_frames)
+        encode = partial(encode_request, images, options, return_frames=return_frames, verify=verify)
         sent = await _in_thread_if_large(encode, sum(map(len, images)))
         batch = BatchAttempts(len(images), give_up_after=self._give_up_after, on_retry=self._count_retry)
         try:
@@ -156,7 +165,7 @@ class FunctionClient:
                     waiting_since = time.monotonic()
                     async with self.limit.request() as ticket:
                         batch.exclude(time.monotonic() - waiting_since)
-                        return await self._attempt(sent, ticket, return_frames)
+                        return await self._attempt(sent, ticket, return_frames, verify)
         except AttemptFailed as error:
             if batch.needs_halving(error):
                 raise
@@ -167,7 +176,7 @@ class FunctionClient:
         self.statistics.retries += 1
         log.info("%s", error)
 
-    async def _attempt(self, sent: Sent, ticket: Ticket, return_frames: bool) -> CheckedReply:
+    async def _attempt(self, sent: Sent, ticket: Ticket, return_frames: bool, verify: bool) -> CheckedReply:
         try:
             with self._balancer.least_busy() as backend:
                 response = await self._transport.exchange(
@@ -181,7 +190,7 @@ class FunctionClient:
                     *(response.content, sent),
                     return_frames=return_frames,
                     require_digests=backend.digests,
-                    model=backend.model,
+                    model=backend.verifier if verify else backend.model,
                 )
                 answer = await _in_thread_if_large(check, len(response.content))
         except FunctionError as error:

@@ -14,13 +14,14 @@ REST_SECONDS = 1.0  # after a failure, while another URL is available
 
 @dataclass(slots=True)
 class Backend:
-    """One URL of the function, and the `model` that it runs.
+    """One URL of the function, the `model` that it runs, and its second detector, the `verifier` ("" for none).
 
     `digests`: its replies have them; `active`: requests in flight there.
     """
 
     url: str
     model: str | None = None
+    verifier: str = ""
     digests: bool = False
     active: int = 0
     resting_until: float = 0.0

@@ -28,10 +28,14 @@ class Sent:
     max_reply_bytes: int
 
 
-def encode_request(images: Sequence[bytes], options: wire.RequestOptions, *, return_frames: bool) -> Sent:
-    """The request for these encoded images."""
+def encode_request(
+    images: Sequence[bytes], options: wire.RequestOptions, *, return_frames: bool, verify: bool = False
+) -> Sent:
+    """The request for these encoded images; `verify`: they are crops for the second detector."""
     texts = [wire.encode_base64(image) for image in images]
     fields = options.model_dump(exclude_none=True) | {"return": "frames" if return_frames else "faces"}
+    if verify:  # functions of older versions do not know the field
+        fields["verify"] = True
     # Base64 needs no escapes, and json.dumps takes longer to search for some than all the rest of this takes.
     frames = '", "'.join(texts)
     body = f'{json.dumps(fields)[:-1]}, "frames": ["{frames}"]}}'.encode("ascii")

@@ -10,6 +10,7 @@ from pathlib import Path
 from faceblur.base.counted import counted
 from faceblur.base.events import (
     Event,
+    FacesRejected,
     FileEnded,
     FileEvent,
     FileRestarted,
@@ -36,8 +37,9 @@ class FileReport:
     """What became of one file; `reason` says why.
 
     `frames` were read, `searched` went to the function, `masked` are done. `faces` were masked, frame by frame;
-    `gap_filled` of them had no detection above the threshold in their very frame. `stage_seconds` is where the time
-    went, summed over threads and requests; `positions` is where its batches are now.
+    `gap_filled` of them had no detection above the threshold in their very frame. `rejected` are doubtful faces that
+    were left visible, frame by frame. `stage_seconds` is where the time went, summed over threads and requests;
+    `positions` is where its batches are now.
     """
 
     source: Path
@@ -49,6 +51,7 @@ class FileReport:
     searched: int = 0
     faces: int = 0
     gap_filled: int = 0
+    rejected: int = 0
     seconds: float = 0.0
     model: str = ""
     device: str = ""
@@ -78,8 +81,10 @@ class FileReport:
                 self.gap_filled += faces
             case ReplyReceived():
                 self._add_reply(event)
+            case FacesRejected(faces=faces):
+                self.rejected += faces
             case FileRestarted():
-                self.frames = self.masked = self.searched = self.faces = self.gap_filled = 0
+                self.frames = self.masked = self.searched = self.faces = self.gap_filled = self.rejected = 0
                 self.positions.clear()
             case FileStarted(frames=expected):
                 self.expected_frames = expected

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from faceblur.base.options import Options
 from faceblur.base.regions import TimedRegion
 from faceblur.tracking.boxes import Box
@@ -22,7 +25,8 @@ class Frame(WindowedFrame, ABC):
     `stream` is the index of its stream in the source, `number` its sequence number there, from 0. `ends_interval` says
     that it is searched in any case; `is_searched`, that the function answered for it. `packets` are those of other
     streams that come before it in the source. `in_rest` says that it is kept without a search. `views` is how many
-    parts of it are searched, each by itself. `cover` and `spare` are the regions by hand that count in it.
+    parts of it are searched, each by itself. `cover` and `spare` are the regions by hand that count in it. `rejected`
+    are the tracks that the second detector takes for no faces: their boxes, which are not masked, and its scores.
     """
 
     stream: int
@@ -33,6 +37,7 @@ class Frame(WindowedFrame, ABC):
     in_rest: bool = False
     cover: Sequence[TimedRegion] = ()
     spare: Sequence[TimedRegion] = ()
+    rejected: dict[int, tuple[Box, float]] = field(default_factory=dict)
     thumbnail: Thumbnail = field(init=False)
 
     @property
@@ -53,6 +58,10 @@ class Frame(WindowedFrame, ABC):
     @abstractmethod
     def encode(self) -> list[bytes]:
         """The JPEGs that are sent to the function, upright: one, or one for each part that is searched by itself."""
+
+    @abstractmethod
+    def upright(self) -> NDArray[np.uint8]:
+        """What a viewer shows, `(H, W, 3) uint8 BGR`. It may be the frame's own memory."""
 
     @abstractmethod
     def make_thumbnail(self) -> None:

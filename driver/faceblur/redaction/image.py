@@ -29,6 +29,7 @@ from faceblur.redaction.image_frame import PageFrame
 from faceblur.redaction.look_ahead import LookAhead
 from faceblur.redaction.search import FunctionSearch
 from faceblur.redaction.threads import FileWork, OwnThread
+from faceblur.redaction.verification import Verification
 from faceblur.redaction.written import Written
 from faceblur_function.defaults import MAX_FRAMES
 
@@ -50,13 +51,15 @@ async def redact_image(target: Path, options: Options, work: FileWork, *, client
         batches = into_batches(reading.object.frames(options), 0, options)
         batch_reader = stack.enter_context(BatchReader(batches, reading, Gate(lambda: IMAGE_BATCHES), work))
         search = FunctionSearch(client, options, work, return_frames=False, pix_fmts={})
-        look_ahead = LookAhead(0, options, work, max_frames=lambda _: len(image.pages))
+        verification = Verification(client, work) if client.verifier and options.verify else None
+        look_ahead = LookAhead(0, options, work, verification, max_frames=lambda _: len(image.pages))
         async with Stages() as stages:
             read = stages.link(batch_reader.read(), capacity=1)
             searched = stages.link(search.search_ends(read, stages.start), capacity=IMAGE_BATCHES)
             compared = stages.link(compare_frames(in_order(searched), work), capacity=1)
             masked = stages.link(search.search_between(compared, stages.start), capacity=IMAGE_BATCHES)
-            ready = stages.link(look_ahead.mask_faces(in_order(masked)), capacity=IMAGE_BATCHES)
+            tracked = stages.link(look_ahead.track(in_order(masked), stages.start), capacity=IMAGE_BATCHES)
+            ready = stages.link(look_ahead.mask_faces(in_order(tracked)), capacity=IMAGE_BATCHES)
             await _check_pages(ready, len(image.pages), work)
         # On its own thread: when this is cancelled meanwhile, leaving the stack waits for it.
         content = await reading.call(image.encode, image.pages)

@@ -57,6 +57,9 @@ class PageFrame(Frame):
         self.scales = [scale for _, scale in encoded]
         return [content for content, _ in encoded]
 
+    def upright(self) -> NDArray[np.uint8]:
+        return self.page.views()[0]
+
     def make_thumbnail(self) -> None:
         if not self.is_animated:
             self.thumbnail = NOT_COMPARED

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
+from collections import defaultdict
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from faceblur.base.errors import InvalidReply
-from faceblur.base.events import FramesMasked, GapsMasked
+from faceblur.base.events import FacesRejected, FramesMasked, GapsMasked
 from faceblur.base.face_checks import MAX_MASKS, in_bounds, reaches_into
 from faceblur.base.memory_bounds import window_frames
 from faceblur.base.options import Options
@@ -17,30 +18,53 @@ from faceblur.redaction.batch import Batch, Ready
 from faceblur.redaction.by_hand import ByHand
 from faceblur.redaction.frame import Frame, all_pixels
 from faceblur.redaction.threads import FileWork
+from faceblur.tracking.doubtful_tracks import Question, Verdicts
 from faceblur.tracking.steady_masks import joined
 from faceblur.tracking.tracker import Tracker
 
 # How far apart the video streams of a file may lie at one position of it: a sparse one's window waits no longer.
 INTERLEAVED_SECONDS = 1.0
+Start = Callable[[Coroutine[Any, Any, Ready]], Awaitable[Ready]]
+
+
+Asked = tuple[Question[Frame], bytes]
+
+
+class Verifies(Protocol):
+    """Takes crops for the new questions about frames that are not masked yet, and answers them."""
+
+    async def take_crops(self, frames: Iterable[Frame]) -> list[Asked]: ...
+    async def answer(self, asked: Sequence[Asked]) -> None: ...
 
 
 class LookAhead:
     """Takes searched frames in order, and gives them back `look_around` seconds later, with all their faces masked.
 
     The frames were compared (see `compare_frames`). `main` is the index of the main video stream; `max_frames` is the
-    length of a window of frames of some bytes. `by_hand` counts what the regions by hand did.
+    length of a window of frames of some bytes. `verification` asks about doubtful tracks; None masks them all.
+    `by_hand` counts what the regions by hand did.
     """
 
     def __init__(
-        self, main: int, options: Options, work: FileWork, max_frames: Callable[[int], int] = window_frames
+        self,
+        main: int,
+        options: Options,
+        work: FileWork,
+        verification: Verifies | None = None,
+        max_frames: Callable[[int], int] = window_frames,
     ) -> None:
+        self._verification = verification
+        self._verdicts: dict[int, Verdicts] = defaultdict(Verdicts)
         self._main, self._options, self._work, self._max_frames = main, options, work, max_frames
         self._trackers: dict[int, Tracker[Frame]] = {}
         self._main_seconds = -math.inf
         self.by_hand = ByHand(parse_regions(options.cover), parse_regions(options.spare))
 
-    async def mask_faces(self, batches: AsyncIterable[Batch]) -> AsyncGenerator[Ready]:
-        """Mask the faces of all frames. The last frames come with the packets after them."""
+    async def track(self, batches: AsyncIterable[Batch], start: Start) -> AsyncGenerator[Awaitable[Ready]]:
+        """Link the detections of all frames, and ask about doubtful tracks, several batches at a time.
+
+        The last frames come with the packets after them.
+        """
         tail: list[Any] = []
         async for batch in batches:
             ready = [one for frame in batch.frames for one in self._tracker(frame).push(frame)]
@@ -49,12 +73,24 @@ class LookAhead:
                     self._main_seconds = frame.seconds
             for tracker in self._trackers.values():
                 ready += tracker.complete(self._main_seconds - INTERLEAVED_SECONDS)
-            await self._mask(ready)
             tail += batch.tail
-            yield Ready(ready, [], batch.lease)
+            yield start(self._answered(Ready(ready, [], batch.lease), await self._asked(ready)))
         rest = [frame for tracker in self._trackers.values() for frame in tracker.flush()]
-        await self._mask(rest)
-        yield Ready(rest, tail)
+        yield start(self._answered(Ready(rest, tail), await self._asked(rest)))
+
+    async def mask_faces(self, tracked: AsyncIterable[Ready]) -> AsyncGenerator[Ready]:
+        """Mask the faces of all frames, which come in order."""
+        async for ready in tracked:
+            await self._mask(ready.frames)
+            yield ready
+
+    async def _asked(self, frames: Sequence[Frame]) -> list[Asked]:
+        return [] if self._verification is None else await self._verification.take_crops(frames)
+
+    async def _answered(self, ready: Ready, asked: Sequence[Asked]) -> Ready:
+        if self._verification is not None and asked:
+            await self._verification.answer(asked)
+        return ready
 
     def _tracker(self, frame: Frame) -> Tracker[Frame]:
         if frame.stream not in self._trackers:
@@ -62,6 +98,7 @@ class LookAhead:
                 threshold=self._options.threshold,
                 look_around=self._options.look_around,
                 max_frames=self._max_frames(frame.size_bytes),
+                verifies=self._verification is not None,
             )
         return self._trackers[frame.stream]
 
@@ -76,6 +113,8 @@ class LookAhead:
         self._work.emit(FramesMasked(self._work.source, len(frames), faces - gaps))
         if gaps:
             self._work.emit(GapsMasked(self._work.source, gaps))
+        if rejected := sum(len(frame.rejected) for frame in frames):
+            self._work.emit(FacesRejected(self._work.source, rejected))
 
     def _mask_one(self, frame: Frame) -> None:
         """Mask a frame's faces, and then its regions: what is covered stays covered."""
@@ -85,13 +124,19 @@ class LookAhead:
             frame.mask_regions([region.box for region in frame.cover], style=style)
 
     def _settle(self, frame: Frame) -> None:
-        """Drop the gaps that left the frame: nothing would be masked. Raises InvalidReply where too many are left."""
+        """Take what is not masked out of a frame's masks: what was rejected, and gaps that left the frame.
+
+        Raises InvalidReply where too many are left.
+        """
         for track, box in list(frame.masks.items()):
             if reaches_into(box, frame.upright_wh, self._options.padding):
                 frame.masks[track] = in_bounds(box)
             else:
                 frame.gaps.discard(track)
                 del frame.masks[track]
+        for track, score in self._verdicts[frame.stream].rejected(frame.doubts).items():
+            if track in frame.masks:
+                frame.rejected[track] = frame.masks.pop(track), score
         frame.masks = joined(frame.masks, frame.gaps)
         frame.gaps &= frame.masks.keys()
         count = len(frame.cover) + len(frame.masks)

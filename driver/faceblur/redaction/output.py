@@ -159,9 +159,13 @@ def line_of(frame: VideoFrame, threshold: float) -> FrameLine:
         )
         for track, box in sorted(frame.masks.items())
     ]
-    if not frame.masks:
+    if not frame.masks and not frame.rejected:
         above = [one for one in frame.detections if one.score >= threshold]
         faces = [SidecarFace(box=one.box, score=one.score, state="detected") for one in above]
+    faces += [
+        SidecarFace(box=box, score=frame.scores.get(track), track=track, state="rejected", second_score=score)
+        for track, (box, score) in sorted(frame.rejected.items())
+    ]
     faces += [SidecarFace(box=region.box, state="region") for region in frame.cover]
     decoded = frame.decoded
     return FrameLine(

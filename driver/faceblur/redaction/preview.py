@@ -25,7 +25,13 @@ from faceblur.redaction.sidecar_files import SidecarReader
 from faceblur.redaction.sidecar_format import FrameLine, SidecarFace
 
 # BGR, by state: green, yellow, red, blue.
-COLOURS = {"detected": (80, 200, 60), "covered": (0, 200, 255), "spared": (40, 40, 255), "region": (255, 140, 40)}
+COLOURS = {
+    "detected": (80, 200, 60),
+    "covered": (0, 200, 255),
+    "spared": (40, 40, 255),
+    "region": (255, 140, 40),
+    "rejected": (160, 160, 160),
+}
 BLACK = (0, 0, 0)
 FONT, MIN_FONT, MAX_FONT = cv2.FONT_HERSHEY_SIMPLEX, 0.45, 0.7
 WARNING = "SHOWS FACES - DO NOT PUBLISH"

@@ -48,11 +48,12 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, config=_CONFIG)
 class FunctionUsed:
-    """What detected the faces."""
+    """What detected the faces, and the second detector that verified doubtful ones, if there is one."""
 
     model: str
     weights_sha256: str
     device: str
+    verifier: str | None = None
 
 
 @dataclass(frozen=True, slots=True, config=_CONFIG)
@@ -123,14 +124,16 @@ class SidecarFace:
 
     `detected` was detected in this very frame with a score above the threshold; `covered` was not: its box comes from a
     detection with a lower score (which is given) or from the frames around. `spared` is a face that is not masked, by
-    a person's choice. `region` is no face, but a box that is masked as it is, complete and without padding, over all
-    else. An editor may leave out all but the box.
+    a person's choice. `rejected` is not masked either: no detection of its track is certain, and the second detector
+    gives it a low score, the `second_score`. `region` is no face, but a box that is masked as it is, complete and
+    without padding, over all else. An editor may leave out all but the box.
     """
 
     box: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
     score: Annotated[FiniteFloat, Field(ge=0, le=1)] | None = None
     track: int | None = None
-    state: Literal["detected", "covered", "spared", "region"] = "covered"
+    state: Literal["detected", "covered", "spared", "region", "rejected"] = "covered"
+    second_score: Annotated[FiniteFloat, Field(ge=0, le=1)] | None = None
 
     @property
     def is_masked(self) -> bool:

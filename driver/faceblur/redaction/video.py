@@ -31,6 +31,7 @@ from faceblur.redaction.search import FunctionSearch
 from faceblur.redaction.sidecar_files import identify, json_name, path_from
 from faceblur.redaction.sidecar_format import FunctionUsed, Header, SettingsUsed
 from faceblur.redaction.threads import FileWork, OwnThread
+from faceblur.redaction.verification import Verification
 from faceblur.redaction.video_frame import cover_art_frames
 from faceblur.redaction.written import Written
 
@@ -97,18 +98,21 @@ async def _redact(
         await searching(pix_fmts={one.stream: one.decoded.pixels.format.name for one in cover_art}).search_all(
             cover_art
         )
+        verification = Verification(client, work) if client.verifier and options.verify else None
+        function = replace(function, verifier=client.verifier if verification else None)
         header = partial(_header, reader, main_frame, target, function, options) if options.sidecar else None
         opening_output = partial(open_output, target, reader, options, header, cover_art, tag=publication.tag)
         writing = await stack.enter_async_context(OwnThread(opening_output, "write"))
         search = searching(pix_fmts=writing.object.writer.pix_fmts)
-        look_ahead = LookAhead(reader.main_stream.index, options, work)
+        look_ahead = LookAhead(reader.main_stream.index, options, work, verification)
         in_flight = client.limit.ceiling
         async with Stages() as stages:
             read = stages.link(batch_reader.read(), capacity=1)
             searched = stages.link(search.search_ends(read, stages.start), capacity=in_flight)
             compared = stages.link(compare_frames(in_order(searched), work), capacity=1)
             masked = stages.link(search.search_between(compared, stages.start), capacity=in_flight)
-            ready = stages.link(look_ahead.mask_faces(in_order(masked)), capacity=READY_PARTS)
+            tracked = stages.link(look_ahead.track(in_order(masked), stages.start), capacity=in_flight)
+            ready = stages.link(look_ahead.mask_faces(in_order(tracked)), capacity=READY_PARTS)
             await write_all(ready, writing, work)
         preview = Preview(work.source, target, opening, writing.stop, publication.tag)
         return await finish(

@@ -61,6 +61,9 @@ class VideoFrame(Frame):
         self.alpha = None
         return [images.encode_image(one, "jpeg", JPEG_QUALITY) for one in shown]
 
+    def upright(self) -> NDArray[np.uint8]:
+        return self.decoded.upright()
+
     def make_thumbnail(self) -> None:
         small = self.decoded.thumbnail(copy_side(*self.decoded.upright_wh))
         stored_width = small.shape[0] if is_sideways(self.decoded.orientation) else small.shape[1]

@@ -14,10 +14,11 @@ import itertools
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from faceblur.tracking.boxes import LOW_SCORE_HEIGHT, Box, Detection, hull, interpolate, shifted
 from faceblur.tracking.camera_motion import NO_MOTION, CameraMotion
+from faceblur.tracking.doubtful_tracks import DoubtfulTracks, Question
 from faceblur.tracking.face_matching import match_boxes
 from faceblur.tracking.pixel_following import follow
 from faceblur.tracking.steady_masks import REACH, MaskedFrame, steady
@@ -33,7 +34,7 @@ class WindowedFrame:
     it, `camera` how the camera moved since the frame before; without a `thumbnail` no face is followed to it. The
     tracker sets the rest: `masks` maps a track to the box that is to be masked; `gaps` are the tracks without a
     detection above the threshold in this very frame, `scores` the scores of those that were detected in it, above or
-    below; `scene` counts the cuts before it.
+    below; `scene` counts the cuts before it; `doubts` are the questions about its doubtful tracks.
     """
 
     seconds: float
@@ -47,6 +48,12 @@ class WindowedFrame:
     gaps: set[int] = field(default_factory=set)
     low_scores: list[Detection] = field(default_factory=list)
     scores: dict[int, float] = field(default_factory=dict)
+    doubts: dict[int, Question[Any]] = field(default_factory=dict)
+    _scores_of_boxes: dict[Box, float] = field(default_factory=dict)
+
+    def score_of(self, track: int) -> float | None:
+        """The score with which a track was detected in this very frame; None where it was not, and for gaps."""
+        return self._scores_of_boxes.get(self.masks[track]) if track in self.masks else None
 
     @property
     def gap_boxes(self) -> list[Box]:
@@ -61,10 +68,10 @@ class Tracker(Generic[FrameT]):
     """Takes frames in order by `push`, gives them back in order with what to mask; `flush` gives the last ones.
 
     `threshold` is a score, `look_around` is in seconds. At most `max_frames` wait in the window, also where frames come
-    so densely that it is shorter than `look_around`.
+    so densely that it is shorter than `look_around`. `verifies`: doubtful tracks are asked about.
     """
 
-    def __init__(self, *, threshold: float, look_around: float, max_frames: int = 1000) -> None:
+    def __init__(self, *, threshold: float, look_around: float, max_frames: int = 1000, verifies: bool = False) -> None:
         self._threshold, self._look_around = threshold, look_around
         self._reach = look_around + 1e-6  # 0.4 seconds are not always 0.4 in floating point
         self._max_frames = max_frames
@@ -74,6 +81,7 @@ class Tracker(Generic[FrameT]):
         self._numbers = itertools.count(1)
         self._scene = 0
         self._passed: deque[MaskedFrame] = deque(maxlen=REACH)
+        self._doubtful: DoubtfulTracks[FrameT] | None = DoubtfulTracks() if verifies else None
 
     def push(self, frame: FrameT) -> Iterator[FrameT]:
         """Add the next frame, and give the frames whose window is complete."""
@@ -81,6 +89,7 @@ class Tracker(Generic[FrameT]):
             self._scene += 1
             self._tracks, self._candidates = [], []
         frame.scene = self._scene
+        frame._scores_of_boxes = {one.box: one.score for one in frame.detections}
         self._window.append(frame)
         high = [one for one in frame.detections if one.score >= self._threshold]
         low = [one for one in frame.detections if one.score < self._threshold]
@@ -116,11 +125,12 @@ class Tracker(Generic[FrameT]):
     def _steadied(self) -> FrameT:
         """Take the first frame out of the window, with steady boxes."""
         coming = [MaskedFrame(one.masks, one.camera, one.scene) for one in itertools.islice(self._window, 1 + REACH)]
+        doubts = {} if self._doubtful is None else self._doubtful.ask(self._window)
         frame = self._window.popleft()
+        frame.doubts = doubts
         passed = list(self._passed)
         self._passed.append(MaskedFrame(dict(frame.masks), frame.camera, frame.scene))
-        scores = {one.box: one.score for one in frame.detections}
-        frame.scores = {track: scores[box] for track, box in frame.masks.items() if box in scores}
+        frame.scores = {track: score for track in frame.masks if (score := frame.score_of(track)) is not None}
         frame.masks = steady([*passed, *coming], len(passed))
         return frame
 

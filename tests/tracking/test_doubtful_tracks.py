@@ -1,0 +1,70 @@
+"""Which tracks are asked about, when, and what the answers say."""
+
+from __future__ import annotations
+
+from faceblur.tracking.boxes import Box, Detection
+from faceblur.tracking.doubtful_tracks import CERTAIN, REJECTED, Question, Verdicts
+from faceblur.tracking.tracker import Tracker, WindowedFrame
+
+BOX: Box = (100.0, 100.0, 140.0, 140.0)
+FPS = 30
+
+
+def follow(scores: list[float | None], *, verifies: bool = True) -> list[WindowedFrame]:
+    """What the tracker gives back when one thing is detected with these scores."""
+    tracker: Tracker[WindowedFrame] = Tracker(threshold=0.3, look_around=0.4, verifies=verifies)
+    out: list[WindowedFrame] = []
+    for index, score in enumerate(scores):
+        detections = [] if score is None else [Detection(BOX, score)]
+        out += tracker.push(WindowedFrame(seconds=index / FPS, detections=detections, is_searched=True))
+    return [*out, *tracker.flush()]
+
+
+def questions(frames: list[WindowedFrame]) -> list[Question[WindowedFrame]]:
+    return list({id(one): one for frame in frames for one in frame.doubts.values()}.values())
+
+
+def test_a_doubtful_track_is_asked_about_once_by_its_best_frame_in_the_window() -> None:
+    frames = follow([None] * 5 + [0.1, 0.35, 0.5, 0.2, 0.3] + [None] * 20)
+    (one,) = questions(frames)
+    assert one.score == 0.5 and one.frame is frames[7] and one.box == BOX
+    assert [1 in frame.doubts for frame in frames] == [1 in frame.masks for frame in frames]  # and where it is lost
+
+
+def test_a_certain_track_is_not_asked_about_and_becomes_certain_before_the_frame_that_says_so() -> None:
+    assert questions(follow([CERTAIN] * 20)) == []
+    assert questions(follow([0.4, 0.4, 0.4, 0.9, 0.4] + [0.4] * 20)) == []
+    late = follow([0.4] * 30 + [0.9] + [0.4] * 30)
+    assert [bool(frame.doubts) for frame in late] == [True] * 18 + [False] * 43  # 0.4 s ahead: 12 frames
+    assert questions(follow([0.4] * 40, verifies=False)) == []
+
+
+def test_a_track_is_asked_about_again_after_a_second_and_as_soon_as_it_scores_higher() -> None:
+    asked = questions(follow([0.4] * 100))
+    assert [round(one.asked_at * FPS) for one in asked] == [0, 30, 60, 90]
+    asked = questions(follow([0.31] * 20 + [0.5] + [0.31] * 12))
+    # 0.4 s before the frame that scores higher: 12 frames, and one more for the rounding of the times.
+    assert [one.score for one in asked] == [0.31, 0.5] and round(asked[1].asked_at * FPS) in (7, 8)
+
+
+def test_nothing_is_asked_about_another_scene() -> None:
+    tracker: Tracker[WindowedFrame] = Tracker(threshold=0.3, look_around=0.4, verifies=True)
+    out: list[WindowedFrame] = []
+    for index in range(20):
+        score = 0.4 if index < 6 else 0.9
+        frame = WindowedFrame(seconds=index / FPS, detections=[Detection(BOX, score)], cut=index == 6)
+        out += tracker.push(frame)
+    out += tracker.flush()
+    assert [bool(frame.doubts) for frame in out] == [True] * 6 + [False] * 14
+
+
+def test_what_the_answers_say() -> None:
+    def question(answer: float | None) -> Question[WindowedFrame]:
+        return Question(None, BOX, 0.4, 0.0, answer)
+
+    verdicts = Verdicts()
+    assert verdicts.rejected({1: question(0.0), 2: question(None), 3: question(REJECTED)}) == {1: 0.0}
+    assert verdicts.rejected({1: question(0.05), 2: question(0.01), 3: question(0.0)}) == {1: 0.05, 2: 0.01}
+    assert verdicts.rejected({1: question(0.2)}) == {}
+    assert verdicts.rejected({1: question(0.0)}) == {}  # it was a face once
+    assert Verdicts().rejected({}) == {}
