@@ -11,7 +11,6 @@ from tests.support.nuclio_dashboard import NuclioDashboard
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dashboard, "POLL_SECONDS", 0.01)
-    monkeypatch.setattr(dashboard, "UNHEALTHY_SECONDS", 0.5)
 
 
 def test_a_function_is_created_then_changed_and_checked(function: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -25,6 +24,7 @@ def test_a_function_is_created_then_changed_and_checked(function: str, capsys: p
         ]
         body = served.functions["faceblur"]
     assert body["spec"]["image"] == "r/faceblur:2" and body["spec"]["build"] == {"codeEntryType": "image"}
+    assert body["spec"]["platform"] == {"attributes": {"restartPolicy": {"name": "always"}}}
     assert body["spec"]["maxReplicas"] == 2 and "nodeSelector" not in body["spec"]
     assert body["metadata"]["namespace"] == "nuclio"
     assert body["metadata"]["labels"] == {"nuclio.io/project-name": "cvat"}
@@ -57,8 +57,14 @@ def test_unhealthy_for_a_moment_is_no_failure(function: str) -> None:
     ],
 )
 def test_failures(
-    function: str, states: tuple[str, ...], options: list[str], says: str, capsys: pytest.CaptureFixture[str]
+    function: str,
+    states: tuple[str, ...],
+    options: list[str],
+    says: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(dashboard, "UNHEALTHY_SECONDS", 0.0)
     with NuclioDashboard(function, *states, message="it\ncrashed") as served:
         assert dashboard.main([served.url, "r/faceblur:1", *options]) == 1
     assert says in capsys.readouterr().err

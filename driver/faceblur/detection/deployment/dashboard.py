@@ -22,7 +22,7 @@ from faceblur.detection.deployment.deploy_options import DEFAULT_PROJECT, Deploy
 from faceblur.detection.deployment.nuctl_answers import Standing, standing
 from faceblur.detection.deployment.plan import plan
 from faceblur.detection.deployment.platform_tools import UNHEALTHY_SECONDS, DeployFailed
-from faceblur.detection.deployment.render_function_yaml import manifest
+from faceblur.detection.deployment.render_function_yaml import manifest, rendered
 from faceblur.detection.local_function.function_yaml import find_function_yaml
 
 REQUEST_SECONDS = 60.0
@@ -52,7 +52,9 @@ class Dashboard:
         text = find_function_yaml().read_text()
         resource = manifest(text, self._options.name, image, cpu=self._options.cpu, plan=planned)
         resource["metadata"]["namespace"] = self._options.namespace
-        body = {"metadata": resource["metadata"], "spec": resource["spec"]}
+        # For the local platform: its containers start again after a crash. Kubernetes ignores it.
+        platform = rendered(text, self._options.name, cpu=self._options.cpu)["spec"]["platform"]
+        body = {"metadata": resource["metadata"], "spec": resource["spec"] | {"platform": platform}}
         status, answer = self._ask("PUT", path, body) if before else self._ask("POST", "/api/functions", body)
         if status not in (200, 202, 204):
             raise DeployFailed(f"the dashboard refuses {self._options.name}: HTTP {status} {_message(answer)}")
