@@ -29,6 +29,7 @@ class CenterFace:
     """A Detector. Raises DetectorError when the weights are no usable ONNX model or the device is not the CPU."""
 
     name = "centerface"
+    suspicion = None
 
     def __init__(self, *, weights: str | None, device: str, detect_size: int, threads: int) -> None:
         content, self.weights_sha256 = load_weights(self.name, weights)

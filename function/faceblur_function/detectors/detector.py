@@ -40,6 +40,11 @@ class Detector(Protocol):
     provider: str
     weights_sha256: str
 
+    @property
+    def suspicion(self) -> float | None:
+        """The score from which a small area deserves a closer look (see `closer_look`); None where none does."""
+        ...
+
     def detect(self, frames: Sequence[Frame], *, threshold: float) -> list[Faces]:
         """Detect the faces that score at least `threshold` in each frame. Frames of one call may differ in size."""
         ...

@@ -43,6 +43,7 @@ class RetinaFaceTorch:
     """
 
     name = "retinaface-resnet50"
+    suspicion = None
 
     def __init__(
         self, *, weights: str | None, device: str, detect_size: int, threads: int, precision: str | None = None

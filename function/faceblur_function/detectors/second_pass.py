@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from faceblur_function.detectors.anchors import NMS_IOU, iou_matrix, non_maximum_suppression
+from faceblur_function.detectors.closer_look import detect_closely
 from faceblur_function.detectors.detector import Detector, Faces, Floats, Frame
 from faceblur_function.detectors.scaling import small_copy
 from faceblur_function.detectors.union import DetectorUnion, merged_faces
@@ -37,7 +38,7 @@ def detect_all_sizes(detector: Detector, frames: Sequence[Frame], *, threshold: 
     if isinstance(detector, DetectorUnion):
         # Each verifies its own detections: low scores of one would confirm false detections of the other.
         return merged_faces(frames, [detect_all_sizes(one, frames, threshold=threshold) for one in detector.detectors])
-    detected = detector.detect(frames, threshold=threshold)
+    detected = detect_closely(detector, frames, threshold=threshold)
     large = [index for index, frame in enumerate(frames) if max(frame.shape[:2]) >= LARGE_FRAME]
     copies = [small_copy(frames[index], COPY_SIZE) for index in large]
     second = detector.detect(copies, threshold=min(threshold, LOW_SCORE))

@@ -14,6 +14,8 @@ from faceblur_function.detectors.detector import Detector, Faces, Frame
 class DetectorUnion:
     """A Detector that is made of others, which run on one device. Boxes of the same face become one, the better one."""
 
+    suspicion = None  # each of them has its own
+
     def __init__(self, name: str, detectors: Sequence[Detector]) -> None:
         self.name, self.detectors = name, detectors
         self.device = detectors[0].device

@@ -1,0 +1,148 @@
+"""A closer look at suspicious areas: small and tilted faces that the network alone misses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+
+from benchmarks.glimpses import HEAD, heads
+from examples.sample_clip import Image
+from faceblur_function.detectors import closer_look
+from faceblur_function.detectors.closer_look import COLUMNS, FIRST_TILE, MAX_SHARE, detect_closely
+from faceblur_function.detectors.detector import Detector, Faces
+from faceblur_function.detectors.second_pass import detect_all_sizes
+from tests.support.faces import box_iou
+
+PLACES = [(250, 180), (640, 200), (1000, 160), (300, 520), (700, 600), (1100, 500)]
+
+
+def scene(height: float, angle: float = 0, noise: float = 2) -> tuple[Image, list[np.ndarray]]:
+    """A frame of 1280x720 with six faces of this height, tilted by this angle; their boxes when they are not tilted."""
+    coffee = np.ascontiguousarray(skimage.data.coffee()[:, :, ::-1])
+    image = cv2.resize(coffee, (1280, 720), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    boxes = []
+    for number, (x, y) in enumerate(PLACES):
+        head = heads()[number % 2]
+        scale = height / (head.shape[0] / (1 + 2 * HEAD))
+        small = cv2.resize(head, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        side = int(np.hypot(*small.shape[:2])) + 2
+        matrix = cv2.getRotationMatrix2D((small.shape[1] / 2, small.shape[0] / 2), angle, 1)
+        matrix[:, 2] += (side - np.array(small.shape[1::-1])) / 2
+        turned = cv2.warpAffine(small, matrix, (side, side))
+        place = image[y - side // 2 : y - side // 2 + side, x - side // 2 : x - side // 2 + side]
+        place += (turned[:, :, :3] - place) * turned[:, :, 3:]
+        half_wh = np.array([small.shape[1], small.shape[0]]) / (1 + 2 * HEAD) / 2
+        boxes.append(np.array([x - half_wh[0], y - half_wh[1], x + half_wh[0], y + half_wh[1]]))
+    grain = np.random.default_rng(0).normal(0, noise, image.shape)
+    return np.clip(image + grain, 0, 255).astype(np.uint8), boxes
+
+
+def detected(faces: Faces, boxes: Sequence[np.ndarray], iou: float) -> int:
+    """How many of the boxes a face agrees with."""
+    return sum(any(box_iou(found, box) > iou for found in faces.xyxy) for box in boxes)
+
+
+@pytest.mark.parametrize(
+    ("height", "angle", "without", "least"),
+    [(20, 0, 2, 5), (24, 0, 4, 6), (24, 20, 4, 5), (40, 40, 2, 4)],
+)
+def test_small_and_tilted_faces_are_detected(
+    detector: Detector, height: int, angle: int, without: int, least: int
+) -> None:
+    frame, boxes = scene(height, angle)
+    (alone,) = detector.detect([frame], threshold=0.3)
+    (closely,) = detect_closely(detector, [frame], threshold=0.3)
+    assert detected(alone, boxes, 0.3) <= without
+    assert detected(closely, boxes, 0.3) >= least
+    assert (np.diff(closely.scores) <= 0).all() and closely.scores[-1] >= 0.3
+    assert closely.landmarks.shape == (len(closely), 5, 2)
+
+
+def test_boxes_and_landmarks_are_in_pixels_of_the_frame(detector: Detector) -> None:
+    frame, boxes = scene(24)
+    (closely,) = detect_closely(detector, [frame], threshold=0.3)
+    for box in boxes:
+        best = int(np.argmax([box_iou(found, box) for found in closely.xyxy]))
+        assert box_iou(closely.xyxy[best], box) > 0.5
+        grown = np.concatenate([box[:2] - 3, box[2:] + 3])
+        assert (closely.landmarks[best] >= grown[:2]).all() and (closely.landmarks[best] <= grown[2:]).all()
+
+
+def test_little_more_is_taken_for_a_face_that_is_none(detector: Detector) -> None:
+    for name in ("coffee", "chelsea", "rocket"):
+        frame = cv2.resize(np.ascontiguousarray(getattr(skimage.data, name)()[:, :, ::-1]), (1280, 720))
+        (alone,) = detector.detect([frame], threshold=0.3)
+        (closely,) = detect_closely(detector, [frame], threshold=0.3)
+        assert len(closely) <= len(alone) + 1
+
+
+def test_a_small_frame_is_searched_at_twice_its_size(detector: Detector) -> None:
+    frame, boxes = scene(24)
+    small = cv2.resize(frame, (426, 240), interpolation=cv2.INTER_AREA)
+    boxes = [box / 3 for box in boxes]  # 8 px
+    (alone,) = detector.detect([small], threshold=0.05)
+    (closely,) = detect_closely(detector, [small], threshold=0.05)
+    assert detected(alone, boxes, 0.2) < detected(closely, boxes, 0.2)
+    assert (closely.xyxy >= 0).all() and (closely.xyxy <= [426, 240, 426, 240]).all()
+
+
+def test_a_batch_equals_its_frames_one_by_one(detector: Detector) -> None:
+    frames = [scene(24)[0], np.full((90, 120, 3), 80, np.uint8), scene(40, 40)[0], scene(90)[0][:300, :400]]
+    for frame, together in zip(frames, detect_closely(detector, frames, threshold=0.05), strict=True):
+        (alone,) = detect_closely(detector, [frame], threshold=0.05)
+        np.testing.assert_allclose(together.xyxy, alone.xyxy, atol=0.05)
+        np.testing.assert_allclose(together.scores, alone.scores, atol=1e-3)
+
+
+class Suspicious:
+    """A detector that suspects a face in each of a frame's cells of 40 px, and knows which pictures it was shown."""
+
+    def __init__(self, suspicion: float | None) -> None:
+        self.suspicion, self.shown = suspicion, list[tuple[int, ...]]()
+
+    def detect(self, frames: Sequence[Any], *, threshold: float) -> list[Faces]:
+        self.shown += [frame.shape for frame in frames]
+        return [self._suspect(frame, threshold) for frame in frames]
+
+    def _suspect(self, frame: Image, threshold: float) -> Faces:
+        corners = [(x, y) for y in range(0, frame.shape[0], 40) for x in range(0, frame.shape[1], 40)]
+        boxes = np.array([(x, y, x + 20, y + 24) for x, y in corners], np.float32)
+        scores = np.full(len(boxes), 0.02, np.float32)
+        keep = scores >= threshold
+        return Faces(boxes[keep], scores[keep], np.zeros((len(boxes), 5, 2), np.float32)[keep])
+
+
+def test_a_look_has_a_bound_and_no_suspicion_no_look() -> None:
+    frame = np.zeros((1080, 1920, 3), np.uint8)
+    detector = Suspicious(0.01)
+    detect_closely(detector, [frame], threshold=0.3)  # type: ignore[arg-type]
+    first, picture = detector.shown
+    assert first == frame.shape
+    assert (
+        0.2 < picture[0] * picture[1] / (frame.shape[0] * frame.shape[1]) <= MAX_SHARE + COLUMNS * FIRST_TILE**2 / 2e6
+    )
+    for suspicion, shape in ((None, (1080, 1920, 3)), (0.03, (1080, 1920, 3))):
+        detector = Suspicious(suspicion)
+        detect_closely(detector, [np.zeros(shape, np.uint8)], threshold=0.3)  # type: ignore[arg-type]
+        assert detector.shown == [shape]
+
+
+def test_noise_takes_a_bounded_time(detector: Detector, monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (720, 1280, 3), np.uint8)
+    compared: list[int] = []
+    is_same = closer_look._is_same
+    monkeypatch.setattr(closer_look, "_is_same", lambda *pair: compared.append(1) or is_same(*pair))
+    detect_closely(detector, [noise], threshold=0.05)
+    limit = int(MAX_SHARE * 1280 * 720 / FIRST_TILE**2)
+    assert len(compared) <= closer_look.TRIES * limit * limit
+
+
+def test_every_search_looks_closely(detector: Detector) -> None:
+    frame, boxes = scene(24)
+    (found,) = detect_all_sizes(detector, [frame], threshold=0.3)
+    assert detected(found, boxes, 0.3) == 6
