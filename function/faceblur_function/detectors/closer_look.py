@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from faceblur_function.detectors.anchors import NMS_IOU, iou_matrix, non_maximum_suppression
 from faceblur_function.detectors.detector import Detector, Faces, Floats, Frame
@@ -84,8 +83,8 @@ def _suspicious(faces: Faces, frame: Frame, suspicion: float) -> list[Area]:
     sides = (faces.xyxy[:, 2:] - faces.xyxy[:, :2]).max(axis=1, initial=0)
     middles = (faces.xyxy[:, :2] + faces.xyxy[:, 2:]) / 2
     sure = faces.xyxy[faces.scores >= SURE]
-    inside: NDArray[np.bool_] = (sure[None, :, :2] <= middles[:, None]) & (middles[:, None] <= sure[None, :, 2:])
-    in_sure: NDArray[np.bool_] = inside.all(axis=2).any(axis=1)
+    inside = (sure[None, :, :2] <= middles[:, None]) & (middles[:, None] <= sure[None, :, 2:])
+    in_sure = np.asarray(np.asarray(inside.all(axis=2)).any(axis=1))
     suspicious = (faces.scores < SURE) & (faces.scores >= suspicion) & (sides <= MAX_SIDE) & (sides > 0) & ~in_sure
     limit = max(MIN_TILES, int(MAX_SHARE * frame.shape[0] * frame.shape[1] / FIRST_TILE**2))
     areas: list[Area] = []
