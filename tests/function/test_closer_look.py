@@ -81,16 +81,6 @@ def test_little_more_is_taken_for_a_face_that_is_none(detector: Detector) -> Non
         assert len(closely) <= len(alone) + 1
 
 
-def test_a_small_frame_is_searched_at_twice_its_size(detector: Detector) -> None:
-    frame, boxes = scene(24)
-    small = cv2.resize(frame, (426, 240), interpolation=cv2.INTER_AREA)
-    boxes = [box / 3 for box in boxes]  # 8 px
-    (alone,) = detector.detect([small], threshold=0.05)
-    (closely,) = detect_closely(detector, [small], threshold=0.05)
-    assert detected(alone, boxes, 0.2) < detected(closely, boxes, 0.2)
-    assert (closely.xyxy >= 0).all() and (closely.xyxy <= [426, 240, 426, 240]).all()
-
-
 def test_a_batch_equals_its_frames_one_by_one(detector: Detector) -> None:
     frames = [scene(24)[0], np.full((90, 120, 3), 80, np.uint8), scene(40, 40)[0], scene(90)[0][:300, :400]]
     for frame, together in zip(frames, detect_closely(detector, frames, threshold=0.05), strict=True):

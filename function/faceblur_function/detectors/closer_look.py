@@ -3,7 +3,7 @@
 A small network hardly detects faces of less than 32 px, and small ones that are turned or tilted, but nearly always has
 some suspicion. Enlarged, the same network is sure of them. What it is sure of in a second look too, larger still and
 mirrored, is a face. A frame's suspicious areas are put together in one small picture: so a look costs in proportion to
-their number. Small frames are enlarged as a whole.
+their number.
 """
 
 from __future__ import annotations
@@ -32,8 +32,6 @@ TRIES = 8
 SAME_PLACE, SAME_SIZE = 0.35, 1.7
 # A face counts whose middle is in this share of the tile: others have a tile of their own.
 MIDDLE = 0.6
-# Frames whose longer side has at most so many px are searched at twice their size.
-SMALL_FRAME = 480
 
 NONE = Faces(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
 
@@ -48,19 +46,16 @@ class Area(NamedTuple):
 
 def detect_closely(detector: Detector, frames: Sequence[Frame], *, threshold: float) -> list[Faces]:
     """Detect in each frame `(H, W, 3) uint8 BGR`; the faces that score at least `threshold`, best score first."""
-    enlarged = [_enlarged(frame) for frame in frames]
     suspicion = detector.suspicion
-    found = detector.detect(enlarged, threshold=threshold if suspicion is None else min(threshold, suspicion))
-    if suspicion is not None:
-        areas = [_suspicious(*one, suspicion) for one in zip(found, enlarged, strict=True)]
-        first = _look(detector, enlarged, areas, FIRST_TILE)
-        areas = [[_area(box) for box in faces.xyxy] for faces in first]
-        second = _look(detector, enlarged, areas, SECOND_TILE, mirrored=True)
-        found = [_joined(*one) for one in zip(enlarged, found, map(_confirmed, first, second), strict=True)]
-    return [
-        _of_frame(faces, frame.shape[1] / large.shape[1], threshold)
-        for faces, frame, large in zip(found, frames, enlarged, strict=True)
-    ]
+    if suspicion is None:
+        return detector.detect(frames, threshold=threshold)
+    found = detector.detect(frames, threshold=min(threshold, suspicion))
+    areas = [_suspicious(*one, suspicion) for one in zip(found, frames, strict=True)]
+    first = _look(detector, frames, areas, FIRST_TILE)
+    areas = [[_area(box) for box in faces.xyxy] for faces in first]
+    second = _look(detector, frames, areas, SECOND_TILE, mirrored=True)
+    found = [_joined(*one) for one in zip(frames, found, map(_confirmed, first, second), strict=True)]
+    return [_above(faces, threshold) for faces in found]
 
 
 def _look(
@@ -105,13 +100,6 @@ def _area(box: Floats) -> Area:
 def _is_same(one: Area, other: Area) -> bool:
     near = max(abs(one.x - other.x), abs(one.y - other.y)) < SAME_PLACE / AROUND * other.side
     return near and other.side < SAME_SIZE * one.side and one.side < SAME_SIZE * other.side
-
-
-def _enlarged(frame: Frame) -> Frame:
-    height, width = frame.shape[:2]
-    if max(height, width) > SMALL_FRAME:
-        return frame
-    return cv2.resize(frame, (2 * width, 2 * height), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
 
 
 def _picture(frame: Frame, areas: Sequence[Area], tile: int, *, mirrored: bool) -> Frame:
@@ -174,8 +162,6 @@ def _joined(frame: Frame, one: Faces, other: Faces) -> Faces:
     return non_maximum_suppression(both, (frame.shape[1], frame.shape[0]))
 
 
-def _of_frame(faces: Faces, scale: float, threshold: float) -> Faces:
-    """Those that score at least `threshold`, in pixels of the frame, which are `scale` pixels of the enlarged one."""
+def _above(faces: Faces, threshold: float) -> Faces:
     kept = faces.scores >= threshold
-    share = np.float32(scale)
-    return Faces(faces.xyxy[kept] * share, faces.scores[kept], faces.landmarks[kept] * share)
+    return Faces(faces.xyxy[kept], faces.scores[kept], faces.landmarks[kept])
