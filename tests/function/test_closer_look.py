@@ -13,7 +13,7 @@ import skimage.data
 from benchmarks.glimpses import HEAD, heads
 from examples.sample_clip import Image
 from faceblur_function.detectors import closer_look
-from faceblur_function.detectors.closer_look import COLUMNS, FIRST_TILE, MAX_SHARE, detect_closely
+from faceblur_function.detectors.closer_look import AREAS, COLUMNS, FIRST, MAX_SHARE, detect_closely
 from faceblur_function.detectors.detector import Detector, Faces
 from faceblur_function.detectors.second_pass import detect_all_sizes
 from tests.support.faces import box_iou
@@ -111,11 +111,12 @@ def test_a_look_has_a_bound_and_no_suspicion_no_look() -> None:
     frame = np.zeros((1080, 1920, 3), np.uint8)
     detector = Suspicious(0.01)
     detect_closely(detector, [frame], threshold=0.3)  # type: ignore[arg-type]
-    first, picture = detector.shown
+    first, *pictures = detector.shown
     assert first == frame.shape
-    assert (
-        0.2 < picture[0] * picture[1] / (frame.shape[0] * frame.shape[1]) <= MAX_SHARE + COLUMNS * FIRST_TILE**2 / 2e6
-    )
+    assert {width for _, width, _ in pictures} == {COLUMNS * FIRST.tile}
+    assert {height // FIRST.tile for height, _, _ in pictures} <= {1, 2, 4}
+    share = sum(height * width for height, width, _ in pictures) / (frame.shape[0] * frame.shape[1])
+    assert 0.2 < share <= MAX_SHARE + AREAS * FIRST.tile**2 / 2e6
     for suspicion, shape in ((None, (1080, 1920, 3)), (0.03, (1080, 1920, 3))):
         detector = Suspicious(suspicion)
         detect_closely(detector, [np.zeros(shape, np.uint8)], threshold=0.3)  # type: ignore[arg-type]
@@ -128,7 +129,7 @@ def test_noise_takes_a_bounded_time(detector: Detector, monkeypatch: pytest.Monk
     is_same = closer_look._is_same
     monkeypatch.setattr(closer_look, "_is_same", lambda *pair: compared.append(1) or is_same(*pair))
     detect_closely(detector, [noise], threshold=0.05)
-    limit = int(MAX_SHARE * 1280 * 720 / FIRST_TILE**2)
+    limit = int(MAX_SHARE * 1280 * 720 / FIRST.tile**2)
     assert len(compared) <= closer_look.TRIES * limit * limit
 
 

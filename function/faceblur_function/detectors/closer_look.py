@@ -21,11 +21,10 @@ from faceblur_function.detectors.detector import Detector, Faces, Floats, Frame
 # Suspicious is a score from the detector's `suspicion` up to SURE, of a box of at most MAX_SIDE px. These and the next
 # two were chosen by curves (docs/defaults.md).
 SURE, MAX_SIDE = 0.3, 64.0
-# An area is AROUND times as large as the box in its middle. It is so many pixels large in the picture of each look.
-AROUND, FIRST_TILE, SECOND_TILE = 1.5, 96, 128
-# The picture of a frame has at most this share of its pixels; a frame of any size has room for MIN_TILES.
-MAX_SHARE, MIN_TILES = 0.25, 16
-COLUMNS = 4  # in the picture
+# Pictures have so many areas in a row, and one, two or four rows: the network takes long with each new size.
+COLUMNS, AREAS = 4, 16
+# The pictures of a frame have at most this share of its pixels; a frame of any size has room for MIN_AREAS.
+MAX_SHARE, MIN_AREAS = 0.25, 16
 # So many boxes are compared for each area: noise has thousands.
 TRIES = 8
 # Two boxes of like size are one area when their middles are closer than this share of it.
@@ -36,8 +35,19 @@ MIDDLE = 0.6
 NONE = Faces(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
 
 
+class Look(NamedTuple):
+    """How areas are shown: `around` times as large as the box in their middle, in `tile` pixels."""
+
+    around: float
+    tile: int
+    mirrored: bool
+
+
+FIRST, SECOND = Look(1.5, 96, mirrored=False), Look(1.5, 128, mirrored=True)
+
+
 class Area(NamedTuple):
-    """A square of a frame: its middle x, y and its side, in pixels."""
+    """What may be a face: its middle x, y and its side, in pixels of the frame."""
 
     x: float
     y: float
@@ -51,25 +61,25 @@ def detect_closely(detector: Detector, frames: Sequence[Frame], *, threshold: fl
         return detector.detect(frames, threshold=threshold)
     found = detector.detect(frames, threshold=min(threshold, suspicion))
     areas = [_suspicious(*one, suspicion) for one in zip(found, frames, strict=True)]
-    first = _look(detector, frames, areas, FIRST_TILE)
+    first = _look(detector, frames, areas, FIRST)
     areas = [[_area(box) for box in faces.xyxy] for faces in first]
-    second = _look(detector, frames, areas, SECOND_TILE, mirrored=True)
+    second = _look(detector, frames, areas, SECOND)
     found = [_joined(*one) for one in zip(frames, found, map(_confirmed, first, second), strict=True)]
     return [_above(faces, threshold) for faces in found]
 
 
-def _look(
-    detector: Detector, frames: Sequence[Frame], areas: Sequence[Sequence[Area]], tile: int, *, mirrored: bool = False
-) -> list[Faces]:
+def _look(detector: Detector, frames: Sequence[Frame], areas: Sequence[Sequence[Area]], look: Look) -> list[Faces]:
     """The faces in the areas of each frame of which the detector is sure, in pixels of the frame."""
+    parts = [
+        (number, some[first : first + AREAS])
+        for number, some in enumerate(areas)
+        for first in range(0, len(some), AREAS)
+    ]
+    pictures = [_picture(frames[number], part, look) for number, part in parts]
     seen = [NONE] * len(frames)
-    shown = [index for index, some in enumerate(areas) if some]
-    pictures = [_picture(frames[index], areas[index], tile, mirrored=mirrored) for index in shown]
-    for index, picture, faces in zip(shown, pictures, detector.detect(pictures, threshold=SURE), strict=True):
-        if mirrored:
-            faces = _mirrored(faces, picture.shape[1])
-        height, width = frames[index].shape[:2]
-        seen[index] = non_maximum_suppression(_in_frame(faces, areas[index], tile), (width, height))
+    for (number, part), faces in zip(parts, detector.detect(pictures, threshold=SURE), strict=True):
+        faces = _in_frame(faces, part, look)
+        seen[number] = _joined(frames[number], seen[number], faces)
     return seen
 
 
@@ -80,67 +90,60 @@ def _suspicious(faces: Faces, frame: Frame, suspicion: float) -> list[Area]:
     sure = faces.xyxy[faces.scores >= SURE]
     inside = (sure[None, :, :2] <= middles[:, None]) & (middles[:, None] <= sure[None, :, 2:])
     in_sure = np.asarray(np.asarray(inside.all(axis=2)).any(axis=1))
-    suspicious = (faces.scores < SURE) & (faces.scores >= suspicion) & (sides <= MAX_SIDE) & (sides > 0) & ~in_sure
-    limit = max(MIN_TILES, int(MAX_SHARE * frame.shape[0] * frame.shape[1] / FIRST_TILE**2))
+    small = (faces.scores < SURE) & (faces.scores >= suspicion) & (sides <= MAX_SIDE) & (sides > 0) & ~in_sure
+    limit = max(MIN_AREAS, int(MAX_SHARE * frame.shape[0] * frame.shape[1] / FIRST.tile**2))
     areas: list[Area] = []
-    for index in np.flatnonzero(suspicious)[: limit * TRIES]:
+    for index in np.flatnonzero(small)[: limit * TRIES]:
+        if len(areas) == limit:
+            break
         one = _area(faces.xyxy[index])
         if not any(_is_same(one, other) for other in areas):
             areas.append(one)
-        if len(areas) == limit:
-            break
     return areas
 
 
 def _area(box: Floats) -> Area:
     x1, y1, x2, y2 = box.tolist()
-    return Area((x1 + x2) / 2, (y1 + y2) / 2, AROUND * max(x2 - x1, y2 - y1))
+    return Area((x1 + x2) / 2, (y1 + y2) / 2, max(x2 - x1, y2 - y1))
 
 
 def _is_same(one: Area, other: Area) -> bool:
-    near = max(abs(one.x - other.x), abs(one.y - other.y)) < SAME_PLACE / AROUND * other.side
+    near = max(abs(one.x - other.x), abs(one.y - other.y)) < SAME_PLACE * other.side
     return near and other.side < SAME_SIZE * one.side and one.side < SAME_SIZE * other.side
 
 
-def _picture(frame: Frame, areas: Sequence[Area], tile: int, *, mirrored: bool) -> Frame:
-    """The areas, enlarged, in rows: of few different sizes, for the network is slow the first time with each."""
-    picture = np.zeros((math.ceil(len(areas) / COLUMNS) * tile, COLUMNS * tile, 3), np.uint8)
-    for number, (x, y, side) in enumerate(areas):
-        row, column = divmod(number, COLUMNS)
-        scale = tile / side
+def _picture(frame: Frame, areas: Sequence[Area], look: Look) -> Frame:
+    """At most AREAS areas in rows, each with what is around it, enlarged."""
+    side = look.tile
+    rows = 1 << (math.ceil(len(areas) / COLUMNS) - 1).bit_length()
+    picture = np.zeros((rows * side, COLUMNS * side, 3), np.uint8)
+    for number, area in enumerate(areas):
+        scale = side / (look.around * area.side)
         # Of the middles of pixels, the first of which is at 0 for OpenCV.
-        left, top = (tile / 2 - 0.5 - scale * (middle - 0.5) for middle in (x, y))
-        place = picture[row * tile : (row + 1) * tile, column * tile : (column + 1) * tile]
+        left, top = (side / 2 - 0.5 - scale * (middle - 0.5) for middle in (area.x, area.y))
         matrix = np.array([[scale, 0, left], [0, scale, top]])
-        cv2.warpAffine(frame, matrix, (tile, tile), dst=place, flags=cv2.INTER_LINEAR)
-    return picture[:, ::-1] if mirrored else picture
+        y, x = (index * side for index in divmod(number, COLUMNS))
+        tile = picture[y : y + side, x : x + side]
+        cv2.warpAffine(frame, matrix, (side, side), dst=tile, flags=cv2.INTER_LINEAR)
+    return picture[:, ::-1] if look.mirrored else picture
 
 
-def _mirrored(faces: Faces, width: int) -> Faces:
-    flipped = faces.xyxy.copy()
-    flipped[:, [0, 2]] = width - faces.xyxy[:, [2, 0]]
-    landmarks = faces.landmarks.copy()
-    landmarks[:, :, 0] = width - landmarks[:, :, 0]
-    return Faces(flipped, faces.scores, landmarks)
-
-
-def _in_frame(seen: Faces, areas: Sequence[Area], tile: int) -> Faces:
-    """The faces of a picture, in pixels of the frame: those in the middle of a tile."""
-    middles = (seen.xyxy[:, :2] + seen.xyxy[:, 2:]) / 2
-    tiles = (middles // tile).astype(int)
-    numbers = tiles[:, 1] * COLUMNS + tiles[:, 0]
-    inner = np.abs(middles - (tiles + 0.5) * tile).max(axis=1, initial=0) <= MIDDLE / 2 * tile
+def _in_frame(seen: Faces, areas: Sequence[Area], look: Look) -> Faces:
+    """The faces of a picture that lie in the middle of a tile, in pixels of the frame."""
+    points = np.concatenate([seen.xyxy.reshape(-1, 2, 2), seen.landmarks], axis=1)
+    if look.mirrored:
+        points[:, :, 0] = COLUMNS * look.tile - points[:, :, 0]
+        points[:, :2, 0] = points[:, 1::-1, 0]  # left and right of the box
+    middles = points[:, :2].mean(axis=1)
+    tiles = middles // look.tile
+    numbers = (tiles[:, 0] + tiles[:, 1] * COLUMNS).astype(int)
+    tile_middles = (tiles + np.float32(0.5)) * look.tile
+    inner = np.abs(middles - tile_middles).max(axis=1, initial=0) <= MIDDLE / 2 * look.tile
     kept = np.flatnonzero(inner & (numbers < len(areas)))
-    own = np.array([areas[number] for number in numbers[kept]], np.float32).reshape(-1, 3)
-    corner = tiles[kept].astype(np.float32) * tile
-    scale = own[:, 2:] / tile
-
-    def placed(points: Floats) -> Floats:
-        return np.asarray((points - corner - np.float32(tile / 2)) * scale + own[:, :2], np.float32)
-
-    boxes = np.concatenate([placed(seen.xyxy[kept, :2]), placed(seen.xyxy[kept, 2:])], axis=1)
-    landmarks = np.stack([placed(seen.landmarks[kept, point]) for point in range(5)], axis=1)
-    return Faces(boxes, seen.scores[kept], landmarks)
+    own = np.array([areas[number] for number in numbers[kept]], np.float32).reshape(-1, 1, 3)
+    scale = own[:, :, 2:] * np.float32(look.around / look.tile)
+    points = (points[kept] - tile_middles[kept, None]) * scale + own[:, :, :2]
+    return Faces(points[:, :2].reshape(-1, 4), seen.scores[kept], points[:, 2:])
 
 
 def _confirmed(first: Faces, second: Faces) -> Faces:
