@@ -35,7 +35,7 @@ MIDDLE = 0.6
 NONE = Faces(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
 
 
-class Look(NamedTuple):
+class Enlargement(NamedTuple):
     """How areas are shown: `around` times as large as the box in their middle, in `tile` pixels."""
 
     around: float
@@ -43,7 +43,7 @@ class Look(NamedTuple):
     mirrored: bool
 
 
-FIRST, SECOND = Look(1.5, 96, mirrored=False), Look(1.5, 128, mirrored=True)
+FIRST, SECOND = Enlargement(1.5, 96, mirrored=False), Enlargement(1.5, 128, mirrored=True)
 
 
 class Area(NamedTuple):
@@ -68,7 +68,9 @@ def detect_closely(detector: Detector, frames: Sequence[Frame], *, threshold: fl
     return [_above(faces, threshold) for faces in found]
 
 
-def _look(detector: Detector, frames: Sequence[Frame], areas: Sequence[Sequence[Area]], look: Look) -> list[Faces]:
+def _look(
+    detector: Detector, frames: Sequence[Frame], areas: Sequence[Sequence[Area]], look: Enlargement
+) -> list[Faces]:
     """The faces in the areas of each frame of which the detector is sure, in pixels of the frame."""
     parts = [
         (number, some[first : first + AREAS])
@@ -112,7 +114,7 @@ def _is_same(one: Area, other: Area) -> bool:
     return near and other.side < SAME_SIZE * one.side and one.side < SAME_SIZE * other.side
 
 
-def _picture(frame: Frame, areas: Sequence[Area], look: Look) -> Frame:
+def _picture(frame: Frame, areas: Sequence[Area], look: Enlargement) -> Frame:
     """At most AREAS areas in rows, each with what is around it, enlarged."""
     side = look.tile
     rows = 1 << (math.ceil(len(areas) / COLUMNS) - 1).bit_length()
@@ -128,7 +130,7 @@ def _picture(frame: Frame, areas: Sequence[Area], look: Look) -> Frame:
     return picture[:, ::-1] if look.mirrored else picture
 
 
-def _in_frame(seen: Faces, areas: Sequence[Area], look: Look) -> Faces:
+def _in_frame(seen: Faces, areas: Sequence[Area], look: Enlargement) -> Faces:
     """The faces of a picture that lie in the middle of a tile, in pixels of the frame."""
     points = np.concatenate([seen.xyxy.reshape(-1, 2, 2), seen.landmarks], axis=1)
     if look.mirrored:
