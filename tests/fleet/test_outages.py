@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -28,13 +29,23 @@ def test_the_database_may_restart_in_mid_run(
     ledger = postgres.create("restarted")
     source, out = tree(tmp_path / "in", short_clip, 20), tmp_path / "out"
     faceblur("submit", source, "-o", out, "--ledger", ledger)
-    with WorkerProcess(ledger, function_url, "--jobs", "1", "--until-empty", *LEASE) as worker:
+    watching = [sys.executable, "-m", "faceblur", "jobs", "--ledger", ledger, "--watch"]
+    with ExitStack() as stack:
+        watch = stack.enter_context(
+            subprocess.Popen(watching, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        )
+        stack.callback(watch.kill)
+        worker = stack.enter_context(WorkerProcess(ledger, function_url, "--jobs", "1", "--until-empty", *LEASE))
         for count in (3, 8):
             until(lambda done=count: states(ledger).get("done", 0) >= done)  # type: ignore[misc]
             postgres.stop()
             time.sleep(3)  # longer than a lease
             postgres.start()
         assert worker.process.wait(120) == 0
+        assert watch.poll() is None, "it shows the table again once the database is back"
+        watch.send_signal(signal.SIGINT)
+        shown, _ = watch.communicate(timeout=60)
+        assert "Traceback" not in shown
     assert states(ledger) == {"done": 20}
     assert len(list(out.glob("*.mp4"))) == 20 and not list(out.glob(".*"))
 

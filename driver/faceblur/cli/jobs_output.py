@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from faceblur.base.errors import LedgerAway
 from faceblur.base.printable import printable
 from faceblur.cli.verbosity import Verbosity
 from faceblur.fleet.submission import Submission
@@ -63,10 +64,15 @@ async def show_jobs(ledger: str, *, states: Sequence[str], contains: str, as_jso
         if not watch:
             console.print(_page(*await look()))
             return
-        with Live(_page(*await look()), console=console, auto_refresh=False, screen=sys.stdout.isatty()) as live:
+        page = _page(*await look())
+        with Live(page, console=console, auto_refresh=False, screen=sys.stdout.isatty()) as live:
             while True:
                 await asyncio.sleep(WATCH_SECONDS)
-                live.update(_page(*await look()), refresh=True)
+                try:
+                    page = _page(*await look())
+                    live.update(page, refresh=True)
+                except LedgerAway as error:  # it may come back: what is known stays on the screen
+                    live.update(Group(page, Text(str(error))), refresh=True)
 
 
 def _page(counts: Counts, rows: Sequence[JobRow]) -> Group:
