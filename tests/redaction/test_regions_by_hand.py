@@ -269,6 +269,20 @@ def test_a_box_outside_of_the_first_frames_of_a_video_that_changes_its_size(
     assert "lies outside of its frames of 320x240" in output
 
 
+@pytest.mark.parametrize("option", [("--cover", "0,0,9,9"), ("--spare", "0,0,9,9"), ("--start", "1"), ("--end", "1")])
+def test_an_output_of_other_choices_is_not_taken_for_done(
+    still: Path, function_url: str, tmp_path: Path, option: tuple[str, str]
+) -> None:
+    """Who covers something later must not be told that it is done; nor who takes it back."""
+    plain, chosen = ("run", still, "-o", tmp_path, "--function", function_url), ()
+    for options, others in [(chosen, option), (option, chosen)]:
+        run(*plain, *options, "--overwrite")
+        before = (tmp_path / "still.mp4").read_bytes()
+        assert "1 skipped" in run(*plain, *options)
+        assert "other boxes or another span were chosen for it" in run(*plain, *others, code=1)
+        assert (tmp_path / "still.mp4").read_bytes() == before
+
+
 def test_wrong_calls(still: Path, tmp_path: Path) -> None:
     (tmp_path / "regions.txt").write_text("cover 1,2,3,4\nspare me\n")
     (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")

@@ -23,6 +23,7 @@ from faceblur.jobs.discovery import Discovery, PlannedFile
 from faceblur.jobs.failure import why
 from faceblur.jobs.job import Job
 from faceblur.jobs.report import FileReport
+from faceblur.redaction.earlier_output import has_other_choices
 
 log = logging.getLogger("faceblur")
 NAMES_SHOWN = 10
@@ -83,13 +84,20 @@ class Run(Job):
             elif given_up:
                 self.emit(FileEnded(one.source, "failed", given_up))
             elif one.target.is_file() and not self._overwrite:
-                self.emit(FileEnded(one.source, "skipped", f"{one.target} exists; --overwrite writes it again"))
+                self.emit(self._existing(one))
             else:
                 self.report.files[one.source] = FileReport(one.source, one.target)
                 waiting.append(one)
         totals = [one.frames for one in waiting]
         self.emit(RunPlanned(len(waiting), sum(filter(None, totals)) if all(totals) else None))
         return waiting
+
+    def _existing(self, one: PlannedFile) -> FileEnded:
+        """What becomes of a file whose output exists: one that masks or shows other boxes is not what was asked for."""
+        if has_other_choices(one.target, self.options):
+            why = "exists, and other boxes or another span were chosen for it; --overwrite writes it again"
+            return FileEnded(one.source, "failed", f"{one.target} {why}")
+        return FileEnded(one.source, "skipped", f"{one.target} exists; --overwrite writes it again")
 
 
 def _log_unusual(found: Discovery) -> None:
