@@ -10,6 +10,7 @@ import pytest
 
 from faceblur.base.events import (
     Event,
+    FacesRejected,
     FileEnded,
     FileRestarted,
     FileStarted,
@@ -41,6 +42,7 @@ EVENTS: list[Event] = [
     ReplyReceived(A, "a model", "cpu", 2, {"detect": 250.0, "network": 1000.0}),
     FramesMasked(A, 10, 12),
     GapsMasked(A, 3),
+    FacesRejected(A, 2),
     FileEnded(A, "done", "left out: a note", OUT, ("a note",), ("a gap",), 1.5),
     RunEnded(("bound by encode",)),
 ]
@@ -67,7 +69,7 @@ def test_a_file_from_its_start_to_its_end() -> None:
     *events, ended, over = EVENTS
     one = reduced(*events).files[A]
     assert (one.state, one.expected_frames, one.frames, one.masked, one.searched) == ("not done", 100, 10, 10, 2)
-    assert (one.faces, one.gap_filled) == (15, 3)
+    assert (one.faces, one.gap_filled, one.rejected) == (15, 3, 2)
     assert (one.model, one.device) == ("a model", "cpu")
     assert one.stage_seconds == {"decode": 0.5, "function: detect": 0.25, "network": 1.0}
     report = reduced(*events, ended, over)
