@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,10 +14,21 @@ from tests.support.pod_states import pod
 FLEET = str(ROOT / "deploy" / "fleet" / "gpu")
 
 
+REVISION = "deployment.kubernetes.io/revision"
+
+
+def worker(name: str, template: str = "new", **more: Any) -> dict[str, Any]:
+    """A pod of the workers' template as it was applied, or of the one before."""
+    made = pod(name, **more)
+    made["metadata"]["labels"] = {"pod-template-hash": template}
+    return made
+
+
 def deployment(ready: int, *, generation: int = 2, replicas: int = 2) -> dict[str, object]:
     status = {"observedGeneration": 2, "replicas": replicas, "updatedReplicas": replicas, "readyReplicas": ready}
     spec = {"replicas": 2, "selector": {"matchLabels": {"app.kubernetes.io/name": "workers"}}}
-    return {"metadata": {"generation": generation}, "spec": spec, "status": status}
+    metadata = {"generation": generation, "annotations": {REVISION: "2"}}
+    return {"metadata": metadata, "spec": spec, "status": status}
 
 
 @pytest.fixture
@@ -36,8 +48,13 @@ def fleet(sandbox: Sandbox) -> Sandbox:
     write(sandbox, resources)
     (sandbox.record / "secret").touch()
     (sandbox.record / "no-secret").write_text('Error from server (NotFound): secrets "faceblur-ledger" not found\n')
+    sets = [
+        {"metadata": {"labels": {"pod-template-hash": name}, "annotations": {REVISION: number}}}
+        for name, number in (("old", "1"), ("new", "2"))
+    ]
+    sandbox.write("replicasets", {"items": sets})
     sandbox.write("workers", deployment(2))
-    sandbox.write("fleet-pods", {"items": [pod("a", ready=True), pod("b", ready=True)]})
+    sandbox.write("fleet-pods", {"items": [worker("a", ready=True), worker("b", ready=True)]})
     return sandbox
 
 
@@ -120,8 +137,8 @@ def test_a_fleet_that_cannot_be_applied_is_one_line(fleet: Sandbox, function: st
 
 def test_a_worker_that_crashes_is_an_error_at_once_with_its_own_words(fleet: Sandbox, function: str) -> None:
     fleet.write("workers", deployment(1))
-    crashed = pod("b", waiting="CrashLoopBackOff", exit_code=1, restarts=2)
-    fleet.write("fleet-pods", {"items": [pod("a", ready=True), crashed]})
+    crashed = worker("b", waiting="CrashLoopBackOff", exit_code=1, restarts=2)
+    fleet.write("fleet-pods", {"items": [worker("a", ready=True), crashed]})
     line = '{"level": "error", "message": "error: the ledger does not answer"}'
     (fleet.record / "pod.log").write_text(f"metrics on port 9401\n{line}\n")
     done = fleet.run("--registry", "r", "--fleet", FLEET, LOCAL_PORT=local_port(function))
@@ -130,10 +147,26 @@ def test_a_worker_that_crashes_is_an_error_at_once_with_its_own_words(fleet: San
     assert "kubectl --namespace faceblur describe pod b" in done.stderr
 
 
+def test_a_pod_of_before_that_crashed_is_no_trouble_of_the_new_ones(fleet: Sandbox, function: str) -> None:
+    crashed = worker("a", "old", waiting="CrashLoopBackOff", exit_code=1, restarts=9)
+    fleet.write("fleet-pods", {"items": [crashed, worker("b", ready=True)]})
+    fleet.write("workers", deployment(1, replicas=3))
+    process = fleet.start("--registry", "r", "--fleet", FLEET, LOCAL_PORT=local_port(function))
+    try:
+        assert process.stdout is not None
+        assert any(line == "workers: 1 of 2 pods are ready\n" for line in iter(process.stdout.readline, ""))
+        fleet.write("workers", deployment(2))
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_what_pods_wait_for_is_said(fleet: Sandbox, function: str) -> None:
     fleet.write("workers", deployment(0))
-    waiting = pod("a", unscheduled="0/2 nodes are available: unbound PersistentVolumeClaims. preemption: 0/2 nodes")
-    fleet.write("fleet-pods", {"items": [waiting, pod("b", waiting="CreateContainerConfigError", message="no key")]})
+    waiting = worker("a", unscheduled="0/2 nodes are available: unbound PersistentVolumeClaims. preemption: 0/2 nodes")
+    fleet.write("fleet-pods", {"items": [waiting, worker("b", waiting="CreateContainerConfigError", message="no key")]})
     done = fleet.run("--registry", "r", "--fleet", FLEET, LOCAL_PORT=local_port(function))
     assert done.returncode == 1
     assert (

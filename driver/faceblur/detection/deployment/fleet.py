@@ -120,7 +120,7 @@ def _wait(fleet: Fleet, name: str, say: Say) -> None:
     end, said = time.monotonic() + READY_SECONDS, ""
     while True:
         deployment = _get(fleet.tools, "deployment", name)
-        pods = _get(fleet.tools, "pods", "--selector", _selector(deployment))["items"]
+        pods = _new_pods(fleet.tools, deployment)
         states, wanted = pod_states(pods), int(deployment["spec"].get("replicas", 1))
         line = f"{name}: {states.line(wanted)}"
         if message := _unscheduled(pods):
@@ -142,14 +142,33 @@ def _wait(fleet: Fleet, name: str, say: Say) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _selector(deployment: dict[str, Any]) -> str:
-    return ",".join(f"{key}={value}" for key, value in deployment["spec"]["selector"]["matchLabels"].items())
+def _new_pods(tools: PlatformTools, deployment: dict[str, Any]) -> list[dict[str, Any]]:
+    """The pods of a deployment as it was applied, without those of before: what ailed them may be mended."""
+    if not _is_seen(deployment):
+        return []
+    labels = deployment["spec"]["selector"]["matchLabels"].items()
+    selector = ("--selector", ",".join(f"{key}={value}" for key, value in labels))
+    revision = _revision(deployment)
+    sets = _get(tools, "replicasets", *selector)["items"]
+    names = {one["metadata"]["labels"]["pod-template-hash"] for one in sets if _revision(one) == revision}
+    pods = _get(tools, "pods", *selector)["items"]
+    return [one for one in pods if one["metadata"]["labels"]["pod-template-hash"] in names]
+
+
+def _revision(resource: dict[str, Any]) -> str:
+    return str((resource["metadata"].get("annotations") or {}).get("deployment.kubernetes.io/revision"))
+
+
+def _is_seen(deployment: dict[str, Any]) -> bool:
+    """Whether Kubernetes has taken up the deployment as it was applied."""
+    status = deployment.get("status") or {}
+    return bool(status.get("observedGeneration", 0) >= deployment["metadata"]["generation"])
 
 
 def _is_complete(deployment: dict[str, Any], wanted: int) -> bool:
     """Whether all pods are ready, are of the deployment as it was applied, and no other is left."""
     status = deployment.get("status") or {}
-    if status.get("observedGeneration", 0) < deployment["metadata"]["generation"]:
+    if not _is_seen(deployment):
         return False
     return bool(
         status.get("replicas", 0) == status.get("updatedReplicas", 0) == status.get("readyReplicas", 0) == wanted
