@@ -12,7 +12,7 @@ import skimage.data
 
 from examples.sample_clip import Image, astronaut
 from faceblur.tracking.boxes import Box, Detection
-from faceblur.tracking.pixel_following import follow
+from faceblur.tracking.pixel_following import follow, follow_on
 from faceblur.tracking.thumbnails import Sighting, Thumbnail, thumbnail
 from faceblur.tracking.tracker import Tracker, WindowedFrame
 from tests.support.faces import BOX
@@ -173,3 +173,29 @@ def test_a_face_that_is_detected_again_keeps_its_track() -> None:
     for one in tracker.flush():
         numbers |= set(one.masks)
     assert numbers == {1}
+
+
+def test_a_face_is_followed_back_to_where_it_came_from() -> None:
+    thumbnails = [copy_of(picture(500 + 8 * index)) for index in range(12)]
+    boxes = follow_on(thumbnails[11], box(500 + 8 * 11), thumbnails[10::-1])
+    np.testing.assert_allclose(boxes, [box(500 + 8 * index) for index in range(10, -1, -1)], atol=6)
+    thumbnails[3] = copy_of(picture(524, covered=True))
+    assert len(follow_on(thumbnails[11], box(500 + 8 * 11), thumbnails[10::-1])) == 7
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_a_face_is_masked_as_long_as_it_was_seen_before_its_first_detection(every: int) -> None:
+    """It walks, stands, and only then is detected: for 0.8 s before that, not 0.4, and where it was."""
+    xs = [500.0 + 6 * min(index, 20) for index in range(60)]
+    shown = masked(xs, range(30, 60), every=every)
+    assert all(shown[10:]) and not any(shown[:3])
+
+
+def test_nothing_is_followed_back_over_a_cut() -> None:
+    shown = masked([500.0] * 60, range(30, 60), cut_at=24)
+    assert all(shown[24:]) and not any(shown[:24])
+
+
+def test_what_is_detected_once_with_a_low_score_is_not_followed_back() -> None:
+    shown = masked([500.0] * 60, range(30, 31), scores=0.4)
+    assert not any(shown[:17]) and all(shown[19:31])

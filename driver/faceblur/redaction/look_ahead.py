@@ -38,7 +38,7 @@ class Verifies(Protocol):
 
 
 class LookAhead:
-    """Takes searched frames in order, and gives them back `look_around` seconds later, with all their faces masked.
+    """Takes searched frames in order, and gives them back twice `look_around` later, with all their faces masked.
 
     The frames were compared (see `compare_frames`). `main` is the index of the main video stream; `max_frames` is the
     length of a window of frames of some bytes. `verification` asks about doubtful tracks; None masks them all.

@@ -6,7 +6,7 @@ back. The face moves as the median of those that come back to where they were.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import cv2
@@ -54,6 +54,22 @@ def follow(before: Thumbnail, after: Thumbnail, faces: Sequence[tuple[Box, Sight
         new = None if way is None else (box[0] + way[0], box[1] + way[1], box[2] + way[0], box[3] + way[1])
         moved.append(new and _if_alike(detected, Sighting(after, _floats(new))))
     return moved
+
+
+def follow_on(seen: Thumbnail, box: Box, thumbnails: Iterable[Thumbnail | None]) -> list[Box]:
+    """Where a face that was `seen` in a box lies in each of the frames that come next, in either direction of time.
+
+    The list ends with the frame before the one in which it is lost.
+    """
+    boxes: list[Box] = []
+    before, sighting = seen, Sighting(seen, box)
+    for after in thumbnails:
+        (found,) = follow(before, after, [(box, sighting)]) if after is not None else (None,)
+        if after is None or found is None:
+            break
+        boxes.append(found)
+        before, box = after, found
+    return boxes
 
 
 def _grid(box: Box, scale: float) -> Points:

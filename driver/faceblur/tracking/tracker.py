@@ -4,8 +4,8 @@ A face that scores at least the threshold starts a track; one with a lower score
 starts one by low scores alone, once those that follow each other add up to the threshold. Frames between two detections
 of a track are interpolated; frames before its first and after its last detection are masked for `look_around` seconds,
 along the camera's motion. A lost face is followed by its pixels as long as that works: then this time begins where it
-was seen last. Nothing is carried over a cut. Frames leave in order, `look_around` seconds late, and that is all the
-memory taken.
+was seen last. So is a new face, backwards in the window. Nothing is carried over a cut. Frames leave in order, twice
+`look_around` late, and that is all the memory taken.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ from faceblur.tracking.boxes import LOW_SCORE_HEIGHT, Box, Detection, hull, inte
 from faceblur.tracking.camera_motion import NO_MOTION, CameraMotion
 from faceblur.tracking.doubtful_tracks import DoubtfulTracks, Question
 from faceblur.tracking.face_matching import match_boxes
-from faceblur.tracking.pixel_following import follow
+from faceblur.tracking.pixel_following import follow, follow_on
 from faceblur.tracking.steady_masks import REACH, MaskedFrame, steady
 from faceblur.tracking.thumbnails import Thumbnail
 from faceblur.tracking.track import MAX_DRIFT, MIN_FOLLOWED, Track
+
+# The window in `look_around`s: a face is followed back over one of them, and masked for another one before that.
+WINDOW = 2
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -72,7 +75,7 @@ class Tracker(Generic[FrameT]):
     """
 
     def __init__(self, *, threshold: float, look_around: float, max_frames: int = 1000, verifies: bool = False) -> None:
-        self._threshold, self._look_around = threshold, look_around
+        self._threshold, self._late = threshold, WINDOW * look_around
         self._reach = look_around + 1e-6  # 0.4 seconds are not always 0.4 in floating point
         self._max_frames = max_frames
         self._window: deque[FrameT] = deque()
@@ -118,7 +121,7 @@ class Tracker(Generic[FrameT]):
     def complete(self, seconds: float) -> Iterator[FrameT]:
         """Give the frames whose window is complete now that no frame before `seconds` will come."""
         while self._window and (
-            seconds - self._window[0].seconds >= self._look_around or len(self._window) > self._max_frames
+            seconds - self._window[0].seconds >= self._late or len(self._window) > self._max_frames
         ):
             yield self._steadied()
 
@@ -142,10 +145,12 @@ class Tracker(Generic[FrameT]):
         for row, column in pairs:
             track, one = tracks[row], detections[column]
             self._interpolate(track, one.box, frame)
-            second = track.velocity is None
+            second, was_followed = track.velocity is None, track.evidence >= MIN_FOLLOWED
             track.add(one, frame.seconds)
             if second:  # only now its own motion is known
                 self._look_back(track)
+            if not was_followed and track.evidence >= MIN_FOLLOWED:
+                self._follow_back(track)
             self._mask(track, frame, one.score)
         rows, columns = {row for row, _ in pairs}, {column for _, column in pairs}
         return (
@@ -172,6 +177,19 @@ class Tracker(Generic[FrameT]):
                 followed += [track] * (track not in followed)
                 after.masks[track.number] = hull([box, after.masks.get(track.number, box)])
                 after.gaps.add(track.number)
+
+    def _follow_back(self, track: Track) -> None:
+        """Follow a face by its pixels to before its first detection: then what is masked before begins there."""
+        earlier = [one for one in reversed(self._window) if one.seconds <= track.begun and one.scene == self._scene]
+        if not earlier or earlier[0].thumbnail is None:
+            return
+        boxes = follow_on(earlier[0].thumbnail, track.first, (one.thumbnail for one in earlier[1:]))
+        for one, box in zip(earlier[1:], boxes, strict=False):  # it may be lost before the window ends
+            one.masks[track.number] = hull([box, one.masks.get(track.number, box)])
+            one.gaps.add(track.number)
+            track.first, track.begun = box, one.seconds
+        if boxes:
+            self._look_back(track)
 
     def _gather(self, frame: FrameT) -> None:
         """Follow the small low scores that no track took; what adds up to the threshold is a face."""
