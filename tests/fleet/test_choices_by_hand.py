@@ -33,6 +33,8 @@ def test_a_worker_does_what_was_chosen_and_other_choices_are_another_job(
     sidecar = read_sidecar(sidecar_path(target))
     assert sidecar.header.settings.cover == ("0,0,40,40@0.2-0.3",) and sidecar.header.settings.end == 0.6
     assert len(sidecar.frames) == len(frames(target)) == len(frames(preview_path(target))) == 10
+    report = faceblur("jobs", *ledger, "report")
+    assert "spared by hand" in report.stdout and "covered by hand" in report.stdout, report.stderr
     assert "put in" not in submit(*CHOICES)
     for other in ((*CHOICES[:2], *CHOICES[4:]), (*CHOICES[:6], "--end", "0.5", "--preview")):
         assert "1 put in" in submit(*other, "--overwrite")

@@ -108,6 +108,8 @@ def print_report(outcome: Outcome, plan: dict[str, Any] | None) -> None:
     _table(console, "attempts that came to nothing", ("how they ended", "attempts"), errors)
     left_out = [(what, str(number)) for what, number in outcome.left_out.most_common()]
     _table(console, "what outputs do not keep", ("what", "videos"), left_out)
+    by_hand = [(what, str(number)) for what, number in outcome.by_hand.most_common()]
+    _table(console, "what people chose", ("what", "videos"), by_hand)
 
 
 def compared(outcome: Outcome, plan: dict[str, Any] | None) -> Iterator[tuple[str, str, str]]:

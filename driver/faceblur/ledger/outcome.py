@@ -20,7 +20,8 @@ class Outcome:
 
     `states` counts all jobs. `seconds` is from the first attempt's start to the last one's end, `busy_seconds` the sum
     of all attempts, `lost_seconds` of those that came to nothing. `errors` counts attempts by how they ended,
-    `left_out` the outputs that lack something. `workers` is how many took part.
+    `left_out` the outputs that lack something, `by_hand` those in which people chose what is masked, spared or not
+    searched. `workers` is how many took part.
     """
 
     states: Counter[str] = field(default_factory=Counter)
@@ -35,6 +36,7 @@ class Outcome:
     workers: int = 0
     errors: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    by_hand: Counter[str] = field(default_factory=Counter)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -77,6 +79,9 @@ def _add_result(outcome: Outcome, result: dict[str, object], output_bytes: int) 
     for name in ("left_out", "damage"):
         notes = result.get(name)
         outcome.left_out.update(set(notes) if isinstance(notes, list) else ())
+    chosen = result.get("by_hand")
+    # Their kinds, such as `spared by hand`: what follows differs from video to video.
+    outcome.by_hand.update({str(one).partition(":")[0] for one in chosen} if isinstance(chosen, list) else ())
 
 
 def _add_attempts(outcome: Outcome, attempts: Sequence[object]) -> None:
