@@ -19,7 +19,7 @@ from faceblur.cli.options import FUNCTION, LOGGING, VIDEO_OPTIONS
 from faceblur.cli.stacked_options import grouped
 from faceblur.cli.verbosity import Verbosity
 from faceblur.detection.endpoint import Endpoint
-from faceblur.fleet.planning.estimate import FleetSize
+from faceblur.fleet.planning.fleet_size import FleetSize
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 
 from faceblur.fleet.planning.findings import Probe, SpeedSample
+from faceblur.fleet.planning.fleet_size import FleetSize
 
 # Two standard errors of the samples' mean, at least this share: sampled seconds are not the rest of the archive.
 MIN_SPREAD = 0.15
@@ -25,19 +26,6 @@ class Spread:
 
     def times(self, factor: float) -> Spread:
         return Spread(self.low * factor, self.expected * factor, self.high * factor)
-
-
-@dataclass(frozen=True, slots=True)
-class FleetSize:
-    """What will do the work: workers, each with `cores`, and the GPUs of the function.
-
-    `gpus` None: each worker runs the function itself. `price` is that of one GPU, or else of one worker, for an hour.
-    """
-
-    workers: int
-    cores: int
-    gpus: int | None
-    price: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from faceblur.base.errors import UsageError
-from faceblur.fleet.planning.estimate import Estimate, FleetSize, estimate
+from faceblur.fleet.planning.estimate import Estimate, estimate
 from faceblur.fleet.planning.findings import Probe, SpeedSample
+from faceblur.fleet.planning.fleet_size import FleetSize
 
 VERSION = 1
 
