@@ -13,7 +13,7 @@ from typing import Any
 import click
 import pytest
 
-from faceblur.cli import app, fleet, jobs, plan, review  # noqa: F401  # they add their commands
+from faceblur.cli import app, fleet, jobs, plan, review, serving  # noqa: F401  # they add their commands
 from faceblur.cli.group import main
 from faceblur.detection.request_statistics import OUTCOMES
 from faceblur_function.settings import Settings

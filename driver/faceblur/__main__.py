@@ -23,7 +23,7 @@ def start() -> None:
     elif sys.argv[1:2] in (["run"], ["work"], ["plan"]):
         sys.exit(crash_guard.start([sys.executable, "-P", "-m", "faceblur", *sys.argv[1:]]))
     try:
-        from faceblur.cli import app, fleet, jobs, plan, review  # noqa: F401  # they add their commands
+        from faceblur.cli import app, fleet, jobs, plan, review, serving  # noqa: F401  # they add their commands
         from faceblur.cli.group import main
 
         gc.freeze()

@@ -14,7 +14,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from faceblur.cli import app, fleet, jobs, plan, review  # noqa: F401  # they add their commands
+from faceblur.cli import app, fleet, jobs, plan, review, serving  # noqa: F401  # they add their commands
 from faceblur.cli.group import main
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "fleet"

@@ -130,7 +130,8 @@ def test_summary() -> None:
     assert reduced(FileEnded(A, "skipped")).summary() == "1 file: 1 skipped"
     report = reduced(*EVENTS, FileEnded(B, "failed", "no disk"))
     assert report.summary(2.0) == (
-        "2 files: 1 done, 1 failed; 10 frames, 15 faces in 0:02 (5.0 fps) by a model on cpu, which searched 2 frames"
+        "2 files: 1 done, 1 failed; 10 frames, 15 faces (12 detected, 3 gap-filled) in 0:02 (5.0 fps) "
+        "by a model on cpu, which searched 2 frames"
     )
 
 

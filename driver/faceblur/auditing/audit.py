@@ -1,44 +1,14 @@
-"""The audit of one output: aligns it with its source, checks every pair of frames in order, and writes the report."""
+"""The audit of one output: connects to the detectors, and compares the output with its source."""
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import logging
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-from faceblur.auditing.audit_tally import AuditTally
-from faceblur.auditing.detectors import Detectors, connected
-from faceblur.auditing.frame_alignment import Alignment
-from faceblur.auditing.frame_pairs import PairReader, frame_pairs
-from faceblur.auditing.html_page import html_page
-from faceblur.auditing.mending import with_command
-from faceblur.auditing.progress import AuditProgress, AuditStage
-from faceblur.auditing.report import AuditReport, report_path
-from faceblur.auditing.search_journal import SUFFIX, SearchJournal
-from faceblur.auditing.source_search import SourceSearch
-from faceblur.auditing.steps import StreamPair
-from faceblur.auditing.stream_audit import StreamAudit
-from faceblur.auditing.stream_pairs import AuditedFiles, pair_streams
-from faceblur.base.atomic_files import fitting_name, write_complete
-from faceblur.base.errors import FramesChange, MediaError, OutsideFrame, UsageError
+from faceblur.auditing.detectors import connected
+from faceblur.auditing.file_audit import OnProgress, audit_files, opened
+from faceblur.auditing.report import AuditReport
 from faceblur.detection.endpoint import Endpoint
-from faceblur.media.pyav import READ_ERRORS, reason
-from faceblur.media.survey import Survey
-from faceblur.media.unsearched_parts import UnsearchedPart, unsearched_parts
-from faceblur.redaction.edits import edits_path
 from faceblur.redaction.sidecar_files import sidecar_path
-from faceblur.redaction.threads import OwnThread, codec_threads
-from faceblur_function import __version__
-
-log = logging.getLogger("faceblur")
-
-Alignments = dict[StreamPair, Alignment]
-OnProgress = Callable[[AuditProgress], None]
 
 
 async def audit(
@@ -60,129 +30,3 @@ async def audit(
     files = await opened(source, output, sidecar or sidecar_path(output))
     async with connected(endpoint) as detectors:
         return await audit_files(files, detectors, on_progress=on_progress, write=write)
-
-
-async def opened(source: Path, output: Path, sidecar: Path) -> AuditedFiles:
-    """The files to compare. Raises UsageError, MediaError or SidecarError where they do not belong together."""
-    try:
-        return await asyncio.to_thread(pair_streams, source, output, sidecar)
-    except FramesChange:
-        return await _surveyed(source, output, sidecar)
-
-
-async def audit_files(
-    files: AuditedFiles, detectors: Detectors, *, on_progress: OnProgress | None = None, write: bool = True
-) -> AuditReport:
-    """Audit an output by detectors that are connected; as `audit`."""
-    on_progress = on_progress or (lambda _: None)
-    of = await asyncio.to_thread(_identity, files, detectors)
-    path = files.output.with_name(fitting_name(files.output.name, SUFFIX)) if write else None
-    with SearchJournal(path, of) as journal:
-        try:
-            report, alignments = await _Audit(files, detectors, on_progress, journal).run()
-        except (FramesChange, OutsideFrame):
-            if files.canvases is not None:  # it is the output whose frames change, or the sidecar is wrong
-                raise
-            files = await _surveyed(files.source, files.output, files.sidecar)
-            report, alignments = await _Audit(files, detectors, on_progress, journal).run()
-        if write:
-            try:
-                await asyncio.to_thread(_write, report, files, alignments)
-            except OSError as error:
-                raise UsageError(f"the report cannot be written beside {files.output}: {error.strerror}") from error
-        journal.complete()
-    return report
-
-
-def _identity(files: AuditedFiles, detectors: Detectors) -> str:
-    """What the search depends on: the source, what is masked, the detectors and this program."""
-    digest = hashlib.sha256(__version__.encode())
-    for path in (files.sidecar, edits_path(files.sidecar)):
-        digest.update(path.read_bytes() if path.exists() else b"")
-    digest.update(repr((files.header.video, detectors.infos)).encode())
-    return digest.hexdigest()
-
-
-async def _surveyed(source: Path, output: Path, sidecar: Path) -> AuditedFiles:
-    """The files, once it is known which form the run gave to the source's frames."""
-    async with OwnThread(partial(Survey, source, tolerate=True), "survey") as own:
-        canvases = await own.call(own.object.choose_canvases, own.stop)
-    return await asyncio.to_thread(pair_streams, source, output, sidecar, canvases)
-
-
-def _write(report: AuditReport, files: AuditedFiles, alignments: Alignments) -> None:
-    # The generators open the videos only where the page shows frames of them.
-    frames = {pair.source: frame_pairs(files, pair, alignment) for pair, alignment in alignments.items()}
-    write_complete(report_path(files.output, "html"), html_page(report, frames))
-    content = report.model_dump_json(indent=2, exclude_none=True).encode()
-    write_complete(report_path(files.output, "json"), content)
-
-
-class _Audit:
-    """One audit by detectors. `journal` keeps what they detect."""
-
-    def __init__(
-        self,
-        files: AuditedFiles,
-        detectors: Detectors,
-        on_progress: OnProgress,
-        journal: SearchJournal,
-    ) -> None:
-        self._files, self._detectors = files, detectors
-        self._report_progress, self._journal = on_progress, journal
-        self._progress = AuditProgress("check", total=files.frames)
-        self._tally = AuditTally(files.header.settings, len(detectors.clients))
-
-    async def run(self) -> tuple[AuditReport, Alignments]:
-        """The report, and which frames belong together."""
-        loop = asyncio.get_running_loop()
-        alignments: Alignments = {}
-        with ThreadPoolExecutor(1, "read") as reading, ThreadPoolExecutor(codec_threads(), "image") as threads:
-            search = SourceSearch(self._detectors.clients, self._files.header.settings.low_threshold, threads)
-            self._begin("check")
-            for pair in self._files.pairs:
-                audited = StreamAudit(
-                    *(partial(PairReader, self._files, pair), pair, self._tally, search, self._journal),
-                    reading=reading,
-                    threads=threads,
-                    advance=self._advance,
-                )
-                alignments[pair] = await audited.run()
-                self._tally = audited.tally
-            for part in await loop.run_in_executor(reading, self._find_unsearched):
-                self._tally.add_part(part)
-            self._begin("report")
-        for stream in self._files.surplus:
-            self._tally.add_surplus(stream)
-        return self._report(), alignments
-
-    def _find_unsearched(self) -> list[UnsearchedPart]:
-        output, settings = self._files.output, self._files.header.settings
-        try:
-            return unsearched_parts(output, keep_location=bool(settings.keep_location))
-        except READ_ERRORS as error:
-            raise MediaError(f"{output}: cannot be read: {reason(error)}") from error
-
-    def _report(self) -> AuditReport:
-        files, groups = self._files, self._tally.findings
-        findings, watch = groups.finish()
-        return AuditReport(
-            source=str(files.source),
-            output=str(files.output),
-            sidecar=str(files.sidecar),
-            passed=not findings,
-            facts=self._tally.facts(files.header.frame_wh),
-            detectors=list(self._detectors.infos),
-            counts=dict(groups.counts),
-            findings=[with_command(one, files) for one in findings],
-            watch=[with_command(one, files) for one in watch],
-        )
-
-    def _begin(self, stage: AuditStage) -> None:
-        self._progress = AuditProgress(stage, total=None if stage == "report" else self._files.frames)
-        self._report_progress(self._progress)
-
-    def _advance(self, frames: int, faces: int) -> None:
-        now = self._progress
-        self._progress = replace(now, frames=now.frames + frames, faces=now.faces + faces)
-        self._report_progress(self._progress)

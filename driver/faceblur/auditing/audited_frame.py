@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from faceblur.auditing.looks import Look, small_look
 from faceblur.auditing.merged_detections import MergedDetection
-from faceblur.auditing.steps import PairImages
 from faceblur.media.frames import DecodedFrame
 from faceblur.redaction.listed_masks import listed_regions
 from faceblur.redaction.sidecar_format import FrameLine
@@ -47,16 +46,20 @@ class AuditedFrame:
 
     @classmethod
     def of(
-        cls, frame: DecodedFrame, line: FrameLine, images: PairImages, padding: float, ends_interval: bool
+        cls,
+        frame: DecodedFrame,
+        line: FrameLine,
+        image: NDArray[np.uint8],
+        alpha: NDArray[np.uint8] | None,
+        padding: float,
+        ends_interval: bool,
     ) -> AuditedFrame:
-        image = images.source
-        assert image is not None
         small = frame.thumbnail(copy_side(*frame.upright_wh))
         return cls(
             number=frame.number,
             seconds=frame.seconds,
             image=image,
-            alpha=images.source_alpha,
+            alpha=alpha,
             line=line,
             masked=listed_regions(line.faces, padding),
             thumbnail=thumbnail(small, image.shape[1] / small.shape[1]),

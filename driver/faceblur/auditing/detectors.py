@@ -5,24 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from faceblur.auditing.report import AuditDetector
-from faceblur.detection.client import FunctionClient
+from faceblur.auditing.source_search import Detectors
 from faceblur.detection.connect import connect
 from faceblur.detection.endpoint import Endpoint
 
 log = logging.getLogger("faceblur")
 # What else detects on this machine, besides function.yaml's default for it.
 SECOND_MODEL = "centerface"
-
-
-@dataclass(frozen=True, slots=True)
-class Detectors:
-    """The detectors of an audit, the first one fast, and what each of them is."""
-
-    clients: tuple[FunctionClient, ...]
-    infos: tuple[AuditDetector, ...]
 
 
 @asynccontextmanager

@@ -102,6 +102,9 @@ def shrink(gray: GrayImage) -> SmallImage:
     height, width = gray.shape
     scale = min(1.0, SMALL / max(height, width))
     size_wh = max(4, round(width * scale)), max(4, round(height * scale))
+    coarse = max(1, min(height, width) // SMALL // 2)
+    if coarse > 1:
+        gray = cv2.resize(gray, (width // coarse, height // coarse), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     # Not in whole gray levels: noise averages out below one.
     return cv2.resize(gray.astype(np.float32), size_wh, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 

@@ -24,6 +24,8 @@ LEGIBLE_KEPT, LEGIBLE_CORRELATION = 0.10, 0.25
 # A face with less detail than this, in gray levels (standard deviation), shows nothing that can be compared.
 MIN_DETAIL = 2.0
 MIN_PIXELS = 16
+# In pixels of a copy that is blurred instead: the result differs by less than a hundredth.
+MIN_SIGMA = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,19 @@ def _ellipse(box: Sequence[float], reach: float, rows: slice, columns: slice) ->
 
 
 def _fine_detail(image: NDArray[np.float32], width: float) -> NDArray[np.float32]:
-    return image - cv2.GaussianBlur(image, (0, 0), max(0.5, width / FINE))
+    return image - _blurred(image, max(0.5, width / FINE))
 
 
 def _window_mean(product: NDArray[np.float32], width: float) -> NDArray[np.float32]:
-    return cv2.GaussianBlur(product, (0, 0), max(1.0, width / WINDOW))  # type: ignore[return-value]
+    return _blurred(product, max(1.0, width / WINDOW))
+
+
+def _blurred(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    """The Gaussian blur; a strong one on a smaller copy, where it takes a fraction of the time."""
+    reduction = int(sigma / MIN_SIGMA)
+    height, width = image.shape
+    if reduction < 2 or min(height, width) < 4 * reduction:
+        return cv2.GaussianBlur(image, (0, 0), sigma)  # type: ignore[return-value]
+    small = cv2.resize(image, (width // reduction, height // reduction), interpolation=cv2.INTER_AREA)
+    blurred = cv2.GaussianBlur(small, (0, 0), sigma / reduction)
+    return cv2.resize(blurred, (width, height), interpolation=cv2.INTER_CUBIC)  # type: ignore[return-value]

@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any, Protocol, TypeVar
 
-from faceblur.auditing.audited_frame import AuditedFrame
 from faceblur.auditing.masked_share import is_masked
 from faceblur.tracking.boxes import Box, centre
+from faceblur.tracking.camera_motion import CameraMotion
+from faceblur_function.mask_shapes import Region
 
 # For how long such a place is looked at, in seconds, and at most every how many frames.
 SECONDS, EVERY = 0.3, 3
 
 
-def lost_places(before: AuditedFrame | None, frames: Sequence[AuditedFrame]) -> Iterator[tuple[AuditedFrame, Box]]:
+class PlacedFrame(Protocol):
+    """A frame of the source, as `AuditedFrame`."""
+
+    seconds: float
+    image: Any
+    masked: list[Region]
+    cut: bool
+    camera: CameraMotion
+
+    @property
+    def boxes(self) -> dict[int, Box]: ...
+
+
+FrameT = TypeVar("FrameT", bound=PlacedFrame)
+
+
+def lost_places(before: FrameT | None, frames: Sequence[FrameT]) -> Iterator[tuple[FrameT, Box]]:
     """Frames, and boxes to look at in them: of tracks that ended before or begin later. `before` comes before all."""
     yield from _places([*([] if before is None else [before]), *frames], backwards=False)
     yield from _places(frames, backwards=True)
 
 
-def _places(frames: Sequence[AuditedFrame], backwards: bool) -> Iterator[tuple[AuditedFrame, Box]]:
+def _places(frames: Sequence[FrameT], backwards: bool) -> Iterator[tuple[FrameT, Box]]:
     open_places: dict[int, tuple[float, int, Box]] = {}
-    before: AuditedFrame | None = None
+    before: FrameT | None = None
     for frame in reversed(frames) if backwards else frames:
         boundary = before if backwards else frame
         if before is None or boundary is None or boundary.cut:

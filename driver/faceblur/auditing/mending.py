@@ -23,12 +23,12 @@ def with_command(finding: Finding, files: AuditedFiles) -> Finding:
     elif finding.kind in ("uncovered", "candidate") and finding.boxes:
         boxes = [one.text for one in boxes_to_add(finding, MAX_PARTS)]
         arguments = [argument for text in boxes for argument in ("--add", text)]
-        if len(files.pairs) > 1:
-            arguments += ["--stream", str(finding.stream)]
     elif finding.kind in ("short_track", "low_score") and finding.track is not None:
         arguments = ["--remove-track", str(finding.track)]
     else:
         return finding
+    if arguments and len(files.pairs) > 1:
+        arguments += ["--stream", str(finding.stream)]
     if sidecar_path(files.output).resolve() != files.sidecar.resolve():
         return finding
     recorded = files.sidecar.parent / (files.header.video.path or files.header.video.name)

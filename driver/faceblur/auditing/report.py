@@ -83,11 +83,15 @@ class AuditDetector(BaseModel):
 
 
 class AuditReport(BaseModel):
-    """The complete audit: `findings` make it fail, `watch` is for a person to check, `counts` counts both by kind."""
+    """The complete audit: `findings` make it fail, `watch` is for a person to check, `counts` counts both by kind.
+
+    `of` is a SHA-256 of what was audited and by which detectors: while it is the same, so is the report.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     faceblur_audit: Literal[1] = 1
+    of: str = ""
     source: str
     output: str
     sidecar: str
@@ -97,6 +101,30 @@ class AuditReport(BaseModel):
     counts: dict[str, int]
     findings: list[Finding]
     watch: list[Finding]
+
+
+class FileVerdict(BaseModel):
+    """The audit of one output of a folder; without a `report` it could not be audited, and `reason` says why."""
+
+    source: str
+    output: str
+    reason: str = ""
+    report: AuditReport | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether it was audited, and nothing makes it fail."""
+        return self.report is not None and self.report.passed
+
+
+class FolderReport(BaseModel):
+    """The audit of several outputs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    faceblur_audits: Literal[1] = 1
+    passed: bool
+    files: list[FileVerdict]
 
 
 def report_path(output: Path, suffix: Literal["json", "html"]) -> Path:

@@ -9,13 +9,19 @@ import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
-from faceblur.auditing.audited_frame import AuditedFrame
 from faceblur.auditing.merged_detections import MergedDetection
 
 log = logging.getLogger("faceblur")
 SUFFIX = ".audit.searched.jsonl"
+
+
+class Findable(Protocol):
+    """What was detected in a frame of the source."""
+
+    number: int
+    detections: list[MergedDetection]
 
 
 class SearchJournal:
@@ -50,7 +56,7 @@ class SearchJournal:
             self._file = None
             self._path.unlink(missing_ok=True)
 
-    def restore(self, stream: int, frames: Sequence[AuditedFrame]) -> bool:
+    def restore(self, stream: int, frames: Sequence[Findable]) -> bool:
         """Set the detections of frames that were all searched before; returns whether they were."""
         if any((stream, one.number) not in self._known for one in frames):
             return False
@@ -58,7 +64,7 @@ class SearchJournal:
             one.detections = self._known.pop((stream, one.number))
         return True
 
-    def keep(self, stream: int, frames: Sequence[AuditedFrame]) -> None:
+    def keep(self, stream: int, frames: Sequence[Findable]) -> None:
         """Keep what was detected in frames."""
         if self._file is None:
             return

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -18,18 +19,32 @@ from faceblur.auditing.looks import CROPS, MAX_ENLARGED, Look, crop_looks, enlar
 from faceblur.auditing.lost_places import lost_places
 from faceblur.auditing.masked_share import is_masked
 from faceblur.auditing.merged_detections import LookDetection, iou, merged
+from faceblur.auditing.report import AuditDetector
 from faceblur.detection.client import FunctionClient
 from faceblur.tracking.boxes import Box, centre
 from faceblur_function import wire
 from faceblur_function.defaults import MAX_FRAMES
 
+# Lower scores tell nothing: there are dozens of them in each frame.
+MIN_SCORE = 0.1
 # What scores this much and is not masked is looked at in crops.
 DOUBTFUL = 0.3
 # Seconds after which a place is looked at in crops again, and the overlap from which it is the same place.
 AGAIN_SECONDS, SAME_PLACE = 0.2, 0.3
+# At least this often a frame is searched enlarged, and by the other models, in seconds. In a run of so many frames that
+# show anything new each one is searched, in a longer one, as of a moving scene, the middle one.
+ENLARGED_SECONDS, OTHERS_SECONDS, GLIMPSE = 0.8, 0.4, 3
 # One look at a place where a masked face ended.
 PLACE_CROP = CROPS[:1]
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Detectors:
+    """The detectors of an audit, the first one fast, and what each of them is."""
+
+    clients: tuple[FunctionClient, ...]
+    infos: tuple[AuditDetector, ...]
 
 
 class SourceSearch:
@@ -40,7 +55,7 @@ class SourceSearch:
 
     def __init__(self, clients: Sequence[FunctionClient], threshold: float, threads: Executor) -> None:
         self._clients, self._threads = clients, threads
-        self._options = wire.RequestOptions(threshold=threshold)
+        self._options = wire.RequestOptions(threshold=max(threshold, MIN_SCORE))
 
     async def search(
         self, before: AuditedFrame | None, frames: Sequence[AuditedFrame], compared: asyncio.Future[None]
@@ -49,25 +64,34 @@ class SourceSearch:
 
         When `compared` is done it is known which of them show anything new.
         """
-        closely = [one for one in frames if one.ends_interval]
-        await asyncio.gather(self._look_small(frames), self._look_closely(closely, enlarged=closely[::2]))
+        ends = [one for one in frames if one.ends_interval]
+        await asyncio.gather(
+            self._look(0, [(one, one.small) for one in frames]),
+            self._look_at_full_size(ends),
+            self._look_enlarged(_every(ENLARGED_SECONDS, before, ends)),
+            self._look_by_others(_every(OTHERS_SECONDS, before, ends)),
+        )
         await compared
-        new = [one for one in frames if one.shows_new and not one.ends_interval]
-        await self._look_closely(new, enlarged=_middles(new))
+        new = [one for run in _runs(frames) for one in (run if len(run) <= GLIMPSE else [run[len(run) // 2]])]
+        glimpses = [run[len(run) // 2] for run in _runs(frames) if len(run) <= GLIMPSE]
+        await asyncio.gather(
+            self._look_at_full_size(new), self._look_enlarged(glimpses), self._look_by_others(glimpses)
+        )
         await self._look_at_alpha(frames)
         await self._look_at_places(before, frames)
         await self._look_at_doubtful(frames)
 
-    async def _look_small(self, frames: Sequence[AuditedFrame]) -> None:
-        await self._look(0, [(one, one.small) for one in frames])
+    async def _look_at_full_size(self, frames: Sequence[AuditedFrame]) -> None:
+        await self._look(0, [(one, Look(one.image)) for one in frames if one.small.scale != 1])
 
-    async def _look_closely(self, frames: Sequence[AuditedFrame], enlarged: Sequence[AuditedFrame]) -> None:
-        """Search frames at full size, and some also enlarged and by the other models."""
-        own = [(one, Look(one.image)) for one in frames if one.small.scale != 1]
-        tiles = await self._in_threads([partial(enlarged_looks, one.image) for one in enlarged])
-        own += [(one, look) for one, looks in zip(enlarged, tiles, strict=True) for look in looks]
-        others = [(one, Look(one.image)) for one in enlarged]
-        await asyncio.gather(self._look(0, own), *(self._look(model, others) for model in range(1, len(self._clients))))
+    async def _look_enlarged(self, frames: Sequence[AuditedFrame]) -> None:
+        tiles = await self._in_threads([partial(enlarged_looks, one.image) for one in frames])
+        await self._look(0, [(one, look) for one, looks in zip(frames, tiles, strict=True) for look in looks])
+
+    async def _look_by_others(self, frames: Sequence[AuditedFrame]) -> None:
+        """Have the other models search frames at full size."""
+        looks = [(one, Look(one.image)) for one in frames]
+        await asyncio.gather(*(self._look(model, looks) for model in range(1, len(self._clients))))
 
     async def _look_at_alpha(self, frames: Sequence[AuditedFrame]) -> None:
         alphas = [(one, Look(one.alpha)) for one in frames if one.alpha is not None]
@@ -128,12 +152,25 @@ def _is_in(point: complex, box: Box) -> bool:
     return box[0] <= point.real <= box[2] and box[1] <= point.imag <= box[3]
 
 
-def _middles(frames: Sequence[AuditedFrame]) -> list[AuditedFrame]:
-    """The middle one of each run of successive frames."""
+def _runs(frames: Sequence[AuditedFrame]) -> list[list[AuditedFrame]]:
+    """The frames that show what those around them do not, those that follow each other together."""
     runs: list[list[AuditedFrame]] = []
     for frame in frames:
+        if not frame.shows_new or frame.ends_interval:
+            continue
         if runs and runs[-1][-1].number == frame.number - 1:
             runs[-1].append(frame)
         else:
             runs.append([frame])
-    return [run[len(run) // 2] for run in runs]
+    return runs
+
+
+def _every(seconds: float, before: AuditedFrame | None, ends: Sequence[AuditedFrame]) -> list[AuditedFrame]:
+    """The first one in each span of so many seconds; `before` is the one before them."""
+    last = None if before is None else int(before.seconds / seconds)
+    chosen = []
+    for frame in ends:
+        if int(frame.seconds / seconds) != last:
+            chosen.append(frame)
+        last = int(frame.seconds / seconds)
+    return chosen

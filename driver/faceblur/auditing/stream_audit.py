@@ -173,8 +173,9 @@ class StreamAudit:
         checks = check_frames(pair, images, settings)
         small = single_frames(pair, images, settings.padding) if checks is None else checks.small
         frame = None
-        if pair.source is not None and pair.line is not None:
-            frame = AuditedFrame.of(pair.source, pair.line, images, settings.padding, ends_interval)
+        if pair.source is not None and pair.line is not None and images.source is not None:
+            seen = images.source, images.source_alpha
+            frame = AuditedFrame.of(pair.source, pair.line, *seen, settings.padding, ends_interval)
         return frame, _Checked(pair.without_frames(), checks, small)
 
     async def _with_detections(self, checked: list[_Checked]) -> list[_Checked]:

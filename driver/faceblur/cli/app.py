@@ -5,15 +5,15 @@ interrupted. What a command needs is imported in it, so that help is there at on
 from __future__ import annotations
 
 import dataclasses
+import logging
 import sys
 from collections.abc import Awaitable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceblur.base.counted import counted
 from faceblur.base.errors import UsageError
 from faceblur.base.events import Emit
 from faceblur.base.options import Changes, Options
@@ -22,7 +22,6 @@ from faceblur.cli.options import (
     FILES,
     FUNCTION,
     IMAGE_OPTIONS,
-    LOCAL,
     LOGGING,
     LOOK_AROUND,
     MEASUREMENT,
@@ -40,8 +39,11 @@ from faceblur.detection.local_function.worker_handle import Worker
 if TYPE_CHECKING:
     from rich.console import Console
 
-# In which `serve` answers what its workers have begun: less than the time after which an interruption ends a command.
-DRAIN_SECONDS = 1.0
+    from faceblur.jobs.crash_guard import Journal
+    from faceblur.jobs.job import Job
+    from faceblur.jobs.report import Report
+
+log = logging.getLogger("faceblur")
 
 
 @main.command()
@@ -58,6 +60,7 @@ DRAIN_SECONDS = 1.0
     metavar="URL",
     help="The ledger: a file, for workers on this machine, or postgresql://USER@HOST/NAME.  [default: in memory]",
 )
+@click.option("--audit", "audits", is_flag=True, help="Audit the outputs at once. Exit code 1 when one of them fails.")
 @FUNCTION
 @LOGGING
 def run(
@@ -67,6 +70,7 @@ def run(
     options: Options,
     jobs: int | None,
     ledger: str | None,
+    audits: bool,
     endpoint: Endpoint,
     verbosity: Verbosity,
 ) -> None:
@@ -76,34 +80,87 @@ def run(
     that exists there already is skipped, so the same command continues an interrupted run. With --ledger it is `submit`
     and `work --until-empty` in one.
     """
+    if audits and not options.sidecar:
+        raise click.UsageError("--audit needs the sidecars: leave --no-sidecar out")
     endpoint = spawn_ahead(endpoint)
     from faceblur.cli.execute_job import execute_job
     from faceblur.jobs.crash_guard import Journal
-    from faceblur.jobs.video_run import LedgerRun, VideoRun
+    from faceblur.jobs.video_run import VideoRun
 
-    def make_on_ledger(emit: Emit) -> LedgerRun:
-        from faceblur.fleet.shared_ledger import SharedLedger
-        from faceblur.fleet.submission import submit_for_run
+    made: list[Job] = []
 
-        assert ledger is not None
+    def make(emit: Emit) -> Job:
         journal = Journal.of_this_run()
+        if ledger is not None:
+            job: Job = ledger_run(ledger, inputs, outdir, options, endpoint, overwrite, jobs, journal, emit)
+        else:
+            more: dict[str, Any] = {"overwrite": overwrite, "jobs": jobs, "journal": journal, "on_event": emit}
+            job = VideoRun(inputs, outdir, options, endpoint, **more)
+        made.append(job)
+        return job
 
-        def fill(report: Emit) -> Awaitable[None]:
-            return submit_for_run(ledger, inputs, outdir, options, report, overwrite=overwrite, journal=journal)
+    code = execute_job(make, verbosity, shares_files=ledger is not None, proposes_audit=not audits)
+    if audits and made:
+        code = audit_written(code, made[-1].report, endpoint, verbosity)
+    sys.exit(code)
 
-        shared = SharedLedger(ledger, until_empty=True, crashed=journal.crashed_claims)
-        return LedgerRun(shared, endpoint, jobs=jobs, journal=journal, on_event=emit, fill=fill)
 
-    if ledger is not None:
-        sys.exit(execute_job(make_on_ledger, verbosity, shares_files=True))
+def ledger_run(
+    ledger: str,
+    inputs: tuple[Path, ...],
+    outdir: Path,
+    options: Options,
+    endpoint: Endpoint,
+    overwrite: bool,
+    jobs: int | None,
+    journal: Journal,
+    emit: Emit,
+) -> Job:
+    """A run on a ledger: it puts the videos in, and takes them from it."""
+    from faceblur.fleet.shared_ledger import SharedLedger
+    from faceblur.fleet.submission import submit_for_run
+    from faceblur.jobs.video_run import LedgerRun
 
-    def make(emit: Emit) -> VideoRun:
-        journal = Journal.of_this_run()
-        return VideoRun(
-            inputs, outdir, options, endpoint, overwrite=overwrite, jobs=jobs, journal=journal, on_event=emit
-        )
+    def fill(report: Emit) -> Awaitable[None]:
+        return submit_for_run(ledger, inputs, outdir, options, report, overwrite=overwrite, journal=journal)
 
-    sys.exit(execute_job(make, verbosity))
+    shared = SharedLedger(ledger, until_empty=True, crashed=journal.crashed_claims)
+    return LedgerRun(shared, endpoint, jobs=jobs, journal=journal, on_event=emit, fill=fill)
+
+
+def audit_written(code: int, report: Report, endpoint: Endpoint, verbosity: Verbosity) -> int:
+    """Audit the outputs of a run that ended with an exit code, and print one table; the exit code of both."""
+    from faceblur.auditing.folder_audit import audit_outputs
+    from faceblur.auditing.index_page import verdict_text
+    from faceblur.auditing.report import FileVerdict
+    from faceblur.cli.audit_output import AuditDisplay, print_reports
+    from faceblur.cli.exit_codes import DONE, FAILED, GOES_ON, execute
+    from faceblur.cli.interruption import INTERRUPTED
+    from faceblur.cli.progress import choose_display
+
+    planned = [
+        FileVerdict(source=str(one.source), output=str(one.target))
+        for one in report.files.values()
+        if one.target is not None and one.state in ("done", "skipped")
+    ]
+
+    if code == INTERRUPTED or not planned:
+        return code
+    endpoint = dataclasses.replace(endpoint, spawned=())  # these have ended with the run
+
+    async def command(console: Console) -> int:
+        with AuditDisplay(choose_display(console, verbosity)) as shown:
+            audited = await audit_outputs(
+                planned, endpoint=endpoint, on_planned=shown.planned, on_progress=shown.update
+            )
+        if not verbosity.quiet:
+            print_reports(audited, None)
+        for one in audited.files:
+            if not one.passed:
+                log.error("error: %s: %s", one.output, verdict_text(one))
+        return DONE if audited.passed else FAILED
+
+    return max(code, execute(command, verbosity, interrupted=GOES_ON))
 
 
 @main.command()
@@ -221,45 +278,6 @@ def evaluate(
         return output.finish(report)
 
     sys.exit(execute(command, verbosity, unexpected=WRONG_CALL))
-
-
-@main.command()
-@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address to listen on.")
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8080,
-    show_default=True,
-    metavar="N",
-    help="Port to listen on. 0 chooses a free one.",
-)
-@LOCAL
-@LOGGING
-def serve(host: str, port: int, workers: int | None, env: dict[str, str], verbosity: Verbosity) -> None:
-    """Run function.yaml's function on this machine, behind the HTTP trigger that it describes.
-
-    It uses the model for the CPU. It has no authentication. On a cluster Nuclio runs the function; docs/http.md says
-    where the two are not alike.
-    """
-    import asyncio
-
-    from faceblur.cli.exit_codes import DONE, execute
-    from faceblur.cli.interruption import GRACE_SECONDS
-    from faceblur.detection.local_function.http_trigger import LocalFunction
-
-    async def command(_: Console) -> int:
-        config = read_config(find_function_yaml(), env=env, workers=workers)
-        async with LocalFunction(config, host=host, port=port) as function:
-            count = counted(config.workers, "worker")
-            print(f"{config.handler} on {function.url} with {count}: in place of Nuclio, on this machine", flush=True)
-            with suppress(asyncio.CancelledError):  # the way in which a server is meant to end
-                await asyncio.Event().wait()
-            await function.drain(DRAIN_SECONDS)
-        return DONE
-
-    if not verbosity.quiet:
-        verbosity = dataclasses.replace(verbosity, level=verbosity.level + 1)  # the model and its device
-    sys.exit(execute(command, verbosity, grace=DRAIN_SECONDS + GRACE_SECONDS))
 
 
 def spawn_ahead(endpoint: Endpoint) -> Endpoint:

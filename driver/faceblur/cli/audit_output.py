@@ -7,21 +7,23 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from faceblur.auditing.finding_kinds import FINDINGS
+from faceblur.auditing.index_page import INDEX, to_watch, verdict_text
 from faceblur.auditing.progress import AuditProgress
-from faceblur.auditing.report import AuditReport, Finding, report_path
+from faceblur.auditing.report import AuditReport, Finding, FolderReport, report_path
 from faceblur.base.counted import counted
 from faceblur.base.errors import MediaError, SidecarError, UsageError
 from faceblur.base.printable import printable
 from faceblur.cli.progress import ProgressDisplay
 
-MAX_ROWS = 20
+MAX_ROWS, MAX_COMMANDS = 20, 5
+PLAIN: dict[str, Any] = {"highlight": False, "soft_wrap": True, "markup": False}
 WIDTH = 160  # of what is printed into a file or a pipe
 
 
@@ -40,11 +42,13 @@ class AuditDisplay:
     def __init__(self, display: ProgressDisplay) -> None:
         self._display, self._stack = display, ExitStack()
         self._last: dict[Path, AuditProgress] = {}
+        self._is_shown = False
 
     def planned(self, files: int, frames: int | None) -> None:
         """Begin with so many outputs, which have so many frames in all, as far as that is known."""
         self._display.planned(files, frames)
         self._stack.enter_context(self._display)
+        self._is_shown = True
 
     def __enter__(self) -> Self:
         return self
@@ -63,9 +67,12 @@ class AuditDisplay:
         last = self._last.get(output)
         self._last[output] = progress
         if last is None:
+            if not self._is_shown:
+                self.planned(1, progress.total)
             self._display.started(output, progress.total)
         elif progress.stage == "report":
             self._display.ended(output, "audited")
+            del self._last[output]
         else:
             self._display.advanced(output, progress.frames - last.frames, progress.faces - last.faces)
 
@@ -85,23 +92,44 @@ def print_report(output: Path, report: AuditReport) -> None:
         if len(findings) > MAX_ROWS:
             console.print(f"… and {len(findings) - MAX_ROWS} more", highlight=False)
         console.print()
+        for one in [one for one in report.findings if one.mend][:MAX_COMMANDS]:
+            console.print(f"to mend {one.kind} at {one.first_time}: {printable(one.mend or '')}", **PLAIN)
     facts = report.facts
     failing = [f"{report.counts[kind]} {kind}" for kind in FINDINGS if kind in report.counts]
     verdict = "nothing exposed was found" if report.passed else "do not publish: " + ", ".join(failing)
     watch = sum(count for kind, count in report.counts.items() if kind not in FINDINGS)
-    models = escape(printable(", ".join(one.model for one in report.detectors)))
+    models = printable(", ".join(one.model for one in report.detectors))
     compared = f"{counted(facts.output_frames, 'frame')}, {counted(facts.regions, 'region')}"
     if "rest" in report.counts:
         verdict += "; a part was kept without a search"
     if spared := report.counts.get("spared"):
         verdict += f"; {counted(spared, 'spared face')} visible, by a person's choice"
-    console.print(
-        f"{verdict}; {compared}, second pass by {models}; {watch} to watch",
-        highlight=False,
-        soft_wrap=True,
-    )
+    console.print(f"{verdict}; {compared}, second pass by {models}; {watch} to watch", **PLAIN)
     page, content = (printable(str(report_path(output, suffix))) for suffix in ("html", "json"))
     print(f"{page} (it shows real faces: do not publish it), {content}")
+
+
+def print_reports(report: FolderReport, folder: Path | None) -> None:
+    """Print one table of several outputs, how they are, and where the index page is."""
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    table = Table(show_edge=False, pad_edge=False)
+    table.add_column("output", overflow="fold")
+    table.add_column("verdict", overflow="fold")
+    table.add_column("to watch", justify="right")
+    for one in report.files:
+        text = escape(printable(verdict_text(one)))
+        colour = "green" if one.passed else "red"
+        table.add_row(escape(printable(one.output or one.source)), f"[{colour}]{text}[/]", str(to_watch(one)))
+    console.print(table)
+    console.print()
+    for one in report.files:
+        for each in [each for each in one.report.findings if each.mend][:1] if one.report is not None else ():
+            console.print(f"to mend {each.kind} at {each.first_time}: {printable(each.mend or '')}", **PLAIN)
+    failed = sum(not one.passed for one in report.files)
+    verdict = f"do not publish: {failed} of them" if failed else "nothing exposed was found"
+    console.print(f"{counted(len(report.files), 'output')} audited: {verdict}", **PLAIN)
+    if folder is not None:
+        print(f"{printable(str(folder / f'{INDEX}.html'))} (the pages show real faces: do not publish them)")
 
 
 def _frames(finding: Finding) -> str:

@@ -15,18 +15,24 @@ from faceblur.jobs.job import Job
 
 
 def execute_job(
-    make: Callable[[Emit], Job], verbosity: Verbosity, *, interrupted: str = GOES_ON, shares_files: bool = False
+    make: Callable[[Emit], Job],
+    verbosity: Verbosity,
+    *,
+    interrupted: str = GOES_ON,
+    shares_files: bool = False,
+    proposes_audit: bool = True,
 ) -> int:
     """The exit code of the job that `make` gives for a listener to its events; `interrupted` as of `execute`.
 
     `shares_files`: with other workers, so that a job without a file, or one that left a file to them, is done.
+    `proposes_audit`: as the next step, after a run of videos.
     """
 
     async def command(console: Console) -> int:
         progress = RunProgress(choose_display(console, verbosity))
         job = make(progress)
         # The bars end before the summary: else they are drawn over its last lines.
-        with summarized(job.report, verbosity), progress:
+        with summarized(job.report, verbosity, proposes_audit), progress:
             await job.execute()
         done = not job.report.failed if shares_files else job.report.ok
         return DONE if done else FAILED

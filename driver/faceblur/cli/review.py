@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceblur.base.box_at import BoxAt
-from faceblur.base.errors import UsageError
+from faceblur.base.errors import MediaError, UsageError
 from faceblur.base.events import Emit
 from faceblur.cli.group import main
 from faceblur.cli.options import FUNCTION, LOGGING
@@ -19,6 +20,10 @@ from faceblur.detection.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from faceblur.auditing.report import AuditReport, FolderReport
+
+GOES_ON = "the same command goes on from here"
 
 
 class BoxAtType(click.ParamType[BoxAt]):
@@ -39,30 +44,126 @@ class BoxAtType(click.ParamType[BoxAt]):
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path))
 @click.argument("sidecar", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--fix",
+    is_flag=True,
+    help="Mask the faces that were found and are not masked, write the outputs again, and audit these again.",
+)
+@click.option("--again", is_flag=True, help="Of a folder: also audit the outputs whose report is up to date.")
 @FUNCTION
 @LOGGING
-def audit(source: Path, output: Path, sidecar: Path | None, endpoint: Endpoint, verbosity: Verbosity) -> None:
+def audit(
+    source: Path,
+    output: Path,
+    sidecar: Path | None,
+    fix: bool,
+    again: bool,
+    endpoint: Endpoint,
+    verbosity: Verbosity,
+) -> None:
     """Check OUTPUT against its SOURCE before it is published. SIDECAR is by default OUTPUT.faces.jsonl.
 
     The audit checks that every listed face is illegible and that no frame is lost or changed. A second detection pass
     searches for faces that were never masked. It writes OUTPUT.audit.json and OUTPUT.audit.html. Exit code 1: something
     is exposed or lost.
+
+    OUTPUT may be a folder of outputs, and SOURCE that of their sources: then each one is audited, and the index page
+    faceblur-audit.html is written there. The same command goes on with an audit that was interrupted.
     """
-    from faceblur.auditing.audit import audit as audit_files
-    from faceblur.cli.audit_output import AuditDisplay, as_usage_error, print_report
-    from faceblur.cli.exit_codes import DONE, FAILED, WRONG_CALL, execute
-    from faceblur.cli.progress import choose_display
+    from faceblur.cli.exit_codes import WRONG_CALL, execute
+
+    is_folder = output.is_dir()
 
     async def command(console: Console) -> int:
-        with AuditDisplay(choose_display(console, verbosity)) as shown, as_usage_error():
-            shown.planned(1, None)
-            update = partial(shown.update, output)
-            report = await audit_files(source, output, sidecar, endpoint=endpoint, on_progress=update)
-        if not verbosity.quiet:
-            print_report(output, report)
-        return DONE if report.passed else FAILED
+        if not is_folder:
+            return await _audit_file(console, source, output, sidecar, fix, endpoint, verbosity)
+        if sidecar is not None:
+            raise UsageError(f"{sidecar}: a sidecar is of one output, and {output} is a folder")
+        return await _audit_folder(console, source, output, fix, again, endpoint, verbosity)
 
-    sys.exit(execute(command, verbosity, unexpected=WRONG_CALL))
+    sys.exit(execute(command, verbosity, interrupted=GOES_ON, unexpected=WRONG_CALL))
+
+
+async def _audit_file(
+    console: Console,
+    source: Path,
+    output: Path,
+    sidecar: Path | None,
+    fix: bool,
+    endpoint: Endpoint,
+    verbosity: Verbosity,
+) -> int:
+    from faceblur.auditing.audit import audit as audit_files
+    from faceblur.cli.audit_output import AuditDisplay, as_usage_error, print_report
+    from faceblur.cli.exit_codes import DONE, FAILED
+    from faceblur.cli.progress import choose_display
+
+    async def audited() -> AuditReport:
+        with AuditDisplay(choose_display(console, verbosity)) as shown, as_usage_error():
+            update = partial(shown.update, output)
+            return await audit_files(source, output, sidecar, endpoint=endpoint, on_progress=update)
+
+    if fix and sidecar is not None:
+        raise UsageError("--fix edits the sidecar beside the output: leave SIDECAR out")
+    report = await audited()
+    if fix and await _fix(report):
+        report = await audited()
+    if not verbosity.quiet:
+        print_report(output, report)
+    return DONE if report.passed else FAILED
+
+
+async def _audit_folder(
+    console: Console, source: Path, outdir: Path, fix: bool, again: bool, endpoint: Endpoint, verbosity: Verbosity
+) -> int:
+    from faceblur.auditing.folder_audit import audit_outputs, find_outputs
+    from faceblur.cli.audit_output import AuditDisplay, print_reports
+    from faceblur.cli.exit_codes import DONE, FAILED
+    from faceblur.cli.progress import choose_display
+
+    planned = await asyncio.to_thread(find_outputs, source, outdir)
+    if not any(one.output for one in planned):
+        raise UsageError(f"{outdir}: there is no output of a run in it")
+
+    async def audited(again: bool) -> FolderReport:
+        with AuditDisplay(choose_display(console, verbosity)) as shown:
+            return await audit_outputs(
+                planned,
+                endpoint=endpoint,
+                again=again,
+                on_planned=shown.planned,
+                on_progress=shown.update,
+                index=outdir,
+            )
+
+    report = await audited(again)
+    if fix:
+        changed = [await _fix(one.report) for one in report.files if one.report is not None]
+        report = await audited(False) if any(changed) else report
+    if not verbosity.quiet:
+        print_reports(report, outdir)
+    return DONE if report.passed else FAILED
+
+
+async def _fix(report: AuditReport) -> bool:
+    """Mask what was found and is clear, and write the output again; returns whether there was anything to do.
+
+    Raises MediaError where that fails: the edits stay then.
+    """
+    from faceblur.auditing.mending import boxes_to_add
+    from faceblur.jobs.render_run import EditRun
+
+    added: dict[int | None, list[BoxAt]] = {}
+    for finding in report.findings:
+        if finding.kind == "uncovered":
+            added.setdefault(finding.stream, []).extend(boxes_to_add(finding))
+        elif finding.kind == "exposed":
+            added.setdefault(None, [])  # rendering again masks it
+    for stream, boxes in added.items():
+        run = EditRun(Path(report.output), added=boxes, stream=stream, source=Path(report.source))
+        for failed in (await run.run()).failed:
+            raise MediaError(f"{report.output}: {failed.reason}")
+    return bool(added)
 
 
 @main.command()

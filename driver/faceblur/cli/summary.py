@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -39,16 +41,16 @@ WIDTH = 160  # of what is printed into a file or a pipe
 
 
 @contextmanager
-def summarized(report: Report, verbosity: Verbosity) -> Iterator[None]:
+def summarized(report: Report, verbosity: Verbosity, proposes_audit: bool = True) -> Iterator[None]:
     """Prints the summary at the end, also when the run is interrupted; but not when it ended before it had files."""
     try:
         yield
     finally:
         if report.files and not verbosity.quiet and not isinstance(sys.exception(), FaceblurError):
-            print_summary(Console(width=None if sys.stdout.isatty() else WIDTH), report)
+            print_summary(Console(width=None if sys.stdout.isatty() else WIDTH), report, proposes_audit)
 
 
-def print_summary(console: Console, report: Report) -> None:
+def print_summary(console: Console, report: Report, proposes_audit: bool = True) -> None:
     """Print the tables to the console, how many files ended how, and the run's summary lines."""
     console.print(_files(report))
     written = [one for one in report.files.values() if one.state == "done"]
@@ -64,7 +66,8 @@ def print_summary(console: Console, report: Report) -> None:
         console.print()
         console.print(stages)
     console.print()
-    for line in (report.summary(), *_rejected(report), *_by_hand(report), *_next_step(report), *report.lines):
+    proposal = _next_step(report) if proposes_audit else ()
+    for line in (report.summary(), *_rejected(report), *_by_hand(report), *proposal, *report.lines):
         console.print(escape(printable(line)), highlight=False, soft_wrap=True)
 
 
@@ -84,12 +87,17 @@ def _by_hand(report: Report) -> Iterator[str]:
 
 
 def _next_step(report: Report) -> Iterator[str]:
-    """After a run of videos, the command that checks the first output that was written."""
-    for one in report.files.values():
-        if report.lines and one.state == "done" and one.target is not None:
-            command = shlex.join(["faceblur", "audit", str(one.source), str(one.target)])
-            yield f"before an output is published, check it: {command}"
-            return
+    """After a run of videos, the command that checks what was written."""
+    written = [one for one in report.files.values() if one.state == "done" and one.target is not None]
+    if not report.lines or not written:
+        return
+    source, target = str(written[0].source), str(written[0].target)
+    if len(written) > 1:
+        source = os.path.commonpath([one.source.absolute().parent for one in written])
+        target = os.path.commonpath([Path(one.target or "").absolute().parent for one in written])
+    command = shlex.join(["faceblur", "audit", source, target])
+    what = "an output is published, check it" if len(written) == 1 else "outputs are published, check them"
+    yield f"before {what}: {command}"
 
 
 def _files(report: Report) -> Table:

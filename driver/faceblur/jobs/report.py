@@ -176,7 +176,10 @@ class Report:
             return line
         seconds = self.seconds if seconds is None else seconds
         frames, faces = sum(one.frames for one in written), sum(one.faces for one in written)
-        line += f"; {counted(frames, 'frame')}, {counted(faces, 'face')} in {clock(seconds)}"
+        line += f"; {counted(frames, 'frame')}, {counted(faces, 'face')}"
+        if gap_filled := sum(one.gap_filled for one in written):
+            line += f" ({faces - gap_filled} detected, {gap_filled} gap-filled)"
+        line += f" in {clock(seconds)}"
         line += f" ({frames / seconds:.1f} fps) by {written[0].model} on {written[0].device}"
         if searched := sum(one.searched for one in written):
             line += f", which searched {counted(searched, 'frame')}"

@@ -97,7 +97,7 @@ class Run(Job):
         if has_other_choices(one.target, self.options):
             why = "exists, and other boxes or another span were chosen for it; --overwrite writes it again"
             return FileEnded(one.source, "failed", f"{one.target} {why}")
-        return FileEnded(one.source, "skipped", f"{one.target} exists; --overwrite writes it again")
+        return FileEnded(one.source, "skipped", f"{one.target} exists; --overwrite writes it again", one.target)
 
 
 def _log_unusual(found: Discovery) -> None:

@@ -1,0 +1,135 @@
+"""The audit of many outputs: which belong to which sources, one after the other, and one report of all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from faceblur.auditing.detectors import connected
+from faceblur.auditing.file_audit import audit_files, audit_identity, opened
+from faceblur.auditing.index_page import INDEX, index_page
+from faceblur.auditing.progress import AuditProgress
+from faceblur.auditing.report import AuditReport, FileVerdict, FolderReport, report_path
+from faceblur.auditing.source_search import Detectors
+from faceblur.auditing.stream_pairs import AuditedFiles
+from faceblur.base.atomic_files import write_complete
+from faceblur.base.errors import MediaError, SidecarError, UsageError
+from faceblur.detection.endpoint import Endpoint
+from faceblur.jobs.discovery import walk
+from faceblur.jobs.video_suffixes import SHARED_WITH_TEXT, VIDEO_SUFFIXES
+from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
+
+NO_OUTPUT = "there is no output of it"
+Planned = Callable[[int, int | None], None]
+Advanced = Callable[[Path, AuditProgress], None]
+
+
+def find_outputs(source: Path, outdir: Path) -> list[FileVerdict]:
+    """The outputs below a folder with their sources, and what cannot be audited, with its reason. Raises UsageError.
+
+    A source is looked for below the folder `source` as the outputs lie below theirs, then where it was; or it is that
+    file.
+    """
+    found, used = [], set()
+    for output in _videos(outdir):
+        verdict = _paired(source, output, outdir)
+        found.append(verdict)
+        if not verdict.reason:
+            used.add(Path(verdict.source).resolve())
+    if source.is_dir():
+        for path in _videos(source):
+            if path.resolve() not in used and outdir.resolve() not in path.resolve().parents:
+                found.append(FileVerdict(source=str(path), output="", reason=NO_OUTPUT))
+    return found
+
+
+def _videos(folder: Path) -> Iterator[Path]:
+    for path, _, _ in walk([folder], VIDEO_SUFFIXES, []):
+        if path.suffix.lower() in VIDEO_SUFFIXES - SHARED_WITH_TEXT or sidecar_path(path).exists():
+            yield path
+
+
+def _paired(source: Path, output: Path, outdir: Path) -> FileVerdict:
+    sidecar = sidecar_path(output)
+    if not sidecar.exists():
+        return FileVerdict(source="", output=str(output), reason=f"it has no sidecar {sidecar.name}")
+    try:
+        with SidecarReader(sidecar) as reader:
+            video = reader.header.video
+    except SidecarError as error:
+        return FileVerdict(source="", output=str(output), reason=str(error))
+    places = [source / output.relative_to(outdir).parent / video.name, sidecar.parent / (video.path or video.name)]
+    places = [source] if source.is_file() else places
+    for place in places:
+        if place.is_file() and not place.samefile(output):
+            return FileVerdict(source=str(place), output=str(output))
+    return FileVerdict(source=str(places[0]), output=str(output), reason=f"its source {video.name} is not there")
+
+
+async def audit_outputs(
+    planned: Sequence[FileVerdict],
+    *,
+    endpoint: Endpoint,
+    again: bool = False,
+    on_planned: Planned | None = None,
+    on_progress: Advanced | None = None,
+    index: Path | None = None,
+) -> FolderReport:
+    """Audit outputs one after the other, and write an index page of all reports into the folder `index`.
+
+    One whose report is up to date is not audited `again`. Raises FunctionError, and UsageError where a report cannot be
+    written.
+    """
+    waiting = [one for one in planned if not one.reason]
+    if on_planned is not None:
+        on_planned(len(waiting), sum(await asyncio.to_thread(lambda: [_frames(Path(one.output)) for one in waiting])))
+    done = []
+    async with connected(endpoint) as detectors:
+        for one in planned:
+            done.append(one if one.reason else await _audited(one, detectors, again, on_progress))
+    report = FolderReport(passed=bool(done) and all(one.passed for one in done), files=done)
+    if index is not None:
+        try:
+            await asyncio.to_thread(write_complete, index / f"{INDEX}.html", index_page(report, index))
+            content = report.model_dump_json(indent=2, exclude_none=True).encode()
+            await asyncio.to_thread(write_complete, index / f"{INDEX}.json", content)
+        except OSError as error:
+            raise UsageError(f"the report cannot be written into {index}: {error.strerror}") from error
+    return report
+
+
+async def _audited(one: FileVerdict, detectors: Detectors, again: bool, on_progress: Advanced | None) -> FileVerdict:
+    output = Path(one.output)
+
+    def advance(progress: AuditProgress) -> None:
+        if on_progress is not None:
+            on_progress(output, progress)
+
+    try:
+        files = await opened(Path(one.source), output, sidecar_path(output))
+        report = None if again else await asyncio.to_thread(_known, files, detectors)
+        if report is None:
+            report = await audit_files(files, detectors, on_progress=advance)
+    except (MediaError, SidecarError) as error:
+        return one.model_copy(update={"reason": str(error)})
+    return one.model_copy(update={"report": report})
+
+
+def _known(files: AuditedFiles, detectors: Detectors) -> AuditReport | None:
+    """The report of an earlier audit of the same files by the same detectors."""
+    path = report_path(files.output, "json")
+    try:
+        report = AuditReport.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+    is_known = report.of == audit_identity(files, detectors) and report_path(files.output, "html").exists()
+    return report if is_known else None
+
+
+def _frames(output: Path) -> int:
+    """How many frames a sidecar lists."""
+    with sidecar_path(output).open("rb") as file:
+        return max(0, sum(1 for _ in file) - 1)

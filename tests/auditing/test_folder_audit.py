@@ -1,0 +1,100 @@
+"""A whole folder is audited: one table, one index page, one exit code; `run --audit` does it at once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from examples.sample_clip import Image, pan, write_clip
+from faceblur.redaction.sidecar_files import sidecar_path
+from tests.cli.calls import invoke
+
+
+@pytest.fixture(scope="module")
+def made(face: Image, function_url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two sources in `in`, one of them deeper, and their outputs in `out`."""
+    folder = tmp_path_factory.mktemp("folder")
+    for name, frames in (("a.mp4", 8), ("deep/b.mp4", 10)):
+        (folder / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        write_clip(folder / "in" / name, pan(face, (320, 240), frames), audio_codec=None)
+    done = invoke("run", folder / "in", "-o", folder / "out", "--function", function_url)
+    assert done.exit_code == 0, done.output
+    return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+def leave_clear(folder: Path, name: str) -> None:
+    shutil.copy(folder / "in" / name, folder / "out" / name)
+
+
+def test_good_folder(folder: Path, function_url: str) -> None:
+    call = ("audit", folder / "in", folder / "out", "--function", function_url)
+    done = invoke(*call)
+    assert done.exit_code == 0, done.output
+    assert "2 outputs audited: nothing exposed was found" in done.stdout
+    page = (folder / "out" / "faceblur-audit.html").read_text()
+    assert 'href="a.mp4.audit.html"' in page and 'href="deep/b.mp4.audit.html"' in page
+    report = json.loads((folder / "out" / "faceblur-audit.json").read_text())
+    assert report["passed"] and [Path(one["output"]).name for one in report["files"]] == ["a.mp4", "b.mp4"]
+    first = (folder / "out" / "a.mp4.audit.json").stat().st_mtime_ns
+    assert invoke(*call).exit_code == 0  # it is known
+    assert (folder / "out" / "a.mp4.audit.json").stat().st_mtime_ns == first
+    assert invoke(*call, "--again").exit_code == 0
+    assert (folder / "out" / "a.mp4.audit.json").stat().st_mtime_ns != first
+    leave_clear(folder, "a.mp4")  # the report of before is not of this output
+    assert invoke(*call).exit_code == 1
+
+
+@pytest.mark.parametrize("wrong", ["clear", "no sidecar", "no source", "no output", "damaged"])
+def test_one_that_is_wrong_is_named_and_fails_all(folder: Path, function_url: str, wrong: str) -> None:
+    reasons = {
+        "clear": "exposed",
+        "no sidecar": "it has no sidecar a.mp4.faces.jsonl",
+        "no source": "its source a.mp4 is not there",
+        "no output": "there is no output of it",
+        "damaged": "not audited",
+    }
+    output = folder / "out" / "a.mp4"
+    if wrong == "clear":
+        leave_clear(folder, "a.mp4")
+    elif wrong == "no sidecar":
+        sidecar_path(output).unlink()
+    elif wrong == "no source":
+        (folder / "in" / "a.mp4").unlink()
+    elif wrong == "no output":
+        output.unlink()
+        sidecar_path(output).unlink()
+    else:
+        output.write_bytes(output.read_bytes()[:3000])
+    done = invoke("audit", folder / "in", folder / "out", "--function", function_url)
+    assert done.exit_code == 1, done.output
+    shown = " ".join(done.stdout.replace("│", " ").split())
+    assert reasons[wrong] in shown and "nothing exposed was found" in shown
+    assert reasons[wrong] in (folder / "out" / "faceblur-audit.html").read_text()
+
+
+def test_a_folder_without_outputs_is_a_wrong_call(folder: Path, function_url: str) -> None:
+    (folder / "empty").mkdir()
+    done = invoke("audit", folder / "in", folder / "empty", "--function", function_url)
+    assert done.exit_code == 2 and "there is no output of a run in it" in done.output
+    done = invoke("audit", folder / "in", folder / "out", folder / "a.jsonl", "--function", function_url)
+    assert done.exit_code == 2 and "is a folder" in done.output
+
+
+def test_run_audits_at_once(folder: Path, function_url: str) -> None:
+    call = ("run", folder / "in", "-o", folder / "out", "--audit", "--function", function_url)
+    done = invoke(*call)
+    assert done.exit_code == 0, done.output
+    assert "2 outputs audited: nothing exposed was found" in done.stdout and "check it" not in done.stdout
+    leave_clear(folder, "a.mp4")
+    done = invoke(*call)
+    assert done.exit_code == 1 and "exposed" in done.stderr and "a.mp4" in done.stderr
+    assert invoke(*call, "--no-sidecar").exit_code == 2

@@ -1,0 +1,127 @@
+"""Findings say how they are mended, and `--fix` does it; an audit that was interrupted goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from examples.sample_clip import Image, pan, write_clip
+from faceblur.auditing.audit import audit
+from faceblur.auditing.mending import boxes_to_add
+from faceblur.auditing.progress import AuditProgress
+from faceblur.auditing.report import AuditReport
+from faceblur.base.box_at import BoxAt
+from faceblur.detection.client import FunctionClient
+from faceblur.detection.endpoint import Endpoint
+from faceblur.redaction.edits import edits_path
+from faceblur.redaction.sidecar_files import sidecar_path
+from tests.cli.calls import invoke
+
+FRAMES = 24
+
+
+@pytest.fixture
+def missed(face: Image, function_url: str, tmp_path: Path) -> tuple[Path, Path]:
+    """A source, and an output that has no mask in some frames, which its sidecar does not list either."""
+    source = write_clip(tmp_path / "in" / "face.mp4", pan(face, (320, 240), FRAMES), audio_codec=None)
+    assert invoke("run", source, "-o", tmp_path / "good", "--function", function_url).exit_code == 0
+    lines = [json.loads(line) for line in sidecar_path(tmp_path / "good" / "face.mp4").read_text().splitlines()]
+    for line in lines[8:14]:
+        line["faces"] = []
+    edited = tmp_path / "edited.jsonl"
+    edited.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    output = tmp_path / "out" / "face.mp4"
+    output.parent.mkdir()
+    assert invoke("render", source, edited, "-o", output).exit_code == 0
+    return source, output
+
+
+def report_of(output: Path) -> AuditReport:
+    return AuditReport.model_validate_json(output.with_name(f"{output.name}.audit.json").read_text())
+
+
+def test_the_command_of_a_finding_mends_it(missed: tuple[Path, Path], function_url: str) -> None:
+    source, output = missed
+    done = invoke("audit", source, output, "--function", function_url)
+    assert done.exit_code == 1
+    (finding,) = report_of(output).findings
+    assert finding.kind == "uncovered" and finding.first_frame == 7 and finding.last_frame == 12
+    assert finding.boxes[0].start == pytest.approx(7 / 25, abs=0.001)
+    assert finding.boxes[-1].end == pytest.approx(12 / 25, abs=0.001)
+    assert finding.mend is not None and finding.mend in done.stdout.replace("\n", "")
+    assert finding.mend.startswith(f"faceblur edit {output} --add ")
+    mended = invoke(*shlex.split(finding.mend)[1:])
+    assert mended.exit_code == 0, mended.output
+    assert invoke("audit", source, output, "--function", function_url).exit_code == 0
+
+
+def test_fix_masks_what_was_found(missed: tuple[Path, Path], function_url: str) -> None:
+    source, output = missed
+    recorded = sidecar_path(output).read_bytes()
+    done = invoke("audit", source, output, "--fix", "--function", function_url)
+    assert done.exit_code == 0, done.output
+    assert report_of(output).passed and sidecar_path(output).read_bytes() == recorded
+    assert '"op":"add"' in edits_path(sidecar_path(output)).read_text()
+    # What is good stays as it is.
+    before = output.read_bytes()
+    assert invoke("audit", source, output.parent, "--fix", "--function", function_url).exit_code == 0
+    assert output.read_bytes() == before
+
+
+def test_fix_renders_what_is_listed_and_was_not_masked(missed: tuple[Path, Path], function_url: str) -> None:
+    source, output = missed
+    invoke("audit", source, output, "--fix", "--function", function_url)
+    output.write_bytes(source.read_bytes())
+    assert "exposed" in invoke("audit", source, output, "--function", function_url).stdout
+    assert invoke("audit", source, output.parent, "--fix", "--function", function_url).exit_code == 0
+
+
+def test_what_is_added_follows_the_face(missed: tuple[Path, Path], function_url: str) -> None:
+    source, output = missed
+    invoke("audit", source, output, "--function", function_url)
+    (finding,) = report_of(output).findings
+    parts = boxes_to_add(finding)
+    assert parts[0].start < finding.boxes[0].start and parts[-1].end > finding.boxes[-1].end
+    assert [BoxAt.parse(one.text) for one in parts] == parts
+    assert boxes_to_add(finding, 1)[0].start == parts[0].start
+
+
+def test_an_interrupted_audit_goes_on(
+    missed: tuple[Path, Path], function_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, output = missed
+    sent: list[int] = []
+    send = FunctionClient.send
+
+    async def counted(self: FunctionClient, images: Sequence[bytes], *arguments: Any, **named: Any) -> Any:
+        sent.append(len(images))
+        return await send(self, images, *arguments, **named)
+
+    def stop(progress: AuditProgress) -> None:
+        if progress.frames == FRAMES - 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(FunctionClient, "send", counted)
+    endpoint = Endpoint((function_url,))
+    whole = asyncio.run(audit(source, output, endpoint=endpoint, write=False))
+    complete = sum(sent)
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(audit(source, output, endpoint=endpoint, on_progress=stop))
+    (journal,) = output.parent.glob("*.audit.searched.jsonl")
+    sent.clear()
+    report = asyncio.run(audit(source, output, endpoint=endpoint))
+    assert sum(sent) < complete / 2 and not journal.exists()
+    assert [one.model_copy(update={"mend": None}) for one in report.findings] == [
+        one.model_copy(update={"mend": None}) for one in whole.findings
+    ]
+    # Of another sidecar nothing is taken over.
+    journal.write_text('{"of": "another"}\n{"stream": 0, "frame": 0, "found": []}\n')
+    sent.clear()
+    asyncio.run(audit(source, output, endpoint=endpoint))
+    assert sum(sent) == complete
