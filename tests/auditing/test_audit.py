@@ -121,7 +121,7 @@ def test_region_moved_by_half_a_face(source: Path, good: Path, function_url: str
         return frames
 
     report = audited(source, spoilt(good, tmp_path, moved), function_url, code=1)
-    assert sorted(frames_of(report)) == [("exposed", 5, 6), ("exposed", 11, 11), ("exposed", 16, 16)]
+    assert sorted(frames_of(report, "exposed")) == [("exposed", 5, 6), ("exposed", 11, 11), ("exposed", 16, 16)]
 
 
 def test_sidecar_whose_box_was_moved(source: Path, good: Path, function_url: str, tmp_path: Path) -> None:
