@@ -21,6 +21,8 @@ from faceblur_function.detectors.detector import Detector, Faces, Floats, Frame
 # Suspicious is a score from the detector's `suspicion` up to SURE, of a box of at most MAX_SIDE px. These and the next
 # two were chosen by curves (docs/defaults.md).
 SURE, MAX_SIDE = 0.3, 64.0
+# The scores of both looks add up to this: in 66 looks at faces of 24 px to 1.6 and more, at a fold of a suit to 1.1.
+CONFIRMED = 1.4
 # Pictures have so many areas in a row, and one, two or four rows: the network takes long with each new size.
 COLUMNS, AREAS = 4, 16
 # The pictures of a frame have at most this share of its pixels; a frame of any size has room for MIN_AREAS.
@@ -151,9 +153,9 @@ def _in_frame(seen: Faces, areas: Sequence[Area], look: Enlargement) -> Faces:
 def _confirmed(first: Faces, second: Faces) -> Faces:
     """The faces of the first look that the second one shows too, with the lower score of the two."""
     same = iou_matrix(first.xyxy, second.xyxy) > NMS_IOU
-    scores = np.minimum(first.scores, np.where(same, second.scores, 0).max(axis=1, initial=0)).astype(np.float32)
-    kept = scores > 0
-    return Faces(first.xyxy[kept], scores[kept], first.landmarks[kept])
+    again = np.where(same, second.scores, 0).max(axis=1, initial=0).astype(np.float32)
+    kept = (again > 0) & (first.scores + again >= CONFIRMED)
+    return Faces(first.xyxy[kept], np.minimum(first.scores, again)[kept], first.landmarks[kept])
 
 
 def _joined(frame: Frame, one: Faces, other: Faces) -> Faces:
