@@ -137,3 +137,11 @@ def test_every_search_looks_closely(detector: Detector) -> None:
     frame, boxes = scene(24)
     (found,) = detect_all_sizes(detector, [frame], threshold=0.3)
     assert detected(found, boxes, 0.3) == 6
+
+
+def test_a_part_of_a_face_that_was_detected_is_no_other_face(face: Image, detector: Detector) -> None:
+    for side in range(300, 560, 20):
+        frame = np.full((400, 640, 3), 120, np.uint8)
+        small = cv2.resize(face[20:230, 130:340], (side // 3, side // 3), interpolation=cv2.INTER_AREA)
+        frame[20 : 20 + small.shape[0], 20 : 20 + small.shape[1]] = small
+        assert len(detect_closely(detector, [frame], threshold=0.3)[0]) == 1

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from faceblur_function.detectors.anchors import NMS_IOU, iou_matrix, non_maximum_suppression
 from faceblur_function.detectors.detector import Detector, Faces, Floats, Frame
@@ -66,7 +67,8 @@ def detect_closely(detector: Detector, frames: Sequence[Frame], *, threshold: fl
     first = _look(detector, frames, areas, FIRST)
     areas = [[_area(box) for box in faces.xyxy] for faces in first]
     second = _look(detector, frames, areas, SECOND)
-    found = [_joined(*one) for one in zip(frames, found, map(_confirmed, first, second), strict=True)]
+    confirmed = [_confirmed(*one) for one in zip(found, first, second, strict=True)]
+    found = [_joined(*one) for one in zip(frames, found, confirmed, strict=True)]
     return [_above(faces, threshold) for faces in found]
 
 
@@ -90,11 +92,8 @@ def _look(
 def _suspicious(faces: Faces, frame: Frame, suspicion: float) -> list[Area]:
     """The areas of a frame that may show a small face, most suspicious first. Not those in a face that is sure."""
     sides = (faces.xyxy[:, 2:] - faces.xyxy[:, :2]).max(axis=1, initial=0)
-    middles = (faces.xyxy[:, :2] + faces.xyxy[:, 2:]) / 2
-    sure = faces.xyxy[faces.scores >= SURE]
-    inside = (sure[None, :, :2] <= middles[:, None]) & (middles[:, None] <= sure[None, :, 2:])
-    in_sure = np.asarray(np.asarray(inside.all(axis=2)).any(axis=1))
-    small = (faces.scores < SURE) & (faces.scores >= suspicion) & (sides <= MAX_SIDE) & (sides > 0) & ~in_sure
+    small = (faces.scores < SURE) & (faces.scores >= suspicion) & (sides <= MAX_SIDE) & (sides > 0)
+    small &= ~_in_sure(faces.xyxy, faces)
     limit = max(MIN_AREAS, int(MAX_SHARE * frame.shape[0] * frame.shape[1] / FIRST.tile**2))
     areas: list[Area] = []
     for index in np.flatnonzero(small)[: limit * TRIES]:
@@ -104,6 +103,14 @@ def _suspicious(faces: Faces, frame: Frame, suspicion: float) -> list[Area]:
         if not any(_is_same(one, other) for other in areas):
             areas.append(one)
     return areas
+
+
+def _in_sure(boxes: Floats, faces: Faces) -> NDArray[np.bool_]:
+    """Whether the middle of each box lies in a face that is sure."""
+    middles = (boxes[:, None, :2] + boxes[:, None, 2:]) / 2
+    sure = faces.xyxy[None, faces.scores >= SURE]
+    inside = np.asarray(((sure[..., :2] <= middles) & (middles <= sure[..., 2:])).all(axis=2))
+    return np.asarray(inside.any(axis=1))
 
 
 def _area(box: Floats) -> Area:
@@ -150,11 +157,11 @@ def _in_frame(seen: Faces, areas: Sequence[Area], look: Enlargement) -> Faces:
     return Faces(points[:, :2].reshape(-1, 4), seen.scores[kept], points[:, 2:])
 
 
-def _confirmed(first: Faces, second: Faces) -> Faces:
-    """The faces of the first look that the second one shows too, with the lower score of the two."""
+def _confirmed(found: Faces, first: Faces, second: Faces) -> Faces:
+    """The faces of the first look that the second one shows too, with the lower score; no parts of larger ones."""
     same = iou_matrix(first.xyxy, second.xyxy) > NMS_IOU
     again = np.where(same, second.scores, 0).max(axis=1, initial=0).astype(np.float32)
-    kept = (again > 0) & (first.scores + again >= CONFIRMED)
+    kept = (again > 0) & (first.scores + again >= CONFIRMED) & ~_in_sure(first.xyxy, found)
     return Faces(first.xyxy[kept], np.minimum(first.scores, again)[kept], first.landmarks[kept])
 
 
