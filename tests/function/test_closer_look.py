@@ -16,6 +16,7 @@ from faceblur_function.detectors import closer_look
 from faceblur_function.detectors.closer_look import AREAS, COLUMNS, FIRST, MAX_SHARE, detect_closely
 from faceblur_function.detectors.detector import Detector, Faces
 from faceblur_function.detectors.second_pass import detect_all_sizes
+from tests.evaluation.labelled import blank, paste
 from tests.support.faces import box_iou
 
 PLACES = [(250, 180), (640, 200), (1000, 160), (300, 520), (700, 600), (1100, 500)]
@@ -140,8 +141,7 @@ def test_every_search_looks_closely(detector: Detector) -> None:
 
 
 def test_a_part_of_a_face_that_was_detected_is_no_other_face(face: Image, detector: Detector) -> None:
-    for side in range(300, 560, 20):
-        frame = np.full((400, 640, 3), 120, np.uint8)
-        small = cv2.resize(face[20:230, 130:340], (side // 3, side // 3), interpolation=cv2.INTER_AREA)
-        frame[20 : 20 + small.shape[0], 20 : 20 + small.shape[1]] = small
-        assert len(detect_closely(detector, [frame], threshold=0.3)[0]) == 1
+    frame = blank()
+    paste(face, frame, 80, 20, 20)
+    paste(face, frame, 40, 300, 200)
+    assert len(detect_closely(detector, [frame], threshold=0.3)[0]) == 2
