@@ -33,7 +33,8 @@ registry; the defaults are for a first deployment.
   --fleet DIR           start the fleet of this folder too, such as deploy/fleet/gpu, once the
                         function has passed its check; docs/fleet.md says what it needs
   --scale N             only change the number of pods: no build, and those that run go on
-  --delete              only delete the function
+  --delete              only delete the function; this and --scale go with --platform, --namespace
+                        and --name alone
   --dry-run             print what would be run and deployed, and change nothing
   -h, --help            this text
 HELP

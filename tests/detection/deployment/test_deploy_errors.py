@@ -7,7 +7,7 @@ from dataclasses import fields
 
 import pytest
 
-from faceblur.detection.deployment.deploy_options import DeployOptions
+from faceblur.detection.deployment.deploy_options import DeployOptions, parse
 from tests.support.deploy_sandbox import Sandbox, assert_forward_is_over
 
 
@@ -78,6 +78,15 @@ def test_a_missing_tool_is_named(sandbox: Sandbox) -> None:
         ["--scale", "2", "--replicas", "3"],
         ["--delete", "--scale", "2"],
         ["--delete", "--image", "r/a:1"],
+        ["--delete", "--dry-run"],
+        ["--scale", "2", "--dry-run"],
+        ["--delete", "--project", "cvat"],
+        ["--scale", "2", "--port", "30080"],
+        ["--scale", "2", "--cpu"],
+        ["--name", "a" * 52],
+        ["--image", "r/a b"],
+        ["--image", "r/A:1"],
+        ["--image", "https://r/a:1"],
     ],
 )
 def test_a_wrong_call_does_nothing(sandbox: Sandbox, options: list[str]) -> None:
@@ -85,6 +94,13 @@ def test_a_wrong_call_does_nothing(sandbox: Sandbox, options: list[str]) -> None
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert sandbox.calls("nuctl") == []
+
+
+@pytest.mark.parametrize(
+    "image", ["a", "a:1", "r.example.com:5000/v/a_b", "R.example.com/a:V1.2-x", f"r/a@sha256:{'0' * 64}"]
+)
+def test_an_image_may_have_a_registry_a_tag_and_a_digest(image: str) -> None:
+    assert parse(["--image", image, "--name", "a" * 51]).image == image
 
 
 def test_help_names_every_option(sandbox: Sandbox) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,6 +12,9 @@ from faceblur.base.errors import UsageError
 
 DEFAULT_PROJECT = "faceblur"
 LARGEST_PORT = 65535
+# Kubernetes takes 63 characters, and the longest name that is made of it is `nuclio-NAME-gate`.
+LONGEST_NAME = 51
+IMAGE = re.compile(r"([\w.-]+(:\d+)?/)?[a-z0-9._/-]+(:[\w.-]{1,128})?(@sha256:[0-9a-f]{64})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +90,8 @@ def _check(options: DeployOptions) -> None:
     local = options.platform == "local"
     refusals: list[tuple[Any, str]] = [
         (
-            not re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", options.name),
-            f"--name {options.name}: small letters, digits and hyphens",
+            not re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", options.name) or len(options.name) > LONGEST_NAME,
+            f"--name {options.name}: small letters, digits and hyphens, at most {LONGEST_NAME}",
         ),
         (
             options.registry and re.match(r"https?://", options.registry),
@@ -111,19 +114,26 @@ def _check(options: DeployOptions) -> None:
             options.port and not local and options.service_type == "ClusterIP",
             "--port on Kubernetes is that of --service-type NodePort",
         ),
+        (options.image and not IMAGE.fullmatch(options.image), f"--image {options.image}: REGISTRY/IMAGE:TAG"),
         (options.image and options.registry, "--image is there already: without --registry"),
         (local and options.fleet, "--fleet is for Kubernetes"),
         (
             options.fleet and not (options.fleet / "kustomization.yaml").is_file(),
             f"--fleet {options.fleet}: no folder with a kustomization.yaml; see deploy/fleet",
         ),
-        (options.delete and options.scale, "--delete and --scale: one of them"),
-        (
-            (options.delete or options.scale) and (options.gate or options.image or options.fleet),
-            "--gate, --image and --fleet are for a deployment",
-        ),
-        (options.scale and options.replicas, "--scale is the number of replicas: without --replicas"),
+        *_not_for_a_deployment(options),
     ]
     for refused, reason in refusals:
         if refused:
             raise UsageError(reason)
+
+
+def _not_for_a_deployment(options: DeployOptions) -> list[tuple[Any, str]]:
+    """What --delete and --scale do not take: what they would pass over in silence, and --dry-run above all."""
+    given = {one.name for one in fields(options) if getattr(options, one.name) != one.default}
+    return [
+        (others, f"--{action} goes with --platform, --namespace and --name only: without --{min(others, default='')}")
+        for action in ("delete", "scale")
+        if action in given
+        for others in [{name.replace("_", "-") for name in given - {action, "platform", "namespace", "name"}}]
+    ]
