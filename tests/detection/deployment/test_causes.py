@@ -52,6 +52,13 @@ DEPLOYMENTS = 'User "u" cannot list resource "deployments" in API group "apps" i
             "docker login r.example.com",
         ),
         (
+            "docker: Error response from daemon: driver failed programming external connectivity on endpoint f: Bind "
+            "for 0.0.0.0:8123 failed: port is already allocated.\nError - Failed to run a Docker container\n",
+            {"platform": "local"},
+            "Bind for 0.0.0.0:8123 failed: port is already allocated",
+            "--port N",
+        ),
+        (
             "ERROR: No matching distribution found for msgpack\nError - Failed to build\n",
             {},
             "No matching distribution found for msgpack",

@@ -6,12 +6,16 @@ import base64
 import json
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from faceblur.detection.deployment.deploy_options import DeployOptions
+from faceblur.detection.deployment.nuctl_answers import Standing
+from faceblur.detection.deployment.plan import plan
 from tests.support.deploy_sandbox import Sandbox, host
 
 LOCAL = ("--platform", "local", "--cpu")
@@ -110,3 +114,15 @@ def test_an_image_that_cannot_run_is_refused_first(sandbox: Sandbox, environment
     done = sandbox.run(*LOCAL, "--image", "r/faceblur:7", **environment)
     assert done.returncode == 1 and deployments(sandbox) == []
     assert f"error: {says}" in done.stderr
+
+
+def test_a_port_that_is_taken_is_refused_first_but_not_the_functions_own(sandbox: Sandbox) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = sandbox.run(*LOCAL, "--port", str(port))
+        assert done.returncode == 1 and f"error: --port {port}: something on this machine listens there" in done.stderr
+        assert not [call for call in sandbox.calls("nuctl") if " deploy " in call]
+        own = Standing(port=port)
+        assert plan(DeployOptions(platform="local", port=port), own).port == port
+        assert plan(DeployOptions(platform="local"), own).port == port
+    assert plan(DeployOptions(platform="local", port=port), None).port == port

@@ -91,6 +91,10 @@ def _image(options: DeployOptions) -> str:
     return f"This must work:  docker pull {options.image}" if options.image else _build(options)
 
 
+def _port(options: DeployOptions) -> str:
+    return "Something on this machine listens there. End it, or choose another port:  --port N"
+
+
 def _build(options: DeployOptions) -> str:
     return "The build needs PyPI, GitHub and quay.io; see the closed network in docs/deploy.md."
 
@@ -101,6 +105,7 @@ PATTERNS: list[tuple[str, Callable[[DeployOptions], str]]] = [
     (r"requested access to the resource is denied|unauthorized: |no basic auth credentials", _push),
     (r"server gave HTTP response to HTTPS client|failed to push|push[^\n]*(?:no such host|connection refused)", _push),
     (r"ERROR: (?:No matching distribution|Could not find)[^\n]*|failed to solve|non-zero code", _build),
+    (r"port is already allocated|address already in use", _port),
     (r"error response from daemon: [^\n]*", _image),
     (r"failed to pull image|pull access denied|manifest unknown", _build),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from dataclasses import dataclass
@@ -44,6 +45,11 @@ def plan(options: DeployOptions, before: Standing | None) -> Plan:
             "or deploy an image that is there already:  --image IMAGE",
         )
     if options.platform == "local":
+        if options.port not in (None, now.port) and _is_used(options.port):
+            raise DeployFailed(
+                f"--port {options.port}: something on this machine listens there",
+                "Name another port, or leave --port out: then it is a free one, or the function's own.",
+            )
         return Plan(
             project=project,
             replicas=1,
@@ -75,6 +81,17 @@ def _changes(options: DeployOptions, now: Standing, replicas: int, service_type:
         ("image", now.image if options.image else None, options.image),
     ]
     return tuple(f"{name}: {old} becomes {new}" for name, old, new in pairs if old is not None and old != new)
+
+
+def _is_used(port: int) -> bool:
+    """Whether something on this machine listens at a port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that have ended do not count
+        try:
+            probe.bind(("", port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
 
 
 def free_port() -> int:
