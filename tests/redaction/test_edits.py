@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -13,6 +16,11 @@ from click.testing import CliRunner
 from examples.sample_clip import Image, pan, write_clip
 from faceblur.auditing.frame_alignment import gray_image
 from faceblur.auditing.legibility import measure_legibility
+from faceblur.auditing.mending import with_command
+from faceblur.auditing.report import Finding, report_path
+from faceblur.auditing.stream_pairs import pair_streams
+from faceblur.base.atomic_files import held
+from faceblur.base.box_at import BoxAt
 from faceblur.base.errors import SidecarError
 from faceblur.cli.app import main
 from faceblur.redaction.edits import (
@@ -25,9 +33,11 @@ from faceblur.redaction.edits import (
     read_edits,
     schema,
 )
+from faceblur.redaction.output import VideoOutput, open_output
 from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
 from faceblur.redaction.sidecar_format import FrameLine, SidecarFace
 from tests.support import clips as media
+from tests.support.awkward_kind import run_ffmpeg
 
 ROOT = Path(__file__).parents[2]
 FRAMES = 10
@@ -134,6 +144,98 @@ def test_audit_takes_the_edits(output: Path, function_url: str, tmp_path: Path) 
     run("audit", source, output, "--function", function_url)
 
 
+def masked(output: Path) -> list[int]:
+    """The numbers of the frames in which BOX is masked."""
+    return [number for number in range(FRAMES) if clear_share(output, number, BOX) < 0.5]
+
+
+def test_times_of_edits_and_audit_are_a_players(made: Path, function_url: str, tmp_path: Path) -> None:
+    """The file's own times begin at 5 s. Nobody sees that in a player."""
+    source, output = tmp_path / "in" / "face.mp4", tmp_path / "out" / "face.mp4"
+    source.parent.mkdir()
+    run_ffmpeg("-i {source} -c copy -output_ts_offset 5 {target}", source=made / "in" / "face.mp4", target=source)
+    assert media.times(source)[0] == 5
+    run("run", source, "-o", output.parent, "--function", function_url)
+    run("edit", output, "--add", "200,20,260,90@0.12-0.2")
+    assert masked(output) == [3, 4, 5]
+    append_edits(sidecar_path(output), [AddedFace((20.0, 140.0, 120.0, 235.0), 0.0, 1.0)])
+    run("audit", source, output, "--function", function_url, code=1)
+    report = json.loads(report_path(output, "json").read_text())
+    assert report["findings"][0]["first_time"] == "00:00:00.000"
+    assert report["facts"]["seconds"] == pytest.approx((FRAMES - 1) / 25)
+
+
+def test_added_face_is_masked_in_the_frame_that_is_shown_when_it_begins(output: Path) -> None:
+    """It began before: a person who stops a player at 0.15 s sees the frame of 0.12 s."""
+    run("edit", output, "--add", "200,20,260,90@0.15-0.17", "--add", "200,20,260,90@0.39-0.5")
+    assert masked(output) == [3, 4, 9]
+
+
+def test_a_last_line_that_an_editor_left_open_stays_a_line(output: Path) -> None:
+    run("edit", output, "--add", "200,20,260,90@0-0.1")
+    edits = edits_path(sidecar_path(output))
+    edits.write_bytes(edits.read_bytes().rstrip(b"\n"))
+    run("edit", output, "--add", "200,20,260,90@0.2-0.3")
+    assert len(read_edits(sidecar_path(output)).operations) == 2
+    assert masked(output) == [0, 1, 2, 5, 6, 7]
+
+
+def test_what_two_processes_append_at_the_same_time_is_kept(output: Path) -> None:
+    sidecar, faces = sidecar_path(output), [AddedFace(BOX, 0, 0.1), AddedFace(BOX, 0.2, 0.3)]
+    append_edits(sidecar, faces[:1])
+    appended = edits_path(sidecar).read_bytes()
+    edits_path(sidecar).unlink()
+    with ThreadPoolExecutor(1) as other:
+        with held(sidecar):  # as the first process does
+            waiting = other.submit(append_edits, sidecar, faces[1:])
+            with pytest.raises(TimeoutError):
+                waiting.result(0.2)
+            edits_path(sidecar).write_bytes(appended)
+        assert waiting.result(10).operations == tuple(faces)
+    assert read_edits(sidecar).operations == tuple(faces)
+
+
+def test_an_edit_that_comes_while_rendering_begins_fails_it(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the output would be written without it, over one that has it."""
+
+    def open_late(*arguments: Any, **named: Any) -> VideoOutput:
+        append_edits(sidecar_path(output), [AddedFace(BOX, 0.2, 0.3)])
+        return open_output(*arguments, **named)
+
+    before = output.read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr("faceblur.redaction.render.open_output", open_late)
+        assert "edited it at the same time" in run("edit", output, "--add", "200,20,260,90@0-0.1", code=1)
+    assert output.read_bytes() == before
+    run("edit", output)
+    assert masked(output) == [0, 1, 2, 5, 6, 7]
+
+
+@pytest.mark.parametrize("stream", [0, 3])
+def test_an_edit_by_hand_that_changes_nothing_is_refused(output: Path, tmp_path: Path, stream: int) -> None:
+    """A wrong time or stream would leave a face clear, and nobody would hear of it."""
+    start = 50.0 if stream == 0 else 0.0
+    append_edits(sidecar_path(output), [AddedFace(BOX, start, start + 1, stream)])
+    assert f"no frame of stream {stream} is shown" in run("edit", output, code=2)
+    render = ("render", tmp_path / "in" / "face.mp4", sidecar_path(output), "-o", tmp_path / "other.mp4")
+    assert f"no frame of stream {stream} is shown" in run(*render, code=2)
+
+
+def test_the_command_that_mends_a_track_names_its_stream(output: Path, tmp_path: Path) -> None:
+    """Another stream has another face under this number."""
+    files = pair_streams(tmp_path / "in" / "face.mp4", output, sidecar_path(output))
+    finding = Finding(kind="low_score", text="", severity=0, first_frame=0, last_frame=0, first_time="", last_time="",
+                      frames=1, frame=0, time="", stream=1, track=7)  # fmt: skip
+    several = dataclasses.replace(files, pairs=files.pairs * 2)
+    assert str(with_command(finding, several).mend).endswith("--remove-track 7 --stream 1")
+    assert str(with_command(finding, files).mend).endswith("--remove-track 7")
+
+
+def test_a_box_keeps_its_times_to_the_millisecond() -> None:
+    text = "1234.5,0,1300,90@345678.123-345679"
+    assert BoxAt.parse(text).text == text
+
+
 def test_edits_of_another_run_are_refused(output: Path, function_url: str, tmp_path: Path) -> None:
     """A later run numbers its tracks anew: to remove track 1 of it might uncover another face."""
     source, sidecar = tmp_path / "in" / "face.mp4", sidecar_path(output)
@@ -169,6 +271,8 @@ def test_source_is_found_beside_where_it_was_or_named(output: Path, tmp_path: Pa
         (("--add", "260,20,200,90@0-1"), "covers nothing"),
         (("--add", "200,20,260,90@1-0"), "before it begins"),
         (("--add", "200,20,260"), "not of the form"),
+        (("--add", f"200,20,260,90@0-{'9' * 400}"), "not of the form"),
+        (("--add", "200,20,260,90@\u22121-1"), "not of the form"),
     ],
 )
 def test_an_edit_that_changes_nothing_is_refused(output: Path, arguments: tuple[object, ...], reason: str) -> None:

@@ -41,11 +41,12 @@ class PairReader:
             for frame, other, step in self._steps_through(sources, outputs):
                 line = None
                 if frame is not None:
-                    line = _line_of(files, lines, frame)
+                    line = _line_of(files, lines, frame, source.shown_zero)
                     if frame.number == 0 and pair.source == source.main_stream.index:
                         sidecar.check_size([frame.upright_wh], source.videos.values())
                     sidecar.check_in_frame(line, frame.upright_wh)
-                yield FramePair(step, frame, other, line, _seconds(frame), _seconds(other))
+                zero = source.shown_zero
+                yield FramePair(step, frame, other, line, _seconds(frame, zero), _seconds(other, zero))
             if self._steps is None and next(lines, None) is not None:
                 raise SidecarError(f"{files.sidecar}: lists more frames than {files.source} has")
             self.damage = tuple(source.damage.summary())
@@ -81,11 +82,11 @@ def _opened(files: AuditedFiles) -> Iterator[tuple[VideoReader, VideoReader, Sid
         yield source, output, stack.enter_context(SidecarReader(files.sidecar))
 
 
-def _seconds(frame: DecodedFrame | None) -> float:
-    return 0.0 if frame is None else frame.seconds
+def _seconds(frame: DecodedFrame | None, zero: float) -> float:
+    return 0.0 if frame is None else frame.seconds - zero
 
 
-def _line_of(files: AuditedFiles, lines: Iterator[FrameLine], frame: DecodedFrame) -> FrameLine:
+def _line_of(files: AuditedFiles, lines: Iterator[FrameLine], frame: DecodedFrame, zero: float) -> FrameLine:
     line = next(lines, None)
     if line is None:
         raise SidecarError(f"{files.sidecar}: lists fewer frames than {files.source} has")
@@ -93,4 +94,4 @@ def _line_of(files: AuditedFiles, lines: Iterator[FrameLine], frame: DecodedFram
         raise SidecarError(
             f"{files.sidecar}: frame {line.frame} has the timestamp {line.pts}, that of {files.source} {frame.pts}"
         )
-    return files.edits.fold(line, frame.seconds)
+    return files.edits.fold(line, frame.seconds - zero)

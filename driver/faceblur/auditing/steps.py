@@ -29,6 +29,7 @@ class StreamPair:
 class FramePair:
     """One step through the videos: a pair of frames, or a single one, and their times in seconds.
 
+    Times count from where a player of the source shows zero; both, so that they differ by what the output is late.
     `line` is the sidecar's of the source's frame. The frames themselves are None once they are not needed any more.
     """
 

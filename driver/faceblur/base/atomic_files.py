@@ -8,7 +8,8 @@ import hashlib
 import logging
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from secrets import token_hex
@@ -138,6 +139,17 @@ def write_complete(path: Path, content: bytes) -> None:
         output.abort()
 
 
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold a file, once no other process does. Where the file system has no locks, it is not. Raises OSError."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:
+            _warn_no_locks(error)
+        yield
+
+
 def publish(temporary: Path, path: Path) -> None:
     """Give a complete file of an earlier attempt its name. Raises OSError."""
     os.replace(temporary, path)
@@ -177,7 +189,7 @@ def _is_locked(path: Path, descriptor: int) -> bool:
     except BlockingIOError:
         raise
     except OSError as error:  # as on some mounts of Lustre and SMB
-        _warn_once(f"the output's file system has no locks ({error.strerror}): run only one faceblur at a time there")
+        _warn_no_locks(error)
         return False
     if not os.path.samestat(os.fstat(descriptor), path.lstat()):  # who held it has just given it its final name
         raise BlockingIOError(errno.EWOULDBLOCK, "another run has just written it")
@@ -209,6 +221,10 @@ def _flush_folder(folder: Path) -> None:
 
 def _warn_no_flush(folder: Path, error: OSError) -> None:
     _warn_once(f"{folder}: cannot be flushed to the disk ({error.strerror}): a power cut may lose the last outputs")
+
+
+def _warn_no_locks(error: OSError) -> None:
+    _warn_once(f"the output's file system has no locks ({error.strerror}): run only one faceblur at a time there")
 
 
 @cache

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from faceblur.base.errors import UsageError
 from faceblur.base.face_checks import fault_of
+from faceblur.base.regions import shortest
 
-_NUMBER = r"-?\d+(?:\.\d+)?"
+_NUMBER = r"-?\d{1,9}(?:\.\d{1,9})?"  # all of them are finite
 _FORM = re.compile(rf"({_NUMBER}),({_NUMBER}),({_NUMBER}),({_NUMBER})@({_NUMBER})-({_NUMBER})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class BoxAt:
-    """A box x1, y1, x2, y2 in pixels, from `start` to `end` in seconds, both included."""
+    """A box x1, y1, x2, y2 in pixels, from `start` to `end`, both included: in seconds, as a player counts them."""
 
     box: tuple[float, float, float, float]
     start: float
@@ -36,4 +37,4 @@ class BoxAt:
     @property
     def text(self) -> str:
         """As `parse` reads it."""
-        return f"{','.join(f'{value:g}' for value in self.box)}@{self.start:g}-{self.end:g}"
+        return f"{','.join(map(shortest, self.box))}@{shortest(self.start)}-{shortest(self.end)}"

@@ -42,8 +42,8 @@ class TimedRegion:
         return cls((x1, y1, x2, y2), (start, end))
 
     def __str__(self) -> str:
-        box = ",".join(map(_short, self.box))
-        return box if self.span is None else f"{box}@{'-'.join(map(_short, self.span))}"
+        box = ",".join(map(shortest, self.box))
+        return box if self.span is None else f"{box}@{'-'.join(map(shortest, self.span))}"
 
     def is_shown_in(self, since: float, until: float) -> bool:
         """Whether a frame that is shown from `since` to `until` shows any of its time."""
@@ -88,5 +88,6 @@ def read_regions(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(regions["cover"]), tuple(regions["spare"])
 
 
-def _short(value: float) -> str:
+def shortest(value: float) -> str:
+    """A number with at most six decimals, and no exponent: no time of a long video is rounded."""
     return f"{value:.6f}".rstrip("0").rstrip(".")

@@ -174,7 +174,7 @@ async def _fix(report: AuditReport) -> bool:
     multiple=True,
     type=BoxAtType(),
     metavar="X1,Y1,X2,Y2@START-END",
-    help="Mask this box, in pixels, from START to END in seconds. May be repeated.",
+    help="Mask this box, in pixels, from START to END in seconds, as a player counts them. May be repeated.",
 )
 @click.option(
     "--remove-track",

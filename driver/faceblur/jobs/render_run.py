@@ -18,8 +18,16 @@ from faceblur.jobs.output_paths import check_suffix
 from faceblur.jobs.report import FileReport, Report
 from faceblur.media.encoder_choice import check_encoder
 from faceblur.media.reader import VideoReader
-from faceblur.redaction.edits import AddedFace, RemovedTrack, SparedTrack, append_edits, check_edits, check_reach
+from faceblur.redaction.edits import (
+    AddedFace,
+    RemovedTrack,
+    SparedTrack,
+    append_edits,
+    check_reach,
+    read_edits,
+)
 from faceblur.redaction.render import render_video
+from faceblur.redaction.settled_edits import settled, timed_lines
 from faceblur.redaction.sidecar_files import SidecarReader, identify, sidecar_path
 from faceblur.redaction.threads import codec_threads
 
@@ -48,16 +56,15 @@ class RenderRun(Job):
                 raise UsageError(f"{path}: {'no regular file' if path.exists() else 'no such file'}")
         if self._changes.encoder:
             check_encoder(self._changes.encoder)
-        if self._changes.spare_tracks:
-            await asyncio.to_thread(self._check_tracks)
         try:
             target = output_path(self._video, self._out)
             self.report.files[self._video] = FileReport(self._video, target)
             if target.exists() and not self._overwrite:
                 self.emit(FileEnded(self._video, "skipped", f"{target} exists; --overwrite writes it again"))
                 return self.report
+            await asyncio.to_thread(self._check_edits)
             frames = await asyncio.to_thread(_expected_frames, self._video)
-        except MediaError as error:
+        except (MediaError, SidecarError) as error:
             self.emit(failed(self._video, error))
             return self.report
         self.emit(RunPlanned(1, frames))
@@ -66,15 +73,14 @@ class RenderRun(Job):
             file.written = await render_video(self._sidecar, target, self._changes, file.work)
         return self.report
 
-    def _check_tracks(self) -> None:
-        """Check that the tracks to spare exist. Raises UsageError."""
-        with (
-            _as_usage_error(),
-            VideoReader(self._video, tolerate=True) as video,
-            SidecarReader(self._sidecar) as sidecar,
-        ):
-            spared = [SparedTrack(track, video.main_stream.index) for track in self._changes.spare_tracks]
-            check_edits(self._sidecar, sidecar, spared, {})
+    def _check_edits(self) -> None:
+        """Check that each edit and track to spare changes a frame. Raises UsageError, MediaError or SidecarError."""
+        edits, tracks = read_edits(self._sidecar), self._changes.spare_tracks
+        if not edits and not tracks:
+            return
+        with _opened(self._sidecar, self._video) as (sidecar, video), _as_usage_error():
+            spared = [SparedTrack(track, video.main_stream.index) for track in tracks]
+            settled(self._sidecar, timed_lines(sidecar, video), (*edits.operations, *spared))
 
 
 def output_path(video: Path, out: Path) -> Path:
@@ -132,11 +138,7 @@ class EditRun(RenderRun):
         return await super().execute()
 
     def _append(self) -> None:
-        with (
-            _as_usage_error(),
-            VideoReader(self._video, tolerate=True) as video,
-            SidecarReader(self._sidecar) as sidecar,
-        ):
+        with _as_usage_error(), _opened(self._sidecar, self._video) as (sidecar, video):
             if not identify(self._video, video.duration).is_of(sidecar.header.video):
                 raise UsageError(f"{self._video}: the sidecar {self._sidecar} is of another video")
             stream = video.main_stream.index if self._stream is None else self._stream
@@ -148,10 +150,14 @@ class EditRun(RenderRun):
             if stream == video.main_stream.index:
                 for one in self._added:
                     check_reach(one.box, sidecar.header)
-            check_edits(
-                self._sidecar, sidecar, operations, {index: float(one.time_base) for index, one in video.videos.items()}
-            )
-            append_edits(self._sidecar, operations)
+            append_edits(self._sidecar, settled(self._sidecar, timed_lines(sidecar, video), operations))
+
+
+@contextmanager
+def _opened(sidecar: Path, video: Path) -> Iterator[tuple[SidecarReader, VideoReader]]:
+    """A sidecar and its video, with the sidecar's span. Raises SidecarError or MediaError."""
+    with SidecarReader(sidecar) as lines, VideoReader(video, tolerate=True, span=lines.header.settings.cut) as reader:
+        yield lines, reader
 
 
 @contextmanager

@@ -115,6 +115,11 @@ class SourceFile:
         return self.start if self.span is None else -self.span.start
 
     @property
+    def shown_zero(self) -> float:
+        """The time of a frame, in seconds, at which a player of the output shows zero: a span is a video of its own."""
+        return self.start if self.span is None else 0.0
+
+    @property
     def frames_end(self) -> float | None:
         """The time in seconds at which the last frame ends, by the header; None where it holds none."""
         if self.span is None or self.end is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from faceblur.base.atomic_files import fitting_name, write_complete
+from faceblur.base.atomic_files import fitting_name, held, write_complete
 from faceblur.base.errors import SidecarError
 from faceblur.base.face_checks import MAX_MASKS, described, fault_of, reaches_into
 from faceblur.redaction.sidecar_format import SCHEMA_URL, SUFFIX, FrameLine, Header, SidecarFace
@@ -41,7 +41,8 @@ class EditsHeader:
 class AddedFace:
     """A face that was missed: its box x1, y1, x2, y2 in pixels of the upright frame, before padding.
 
-    It is masked in each frame of the video stream `stream` from `start` to `end`, both in seconds and included.
+    It is masked in each frame of the video stream `stream` whose time is from `start` to `end`, both included: in
+    seconds from the output's beginning, as a player counts them.
     """
 
     box: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
@@ -91,7 +92,10 @@ class Edits:
         return bool(self.operations)
 
     def fold(self, line: FrameLine, seconds: float) -> FrameLine:
-        """A sidecar's line as it was edited; `seconds` is the time of its frame. Raises SidecarError."""
+        """A sidecar's line as it was edited. Raises SidecarError.
+
+        `seconds` is when its frame is shown, as a player of the output counts.
+        """
         added = [SidecarFace(box=one.box) for one in self._added if shows(one, line.stream, seconds)]
         removed, spared = (
             {track for stream, track in tracks if stream == line.stream} for tracks in (self._removed, self._spared)
@@ -145,53 +149,27 @@ def read_edits(sidecar: Path) -> Edits:
 
 
 def append_edits(sidecar: Path, operations: Sequence[AddedFace | RemovedTrack | SparedTrack]) -> Edits:
-    """Append edits to those of a sidecar, on the disk; all edits. Raises SidecarError."""
-    path, before = edits_path(sidecar), read_edits(sidecar)
+    """Append edits to those of a sidecar, on the disk; all edits. Raises SidecarError.
+
+    What another process appends at the same time is not lost.
+    """
+    path = edits_path(sidecar)
     try:
-        if not before and not path.exists():
-            write_complete(path, EDITS_HEADER.dump_json(EditsHeader(sidecar_sha256=_sha256(sidecar))) + b"\n")
-        with path.open("ab") as file:
-            file.write(b"".join(OPERATION.dump_json(one) + b"\n" for one in operations))
-            file.flush()
-            os.fsync(file.fileno())
+        with held(sidecar):
+            before = read_edits(sidecar)
+            if not path.exists():
+                write_complete(path, EDITS_HEADER.dump_json(EditsHeader(sidecar_sha256=_sha256(sidecar))) + b"\n")
+            with path.open("rb") as file:
+                is_ended = file.read().endswith(b"\n")  # a person's editor may have left the last line open
+            with path.open("ab") as file:
+                file.write(
+                    (b"" if is_ended else b"\n") + b"".join(OPERATION.dump_json(one) + b"\n" for one in operations)
+                )
+                file.flush()
+                os.fsync(file.fileno())
     except OSError as error:
         raise SidecarError(f"{path}: cannot be written: {error.strerror}") from error
     return Edits((*before.operations, *operations))
-
-
-def check_edits(
-    sidecar: Path,
-    lines: Iterable[FrameLine],
-    operations: Iterable[AddedFace | RemovedTrack | SparedTrack],
-    time_bases: Mapping[int, float],
-) -> None:
-    """Check that each edit changes a frame of a sidecar; `time_bases` are those of the video streams, in seconds.
-
-    Raises SidecarError.
-    """
-    waiting = list(operations)
-    for one in waiting:
-        if isinstance(one, AddedFace) and (fault := fault_of_added(one)):
-            raise SidecarError(f"the face to add: {fault}")
-    for line in lines:
-        if not waiting:
-            return
-        tracks, seconds = {face.track for face in line.faces}, line.pts * time_bases.get(line.stream, 0.0)
-        waiting = [
-            one
-            for one in waiting
-            if not (
-                shows(one, line.stream, seconds)
-                if isinstance(one, AddedFace)
-                else one.stream == line.stream and one.track in tracks
-            )
-        ]
-    for one in waiting:
-        if isinstance(one, AddedFace):
-            raise SidecarError(
-                f"{sidecar}: no frame of stream {one.stream} is shown from {one.start:g} to {one.end:g} s"
-            )
-        raise SidecarError(f"{sidecar}: there is no track {one.track} in stream {one.stream}")
 
 
 def check_reach(box: Sequence[float], header: Header) -> None:

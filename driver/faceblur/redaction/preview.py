@@ -74,12 +74,16 @@ class Preview:
                 line = next(of_main, None)
                 if line is None or line.pts != frame.pts:
                     raise SidecarError(f"{listed}: does not list frame {frame.number} of {self.source}")
-                writer.write(draw(frame, edits.fold(line, frame.seconds)), frame.pts, frame.time_base)
+                seconds = frame.seconds - reader.shown_zero
+                writer.write(draw(frame, edits.fold(line, seconds), seconds), frame.pts, frame.time_base)
             writer.finish()
 
 
-def draw(frame: DecodedFrame, line: FrameLine) -> NDArray[np.uint8]:
-    """A frame, upright and at most LONG_SIDE pixels long, with its faces' boxes, tracks, scores and states."""
+def draw(frame: DecodedFrame, line: FrameLine, seconds: float) -> NDArray[np.uint8]:
+    """A frame, upright and at most LONG_SIDE pixels long, with its faces' boxes, tracks, scores and states.
+
+    `seconds` is when it is shown, as a player of the output counts.
+    """
     image = frame.thumbnail(LONG_SIDE)
     height, width = image.shape[:2]
     scale = width / frame.upright_wh[0], height / frame.upright_wh[1]
@@ -89,7 +93,7 @@ def draw(frame: DecodedFrame, line: FrameLine) -> NDArray[np.uint8]:
         cv2.rectangle(image, (x1, y1), (x2, y2), COLOURS[face.state], 2)
         at = max(0, x1), y1 - 4 if y1 > 20 else min(height - 4, y2 + 14)
         _write(image, label(face), at, font, COLOURS[face.state])
-    _write(image, f"{WARNING}  frame {line.frame}  {frame.seconds:.3f} s", (4, height - 6), font, COLOURS["spared"])
+    _write(image, f"{WARNING}  frame {line.frame}  {seconds:.3f} s", (4, height - 6), font, COLOURS["spared"])
     return image
 
 

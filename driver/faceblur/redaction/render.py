@@ -62,7 +62,7 @@ async def _render(
             raise SidecarError(f"{sidecar}: belongs to another video ({recorded.header.video.name}) than {work.source}")
         spared = [SparedTrack(track, reader.main_stream.index) for track in changes.spare_tracks]
         edits = Edits((*read_edits(sidecar).operations, *spared))
-        masks = RecordedMasks(recorded, edits, work, options)
+        masks = RecordedMasks(recorded, edits, work, options, reader.shown_zero)
         cover_art = await reading.call(cover_art_frames, reader, options)
         for one in cover_art:
             masks.take_line(one)
@@ -74,6 +74,9 @@ async def _render(
         header = header_to_write(recorded, edits, changes, target, work.source)
         opening_output = partial(open_output, target, reader, options, header, cover_art)
         writing = await stack.enter_async_context(OwnThread(opening_output, "write"))
+        # Only now no other process can write this output, with edits that this one does not know.
+        if Edits((*read_edits(sidecar).operations, *spared)).operations != edits.operations:
+            raise SidecarError(f"{sidecar}: somebody edited it at the same time: try again")
         async with Stages() as stages:
             read = stages.link(batch_reader.read(), capacity=1)
             ready = stages.link(masks.mask_recorded(read, writing.object.writer.pix_fmts), capacity=RENDER_BATCHES)
@@ -145,11 +148,14 @@ def rendered_header(header: Header, changes: Changes, target: Path, source: Path
 
 
 class RecordedMasks:
-    """Hands out a sidecar's lines as they were edited, each for its frame; those of different streams in any order."""
+    """Hands out a sidecar's lines as they were edited, each for its frame; those of different streams in any order.
 
-    def __init__(self, sidecar: SidecarReader, edits: Edits, work: FileWork, options: Options) -> None:
+    `zero` is the time of a frame, in seconds, at which a player of the output shows zero.
+    """
+
+    def __init__(self, sidecar: SidecarReader, edits: Edits, work: FileWork, options: Options, zero: float) -> None:
         self._sidecar, self._edits, self._work, self._options = sidecar, edits, work, options
-        self._path, self._lines = sidecar.path, iter(sidecar)
+        self._path, self._lines, self._zero = sidecar.path, iter(sidecar), zero
         self._early: dict[int, deque[FrameLine]] = defaultdict(deque)
         self.by_hand = ByHand()
 
@@ -168,7 +174,7 @@ class RecordedMasks:
             raise SidecarError(
                 f"{self._path}: frame {frame.number} is at {frame.line.pts}, in the video at {frame.decoded.pts}"
             )
-        frame.line = self._edits.fold(frame.line, frame.decoded.seconds)
+        frame.line = self._edits.fold(frame.line, frame.decoded.seconds - self._zero)
 
     def mask(self, frame: VideoFrame, pix_fmts: Mapping[int, str]) -> None:
         """Mask what a frame's line lists."""

@@ -1,0 +1,74 @@
+"""Which frames edits are of: a sidecar's lines with the times at which a player of the output shows their frames."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from faceblur.base.errors import SidecarError
+from faceblur.media.source_file import SourceFile
+from faceblur.redaction.edits import ROUNDING, AddedFace, Operations, RemovedTrack, SparedTrack, fault_of_added
+from faceblur.redaction.sidecar_format import FrameLine
+
+
+class TimedLine(NamedTuple):
+    """A line, and from when until when its frame is shown, in seconds."""
+
+    line: FrameLine
+    since: float
+    until: float
+
+
+def timed_lines(lines: Iterable[FrameLine], video: SourceFile) -> Iterator[TimedLine]:
+    """Each line once the next one of its stream is known; the last ones at the end.
+
+    `video` is what the lines are of, opened with the span of their sidecar.
+    """
+    units = {index: float(stream.time_base) for index, stream in video.videos.items()}
+    held: dict[int, tuple[FrameLine, float]] = {}
+    for line in lines:
+        since = line.pts * units.get(line.stream, 0.0) - video.shown_zero  # cover art has no time
+        if line.stream in held:
+            yield TimedLine(*held[line.stream], since)
+        held[line.stream] = line, since
+    end = math.inf if video.frames_end is None else video.frames_end - video.shown_zero
+    for line, since in held.values():
+        yield TimedLine(line, since, end if end > since else math.inf)
+
+
+def settled(
+    sidecar: Path, lines: Iterable[TimedLine], operations: Iterable[AddedFace | RemovedTrack | SparedTrack]
+) -> Operations:
+    """Edits of a sidecar with these lines: a face to add begins with the frame that is shown when it is to begin.
+
+    Raises SidecarError for an edit that changes no frame.
+    """
+    waiting = dict(enumerate(operations))
+    found: dict[int, AddedFace | RemovedTrack | SparedTrack] = {}
+    for one in waiting.values():
+        if isinstance(one, AddedFace) and (fault := fault_of_added(one)):
+            raise SidecarError(f"the face to add: {fault}")
+    for line, since, until in lines:
+        if not waiting:
+            break
+        tracks = {face.track for face in line.faces}
+        for key, one in waiting.items():
+            if one.stream != line.stream:
+                continue
+            if isinstance(one, AddedFace):
+                if since <= one.end + ROUNDING and until > one.start + ROUNDING:
+                    found[key] = replace(one, start=min(one.start, since))
+            elif one.track in tracks:
+                found[key] = one
+        for key in found.keys() & waiting.keys():
+            del waiting[key]
+    for one in waiting.values():
+        if isinstance(one, AddedFace):
+            raise SidecarError(
+                f"{sidecar}: no frame of stream {one.stream} is shown from {one.start:g} to {one.end:g} s"
+            )
+        raise SidecarError(f"{sidecar}: there is no track {one.track} in stream {one.stream}")
+    return tuple(found[key] for key in sorted(found))
