@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
@@ -61,6 +63,29 @@ def test_only_the_mobilenet_with_its_own_weights_is_verified(centerface: Detecto
     assert second is not None and second.name == "centerface"
     both = load_detector("both", threads=1)
     assert load_verifier(both, weights=None, threads=1) in both.detectors  # type: ignore[attr-defined]
+
+
+def test_the_second_detector_is_loaded_for_the_first_question(
+    detector: Detector, face: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+
+    def load(name: str, **options: Any) -> Detector:
+        loaded.append(name)
+        if len(loaded) == 1:
+            raise DetectorError(f"{name} cannot be loaded, perhaps out of memory")
+        return load_detector(name, **options)
+
+    monkeypatch.setattr("faceblur_function.detectors.load.load_detector", load)
+    second = load_verifier(detector, weights=None, threads=1)
+    assert second is not None and len(second.weights_sha256) == 64
+    assert verify(second, [], threshold=0.02) == [] == loaded
+    crop, _ = crop_of(face, BOX)
+    with pytest.raises(DetectorError, match="out of memory"):  # which the handler answers with 507
+        verify(second, [crop], threshold=0.02)
+    for _ in range(2):
+        assert verify(second, [crop], threshold=0.02)[0].scores[0] > 0.3
+    assert loaded == ["centerface"] * 2
 
 
 def test_over_http_the_second_detector_answers(function_url: str, face: Image) -> None:

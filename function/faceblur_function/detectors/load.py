@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from faceblur_function import defaults
 from faceblur_function.detectors.detector import Detector, DetectorError
+from faceblur_function.detectors.loaded_when_asked import LoadedWhenAsked
 from faceblur_function.detectors.union import DetectorUnion
 
 # `both` searches with the two models for the CPU.
@@ -53,10 +56,12 @@ def load_verifier(detector: Detector, *, weights: str | None, threads: int) -> D
     """The second detector, which verifies what `detector` is not certain of: CenterFace, beside the MobileNet.
 
     None for other detectors and for `weights` of one's own: how certain their scores are was not measured. The
-    MobileNet cannot verify what CenterFace detects: of tilted faces it would reject most. Raises DetectorError.
+    MobileNet cannot verify what CenterFace detects: of tilted faces it would reject most. Its network is loaded for the
+    first question: many videos show nothing doubtful. Raises DetectorError.
     """
     if isinstance(detector, DetectorUnion):
         return next(one for one in detector.detectors if one.name == "centerface")
     if detector.name != "retinaface-mobilenet0.25" or weights is not None:
         return None
-    return load_detector("centerface", device=detector.device, threads=threads)
+    load = partial(load_detector, "centerface", device=detector.device, threads=threads)
+    return LoadedWhenAsked("centerface", load, device=detector.device)
