@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -51,3 +52,27 @@ def test_connection_that_always_breaks_on_large_bodies_is_halved() -> None:
 
     images = [image(shade) for shade in range(0, 40, 10)]
     assert use(Server(answer), send(images), give_up_after=20.0).frames == images
+
+
+def test_connections_that_break_while_the_function_is_away_halve_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As docker's proxy does: it takes the connections for a container that starts again, and breaks them."""
+    monkeypatch.setattr("faceblur.detection.retry_policy.AWAY_SECONDS", (0.0, 0.01))
+    sizes: list[int] = []
+    breaks = 0
+
+    async def away_at_first(request: web.Request) -> web.StreamResponse:
+        nonlocal breaks
+        body = await request.read()
+        if breaks < 12:
+            breaks += 1
+            assert request.transport is not None
+            request.transport.abort()
+            return web.Response()
+        if request.method == "GET":
+            return web.Response(status=503)  # it is there, and has no worker
+        sizes.append(len(json.loads(body)["frames"]))
+        return web.json_response(echo(json.loads(body)))
+
+    images = [image(shade) for shade in range(0, 40, 10)]
+    assert use(Server(away_at_first), send(images), give_up_after=20.0).frames == images
+    assert (breaks, sizes) == (12, [4])

@@ -16,7 +16,7 @@ from faceblur.detection import retry_policy
 from faceblur.detection.client import FunctionClient
 from faceblur.detection.transport import AttemptFailed, ConnectionBroken, Unreachable
 from tests.support.batches import OPTIONS, echo, image, send, use
-from tests.support.hostile import Server, scripted
+from tests.support.hostile import Server, first_contact, scripted
 
 
 @pytest.mark.parametrize("failure", [408, 429, 500, 502, 503, 504])
@@ -167,6 +167,31 @@ def test_probe_of_a_wrong_address_fails_whatever_the_patience(
 
     with pytest.raises(FunctionError, match=message):
         asyncio.run(main())
+
+
+def test_probe_waits_longer_where_connections_are_taken_and_broken(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By docker's proxy, for a container that loads its model."""
+    assert 20 <= retry_policy.MAX_BROKEN_SECONDS <= 60
+    monkeypatch.setattr(retry_policy, "MAX_UNREACHABLE_SECONDS", 0.0)
+    monkeypatch.setattr("faceblur.detection.client.BUSY_NOTICE_SECONDS", 0.2)
+    calls = 0
+
+    async def starting(request: web.Request) -> web.StreamResponse:
+        nonlocal calls
+        calls += 1
+        if calls < 4:
+            assert request.transport is not None
+            request.transport.abort()
+        return first_contact(request)
+
+    assert use(Server(starting), lambda client: client.probe(), timeout=1e6).model == "m"
+    assert "; waiting up to 30 s" in caplog.text
+    monkeypatch.setattr(retry_policy, "MAX_BROKEN_SECONDS", 0.0)
+    calls = 0
+    with pytest.raises(FunctionError, match="connection"):
+        use(Server(starting), lambda client: client.probe(), timeout=1e6)
 
 
 def test_probe_waits_for_a_function_that_is_busy(

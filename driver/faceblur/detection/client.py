@@ -26,7 +26,7 @@ from faceblur.detection.reply import CheckedReply
 from faceblur.detection.reply_checks import check_info, check_reply
 from faceblur.detection.request_body import Sent, encode_request
 from faceblur.detection.request_statistics import RequestStatistics
-from faceblur.detection.retry_policy import BatchAttempts, check_status, probe_attempts
+from faceblur.detection.retry_policy import BatchAttempts, check_status, patience, probe_attempts
 from faceblur.detection.round_trips import RoundTrips, computing_seconds
 from faceblur.detection.transport import AttemptFailed, ConnectionBroken, Response, Transport, Unreachable
 from faceblur_function import wire
@@ -104,10 +104,10 @@ class FunctionClient:
 
     async def _get(self, url: str, read: Callable[[Response], Result]) -> Result:
         """What is read of the answer to a GET; while workers are busy it is waited for."""
-        why = f"{url}: no answer yet: its workers may be busy"
+        why, seconds = f"{url}: no answer yet: its workers may be busy", self._timeout
 
         def tell() -> None:
-            log.warning("%s; waiting up to %g s", why, self._timeout)
+            log.warning("%s; waiting up to %g s", why, seconds)
 
         notice = asyncio.get_running_loop().call_later(BUSY_NOTICE_SECONDS, tell)
         try:
@@ -116,7 +116,7 @@ class FunctionClient:
                     try:
                         return read(await self._transport.exchange(url, "GET", None, self._timeout))
                     except (Unreachable, ConnectionBroken) as error:
-                        why = str(error)
+                        why, seconds = str(error), patience(error, self._timeout)
                         raise
         except InvalidReply as error:
             raise RequestRejected(f"{url} answers, but is no faceblur function: {error}") from error
@@ -165,7 +165,7 @@ class FunctionClient:
                     waiting_since = time.monotonic()
                     async with self.limit.request() as ticket:
                         batch.exclude(time.monotonic() - waiting_since)
-                        return await self._attempt(sent, ticket, return_frames, verify)
+                        return await self._attempt(sent, ticket, return_frames, verify, batch.looks_first)
         except AttemptFailed as error:
             if batch.needs_halving(error):
                 raise
@@ -176,9 +176,13 @@ class FunctionClient:
         self.statistics.retries += 1
         log.info("%s", error)
 
-    async def _attempt(self, sent: Sent, ticket: Ticket, return_frames: bool, verify: bool) -> CheckedReply:
+    async def _attempt(
+        self, sent: Sent, ticket: Ticket, return_frames: bool, verify: bool, looks_first: bool
+    ) -> CheckedReply:
         try:
             with self._balancer.least_busy() as backend:
+                if looks_first:
+                    await self._look(backend.url)
                 response = await self._transport.exchange(
                     backend.url, "POST", sent.body, self._timeout, sent.max_reply_bytes
                 )
@@ -202,6 +206,13 @@ class FunctionClient:
         self.statistics.add_seconds(network=trip.network, queue=trip.queue, computing=trip.computing)
         answer.timings_ms.update(queue=trip.queue * 1000, network=trip.network * 1000)
         return answer
+
+    async def _look(self, url: str) -> None:
+        """Return when something answers at a URL, whatever it is. Raises AttemptFailed."""
+        try:
+            await self._transport.exchange(url, "GET", None, self._timeout)
+        except ConnectionBroken as error:
+            raise Unreachable(str(error)) from error
 
 
 def _read_info(url: str, response: Response) -> wire.Info:

@@ -2,7 +2,8 @@
 
 - HTTP 408, 429, 500, 502, 503, 504, a time-out, no connection: again, until `give_up_after` seconds have passed.
 - A connection that breaks: the same for a single frame. A batch of several frames: MAX_BREAKS_BEFORE_HALVING attempts,
-  then it is sent in halves.
+  each while the function answers `GET /`, then it is sent in halves. Docker takes connections for a container that is
+  away, and breaks them.
 - A reply that fails a check: MAX_INVALID_REPLIES attempts.
 - HTTP 413, or 400 when the platform could not parse the body: the batch is sent in halves. A single frame is an error.
 - Any other status, or a certificate that is not trusted: an error at once.
@@ -33,8 +34,9 @@ HINTS = {401: "; give credentials with --header 'Authorization: …'", 403: "; s
 AWAY_SECONDS = (0.25, 0.75)
 # The first of the exponentially growing bounds of the wait after a failure that is answered, in seconds, and the last.
 FIRST_BACKOFF, MAX_BACKOFF, MAX_PROBE_BACKOFF = 0.25, 10.0, 2.0
-# A URL that cannot be reached for this long is a wrong one; a function that can be reached may be busy.
-MAX_UNREACHABLE_SECONDS = 5.0
+# A URL that cannot be reached for this long is a wrong one; a function that can be reached may be busy. Where something
+# takes connections and breaks them, a function may be starting: docker does so for a container that loads its model.
+MAX_UNREACHABLE_SECONDS, MAX_BROKEN_SECONDS = 5.0, 30.0
 # Waiting does not cure a reply that fails a check: a lossy network gets this many attempts, then the function is wrong.
 MAX_INVALID_REPLIES = 10
 # A platform that refuses a large body may reset the connection before the client has read why.
@@ -68,16 +70,19 @@ def _message(content: bytes) -> str:
         return lines[0][:200]
 
 
-def probe_attempts(timeout: float) -> tenacity.AsyncRetrying:
-    """The attempts to reach a URL: `timeout` seconds, or MAX_UNREACHABLE_SECONDS while there is no connection.
+def patience(error: BaseException | None, timeout: float) -> float:
+    """For how many seconds a URL is asked from the first attempt on, when the last one ended with this error."""
+    if isinstance(error, Unreachable):
+        return MAX_UNREACHABLE_SECONDS
+    return min(MAX_BROKEN_SECONDS, timeout) if isinstance(error, ConnectionBroken) else timeout
 
-    The error of the last attempt is raised.
-    """
+
+def probe_attempts(timeout: float) -> tenacity.AsyncRetrying:
+    """The attempts to reach a URL, for the time that `patience` says. The error of the last one is raised."""
 
     def is_over(state: tenacity.RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
-        patience = MAX_UNREACHABLE_SECONDS if isinstance(error, (Unreachable, ConnectionBroken)) else timeout
-        return (state.seconds_since_start or 0) >= patience
+        return (state.seconds_since_start or 0) >= patience(error, timeout)
 
     return tenacity.AsyncRetrying(
         retry=tenacity.retry_if_exception_type(AttemptFailed),
@@ -127,6 +132,11 @@ class BatchAttempts:
     def exclude(self, seconds: float) -> None:
         """Do not count these seconds against the function: the batch waited behind other requests of the client."""
         self._excluded_seconds += seconds
+
+    @property
+    def looks_first(self) -> bool:
+        """Whether the next attempt has to see first that the function answers, so that a break speaks for the body."""
+        return self._divisible and self._failures[ConnectionBroken] > 0
 
     def needs_halving(self, error: BaseException) -> bool:
         """Whether the batch is sent in halves, after MAX_BREAKS_BEFORE_HALVING such failures."""
