@@ -54,6 +54,23 @@ def test_they_run_what_is_here() -> None:
     assert re.search(r"python -m faceblur\.detection\.deployment\.stage ", text)
 
 
+def test_a_pull_request_that_changes_what_the_images_are_built_from_builds_them() -> None:
+    triggers = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())[True]  # `on` is a boolean in YAML
+    paths = {path.removesuffix("/**") for path in triggers["pull_request"]["paths"]}
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "deploy/Containerfile").read_text(), re.MULTILINE)
+    sources = {one.split("/")[0] for line in copied for one in line.split()}
+    assert sources <= paths and all((ROOT / path).exists() for path in paths)
+
+
+def test_only_what_pushes_may_write() -> None:
+    for path in WORKFLOWS:
+        workflow = yaml.safe_load(path.read_text())
+        assert workflow["permissions"] == {"contents": "read"}
+        for name, job in workflow["jobs"].items():
+            writes = {what for what, right in job.get("permissions", {}).items() if right == "write"}
+            assert writes == {"images": {"packages"}, "release": {"contents"}}.get(name, set())
+
+
 def test_what_the_image_is_built_from_is_staged(tmp_path: Path) -> None:
     assert stage.main([str(tmp_path), "--cpu"]) == 0
     assert (tmp_path / "faceblur_function" / "smoke_face.jpg").is_file()
