@@ -15,6 +15,7 @@ from faceblur.base.errors import MediaError, UsageError
 from faceblur.base.events import Emit
 from faceblur.cli.group import main
 from faceblur.cli.options import FUNCTION, LOGGING
+from faceblur.cli.region_options import PREVIEW
 from faceblur.cli.verbosity import Verbosity
 from faceblur.detection.endpoint import Endpoint
 
@@ -200,6 +201,7 @@ async def _fix(report: AuditReport) -> bool:
     metavar="FILE",
     help="The video that OUTPUT was made of.  [default: where it was then]",
 )
+@PREVIEW
 @LOGGING
 def edit(
     output: Path,
@@ -208,6 +210,7 @@ def edit(
     spared: tuple[int, ...],
     stream: int | None,
     source: Path | None,
+    preview: bool,
     verbosity: Verbosity,
 ) -> None:
     """Correct the masks of OUTPUT, and write it again. Its sidecar stays; the edits go to OUTPUT.edits.jsonl.
@@ -219,7 +222,8 @@ def edit(
     from faceblur.jobs.render_run import EditRun
 
     def make(emit: Emit) -> EditRun:
-        return EditRun(output, added=added, removed=removed, spared=spared, stream=stream, source=source, on_event=emit)
+        edit_run = partial(EditRun, output, added=added, removed=removed, spared=spared, stream=stream)
+        return edit_run(source=source, preview=preview, on_event=emit)
 
     sys.exit(
         execute_job(make, verbosity, interrupted="the output is as it was; the same command without options goes on")

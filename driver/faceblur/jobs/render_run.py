@@ -106,7 +106,7 @@ class EditRun(RenderRun):
     """Appends edits to those of an output's sidecar, and renders the output again with all of them.
 
     `added` are boxes in the video stream `stream`, by default the main one; `removed` and `spared` are tracks of it.
-    `source` None is the file that the sidecar names. Raises UsageError.
+    `source` None is the file that the sidecar names; `preview` is as in `Options`. Raises UsageError.
     """
 
     def __init__(
@@ -118,6 +118,7 @@ class EditRun(RenderRun):
         spared: Sequence[int] = (),
         stream: int | None = None,
         source: Path | None = None,
+        preview: bool = False,
         on_event: Emit | None = None,
     ) -> None:
         sidecar = sidecar_path(output)
@@ -129,7 +130,7 @@ class EditRun(RenderRun):
             if not source.is_file():
                 raise UsageError(f"{source}, of which {output} was made, is not there: name it with --source")
         # What the run kept or tolerated, the edit does too.
-        changes = Changes(keep_location=bool(header.settings.keep_location), tolerate_damage=True)
+        changes = Changes(keep_location=bool(header.settings.keep_location), tolerate_damage=True, preview=preview)
         super().__init__(source, sidecar, output, changes, overwrite=True, on_event=on_event)
 
     async def execute(self) -> Report:

@@ -27,6 +27,15 @@ def preview_path(output: Path) -> Path:
     return output.with_name(fitting_name(output.name, PREVIEW_SUFFIX))
 
 
+def remove_preview(output: Path) -> None:
+    """Remove the preview of an earlier output of this name, which shows other masks. Raises MediaError."""
+    path = preview_path(output)
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise MediaError(f"{path}: is of an earlier output, and cannot be removed: {error.strerror}") from error
+
+
 class PreviewWriter:
     """Writes images of one size at the times of a video. A context manager; only `finish` gives the file its name.
 

@@ -84,20 +84,19 @@ async def finish(
     publication: Publication = DIRECT,
     *,
     by_hand: ByHand,
-    preview: Callable[[Path | None], None] | None = None,
+    preview: Callable[[Path | None], None],
 ) -> Written:
     """Give the output its name, once every frame that was `read`, counted by stream, is in it. Raises MediaError.
 
-    `preview`, which gets the path of the complete sidecar, writes a preview before: an output without the one that was
-    asked for is not done.
+    `preview`, which gets the path of the complete sidecar, writes or removes a preview before: an output without the
+    one that was asked for, or with that of an earlier one, is not done.
     """
     output = writing.object
     output.writer.sequence.check_complete(read)
     damage = tuple(reader.damage.summary())
     with work.at("encode"):
         files = await work.on(writing.executor, "write", output.complete)
-        if preview is not None:
-            await work.on(writing.executor, "preview", preview, files[1] if len(files) > 1 else None)
+        await work.on(writing.executor, "preview", preview, files[1] if len(files) > 1 else None)
         await publication.begin(files)
         await work.on(writing.executor, "write", output.publish)
     return Written((*reader.left_out, *output.writer.left_out), damage, tuple(by_hand.notes()))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from faceblur.base.errors import SidecarError
 from faceblur.media.frames import DecodedFrame
-from faceblur.media.preview_writer import LONG_SIDE, PreviewWriter, preview_path
+from faceblur.media.preview_writer import LONG_SIDE, PreviewWriter, preview_path, remove_preview
 from faceblur.media.reader import VideoReader
 from faceblur.redaction.edits import Edits
 from faceblur.redaction.sidecar_files import SidecarReader
@@ -42,19 +42,26 @@ class Preview:
     """The preview of one output, of its source's main video stream.
 
     `recorded` is the sidecar that the output is rendered from; `edits` are made in it. `stop` ends `write` early.
+    One that is not `wanted` is removed: an earlier output may have had one.
     """
 
     source: Path
     output: Path
     open_source: Callable[[], VideoReader]
     stop: threading.Event
+    wanted: bool
     tag: str = ""
     recorded: Path | None = None
     edits: Edits = field(default_factory=Edits)
 
     def write(self, sidecar: Path | None) -> None:
-        """Write it by the output's new sidecar, None: there is none but the recorded one. Raises MediaError or
-        SidecarError."""
+        """Write or remove it. `sidecar` is the output's new one, None: there is none but the recorded one.
+
+        Raises MediaError or SidecarError.
+        """
+        if not self.wanted:
+            remove_preview(self.output)
+            return
         listed, edits = (self.recorded, self.edits) if sidecar is None else (sidecar, Edits())
         if listed is None:
             raise SidecarError(f"{self.output}: has no sidecar, which a preview shows")

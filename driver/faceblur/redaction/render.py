@@ -81,11 +81,11 @@ async def _render(
             read = stages.link(batch_reader.read(), capacity=1)
             ready = stages.link(masks.mask_recorded(read, writing.object.writer.pix_fmts), capacity=RENDER_BATCHES)
             await write_all(ready, writing, work)
-        preview = Preview(work.source, target, opening, writing.stop, recorded=sidecar, edits=edits)
+        preview = Preview(work.source, target, opening, writing.stop, changes.preview, recorded=sidecar, edits=edits)
         written = await finish(
             *(batch_reader.frames, reader, writing, work),
             by_hand=masks.by_hand,
-            preview=preview.write if changes.preview else None,
+            preview=preview.write,
         )
         return replace(written, damage=(*written.damage, *recorded.corrections()))
 

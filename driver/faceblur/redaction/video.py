@@ -114,11 +114,11 @@ async def _redact(
             tracked = stages.link(look_ahead.track(in_order(masked), stages.start), capacity=in_flight)
             ready = stages.link(look_ahead.mask_faces(in_order(tracked)), capacity=READY_PARTS)
             await write_all(ready, writing, work)
-        preview = Preview(work.source, target, opening, writing.stop, publication.tag)
+        preview = Preview(work.source, target, opening, writing.stop, options.preview, publication.tag)
         return await finish(
             *(batch_reader.frames, reader, writing, work, publication),
             by_hand=look_ahead.by_hand,
-            preview=preview.write if options.preview else None,
+            preview=preview.write,
         )
 
 
