@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -50,8 +49,10 @@ def test_faces_are_gone_and_nothing_else_changed(
         for x1, y1, x2, y2 in faces.xyxy.astype(int):
             assert detail_left(source[y1:y2, x1:x2], output[y1:y2, x1:x2]) < 0.25
         assert media.outside((source, output), boxes, 0.3).max() == 0
-    # Hair around large pixels still looks like a head to the detector now and then, but never with a high score.
-    assert sum(map(len, detector.detect(after, threshold=0.8))) == 0
+    # Hair around a mask still looks like a head to the detector now and then: at most 0.39 with blur, 0.32 with solid,
+    # 0.73 around the 4x4 large pixels that a face becomes.
+    most = 0.8 if style == "pixelate" else 0.5
+    assert sum(map(len, detector.detect(after, threshold=most))) == 0
 
 
 def test_untouched_clip_would_fail_the_same_checks(face_clip: Path, detector: Detector) -> None:
@@ -102,8 +103,7 @@ def test_rotated_clip_is_searched_upright(
     with av.open(str(clip)) as container:
         expected = next(container.decode(video=0)).rotation
     output = run("run", clip, "-o", tmp_path / "out", "--function", function_url, "--return", returned)
-    found = re.search(r"12 frames, (\d+) faces", output)
-    assert found and int(found[1]) >= 12  # a fold of the suit may be taken for a small face too
+    assert "12 frames, 12 faces" in output
     with av.open(str(tmp_path / "out" / "phone.mp4")) as container:
         assert next(container.decode(video=0)).rotation == expected
     upright = [np.ascontiguousarray(np.rot90(frame, turns)) for frame in media.frames(tmp_path / "out" / "phone.mp4")]

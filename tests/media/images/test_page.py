@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import cv2
@@ -25,8 +24,7 @@ def test_face_in_the_alpha_and_in_what_is_transparent(face: Image, function_url:
     dark = (face[..., ::-1].astype(np.uint16) * 16) // 2  # 11 bits of 16: black on a screen
     (tmp_path / "dark16.png").write_bytes(imagecodecs.png_encode(dark))
     result = invoke("image", tmp_path, "-o", tmp_path.parent / "masks-out", "--function", function_url)
-    # A fold of the suit may be taken for a small face too.
-    assert result.exit_code == 0 and re.search("3 frames, [3-5] faces", result.output), result.output
+    assert result.exit_code == 0 and "3 frames, 3 faces" in result.output, result.output
     out = tmp_path.parent / "masks-out"
     stencil, hidden, bright = (read(out / name)[0] for name in ("stencil.png", "hidden.png", "dark16.png"))
     face_at = (slice(80, 180), slice(180, 270))
