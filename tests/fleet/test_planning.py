@@ -204,7 +204,16 @@ def test_a_codec_that_dies_while_a_file_is_opened_does_not_end_the_plan(archive:
     [
         (["plan", "nowhere"], "no such file or directory"),
         (["plan", ".", "--gpus", "2"], "--gpus is for a deployed function"),
+        (["plan", ".", "--price", "inf"], "--price"),
+        (["plan", ".", "--samples", "1000001"], "--samples"),
         (["jobs", "report", "--plan", "nowhere.json"], "cannot be read"),
+        (["jobs", "--state", "lost"], "--state"),
+        (["jobs", "show", str(2**63)], "not in the range"),
+        (["jobs", "cancel", str(2**63)], "not in the range"),
+        (["jobs", "prioritize", "1", "--priority", str(2**31)], "--priority"),
+        (["submit", ".", "-o", "out", "--priority", str(2**31)], "--priority"),
+        (["work", "--lease", "nan"], "--lease"),
+        (["work", "--lease", "inf"], "--lease"),
     ],
 )
 def test_a_wrong_call_is_refused(arguments: list[str], reason: str, tmp_path: Path) -> None:

@@ -44,3 +44,18 @@ def test_what_a_killed_run_had_done_is_not_done_again(
     assert attempts == {"000.mp4": ("done", 1), "001.mp4": ("done", 1), "long.mp4": ("done", 2)}
     assert [number(image) for image in frames(out / "000.mp4")] == list(range(24))
     assert len(frames(out / "long.mp4")) == 600 and not list(out.glob(".*"))
+
+
+def test_a_run_is_not_good_while_one_of_its_videos_is_not_done(
+    file_ledger: str, function_url: str, short_clip: Path, tmp_path: Path
+) -> None:
+    source, out = tree(tmp_path / "in", short_clip, 3), tmp_path / "out"
+    faceblur("submit", source, "-o", out, "--ledger", file_ledger)
+    assert faceblur("jobs", "--ledger", file_ledger, "pause", 2).returncode == 0
+    run = faceblur("run", source, "-o", out, "--ledger", file_ledger, "--function", function_url)
+    assert run.returncode == 1 and "3 files: 2 done, 1 failed" in run.stdout, run.stdout + run.stderr
+    assert "its job is paused" in run.stderr
+    assert sorted(one.name for one in out.glob("*.mp4")) == ["000.mp4", "002.mp4"]
+    assert faceblur("jobs", "--ledger", file_ledger, "resume", 2).returncode == 0
+    again = faceblur("run", source, "-o", out, "--ledger", file_ledger, "--function", function_url)
+    assert again.returncode == 0 and "1 done, 2 skipped" in again.stdout, again.stdout + again.stderr

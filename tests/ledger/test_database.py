@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.runtime.environment import EnvironmentContext
 from sqlalchemy import Connection, text
 
-from faceblur.base.errors import LedgerAway, LedgerError
+from faceblur.base.errors import LedgerAway, LedgerError, UsageError
 from faceblur.ledger.claims import Progress, beat, claim
 from faceblur.ledger.database import Database, ledger_url
 from faceblur.ledger.queries import list_jobs
@@ -141,9 +141,32 @@ def test_a_server_that_is_away_may_come_back_and_its_password_is_not_shown() -> 
     )
 
 
-def test_an_address_that_is_none_is_refused() -> None:
-    with pytest.raises(LedgerError, match="cannot be kept in mysql"):
-        ledger_url("mysql://host/name")
-    with pytest.raises(LedgerError, match="no address of a ledger"):
-        ledger_url("://")
-    assert ledger_url("some/file.db").database == "some/file.db"
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("mysql://host/name", "cannot be kept in mysql"),
+        ("://", "no address of a ledger"),
+        ("postgresql://host:99999/name", "port 99999"),
+        ("postgresql://host:port/name", "no address of a ledger"),
+        ("sqlite://", "cannot be kept in sqlite"),
+        ("sqlite:///", "no file of a ledger"),
+        (":memory:", "no file of a ledger"),
+        (".", "is a folder"),
+    ],
+)
+def test_an_address_that_is_none_is_a_wrong_call(address: str, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        ledger_url(address)
+
+
+def test_an_address_may_be_a_path_or_a_url() -> None:
+    assert ledger_url("some/file.db").database == ledger_url("sqlite:///some/file.db").database == "some/file.db"
+
+
+def test_a_file_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").symlink_to("ledger.db")
+    done = faceblur("jobs", "--ledger", tmp_path / "ledger.db")
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"error: the ledger {tmp_path}/ledger.db: unable to open database file\n",
+    )

@@ -7,8 +7,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import sys
-from collections.abc import Awaitable
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,14 +117,14 @@ def ledger_run(
 ) -> Job:
     """A run on a ledger: it puts the videos in, and takes them from it."""
     from faceblur.fleet.shared_ledger import SharedLedger
-    from faceblur.fleet.submission import submit_for_run
+    from faceblur.fleet.submission import submitted_for_run
     from faceblur.jobs.video_run import LedgerRun
 
-    def fill(report: Emit) -> Awaitable[None]:
-        return submit_for_run(ledger, inputs, outdir, options, report, overwrite=overwrite, journal=journal)
+    def submitted(job: Job) -> AbstractAsyncContextManager[None]:
+        return submitted_for_run(ledger, inputs, outdir, options, job, overwrite=overwrite, journal=journal)
 
     shared = SharedLedger(ledger, until_empty=True, crashed=journal.crashed_claims)
-    return LedgerRun(shared, endpoint, jobs=jobs, journal=journal, on_event=emit, fill=fill)
+    return LedgerRun(shared, endpoint, jobs=jobs, journal=journal, on_event=emit, submitted=submitted)
 
 
 def audit_written(code: int, report: Report, endpoint: Endpoint, verbosity: Verbosity) -> int:

@@ -13,7 +13,8 @@ from faceblur.base.errors import UsageError
 from faceblur.base.events import Emit, Event
 from faceblur.base.options import Options
 from faceblur.cli.group import main
-from faceblur.cli.ledger_option import LEDGER, ledger_address
+from faceblur.cli.ledger_option import LEDGER, PRIORITY, ledger_address
+from faceblur.cli.number import Number
 from faceblur.cli.options import FILES, FUNCTION, LOGGING, VIDEO_OPTIONS
 from faceblur.cli.verbosity import Verbosity
 from faceblur.detection.endpoint import Endpoint
@@ -23,13 +24,16 @@ if TYPE_CHECKING:
 
     from faceblur.jobs.traces import Traces
 
+MAX_LEASE = 86_400.0  # seconds
 GIVEN_BACK = "what was not finished is given back to the ledger"
 
 
 @main.command()
 @FILES
 @LEDGER
-@click.option("--priority", type=int, default=0, show_default=True, metavar="N", help="A higher number goes first.")
+@click.option(
+    "--priority", type=PRIORITY, default=0, show_default=True, metavar="N", help="A higher number goes first."
+)
 @VIDEO_OPTIONS
 @LOGGING
 def submit(
@@ -71,7 +75,7 @@ def submit(
 )
 @click.option(
     "--lease",
-    type=click.FloatRange(1),
+    type=Number(1, MAX_LEASE),
     default=40,
     show_default=True,
     metavar="SECONDS",

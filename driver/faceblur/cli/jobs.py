@@ -9,18 +9,26 @@ from typing import TYPE_CHECKING
 import click
 
 from faceblur.cli.group import main
-from faceblur.cli.ledger_option import LEDGER, ledger_address
+from faceblur.cli.ledger_option import JOB_ID, LEDGER, PRIORITY, ledger_address
 from faceblur.cli.verbosity import Verbosity
+from faceblur.ledger.states import STATES_SHOWN
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-JOB_IDS = click.argument("ids", nargs=-1, required=True, metavar="ID...", type=int)
+JOB_IDS = click.argument("ids", nargs=-1, required=True, metavar="ID...", type=JOB_ID)
 
 
 @main.group(invoke_without_command=True)
 @LEDGER
-@click.option("--state", "states", multiple=True, metavar="STATE", help="Only jobs in this state. May be repeated.")
+@click.option(
+    "--state",
+    "states",
+    type=click.Choice(STATES_SHOWN),
+    multiple=True,
+    metavar="STATE",
+    help="Only jobs in this state. May be repeated.",
+)
 @click.option("--name", "contains", default="", metavar="TEXT", help="Only videos whose path contains this.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: one object with the counts and the jobs.")
 @click.option("--watch", is_flag=True, help="Show the table again every two seconds, until Ctrl-C.")
@@ -46,7 +54,7 @@ def jobs(
 
 
 @jobs.command()
-@click.argument("job_id", metavar="ID", type=int)
+@click.argument("job_id", metavar="ID", type=JOB_ID)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def show(ledger: str, job_id: int, as_json: bool) -> None:
@@ -128,7 +136,7 @@ def retry(ledger: str, ids: tuple[int, ...]) -> None:
 
 @jobs.command()
 @JOB_IDS
-@click.option("--priority", type=int, required=True, metavar="N", help="A higher number goes first.")
+@click.option("--priority", type=PRIORITY, required=True, metavar="N", help="A higher number goes first.")
 @click.pass_obj
 def prioritize(ledger: str, ids: tuple[int, ...], priority: int) -> None:
     """Have jobs taken earlier or later."""

@@ -1,9 +1,12 @@
-"""The option that names the ledger, and the ledger that is used without it."""
+"""The options that the ledger's commands share: its address, numbers of jobs, and priorities."""
 
 from __future__ import annotations
 
 import click
 
+# What PostgreSQL's columns hold: https://www.postgresql.org/docs/current/datatype-numeric.html
+JOB_ID = click.IntRange(1, 2**63 - 1)
+PRIORITY = click.IntRange(-(2**31), 2**31 - 1)
 LEDGER = click.option(
     "--ledger",
     metavar="URL",

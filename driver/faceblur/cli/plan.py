@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from faceblur.base.options import Options
+from faceblur.base.options import MAX_SECONDS, Options
 from faceblur.cli.group import main
 from faceblur.cli.number import Number
 from faceblur.cli.options import FUNCTION, LOGGING, VIDEO_OPTIONS
@@ -39,7 +39,7 @@ FLEET = grouped(
     click.option(
         "--fleet",
         "fleet_workers",
-        type=click.IntRange(1),
+        type=click.IntRange(1, 10_000),
         default=1,
         show_default=True,
         metavar="N",
@@ -47,11 +47,13 @@ FLEET = grouped(
     ),
     click.option(
         "--gpus",
-        type=click.IntRange(1),
+        type=click.IntRange(1, 10_000),
         metavar="N",
         help="Number of GPUs of the function, each like the one of --function.  [default: 1 with --function]",
     ),
-    click.option("--price", type=Number(0), metavar="X", help="Price of one GPU, or else of one worker, for an hour."),
+    click.option(
+        "--price", type=Number(0, 1e9), metavar="X", help="Price of one GPU, or else of one worker, for an hour."
+    ),
 )
 
 
@@ -68,7 +70,7 @@ FLEET = grouped(
 @FLEET
 @click.option(
     "--samples",
-    type=click.IntRange(0),
+    type=click.IntRange(0, 1000),
     default=5,
     show_default=True,
     metavar="N",
@@ -77,7 +79,7 @@ FLEET = grouped(
 @click.option(
     "--sample-length",
     "seconds",
-    type=Number(0.1),
+    type=Number(0.1, MAX_SECONDS),
     default=4,
     show_default=True,
     metavar="SECONDS",

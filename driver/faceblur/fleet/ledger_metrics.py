@@ -12,9 +12,9 @@ from prometheus_client.registry import Collector
 from faceblur.base.errors import LedgerError
 from faceblur.ledger.database import Database
 from faceblur.ledger.queries import Counts, count_jobs
+from faceblur.ledger.states import STATES_SHOWN
 
 log = logging.getLogger("faceblur")
-STATES = ("queued", "paused", "running", "publishing", "done", "failed", "cancelled")
 
 
 class LedgerCollector(Collector):
@@ -38,7 +38,7 @@ class LedgerCollector(Collector):
         if counts is None:
             return
         jobs = GaugeMetricFamily("faceblur_jobs", "Jobs by state.", labels=["state"])
-        for state in STATES:
+        for state in STATES_SHOWN:
             jobs.add_metric([state], counts.states.get(state, 0))
         yield jobs
         frames = GaugeMetricFamily("faceblur_job_frames", "Frames of all jobs but failed ones.", labels=["part"])

@@ -5,22 +5,31 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from faceblur.base.errors import SidecarError, UsageError
-from faceblur.base.events import Emit, FileEnded, RunPlanned
+from faceblur.base.events import FileEnded, RunPlanned
 from faceblur.base.options import Options
 from faceblur.jobs.crash_guard import Journal
 from faceblur.jobs.discovery import Discovery, find_videos
+from faceblur.jobs.job import Job
 from faceblur.ledger.database import Database
-from faceblur.ledger.submissions import NewJob, submit
+from faceblur.ledger.queries import find_unfinished
+from faceblur.ledger.submissions import Added, NewJob, submit
 from faceblur.media.encoder_choice import check_encoder
+from faceblur.media.preview_writer import preview_path
 from faceblur.redaction.sidecar_files import SidecarReader, identify, sidecar_path
 from faceblur.redaction.sidecar_format import Identity, SettingsUsed
 
 JOBS_AT_ONCE = 100  # in one transaction: other workers wait for so long on SQLite
+TAKEN = "is the output of another video in the ledger: choose another output folder; --overwrite replaces it"
+NOT_DONE = {
+    "paused": "its job is paused: `faceblur jobs resume` has it done",
+    "cancelled": "its job was cancelled: the same command puts it in again",
+}
 
 
 @dataclass(slots=True)
@@ -28,13 +37,29 @@ class Submission:
     """What became of the videos: how many were put in or were there, and which cannot be redacted, with the reason.
 
     `done` are those that are not put in, since their outputs are there, `failed` those that were set aside before.
+    `jobs` are the videos that workers do or will do, by the keys of their jobs.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     done: list[Path] = field(default_factory=list)
     failed: list[Path] = field(default_factory=list)
+    jobs: dict[str, Path] = field(default_factory=dict)
     broken: list[tuple[Path, str]] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
+
+    def add(self, jobs: Sequence[NewJob], added: Sequence[Added]) -> None:
+        """Note what became of some jobs."""
+        for one, how in zip(jobs, added, strict=True):
+            if how == "taken":
+                self.broken.append((one.source, f"{one.target} {TAKEN}"))
+                continue
+            self.counts[how] += 1
+            if how == "done":
+                self.done.append(one.source)
+            elif how == "failed":
+                self.failed.append(one.source)
+            else:
+                self.jobs[one.key] = one.source
 
 
 async def submit_videos(
@@ -59,35 +84,48 @@ async def submit_videos(
             raise UsageError(f"no video in {', '.join(map(str, inputs))}")
         submission = Submission(broken=found.broken, others=found.others)
         jobs = await asyncio.to_thread(_jobs, found, submission, options, priority=priority, overwrite=overwrite)
-        has_output = (lambda _: False) if overwrite else Path.is_file
+
+        def has_output(target: Path) -> bool:
+            # `_jobs` found that a sidecar that is there is of other settings, or of another video.
+            return target.is_file() and not (options.sidecar and sidecar_path(target).is_file())
+
         for first in range(0, len(jobs), JOBS_AT_ONCE):
             some = jobs[first : first + JOBS_AT_ONCE]
-            added = await submit(database, some, has_output=has_output)
-            submission.counts.update(added)
-            submission.done += [one.source for one, how in zip(some, added, strict=True) if how == "done"]
-            submission.failed += [one.source for one, how in zip(some, added, strict=True) if how == "failed"]
+            added = await submit(database, some, overwrite=overwrite, has_output=has_output)
+            submission.add(some, added)
     return submission
 
 
-async def submit_for_run(
+@asynccontextmanager
+async def submitted_for_run(
     ledger: str,
     inputs: Sequence[Path],
     outdir: Path,
     options: Options,
-    emit: Emit,
+    run: Job,
     *,
     overwrite: bool,
     journal: Journal,
-) -> None:
-    """Put the videos of a run into a ledger, and report those that are not redacted. Raises as `submit_videos`."""
+) -> AsyncIterator[None]:
+    """Puts the videos of a run into a ledger, and reports those that are not redacted: at first, and at the end.
+
+    Raises as `submit_videos`.
+    """
     found = await submit_videos(ledger, inputs, outdir, options, overwrite=overwrite, journal=journal)
     for path, reason in found.broken:
-        emit(FileEnded(path, "failed", reason))
+        run.emit(FileEnded(path, "failed", reason))
     for path in found.done:
-        emit(FileEnded(path, "skipped", "it is done; --overwrite writes it again"))
+        run.emit(FileEnded(path, "skipped", "it is done; --overwrite writes it again"))
     for path in found.failed:
-        emit(FileEnded(path, "failed", "it failed before: `faceblur jobs retry` queues it again"))
-    emit(RunPlanned(found.counts["queued"] + found.counts["waiting"], None))
+        run.emit(FileEnded(path, "failed", "it failed before: `faceblur jobs retry` queues it again"))
+    run.emit(RunPlanned(len(found.jobs), None))
+    yield
+    async with Database(ledger) as database:  # another worker may have done them, or not
+        unfinished = await find_unfinished(database, list(found.jobs))
+    for key, (state, reason) in unfinished.items():
+        source = found.jobs[key]
+        if source not in run.report.files or run.report.files[source].state != "failed":
+            run.emit(FileEnded(source, "failed", reason or NOT_DONE.get(state, f"its job is {state}")))
 
 
 def _jobs(
@@ -122,6 +160,11 @@ def _is_current(target: Path, identity: Identity, options: Options) -> bool:
         return False
     try:
         with SidecarReader(sidecar_path(target)) as reader:
-            return reader.header.video.is_of(identity) and reader.header.settings == SettingsUsed.of(options)
+            header = reader.header
     except SidecarError:
         return False
+    if header.function.verifier is not None and not options.verify:
+        return False  # what its second detector rejected is visible
+    if options.preview and not preview_path(target).is_file():
+        return False
+    return header.video.is_of(identity) and header.settings == SettingsUsed.of(options)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -65,7 +65,7 @@ class VideoRun(Run):
 class LedgerRun(Job):
     """Redacts what a given ledger hands out, `jobs` videos at a time, until it is over or this is cancelled.
 
-    `fill` is called first, with a callable that takes events.
+    It works in the context that `submitted` opens for this job: it puts the videos in.
     """
 
     def __init__(
@@ -76,16 +76,15 @@ class LedgerRun(Job):
         jobs: int | None = None,
         journal: Journal | None = None,
         on_event: Emit | None = None,
-        fill: Callable[[Emit], Awaitable[None]] | None = None,
+        submitted: Callable[[Job], AbstractAsyncContextManager[None]] | None = None,
     ) -> None:
         super().__init__(on_event, journal)
-        self._ledger, self._endpoint, self._jobs, self._fill = ledger, endpoint, jobs, fill
+        self._ledger, self._endpoint, self._jobs = ledger, endpoint, jobs
+        self._submitted = submitted or (lambda _: nullcontext())
 
     async def execute(self) -> Report:
         """Redact. Raises LedgerError if the ledger cannot be used, FunctionError if no function answers at first."""
-        if self._fill is not None:
-            await self._fill(self.emit)
-        async with self._ledger as ledger:
+        async with self._submitted(self), self._ledger as ledger:
             if not await ledger.is_over():
                 await redact_parts(self, ledger, self._endpoint, self._jobs)
         return self.report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from faceblur.base.errors import LedgerError
+from faceblur.base.errors import LedgerError, UsageError
 from faceblur.ledger.database_errors import translated
 from faceblur.ledger.schema import is_current, upgrade
 
@@ -23,6 +24,7 @@ CONNECT_SECONDS = 10
 COMMAND_SECONDS = 60
 IMMUTABLE = {"mode": "ro", "immutable": "1", "uri": "true"}  # https://www.sqlite.org/uri.html
 READ_ONLY = {"faceblur_reads": True}
+FORMS = "give a path, or postgresql://USER@HOST/NAME"
 
 
 def default_url() -> str:
@@ -32,24 +34,36 @@ def default_url() -> str:
 
 
 def ledger_url(given: str) -> URL:
-    """A path, `sqlite:///PATH` or `postgresql://…` as SQLAlchemy's URL. Raises LedgerError."""
-    if "://" not in given:
-        return URL.create("sqlite+aiosqlite", database=given)
+    """A path, `sqlite:///PATH` or `postgresql://…` as SQLAlchemy's URL. Raises UsageError."""
+    path = given if "://" not in given else given.removeprefix("sqlite:///")
+    if "://" not in path:
+        return _file_url(path)
     try:
         url = make_url(given)
-    except ArgumentError as error:
-        raise LedgerError(f"{given!r} is no address of a ledger: give a path or postgresql://USER@HOST/NAME") from error
-    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+    except (ArgumentError, ValueError) as error:
+        raise UsageError(f"{given!r} is no address of a ledger: {FORMS}") from error
+    drivers = {"postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
     name = url.drivername.partition("+")[0]
     if name not in drivers:
-        raise LedgerError(f"a ledger cannot be kept in {name}: give a path, or postgresql://USER@HOST/NAME")
+        raise UsageError(f"a ledger cannot be kept in {name}: {FORMS}")
+    if not 0 < (url.port or 5432) < 65536:
+        raise UsageError(f"a ledger at port {url.port}: ports end at 65535")
     return url.set(drivername=drivers[name])
+
+
+def _file_url(path: str) -> URL:
+    if not path or path == ":memory:":
+        raise UsageError(f"{path!r} is no file of a ledger: several workers share it, so it has to be on a disk")
+    if Path(path).is_dir():
+        raise UsageError(f"{path} is a folder: name the ledger's file in it")
+    return URL.create("sqlite+aiosqlite", database=path)
 
 
 class Database:
     """Transactions on the ledger. Two of one database never conflict: one waits for the other.
 
-    An async context manager. Raises LedgerError, which names the database without its password.
+    An async context manager. Raises LedgerError, which names the database without its password, and UsageError
+    for an address that is none.
     """
 
     def __init__(self, given: str) -> None:
@@ -71,6 +85,8 @@ class Database:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LedgerError(f"{self.name}: its folder cannot be made: {error.strerror}") from error
+        with translated(self.name):  # here, since the driver's thread prints a traceback of what it cannot open
+            sqlite3.connect(path).close()
         engine = create_async_engine(self.url, connect_args={"timeout": BUSY_SECONDS})
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,7 +21,7 @@ def translated(name: str) -> Iterator[None]:
     """Raise the database's errors as LedgerAway or LedgerError, in one line that names the database."""
     try:
         yield
-    except (SQLAlchemyError, OSError, TimeoutError) as error:
+    except (SQLAlchemyError, sqlite3.Error, OSError, TimeoutError) as error:
         cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
         text = " ".join(str(cause).split("\n")[0].split()) or type(cause).__name__
         kind = LedgerError if _lasts(error, cause, text) else LedgerAway

@@ -70,7 +70,9 @@ async def give_back(database: Database, claim: Claim, outcome: Literal["released
             return False
         await end_attempt(connection, claim.part, claim.attempt, outcome)
         values: dict[str, Any] = {"owner": None, "lease_until": None}
-        values |= {"state": "queued"} if outcome == "released" else {"state": "cancelled", "ended": now()}
+        # A job that was cancelled may have been put in again before its worker stopped.
+        wanted = (await connection.execute(select(job.c.wanted).where(job.c.id == claim.job))).scalar_one()
+        values |= {"state": "cancelled", "ended": now()} if wanted == "cancel" else {"state": "queued"}
         await connection.execute(update(part).where(part.c.id == claim.part).values(values))
         return True
 

@@ -12,6 +12,7 @@ from faceblur.ledger.clock import now
 from faceblur.ledger.database import Database
 from faceblur.ledger.tables import attempt, event, job, part
 
+KEYS_AT_ONCE = 1000  # in one question: databases limit the number of its values
 # What people see: a job that waits may be paused, or be tried again later.
 SHOWN = case(
     ((part.c.state == "queued") & (job.c.wanted == "pause"), "paused"),
@@ -112,6 +113,19 @@ async def count_jobs(database: Database) -> Counts:
         fps=float(sum(one.fps for one in rows)),
         oldest_failure=next((one.ended for one in rows if one.state == "failed"), None),
     )
+
+
+async def find_unfinished(database: Database, keys: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Of the jobs with these keys those that are not done: state, and the reason or an empty text."""
+    query = select(job.c.key, SHOWN, part.c.reason).join(part, part.c.job == job.c.id).where(part.c.state != "done")
+    found: dict[str, tuple[str, str]] = {}
+    async with database.read() as connection:
+        for first in range(0, len(keys), KEYS_AT_ONCE):
+            some = job.c.key.in_(keys[first : first + KEYS_AT_ONCE])
+            found |= {
+                one.key: (one.state, one.reason or "") for one in (await connection.execute(query.where(some))).all()
+            }
+    return found
 
 
 async def is_empty(database: Database) -> bool:

@@ -13,6 +13,8 @@ Outcome = Literal["done", "error", "lost", "crashed", "cancelled", "released"]
 ErrorKind = Literal["file", "function", "storage", "crash", "lost", "internal"]
 
 OPEN: tuple[State, ...] = ("queued", "running", "publishing")
+# What people see: a job that waits may be paused.
+STATES_SHOWN = ("queued", "paused", "running", "publishing", "done", "failed", "cancelled")
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
 
 

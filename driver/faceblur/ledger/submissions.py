@@ -18,7 +18,7 @@ from faceblur.ledger.clock import now
 from faceblur.ledger.database import Database
 from faceblur.ledger.tables import event, job, part
 
-Added = Literal["queued", "waiting", "done", "failed"]
+Added = Literal["queued", "waiting", "done", "failed", "taken"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +40,50 @@ class NewJob:
 
 
 async def submit(
-    database: Database, jobs: Sequence[NewJob], *, has_output: Callable[[Path], bool] = Path.is_file
+    database: Database,
+    jobs: Sequence[NewJob],
+    *,
+    overwrite: bool = False,
+    has_output: Callable[[Path], bool] = Path.is_file,
 ) -> list[Added]:
     """Put jobs in, in one transaction. For each: `queued` now, `waiting` or running before, `done` or `failed` before.
 
-    A job that is done is queued again where `has_output` says that its output is gone. Jobs of the same output with
-    other settings, or of a video that has changed since, are cancelled.
+    A job that is done is queued again where `has_output` says that its output is gone, and with `overwrite`. Jobs of
+    the same output with other settings, or of a video that has changed since, are cancelled. But of another video,
+    which is still there, the output is `taken`, unless `overwrite`.
     """
     async with database.write() as connection:
-        added = await _add(connection, {one.key: one for one in jobs})
-        return ["queued" if one.key in added else await _again(connection, one, has_output) for one in jobs]
+        taken = set() if overwrite else await _taken(connection, jobs, has_output)
+        free = [one for one in jobs if one.key not in taken]
+        added = await _add(connection, {one.key: one for one in free}) if free else set()
+        is_done = (lambda _: False) if overwrite else has_output
+        return [
+            "taken" if one.key in taken else "queued" if one.key in added else await _again(connection, one, is_done)
+            for one in jobs
+        ]
+
+
+async def _taken(connection: AsyncConnection, jobs: Sequence[NewJob], has_output: Callable[[Path], bool]) -> set[str]:
+    """The keys of those whose output is, or will be, that of another video."""
+    targets = {str(one.target): one for one in jobs}
+    query = select(job.c.target, job.c.source, job.c.key, part.c.state).join(part, part.c.job == job.c.id)
+    query = query.where(job.c.target.in_(targets), part.c.state.not_in(("failed", "cancelled")))
+    others = (await connection.execute(query)).all()
+    return {
+        targets[one.target].key
+        for one in others
+        if one.key != targets[one.target].key
+        and (one.state != "done" or has_output(Path(one.target)))
+        and _is_another(Path(one.source), targets[one.target].source)
+    }
+
+
+def _is_another(video: Path, than: Path) -> bool:
+    """Whether a path leads to another video. What is not there any more was moved."""
+    try:
+        return video != than and not video.samefile(than)
+    except OSError:
+        return False
 
 
 async def _add(connection: AsyncConnection, jobs: Mapping[str, NewJob]) -> set[str]:
@@ -81,9 +115,14 @@ async def _add(connection: AsyncConnection, jobs: Mapping[str, NewJob]) -> set[s
 async def _again(connection: AsyncConnection, new: NewJob, has_output: Callable[[Path], bool]) -> Added:
     """A job that is in the ledger already."""
     asked = (
-        select(part.c.id, part.c.state, part.c.attempt).join(job, job.c.id == part.c.job).where(job.c.key == new.key)
+        select(part.c.id, part.c.state, part.c.attempt, job.c.wanted)
+        .select_from(job)
+        .join(part, job.c.id == part.c.job)
+        .where(job.c.key == new.key)
     )
-    found = (await connection.execute(asked.with_for_update(of=part))).one()
+    found = (await connection.execute(asked.with_for_update())).one()
+    # The video may have been moved since.
+    await connection.execute(update(job).where(job.c.key == new.key).values(source=str(new.source)))
     if found.state == "failed":
         return "failed"
     if found.state == "done" and has_output(new.target) and await _wrote_last(connection, new):
@@ -93,6 +132,9 @@ async def _again(connection: AsyncConnection, new: NewJob, has_output: Callable[
         await requeue(connection, found.id, found.attempt)
         await connection.execute(update(job).where(job.c.key == new.key).values(wanted="run"))
         return "queued"
+    if found.wanted == "cancel":  # its worker has not stopped yet
+        await _supersede(connection, [new])
+        await connection.execute(update(job).where(job.c.key == new.key).values(wanted="run"))
     return "waiting"
 
 
