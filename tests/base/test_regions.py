@@ -78,8 +78,18 @@ def test_a_frame_that_shows_a_part_of_the_time_is_covered_and_only_one_that_show
 
 
 def test_a_file_has_one_region_a_line() -> None:
-    text = "# camera 3\ncover 0,0,10,10\n\n  spare   1,1,2,2@3-4 # the manager\ncover 5,5,6,6\n"
+    text = "# camera 3\ncover 0,0,10,10\n\n  spare   1,1,2,2@3-4 # the manager\ncover\t5, 5, 6, 6\n"
     assert read_regions(text) == (("0,0,10,10", "5,5,6,6"), ("1,1,2,2@3-4",))
-    for wrong in ("hide 0,0,1,1", "0,0,1,1", "cover", "cover 1,2,3", "cover 0,0,1,1 spare 0,0,1,1"):
+    for wrong in (
+        "hide 0,0,1,1",
+        "0,0,1,1",
+        "cover",
+        "cover 1,2,3",
+        "cover 0,0,1,1 spare 0,0,1,1",
+        "cover 0,0,3 20,80",
+    ):
         with pytest.raises(ValueError, match="line 2: "):
             read_regions(f"\n{wrong}")
+    for empty in ("", "# cover 0,0,1,1\n"):  # what was to be covered would stay clear
+        with pytest.raises(ValueError, match="no region in it"):
+            read_regions(empty)

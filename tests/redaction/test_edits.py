@@ -236,6 +236,19 @@ def test_a_box_keeps_its_times_to_the_millisecond() -> None:
     assert BoxAt.parse(text).text == text
 
 
+def test_a_run_over_an_edited_output_says_that_it_lacks_the_edits(
+    output: Path, function_url: str, tmp_path: Path
+) -> None:
+    again = ("run", tmp_path / "in" / "face.mp4", "-o", output.parent, "--overwrite", "--function", function_url)
+    said = "face.mp4.edits.jsonl is not in this output"
+    assert said not in " ".join(run(*again).split())
+    run("edit", output, "--add", "200,20,260,90@0-0.1")
+    assert said in " ".join(run(*again).split())
+    assert masked(output) == []
+    assert said not in " ".join(run("edit", output).split())  # the same sidecar to the bit
+    assert masked(output) == [0, 1, 2]
+
+
 def test_edits_of_another_run_are_refused(output: Path, function_url: str, tmp_path: Path) -> None:
     """A later run numbers its tracks anew: to remove track 1 of it might uncover another face."""
     source, sidecar = tmp_path / "in" / "face.mp4", sidecar_path(output)

@@ -226,7 +226,7 @@ def test_cover_art_is_left_out_since_its_regions_are_unknown(face: Image, functi
 
 
 def test_regions_of_a_folder_in_a_file(still: Path, function_url: str, tmp_path: Path) -> None:
-    (tmp_path / "regions.txt").write_text(f"# the gate\ncover {text(COVERED)}\nspare 0,0,320,240\n")
+    (tmp_path / "regions.txt").write_text(f"# the gate\ncover {text(COVERED)}\nspare 0,0,320,240\n", "utf-8-sig")
     regions = ("--regions", tmp_path / "regions.txt", "--cover", "0,0,8,8")
     run("run", still, "-o", tmp_path / "out", *regions, "--function", function_url)
     header = faceblur.read_sidecar(faceblur.sidecar_path(tmp_path / "out" / "still.mp4")).header

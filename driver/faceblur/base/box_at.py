@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from faceblur.base.errors import UsageError
 from faceblur.base.face_checks import fault_of
-from faceblur.base.regions import shortest
+from faceblur.base.regions import closed_up, shortest
 
 _NUMBER = r"-?\d{1,9}(?:\.\d{1,9})?"  # all of them are finite
 _FORM = re.compile(rf"({_NUMBER}),({_NUMBER}),({_NUMBER}),({_NUMBER})@({_NUMBER})-({_NUMBER})", re.ASCII)
@@ -24,7 +24,7 @@ class BoxAt:
     @classmethod
     def parse(cls, text: str) -> BoxAt:
         """Raises UsageError."""
-        match = _FORM.fullmatch(text.replace(" ", ""))
+        match = _FORM.fullmatch(closed_up(text))
         if match is None:
             raise UsageError(f"{text!r:.80} is not of the form x1,y1,x2,y2@START-END, in pixels and seconds")
         x1, y1, x2, y2, start, end = map(float, match.groups())

@@ -27,7 +27,7 @@ class TimedRegion:
     @classmethod
     def parse(cls, text: str) -> Self:
         """The region that a text names. Raises ValueError."""
-        match = _TEXT.fullmatch("".join(text.split()))
+        match = _TEXT.fullmatch(closed_up(text))
         if match is None:
             raise ValueError(f"{text[:60]!r} is no region: write {FORM}")
         parts = match.groups()
@@ -72,20 +72,27 @@ def parse_regions(texts: Sequence[str]) -> tuple[TimedRegion, ...]:
 def read_regions(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The regions to cover and those to spare of a file's text, one a line: `cover REGION` or `spare REGION`.
 
-    What follows a `#` is a comment. Raises ValueError, which names the line.
+    What follows a `#` is a comment. Raises ValueError, which names the line, and for a text without a region.
     """
     regions: dict[str, list[str]] = {"cover": [], "spare": []}
     for number, line in enumerate(text.splitlines(), 1):
-        kind, _, region = line.partition("#")[0].strip().partition(" ")
+        kind, *rest = line.partition("#")[0].split(None, 1) or [""]
         if not kind:
             continue
         if kind not in regions:
             raise ValueError(f"line {number}: it begins neither with cover nor with spare")
         try:
-            regions[kind].append(str(TimedRegion.parse(region)))
+            regions[kind].append(str(TimedRegion.parse("".join(rest))))
         except ValueError as error:
             raise ValueError(f"line {number}: {error}") from error
+    if not any(regions.values()):
+        raise ValueError("there is no region in it")
     return tuple(regions["cover"]), tuple(regions["spare"])
+
+
+def closed_up(text: str) -> str:
+    """A text without spaces at its ends and beside its commas, @ and dashes: any other would join two numbers."""
+    return re.sub(r"\s*([,@-])\s*", r"\1", text.strip())
 
 
 def shortest(value: float) -> str:

@@ -37,7 +37,7 @@ class RegionsFile(click.ParamType[tuple[RegionTexts, RegionTexts]]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[RegionTexts, RegionTexts]:
         try:
-            return read_regions(Path(value).read_text("utf-8"))
+            return read_regions(Path(value).read_text("utf-8-sig"))  # as editors on Windows write it
         except OSError as error:
             self.fail(f"{value}: cannot be read: {error.strerror}", param, ctx)
         except ValueError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,6 +14,7 @@ from faceblur.media.reader import VideoReader
 from faceblur.media.writer import VideoWriter
 from faceblur.redaction.batch import Ready
 from faceblur.redaction.by_hand import ByHand
+from faceblur.redaction.edits import edits_path
 from faceblur.redaction.frame import all_pixels
 from faceblur.redaction.publication import DIRECT, Publication
 from faceblur.redaction.sidecar_files import SidecarWriter, sidecar_path
@@ -99,7 +100,8 @@ async def finish(
         await work.on(writing.executor, "preview", preview, files[1] if len(files) > 1 else None)
         await publication.begin(files)
         await work.on(writing.executor, "write", output.publish)
-    return Written((*reader.left_out, *output.writer.left_out), damage, tuple(by_hand.notes()))
+    notes = *by_hand.notes(), *output.edits_left_out()
+    return Written((*reader.left_out, *output.writer.left_out), damage, notes)
 
 
 class VideoOutput:
@@ -128,6 +130,11 @@ class VideoOutput:
         """Flush both to the disk. Returns their temporary paths, the video's first."""
         sidecar = () if self.sidecar is None else (self.sidecar.complete(),)
         return self.writer.complete(), *sidecar
+
+    def edits_left_out(self) -> Iterator[str]:
+        """What is to be reported where people edited an earlier output of this name: its new sidecar has no edits."""
+        if self.sidecar is not None and (edits := edits_path(self.sidecar.path)).exists():
+            yield f"edited before: {edits.name} is not in this output; faceblur edit puts it in, if it still fits"
 
     def publish(self) -> None:
         """Give both their names."""
