@@ -17,6 +17,7 @@ from faceblur.redaction.sidecar_format import SidecarFace
 from tests.cli.calls import invoke, leftovers
 from tests.conftest import detail_left
 from tests.support import clips as media
+from tests.support.awkward_kind import run_ffmpeg
 
 NAME = "face.mp4.shows-faces-do-not-publish.mp4"
 
@@ -123,6 +124,14 @@ def test_render_writes_one_of_what_was_edited(face_clip: Path, function_url: str
         run("render", face_clip, sidecar, "-o", tmp_path / name, "--preview", *options)
         shown = media.frames(preview_path(tmp_path / name))
         assert all(has_outline(image, box, "spared") for image, box in zip(shown, boxes, strict=True))
+
+
+def test_frames_before_zero_are_shown(face_clip: Path, function_url: str, tmp_path: Path) -> None:
+    early = tmp_path / "face.mkv"
+    arguments = "-i {source} -c copy -output_ts_offset -0.4 -avoid_negative_ts disabled {target}"
+    run_ffmpeg(arguments, source=face_clip, target=early)
+    run("run", early, "-o", tmp_path / "out", "--preview", "--function", function_url)
+    assert len(media.frames(preview_path(tmp_path / "out" / "face.mkv"))) == len(media.frames(face_clip))
 
 
 def test_an_output_that_is_written_again_keeps_no_preview_of_other_masks(

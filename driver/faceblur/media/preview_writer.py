@@ -45,6 +45,7 @@ class PreviewWriter:
     def __init__(self, path: Path, *, tag: str = "") -> None:
         self.path = path
         self._stream: Any = None
+        self._moved = 0  # units of time: players of MP4 hide what would be shown before zero
         try:
             self._output = AtomicFile(path, tag)
         except OSError as error:
@@ -61,7 +62,9 @@ class PreviewWriter:
         if height % 2 or width % 2:  # 4:2:0 has even sides
             image = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)  # type: ignore[assignment]
         frame = av.VideoFrame.from_ndarray(image, "bgr24")
-        frame.pts, frame.time_base = pts, time_base
+        if self._stream is None:
+            self._moved = max(0, -pts)
+        frame.pts, frame.time_base = pts + self._moved, time_base
         try:
             if self._stream is None:
                 self._stream = self._container.add_stream(ENCODER, rate=RATE, options=SETTINGS)
