@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -109,9 +110,6 @@ def check_detections(
     The listed faces that are masked count as detected, too: what is seen of a face where it is masked tells that it is
     one where it is not.
     """
-    for face in line.faces:
-        if face.state == "detected" and face.score is not None:
-            checks.detections.append((MergedDetection(face.box, face.score, [(0, face.score, False)]), None))
     for detection in detections:
         if is_masked(detection.box, checks.masked) or _is_spared(detection.box, line):
             checks.detections.append((detection, None))
@@ -125,6 +123,18 @@ def check_detections(
             severity = detection.score * left.kept
             observation = Observation(line.frame, seconds, severity, text, detection.box, detection.score, left.kept)
         checks.detections.append((detection, observation))
+    for face in line.faces:
+        if face.state == "detected" and face.score is not None:
+            _add_listed(checks, MergedDetection(face.box, face.score, [(0, face.score, False)]))
+
+
+def _add_listed(checks: FrameChecks, listed: MergedDetection) -> None:
+    """Add a listed face: where it was detected again the two are one, or they would be followed as two."""
+    for index, (detection, observation) in enumerate(checks.detections):
+        if observation is None and iou(detection.box, listed.box) >= ONE_FACE:
+            checks.detections[index] = replace(detection, seen=[*detection.seen, *listed.seen]), None
+            return
+    checks.detections.append((listed, None))
 
 
 def _is_spared(box: Box, line: FrameLine) -> bool:
