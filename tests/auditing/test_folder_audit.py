@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from examples.sample_clip import Image, pan, write_clip
+from faceblur.auditing.report import FileVerdict, FolderReport, as_json
 from faceblur.redaction.sidecar_files import sidecar_path
 from tests.cli.calls import invoke
 
@@ -98,3 +100,17 @@ def test_run_audits_at_once(folder: Path, function_url: str) -> None:
     done = invoke(*call)
     assert done.exit_code == 1 and "exposed" in done.stderr and "a.mp4" in done.stderr
     assert invoke(*call, "--no-sidecar").exit_code == 2
+
+
+def test_what_cannot_be_read_fails_the_audit(folder: Path, function_url: str) -> None:
+    """A folder or a link may hold an output, which nobody has audited."""
+    (folder / "out" / "gone.mp4").symlink_to(folder / "nowhere.mp4")
+    done = invoke("audit", folder / "in", folder / "out", "--function", function_url)
+    assert done.exit_code == 1 and "gone.mp4" in done.stdout and "a link to nowhere" in " ".join(done.stdout.split())
+
+
+def test_a_name_that_is_not_utf8() -> None:
+    name = os.fsdecode(b"clip \xff.mp4")
+    report = FolderReport(passed=False, files=[FileVerdict(source="", output=name, reason="Löwe")])
+    written = as_json(report)
+    assert FolderReport.model_validate(json.loads(written)) == report and "Löwe".encode() in written

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shlex
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,15 @@ import pytest
 from examples.sample_clip import Image, pan, write_clip
 from faceblur.auditing.audit import audit
 from faceblur.auditing.mending import boxes_to_add
+from faceblur.auditing.merged_detections import MergedDetection
 from faceblur.auditing.progress import AuditProgress
 from faceblur.auditing.report import AuditReport
+from faceblur.auditing.search_journal import SearchJournal
 from faceblur.base.box_at import BoxAt
+from faceblur.base.errors import MediaError, SidecarError
 from faceblur.detection.client import FunctionClient
 from faceblur.detection.endpoint import Endpoint
+from faceblur.jobs import render_run
 from faceblur.redaction.edits import edits_path
 from faceblur.redaction.sidecar_files import sidecar_path
 from tests.cli.calls import invoke
@@ -125,3 +130,60 @@ def test_an_interrupted_audit_goes_on(
     sent.clear()
     asyncio.run(audit(source, output, endpoint=endpoint))
     assert sum(sent) == complete
+
+
+def test_a_journal_that_was_cut_goes_on_where_it_was_cut(tmp_path: Path) -> None:
+    """As by kill -9 in the middle of a line: what an audit after that keeps is read by the one after it, too."""
+
+    class Frame:
+        def __init__(self, number: int) -> None:
+            self.number = number
+            self.detections = [MergedDetection((1.0, 2.0, 3.0, 4.0), 0.5, [(0, 0.5, False)])]
+
+    path = tmp_path / "clip.audit.searched.jsonl"
+    for number in range(3):
+        with SearchJournal(path, "the same") as journal:
+            assert [journal.restore(0, [Frame(before)]) for before in range(number)] == [True] * number
+            assert not journal.restore(0, [Frame(number)])
+            journal.keep(0, [Frame(number)])
+        with path.open("a") as file:
+            file.write('{"stream": 0, "frame": 7, "fo')
+    with SearchJournal(path, "another") as journal:
+        assert not journal.restore(0, [Frame(0)])
+
+
+def test_an_output_that_changes_while_it_is_audited_is_not_called_good(
+    missed: tuple[Path, Path], function_url: str
+) -> None:
+    """Its report would be taken for that of the new output, which nobody has audited."""
+    source, output = missed
+
+    def change(progress: AuditProgress) -> None:
+        if progress.frames == FRAMES - 2:
+            with output.open("ab") as file:
+                file.write(b"more")
+
+    with pytest.raises(MediaError, match="changed while it was audited"):
+        asyncio.run(audit(source, output, endpoint=Endpoint((function_url,)), on_progress=change))
+    assert not output.with_name(f"{output.name}.audit.json").exists()
+
+
+def test_one_that_cannot_be_mended_does_not_keep_others_from_it(
+    missed: tuple[Path, Path], function_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, output = missed
+    broken = output.with_name("a.mp4")
+    shutil.copy(output, broken)
+    shutil.copy(sidecar_path(output), sidecar_path(broken))
+    append = render_run.append_edits
+
+    def refuse(sidecar: Path, *arguments: Any) -> Any:
+        if sidecar == sidecar_path(broken):
+            raise SidecarError(f"{sidecar}: the disk is full")
+        return append(sidecar, *arguments)
+
+    monkeypatch.setattr(render_run, "append_edits", refuse)
+    done = invoke("audit", source, output.parent, "--fix", "--function", function_url)
+    assert done.exit_code == 1, done.output
+    assert report_of(output).passed and not report_of(broken).passed
+    assert "cannot be mended" in done.stderr and "a.mp4" in done.stderr

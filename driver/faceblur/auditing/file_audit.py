@@ -16,7 +16,7 @@ from faceblur.auditing.frame_pairs import PairReader, frame_pairs
 from faceblur.auditing.html_page import html_page
 from faceblur.auditing.mending import with_command
 from faceblur.auditing.progress import AuditProgress, AuditStage
-from faceblur.auditing.report import AuditReport, report_path
+from faceblur.auditing.report import AuditReport, as_json, report_path
 from faceblur.auditing.search_journal import SUFFIX, SearchJournal
 from faceblur.auditing.source_search import Detectors, SourceSearch
 from faceblur.auditing.steps import StreamPair
@@ -48,18 +48,26 @@ async def audit_files(
 ) -> AuditReport:
     """Audit an output by detectors that are connected. Raises what `audit` does; may be cancelled."""
     on_progress = on_progress or (lambda _: None)
-    of = await asyncio.to_thread(search_identity, files, detectors)
+    try:
+        return await _audited(files, detectors, on_progress, write)
+    except (FramesChange, OutsideFrame):
+        if files.canvases is not None:  # it is the output whose frames change, or the sidecar is wrong
+            raise
+        files = await _surveyed(files.source, files.output, files.sidecar)
+        return await _audited(files, detectors, on_progress, write)
+
+
+async def _audited(files: AuditedFiles, detectors: Detectors, on_progress: OnProgress, write: bool) -> AuditReport:
     path = files.output.with_name(fitting_name(files.output.name, SUFFIX)) if write else None
+    # What is detected is of frames in one form.
+    of = f"{await asyncio.to_thread(search_identity, files, detectors)} {files.canvases}"
     with SearchJournal(path, of) as journal:
-        try:
-            report, alignments = await _Audit(files, detectors, on_progress, journal).run()
-        except (FramesChange, OutsideFrame):
-            if files.canvases is not None:  # it is the output whose frames change, or the sidecar is wrong
-                raise
-            files = await _surveyed(files.source, files.output, files.sidecar)
-            report, alignments = await _Audit(files, detectors, on_progress, journal).run()
+        audited = await asyncio.to_thread(audit_identity, files, detectors)
+        report, alignments = await _Audit(files, detectors, on_progress, journal).run()
+        if await asyncio.to_thread(audit_identity, files, detectors) != audited:
+            raise MediaError(f"{files.output}: it or its sidecar was changed while it was audited: audit it again")
+        report.of = audited
         if write:
-            report.of = await asyncio.to_thread(audit_identity, files, detectors)
             try:
                 await asyncio.to_thread(_write, report, files, alignments)
             except OSError as error:
@@ -96,8 +104,7 @@ def _write(report: AuditReport, files: AuditedFiles, alignments: Alignments) -> 
     # The generators open the videos only where the page shows frames of them.
     frames = {pair.source: frame_pairs(files, pair, alignment) for pair, alignment in alignments.items()}
     write_complete(report_path(files.output, "html"), html_page(report, frames))
-    content = report.model_dump_json(indent=2, exclude_none=True).encode()
-    write_complete(report_path(files.output, "json"), content)
+    write_complete(report_path(files.output, "json"), as_json(report))
 
 
 class _Audit:

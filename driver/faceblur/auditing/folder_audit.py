@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
-
-from pydantic import ValidationError
 
 from faceblur.auditing.detectors import connected
 from faceblur.auditing.file_audit import audit_files, audit_identity, opened
 from faceblur.auditing.index_page import INDEX, index_page
 from faceblur.auditing.progress import AuditProgress
-from faceblur.auditing.report import AuditReport, FileVerdict, FolderReport, report_path
+from faceblur.auditing.report import AuditReport, FileVerdict, FolderReport, as_json, report_path
 from faceblur.auditing.source_search import Detectors
 from faceblur.auditing.stream_pairs import AuditedFiles
 from faceblur.base.atomic_files import write_complete
@@ -34,22 +33,31 @@ def find_outputs(source: Path, outdir: Path) -> list[FileVerdict]:
     file.
     """
     found, used = [], set()
-    for output in _videos(outdir):
+    outputs, unreadable = _videos(outdir)
+    found += [FileVerdict(source="", output=str(path), reason=reason) for path, reason in unreadable]
+    for output in outputs:
         verdict = _paired(source, output, outdir)
         found.append(verdict)
         if not verdict.reason:
             used.add(Path(verdict.source).resolve())
     if source.is_dir():
-        for path in _videos(source):
+        sources, unreadable = _videos(source)
+        found += [FileVerdict(source=str(path), output="", reason=reason) for path, reason in unreadable]
+        for path in sources:
             if path.resolve() not in used and outdir.resolve() not in path.resolve().parents:
                 found.append(FileVerdict(source=str(path), output="", reason=NO_OUTPUT))
     return found
 
 
-def _videos(folder: Path) -> Iterator[Path]:
-    for path, _, _ in walk([folder], VIDEO_SUFFIXES, []):
-        if path.suffix.lower() in VIDEO_SUFFIXES - SHARED_WITH_TEXT or sidecar_path(path).exists():
-            yield path
+def _videos(folder: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
+    """The videos below a folder, and what cannot be read: a folder may hold outputs, which nobody has audited then."""
+    unreadable: list[tuple[Path, str]] = []
+    found = [
+        path
+        for path, _, _ in walk([folder], VIDEO_SUFFIXES, unreadable)
+        if path.suffix.lower() in VIDEO_SUFFIXES - SHARED_WITH_TEXT or sidecar_path(path).exists()
+    ]
+    return found, unreadable
 
 
 def _paired(source: Path, output: Path, outdir: Path) -> FileVerdict:
@@ -94,8 +102,7 @@ async def audit_outputs(
     if index is not None:
         try:
             await asyncio.to_thread(write_complete, index / f"{INDEX}.html", index_page(report, index))
-            content = report.model_dump_json(indent=2, exclude_none=True).encode()
-            await asyncio.to_thread(write_complete, index / f"{INDEX}.json", content)
+            await asyncio.to_thread(write_complete, index / f"{INDEX}.json", as_json(report))
         except OSError as error:
             raise UsageError(f"the report cannot be written into {index}: {error.strerror}") from error
     return report
@@ -122,8 +129,8 @@ def _known(files: AuditedFiles, detectors: Detectors) -> AuditReport | None:
     """The report of an earlier audit of the same files by the same detectors."""
     path = report_path(files.output, "json")
     try:
-        report = AuditReport.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
+        report = AuditReport.model_validate(json.loads(path.read_bytes()))
+    except (OSError, ValueError):
         return None
     is_known = report.of == audit_identity(files, detectors) and report_path(files.output, "html").exists()
     return report if is_known else None

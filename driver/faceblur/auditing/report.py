@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Literal
 
@@ -130,3 +131,9 @@ class FolderReport(BaseModel):
 def report_path(output: Path, suffix: Literal["json", "html"]) -> Path:
     """Where the report of an output is written: beside it."""
     return output.with_name(f"{output.name}.audit.{suffix}")
+
+
+def as_json(report: AuditReport | FolderReport) -> bytes:
+    """The report as JSON. A name need not be UTF-8: its other bytes are escaped as the surrogates that Python has."""
+    text = json.dumps(report.model_dump(exclude_none=True), indent=2, ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace")

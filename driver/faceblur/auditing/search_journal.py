@@ -31,14 +31,18 @@ class SearchJournal:
         self._path, self._of = path, of
         self._known: dict[tuple[int, int], list[MergedDetection]] = {}
         self._file: IO[str] | None = None
+        self._end = 0
 
     def __enter__(self) -> SearchJournal:
         if self._path is None:
             return self
         self._read(self._path)
         try:
-            self._file = self._path.open("a" if self._known else "w", encoding="utf-8")
-            if not self._known:
+            self._file = self._path.open("r+" if self._known else "w", encoding="utf-8")
+            if self._known:
+                self._file.seek(self._end)
+                self._file.truncate()
+            else:
                 self._write({"of": self._of})
         except OSError as error:
             log.warning("%s: cannot be written (%s): an interrupted audit begins anew", self._path, error.strerror)
@@ -78,12 +82,15 @@ class SearchJournal:
             self._file = None
 
     def _read(self, path: Path) -> None:
-        """Read what an audit of the same files kept; a last line that was cut is left out."""
+        """Read what an audit of the same files kept, up to a line that was cut: the next ones go there."""
         try:
-            with path.open(encoding="utf-8") as file:
-                if json.loads(file.readline()) != {"of": self._of}:
+            with path.open("rb") as file:
+                if json.loads(first := file.readline()) != {"of": self._of}:
                     return
+                self._end = len(first)
                 for line in file:
+                    if not line.endswith(b"\n"):
+                        break
                     one = json.loads(line)
                     self._known[one["stream"], one["frame"]] = [
                         MergedDetection(
@@ -91,6 +98,7 @@ class SearchJournal:
                         )
                         for box, score, seen in one["found"]
                     ]
+                    self._end += len(line)
         except FileNotFoundError:
             return
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceblur.base.box_at import BoxAt
-from faceblur.base.errors import MediaError, UsageError
+from faceblur.base.errors import FaceblurError, MediaError, UsageError
 from faceblur.base.events import Emit
 from faceblur.cli.group import main
 from faceblur.cli.options import FUNCTION, LOGGING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from faceblur.auditing.report import AuditReport, FolderReport
 
+log = logging.getLogger("faceblur")
 GOES_ON = "the same command goes on from here"
 
 
@@ -139,11 +141,20 @@ async def _audit_folder(
 
     report = await audited(again)
     if fix:
-        changed = [await _fix(one.report) for one in report.files if one.report is not None]
+        changed = [await _fix_one(one.report) for one in report.files if one.report is not None]
         report = await audited(False) if any(changed) else report
     if not verbosity.quiet:
         print_reports(report, outdir)
     return DONE if report.passed else FAILED
+
+
+async def _fix_one(report: AuditReport) -> bool:
+    """Mend one of several outputs, as `_fix` does. One that cannot be mended stays a finding, and the others go on."""
+    try:
+        return await _fix(report)
+    except FaceblurError as error:
+        log.error("cannot be mended: %s", error)
+        return False
 
 
 async def _fix(report: AuditReport) -> bool:
