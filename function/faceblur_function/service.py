@@ -17,6 +17,7 @@ import numpy as np
 
 from faceblur_function import __version__, cvat, images, self_check, wire
 from faceblur_function.defaults import MAX_FACES
+from faceblur_function.detectors.closer_look import COLUMNS, FIRST
 from faceblur_function.detectors.detector import Detector, DetectorError, Faces, Frame
 from faceblur_function.detectors.load import load_detector, load_verifier
 from faceblur_function.detectors.second_pass import detect_all_sizes
@@ -51,7 +52,9 @@ class Service:
         except DetectorError as error:  # without it everything that is doubtful stays masked
             self.verifier_error = str(error)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="codec")
-        self.detector.detect([np.zeros((64, 64, 3), np.uint8)], threshold=0.5)
+        # The first frame of each size takes long: closer looks need this one.
+        side = 64 if self.detector.suspicion is None else COLUMNS * FIRST.tile
+        self.detector.detect([np.zeros((side, side, 3), np.uint8)], threshold=0.5)
 
     def info(self) -> str:
         """The answer to `GET /`."""

@@ -118,6 +118,10 @@ def test_a_look_has_a_bound_and_no_suspicion_no_look() -> None:
     assert {height // FIRST.tile for height, _, _ in pictures} <= {1, 2, 4}
     share = sum(height * width for height, width, _ in pictures) / (frame.shape[0] * frame.shape[1])
     assert 0.2 < share <= MAX_SHARE + AREAS * FIRST.tile**2 / 2e6
+    detector = Suspicious(0.01)
+    detect_closely(detector, [np.zeros((1080, 608, 3), np.uint8)], threshold=0.3)  # type: ignore[arg-type]
+    # A quarter has room for 17 areas. The last one would be a picture of its own.
+    assert detector.shown == [(1080, 608, 3), (4 * FIRST.tile, COLUMNS * FIRST.tile, 3)]
     for suspicion, shape in ((None, (1080, 1920, 3)), (0.03, (1080, 1920, 3))):
         detector = Suspicious(suspicion)
         detect_closely(detector, [np.zeros(shape, np.uint8)], threshold=0.3)  # type: ignore[arg-type]

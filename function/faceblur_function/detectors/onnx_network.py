@@ -64,14 +64,15 @@ class OnnxNetwork:
         return [output[0] for output in outputs]
 
     def buffer(self, height: int, width: int) -> Floats:
-        """An array `(1, 3, height, width)` of the thread's own. It holds zeros or the thread's last frame of this size.
+        """An array `(1, 3, height, width)` of the thread's own, with anything in it.
 
-        Allocating new memory for each frame would take longer than filling it.
+        Allocating new memory for each frame, or for each size, would take longer than filling it.
         """
+        size = 3 * height * width
         array: Floats | None = getattr(self._buffers, "array", None)
-        if array is None or array.shape[2:] != (height, width):
-            array = self._buffers.array = np.zeros((1, 3, height, width), np.float32)
-        return array
+        if array is None or array.size < size:
+            array = self._buffers.array = np.empty(size, np.float32)
+        return array[:size].reshape(1, 3, height, width)
 
 
 def _openvino(threads: int) -> tuple[str, dict[str, Any]]:
