@@ -221,7 +221,10 @@ def test_a_wrong_call_is_refused(arguments: list[str], reason: str, tmp_path: Pa
     assert done.returncode == 2 and reason in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
-@pytest.mark.parametrize("content", ["no JSON", "[]", "{}", '{"version": 99, "estimate": null}'])
+@pytest.mark.parametrize(
+    "content",
+    ["no JSON", "[]", "{}", '{"version": 99, "estimate": null}', '{"version": 1, "inputs": 3, "estimate": null}'],
+)
 def test_what_is_no_plan_is_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text(content)
     with pytest.raises(UsageError, match=r"plan\.json: no plan"):

@@ -154,7 +154,10 @@ def test_without_the_extra_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch)
         fleet._traces("http://127.0.0.1:9")
 
 
-@pytest.mark.parametrize("wrong", [("--traces", "collector:4318"), ("--metrics-port", "TAKEN")])
+@pytest.mark.parametrize(
+    "wrong",
+    [("--traces", "collector:4318"), ("--traces", "http://"), ("--traces", "http://[1"), ("--metrics-port", "TAKEN")],
+)
 def test_a_wrong_call_is_one_line_and_exit_code_2(wrong: tuple[str, str], tmp_path: Path) -> None:
     with socket.create_server(("0.0.0.0", 0)) as taken:
         value = wrong[1].replace("TAKEN", str(taken.getsockname()[1]))

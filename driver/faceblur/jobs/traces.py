@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -73,6 +74,8 @@ class Traces:
     def __init__(self, url: str) -> None:
         if not url.startswith(("http://", "https://")):
             raise UsageError(f"--traces {url}: no HTTP address; is http://{url} meant?")
+        if not _has_host(url):
+            raise UsageError(f"--traces {url}: no HTTP address: its host or port is wrong")
         self._ids = JobIds()
         resource = Resource.create({"service.name": "faceblur", "service.version": __version__})
         self._provider = TracerProvider(resource=resource, id_generator=self._ids, shutdown_on_exit=False)
@@ -131,6 +134,14 @@ class Traces:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._provider.shutdown()
+
+
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # no number, or none of a port
+        return False
 
 
 def job_context(item: work_item.WorkItem) -> trace.SpanContext:

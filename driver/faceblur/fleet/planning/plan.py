@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from faceblur.base.errors import UsageError
 from faceblur.fleet.planning.estimate import Estimate, estimate
 from faceblur.fleet.planning.findings import Probe, SpeedSample
@@ -105,6 +107,10 @@ def read_plan(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise UsageError(f"{path}: no plan: keep one by `faceblur plan … --json > {path}`") from error
-    if not isinstance(found, dict) or found.get("version") != VERSION or "estimate" not in found:
+    if not isinstance(found, dict) or found.get("version") != VERSION:
         raise UsageError(f"{path}: no plan of this version of faceblur: make it again")
+    try:
+        TypeAdapter(ArchivePlan).validate_python(found)
+    except ValidationError as error:
+        raise UsageError(f"{path}: no plan, or one that was changed: make it again") from error
     return found
