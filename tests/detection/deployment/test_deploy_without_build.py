@@ -27,6 +27,26 @@ def test_an_image_is_deployed_without_docker_and_without_nuctl_deploy(sandbox: S
     assert "came back blurred" in done.stdout
 
 
+# As Nuclio 1.14.1 put it into the function's status.
+REFUSED = """Error - Service "nuclio-faceblur" is invalid: spec.ports[0].nodePort: Invalid value: 80: provided port is not in \
+the valid range. The range of valid ports is 30000-32767
+    .../nuclio/pkg/platform/kube/functionres/lazy.go:938
+
+Call stack:
+Failed to update resource
+    .../nuclio/pkg/platform/kube/functionres/lazy.go:938
+"""
+
+
+def test_a_port_that_the_nodes_refuse_is_named_with_its_way_out(sandbox: Sandbox) -> None:
+    sandbox.write("deployed", {"metadata": {"name": "faceblur"}, "status": {"state": "error", "message": REFUSED}})
+    done = sandbox.run("--image", "r/faceblur:7", "--service-type", "NodePort", "--port", "80")
+    assert done.returncode == 1
+    error, step, _ = done.stderr.splitlines()
+    assert error.startswith("error: the deployment of faceblur failed: ")
+    assert error.endswith("The range of valid ports is 30000-32767") and "--service-type ClusterIP" in step
+
+
 def test_an_image_on_the_local_platform_is_nuctl_s(sandbox: Sandbox, function: str) -> None:
     sandbox.answer(external=[f"0.0.0.0:{local_port(function)}"])
     done = sandbox.run("--platform", "local", "--image", "faceblur:9")

@@ -95,6 +95,10 @@ def _port(options: DeployOptions) -> str:
     return "Something on this machine listens there. End it, or choose another port:  --port N"
 
 
+def _node_port(options: DeployOptions) -> str:
+    return "Choose a free one in that range with --port N, or take --service-type ClusterIP: else it stays as it is."
+
+
 def _build(options: DeployOptions) -> str:
     return "The build needs PyPI, GitHub and quay.io; see the closed network in docs/deploy.md."
 
@@ -105,6 +109,7 @@ PATTERNS: list[tuple[str, Callable[[DeployOptions], str]]] = [
     (r"requested access to the resource is denied|unauthorized: |no basic auth credentials", _push),
     (r"server gave HTTP response to HTTPS client|failed to push|push[^\n]*(?:no such host|connection refused)", _push),
     (r"ERROR: (?:No matching distribution|Could not find)[^\n]*|failed to solve|non-zero code", _build),
+    (r"nodePort: Invalid value", _node_port),
     (r"port is already allocated|address already in use", _port),
     (r"error response from daemon: [^\n]*", _image),
     (r"failed to pull image|pull access denied|manifest unknown", _build),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from collections.abc import Iterable
 from datetime import datetime
@@ -54,9 +55,10 @@ class Cluster:
         return str(((self.resource() or {}).get("status") or {}).get("state", ""))
 
     def message(self) -> str:
-        """What Nuclio says about that state, in one line."""
+        """What Nuclio says about that state, in one line, without the places in Nuclio's source where it failed."""
         text = str(((self.resource() or {}).get("status") or {}).get("message") or "")
-        return " ".join(text.split())
+        cause = re.split(r"\s\.\.\.\S*\.go:\d+|Call stack:", text)[0] or text
+        return " ".join(cause.split()).removeprefix("Error - ")
 
     def unchanged_seconds(self) -> float:
         """For how long nobody has changed the resource."""

@@ -160,7 +160,8 @@ class Deployment:
     def _failed(self, never: NeverReady | None) -> DeployFailed:
         log = self.log.read_text(errors="replace") if self.log.exists() else ""
         look = logs(self.tools, self.name) if never is None or never.log else pods(self.tools, self.name)
-        cause = find_cause(log, never.trouble if never else None, self.options, self.tools, look)
+        said = f"{log}\n{never}" if never else log
+        cause = find_cause(said, never.trouble if never else None, self.options, self.tools, look)
         text = str(never) if never and cause.text == "nuctl says no more" else cause.text
         state = Cluster(self.tools, self.name).state() if self.tools.has_kubectl else ""
         left = f" The state of {self.name} is {state}: ./deploy.sh can deploy it again." if state else ""
