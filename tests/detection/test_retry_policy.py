@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import time
 from collections import Counter
@@ -14,7 +15,7 @@ from aiohttp import web
 from faceblur.base.errors import FunctionError, InvalidReply, RequestRejected, Unavailable
 from faceblur.detection import retry_policy
 from faceblur.detection.client import FunctionClient
-from faceblur.detection.transport import AttemptFailed, ConnectionBroken, Unreachable
+from faceblur.detection.transport import AttemptFailed, ConnectionBroken, Transport, Unreachable
 from tests.support.batches import OPTIONS, echo, image, send, use
 from tests.support.hostile import Server, first_contact, scripted
 
@@ -192,6 +193,24 @@ def test_probe_waits_longer_where_connections_are_taken_and_broken(
     calls = 0
     with pytest.raises(FunctionError, match="connection"):
         use(Server(starting), lambda client: client.probe(), timeout=1e6)
+
+
+@pytest.mark.parametrize(("number", "seconds"), [(errno.ECONNRESET, 30.0), (errno.ECONNREFUSED, 5.0)])
+def test_a_connection_may_break_before_the_client_has_it(
+    number: int, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(address: Any) -> Any:
+        raise OSError(number, "as the kernel says when the client looks")
+
+    monkeypatch.setattr("faceblur.detection.transport._socket", fails)
+
+    async def main() -> None:
+        async with Transport(None, None) as transport:
+            await transport.exchange("http://127.0.0.1:9", "GET", None, 1.0)
+
+    with pytest.raises(Unreachable, match="cannot connect") as caught:
+        asyncio.run(main())
+    assert retry_policy.patience(caught.value, 120.0) == seconds
 
 
 def test_probe_waits_for_a_function_that_is_busy(

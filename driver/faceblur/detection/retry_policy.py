@@ -72,9 +72,9 @@ def _message(content: bytes) -> str:
 
 def patience(error: BaseException | None, timeout: float) -> float:
     """For how many seconds a URL is asked from the first attempt on, when the last one ended with this error."""
-    if isinstance(error, Unreachable):
+    if isinstance(error, Unreachable) and not error.listens:
         return MAX_UNREACHABLE_SECONDS
-    return min(MAX_BROKEN_SECONDS, timeout) if isinstance(error, ConnectionBroken) else timeout
+    return min(MAX_BROKEN_SECONDS, timeout) if isinstance(error, (Unreachable, ConnectionBroken)) else timeout
 
 
 def probe_attempts(timeout: float) -> tenacity.AsyncRetrying:

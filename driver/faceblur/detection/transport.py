@@ -38,7 +38,9 @@ class AttemptFailed(Unavailable):
 
 
 class Unreachable(AttemptFailed):
-    """No connection."""
+    """No connection. `listens`: something took it, and broke it at once."""
+
+    listens = False
 
 
 class ConnectionBroken(AttemptFailed):
@@ -133,7 +135,9 @@ class Transport:
         except aiohttp.ClientConnectorCertificateError as error:
             raise RequestRejected(f"{url}: its certificate is not trusted ({error}); see --ca-file") from error
         except aiohttp.ClientConnectorError as error:
-            raise Unreachable(f"{url}: cannot connect: {_reason(error.os_error)}") from error
+            failure = Unreachable(f"{url}: cannot connect: {_reason(error.os_error)}")
+            failure.listens = isinstance(error.os_error, ConnectionResetError)
+            raise failure from error
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, UnicodeError) as error:
             raise RequestRejected(f"{url} is no HTTP address") from error
         except aiohttp.ConnectionTimeoutError as error:
