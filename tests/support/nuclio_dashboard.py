@@ -16,6 +16,7 @@ class NuclioDashboard:
 
     def __init__(self, function: str, *states: str, message: str = "") -> None:
         self.functions: dict[str, dict[str, Any]] = {}
+        self.projects = {"default"}
         self.asked: list[str] = []
         self._function, self._states, self._message = function, states or ("ready",), message
         self._looks = 0
@@ -26,7 +27,10 @@ class NuclioDashboard:
                 self._answer(*dashboard.get(self.path, dict(self.headers)))
 
             def do_POST(self) -> None:
-                self._answer(*dashboard.put(self._body(), exists=False))
+                if self.path == "/api/projects":
+                    self._answer(*dashboard.create_project(self._body()))
+                else:
+                    self._answer(*dashboard.put(self._body(), exists=False))
 
             def do_PUT(self) -> None:
                 self._answer(*dashboard.put(self._body(), exists=True))
@@ -58,11 +62,20 @@ class NuclioDashboard:
         self._looks += 1
         return 200, json.dumps(found | {"status": {"state": state, "message": self._message}}).encode()
 
+    def create_project(self, body: dict[str, Any]) -> tuple[int, bytes]:
+        name = body["metadata"]["name"]
+        if name == "forbidden":
+            return 403, b'{"error": "not allowed", "errorStackTrace": "long"}'
+        if name in self.projects:
+            return 409, b'{"error": "already exists"}'
+        self.projects.add(name)
+        return 201, b"{}"
+
     def put(self, body: dict[str, Any], *, exists: bool) -> tuple[int, bytes]:
         name = body["metadata"]["name"]
         if (name in self.functions) != exists:
             return (409 if not exists else 404), b'{"error": "no"}'
-        if body["metadata"]["labels"]["nuclio.io/project-name"] == "nosuch":
+        if body["metadata"]["labels"]["nuclio.io/project-name"] not in self.projects:
             return 412, b'{"error": "Project does not exist", "errorStackTrace": "long"}'
         self.functions[name], self._looks = body, 0
         return 202, b""

@@ -19,6 +19,7 @@ def test_a_function_is_created_then_changed_and_checked(function: str, capsys: p
             assert dashboard.main([served.url, image, "--cpu", "--replicas", "2", "--project", "cvat"]) == 0
             assert '"ok":true' in capsys.readouterr().out
         assert [call for call in served.asked if not call.startswith("GET")] == [
+            "POST /api/projects 201",
             "POST /api/functions 202",
             "PUT /api/functions/faceblur 202",
         ]
@@ -42,6 +43,12 @@ def test_what_is_unsaid_stays_as_it_is(function: str) -> None:
     assert spec["triggers"]["http"]["attributes"]["port"] == 30123
 
 
+def test_a_project_that_is_there_is_used(function: str) -> None:
+    with NuclioDashboard(function) as served:
+        assert dashboard.main([served.url, "r/faceblur:1", "--project", "default"]) == 0
+        assert served.asked[1:3] == ["POST /api/projects 409", "POST /api/functions 202"]
+
+
 def test_unhealthy_for_a_moment_is_no_failure(function: str) -> None:
     """The dashboard of the local platform looked at the container that was just replaced."""
     with NuclioDashboard(function, *["unhealthy"] * 5, "ready") as served:
@@ -53,7 +60,11 @@ def test_unhealthy_for_a_moment_is_no_failure(function: str) -> None:
     [
         (("error",), [], "faceblur is in the state error: it crashed"),
         (("unhealthy",), [], "faceblur is in the state unhealthy"),
-        (("ready",), ["--project", "nosuch"], "the dashboard refuses faceblur: HTTP 412 Project does not exist"),
+        (
+            ("ready",),
+            ["--project", "forbidden"],
+            "the dashboard does not create the project forbidden: HTTP 403 not allowed",
+        ),
     ],
 )
 def test_failures(

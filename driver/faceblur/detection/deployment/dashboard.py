@@ -38,6 +38,7 @@ class Dashboard:
         self._headers = {
             "Content-Type": "application/json",
             "X-Nuclio-Function-Namespace": options.namespace,
+            "X-Nuclio-Project-Namespace": options.namespace,
             "X-Nuclio-Project-Name": options.project or DEFAULT_PROJECT,
         }
 
@@ -49,6 +50,8 @@ class Dashboard:
         path = f"/api/functions/{self._options.name}"
         before = self._standing(path)
         planned = plan(self._options, before)
+        if before is None:
+            self._create_project(planned.project)
         text = find_function_yaml().read_text()
         resource = manifest(text, self._options.name, image, cpu=self._options.cpu, plan=planned)
         resource["metadata"]["namespace"] = self._options.namespace
@@ -70,6 +73,13 @@ class Dashboard:
         except UsageError:
             text = f"the dashboard does not describe {self._options.name}: HTTP {status} {_message(answer)}"
             raise DeployFailed(text) from None
+
+    def _create_project(self, project: str) -> None:
+        """Create the project if it is missing. Raises DeployFailed."""
+        body = {"metadata": {"name": project, "namespace": self._options.namespace}, "spec": {}}
+        status, answer = self._ask("POST", "/api/projects", body)
+        if status not in (200, 201, 202, 409):  # 409: it is there
+            raise DeployFailed(f"the dashboard does not create the project {project}: HTTP {status} {_message(answer)}")
 
     def _wait(self, path: str, seconds: float) -> None:
         deadline, unhealthy_since = time.monotonic() + seconds, math.inf
