@@ -28,8 +28,8 @@ def test_an_image_is_deployed_without_docker_and_without_nuctl_deploy(sandbox: S
 
 
 # As Nuclio 1.14.1 put it into the function's status.
-REFUSED = """Error - Service "nuclio-faceblur" is invalid: spec.ports[0].nodePort: Invalid value: 80: provided port is not in \
-the valid range. The range of valid ports is 30000-32767
+REFUSED = """Error - Service "nuclio-faceblur" is invalid: spec.ports[0].nodePort: Invalid value: 80: provided \
+port is not in the valid range. The range of valid ports is 30000-32767
     .../nuclio/pkg/platform/kube/functionres/lazy.go:938
 
 Call stack:
