@@ -83,6 +83,7 @@ def test_a_later_run_takes_no_preview_for_a_video(face_clip: Path, function_url:
     run("run", tmp_path / "one", "-o", tmp_path / "two", *shared)
     assert sorted(path.name for path in (tmp_path / "two").iterdir()) == ["face.mp4", "face.mp4.faces.jsonl"]
     output = run("run", tmp_path / "one" / NAME, "-o", tmp_path / "three", *shared, code=1)
+    assert "this is the name of a preview" in run("run", face_clip, "-o", tmp_path / NAME, *shared, code=2)
     assert "a preview: name the video that it is of" in output and not (tmp_path / "three" / NAME).exists()
 
 

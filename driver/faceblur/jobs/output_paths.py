@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from faceblur.base.atomic_files import fitting_name
 from faceblur.base.errors import UsageError
 from faceblur.media.containers import MUXERS
+from faceblur.media.preview_writer import PREVIEW_SUFFIX
 
 SAME_IMAGE = dict.fromkeys((".jpeg", ".jpe", ".jfif", ".mpo"), ".jpg") | {".apng": ".png", ".tiff": ".tif"}
 
@@ -77,7 +78,9 @@ def _folded(path: Path) -> str:
 
 
 def check_suffix(target: Path) -> None:
-    """Refuse an output file whose suffix names no container. Raises UsageError."""
+    """Refuse an output file whose suffix names no container, or a preview. Raises UsageError."""
+    if target.name.endswith(PREVIEW_SUFFIX):
+        raise UsageError(f"{target}: this is the name of a preview, which shows faces; choose another one")
     if target.suffix.lower() not in MUXERS:
         raise UsageError(f"{target}: no container is known by this suffix; choose one of {', '.join(MUXERS)}")
 
