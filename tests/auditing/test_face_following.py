@@ -67,3 +67,29 @@ def test_what_is_confirmed_fails_the_audit(
 def test_small_faces_are_candidates() -> None:
     small = ObservationSpan.of(Observation(0, 0.0, 1.0, "", (0.0, 0.0, 12.0, 15.5), 0.9))
     assert judge_face(FollowedFace(BOX, 0.0, 9, {0: 0.9, 1: 0.9}, {}, small), CONFIDENT, 2) == "candidate"
+
+
+FAR = (10.0, 60.0, 40.0, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("masks", "score", "kind"),
+    [
+        ([BOX, None, BOX], 0.35, "uncovered"),  # a mask that somebody removed
+        ([BOX, None, None], 0.35, "candidate"),  # a masked face that ended, and something else in its place
+        ([None, None, BOX], 0.35, "candidate"),
+        ([FAR, None, BOX], 0.35, "candidate"),  # the mask of another face
+        ([BOX, BOX, BOX], 0.35, "candidate"),  # masked as far as the run saw it
+        ([BOX, None, BOX], 0.2, None),
+    ],
+)
+def test_a_hole_in_a_mask_is_a_face(masks: list[tuple[float, ...] | None], score: float, kind: str | None) -> None:
+    """The detectors are less sure where somebody removed the masks than in the frames around."""
+    follower = FaceFollower(CONFIDENT)
+    for number, mask in enumerate(masks):
+        clear = number == 1
+        observation = Observation(number, number / 25, 1.0, "", BOX, score) if clear else None
+        detection = MergedDetection(BOX, score, by(0, score if clear else 0.9))
+        follower.push(number / 25, [(detection, observation)], [] if mask is None else [mask])  # type: ignore[list-item]
+    (face,) = follower.flush()
+    assert judge_face(face, CONFIDENT, 2) == kind

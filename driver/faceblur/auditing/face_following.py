@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from faceblur.auditing.merged_detections import MergedDetection
 from faceblur.auditing.observations import APART_SECONDS, Observation, ObservationSpan
-from faceblur.tracking.boxes import Box
+from faceblur.tracking.boxes import Box, centre
 from faceblur.tracking.face_matching import match_boxes
 
 
@@ -20,7 +20,8 @@ class FollowedFace:
 
     `confident` is the number of detections that score high. `legible` are the frames in which the output still shows
     it, None where there is none; `best` is the highest score of each model in these, by its number, and `crops` that
-    in crops. Scores in crops do not count for `confident`.
+    in crops. Scores in crops do not count for `confident`. `before` and `after` say whether the sidecar masks it in the
+    frame before it is legible and in one after that; `masked` whether it has a mask, a wrong one, while it is legible.
     """
 
     box: Box
@@ -29,6 +30,14 @@ class FollowedFace:
     best: dict[int, float] = field(default_factory=dict)
     crops: dict[int, float] = field(default_factory=dict)
     legible: ObservationSpan | None = None
+    before: bool = False
+    after: bool = False
+    masked: bool = False
+
+    @property
+    def is_hole(self) -> bool:
+        """Whether it is legible between two times at which it is masked, and has no mask there."""
+        return self.before and self.after and not self.masked
 
 
 class FaceFollower:
@@ -40,11 +49,18 @@ class FaceFollower:
     def __init__(self, confident: float) -> None:
         self._confident = confident
         self._open: list[FollowedFace] = []
+        self._masks: Sequence[Box] = ()
 
     def push(
-        self, seconds: float, detections: Sequence[tuple[MergedDetection, Observation | None]]
+        self,
+        seconds: float,
+        detections: Sequence[tuple[MergedDetection, Observation | None]],
+        masks: Sequence[Box] = (),
     ) -> list[FollowedFace]:
-        """Add a frame at `seconds`: each detection, and an observation where the output still shows the face."""
+        """Add a frame at `seconds`: each detection, and an observation where the output still shows the face.
+
+        `masks` are the boxes that the sidecar masks there.
+        """
         gone = [one for one in self._open if seconds - one.seconds > APART_SECONDS]
         self._open = [one for one in self._open if seconds - one.seconds <= APART_SECONDS]
         before = list(self._open)
@@ -63,12 +79,24 @@ class FaceFollower:
             for model, score, in_crop in detection.seen:
                 best = face.crops if in_crop else face.best
                 best[model] = max(score, best.get(model, 0.0))
+            face.masked |= _has_mask(face.box, masks)
             if face.legible is None:
+                face.before = _has_mask(face.box, self._masks)
                 face.legible = ObservationSpan.of(observation)
             else:
                 face.legible.add(observation)
+        for face in self._open:
+            if face.legible is not None and face.legible.last.seconds < seconds:
+                face.after |= _has_mask(face.box, masks)
+        self._masks = masks
         return gone
 
     def flush(self) -> list[FollowedFace]:
         """The faces that are still followed."""
         return self._open
+
+
+def _has_mask(box: Box, masks: Sequence[Box]) -> bool:
+    """Whether the middle of a face is in one of these boxes."""
+    middle = centre(box)
+    return any(x1 <= middle.real <= x2 and y1 <= middle.imag <= y2 for x1, y1, x2, y2 in masks)
