@@ -26,7 +26,9 @@ CROP_SIDES = 3
 # How Python, the system, NumPy, OpenCV, FFmpeg, ONNX Runtime and PyTorch say it. Some of it comes as a RuntimeError.
 OUT_OF_MEMORY = re.compile(
     r"out ?of ?memory|MemoryError|bad_alloc|insufficient memory|(cannot|can't|unable to|failed to) alloc"
-    r"|failed to map segment|can't start new thread|malloc of size \d+ failed",
+    r"|failed to map segment|can't start new thread|malloc of size \d+ failed"
+    # OpenVINO, where an allocation failed in one of its threads: the frames of a request are checked before.
+    r"|couldn't start inference",
     re.IGNORECASE,
 )
 

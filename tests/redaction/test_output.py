@@ -42,7 +42,7 @@ def write_some(source: Path, target: Path, frames: int) -> Written:
                     frame = VideoFrame.of(item)
                     frame.convert(output.writer.pix_fmts)
                     await writing.call(output.write, frame)
-            return await finish(read, reader, writing, work, by_hand=ByHand())
+            return await finish(read, reader, writing, work, by_hand=ByHand(), preview=lambda _: None)
 
     with VideoReader(source) as reader, ThreadPoolExecutor(1) as codecs:
         return asyncio.run(main(reader, codecs))

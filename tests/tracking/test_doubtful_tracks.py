@@ -35,16 +35,16 @@ def test_a_certain_track_is_not_asked_about_and_becomes_certain_before_the_frame
     assert questions(follow([CERTAIN] * 20)) == []
     assert questions(follow([0.4, 0.4, 0.4, 0.9, 0.4] + [0.4] * 20)) == []
     late = follow([0.4] * 30 + [0.9] + [0.4] * 30)
-    assert [bool(frame.doubts) for frame in late] == [True] * 18 + [False] * 43  # 0.4 s ahead: 12 frames
+    assert [bool(frame.doubts) for frame in late] == [True] * 6 + [False] * 55  # 0.8 s ahead: 24 frames
     assert questions(follow([0.4] * 40, verifies=False)) == []
 
 
 def test_a_track_is_asked_about_again_after_a_second_and_as_soon_as_it_scores_higher() -> None:
     asked = questions(follow([0.4] * 100))
     assert [round(one.asked_at * FPS) for one in asked] == [0, 30, 60, 90]
-    asked = questions(follow([0.31] * 20 + [0.5] + [0.31] * 12))
-    # 0.4 s before the frame that scores higher: 12 frames, and one more for the rounding of the times.
-    assert [one.score for one in asked] == [0.31, 0.5] and round(asked[1].asked_at * FPS) in (7, 8)
+    asked = questions(follow([0.31] * 40 + [0.5] + [0.31] * 2))
+    # 0.8 s before the frame that scores higher: 24 frames, and one more for the rounding of the times.
+    assert [one.score for one in asked] == [0.31, 0.5] and round(asked[1].asked_at * FPS) in (15, 16)
 
 
 def test_nothing_is_asked_about_another_scene() -> None:
