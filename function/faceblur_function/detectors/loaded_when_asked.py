@@ -12,8 +12,8 @@ from faceblur_function.weights import load_weights
 class LoadedWhenAsked:
     """A Detector that stands for the one of that `name`, with its published weights, which `load` gives.
 
-    The weights are fetched and verified at once. Raises DetectorError where they cannot be had; `detect` and `status`
-    raise it where the network cannot be loaded, and try again the next time.
+    The weights are fetched and verified at once. Raises DetectorError where that fails; `detect` and `status` raise it
+    where the network cannot be loaded, and try again the next time.
     """
 
     suspicion = None
