@@ -18,6 +18,7 @@ from faceblur.base.events import (
     FramesRead,
     FunctionConnected,
     GapsMasked,
+    MaskedState,
     PositionEntered,
     PositionLeft,
     ReplyReceived,
@@ -41,7 +42,7 @@ EVENTS: list[Event] = [
     FramesRead(A, 10),
     ReplyReceived(A, "a model", "cpu", 2, {"detect": 250.0, "network": 1000.0}),
     FramesMasked(A, 10, 12),
-    GapsMasked(A, 3),
+    GapsMasked(A, 3, "gap-filled"),
     FacesRejected(A, 2),
     FileEnded(A, "done", "left out: a note", OUT, ("a note",), ("a gap",), 1.5),
     RunEnded(("bound by encode",)),
@@ -69,7 +70,7 @@ def test_a_file_from_its_start_to_its_end() -> None:
     *events, ended, over = EVENTS
     one = reduced(*events).files[A]
     assert (one.state, one.expected_frames, one.frames, one.masked, one.searched) == ("not done", 100, 10, 10, 2)
-    assert (one.faces, one.gap_filled, one.rejected) == (15, 3, 2)
+    assert (one.faces, one.faces_by_state, one.rejected) == (15, {"detected": 12, "gap-filled": 3}, 2)
     assert (one.model, one.device) == ("a model", "cpu")
     assert one.stage_seconds == {"decode": 0.5, "function: detect": 0.25, "network": 1.0}
     report = reduced(*events, ended, over)
@@ -84,7 +85,7 @@ def test_a_file_from_its_start_to_its_end() -> None:
 def test_figures_add_up() -> None:
     report = reduced(*[event for event in EVENTS for _ in range(3) if not isinstance(event, FileEnded)])
     one = report.files[A]
-    assert (one.frames, one.masked, one.searched, one.faces, one.gap_filled) == (30, 30, 6, 45, 9)
+    assert (one.frames, one.masked, one.searched, one.faces, one.faces_by_state["gap-filled"]) == (30, 30, 6, 45, 9)
     assert one.stage_seconds == {"decode": 1.5, "function: detect": 0.75, "network": 3.0}
 
 
@@ -130,9 +131,19 @@ def test_summary() -> None:
     assert reduced(FileEnded(A, "skipped")).summary() == "1 file: 1 skipped"
     report = reduced(*EVENTS, FileEnded(B, "failed", "no disk"))
     assert report.summary(2.0) == (
-        "2 files: 1 done, 1 failed; 10 frames, 15 faces (12 detected, 3 gap-filled) in 0:02 (5.0 fps) "
-        "by a model on cpu, which searched 2 frames"
+        "2 files: 1 done, 1 failed; 10 frames, 15 faces (12 detected, 0 interpolated, 3 gap-filled, 0 followed) "
+        "in 0:02 (5.0 fps) by a model on cpu, which searched 2 frames"
     )
+
+
+def test_summary_has_why_faces_are_masked() -> None:
+    gaps = [GapsMasked(A, number, state) for number, state in enumerate(get_args(MaskedState)[1:], 1)]
+    *events, ended, over = EVENTS
+    assert (
+        "25 faces (12 detected, 1 interpolated, 5 gap-filled, 3 followed, 4 added) in"
+        in reduced(*events, *gaps, ended, over).summary()
+    )
+    assert "10 frames, 0 faces in" in reduced(FramesRead(A, 10), FileEnded(A, "done")).summary()
 
 
 def test_clock() -> None:

@@ -320,7 +320,7 @@ def test_fold_of_the_operations() -> None:
     assert [(one.track, one.state, one.is_masked) for one in edits.fold(line, 0.2).faces] == [
         (2, "spared", False),
         (3, "detected", True),
-        (None, "covered", True),
+        (None, "added", True),
     ]
     assert len(edits.fold(line, 0.4).faces) == 2
     # Another video stream has a track 1 of its own: to leave that clear would expose another face.

@@ -61,15 +61,18 @@ def test_output_with_fewer_frames_than_were_read_is_refused(face: Image, tmp_pat
 def test_line_of_a_frame(face: Image) -> None:
     decoded = DecodedFrame(2, 7, av.VideoFrame.from_ndarray(face, "bgr24"), "a gap")
     decoded.pixels.pts = 700
-    high, low, other = (0.0, 0.0, 40.0, 40.0), (50.0, 0.0, 90.0, 40.0), (100.0, 0.0, 140.0, 40.0)
+    high, low, other, last = ((left, 0.0, left + 40, 40.0) for left in (0.0, 50.0, 100.0, 150.0))
     frame = VideoFrame(decoded=decoded, stream=2, number=7, seconds=0.28)
     frame.detections = [Detection(low, 0.1), Detection(high, 0.9), Detection((150.0, 0.0, 190.0, 40.0), 0.05)]
-    frame.masks = {1: high, 2: low, 3: other}
-    frame.gaps, frame.scores = {3, 2}, {1: 0.9, 2: 0.1}
+    frame.masks = {1: high, 2: low, 3: other, 4: last}
+    frame.gaps, frame.followed, frame.scores, frame.is_searched = {3, 2, 4}, {4}, {1: 0.9, 2: 0.1}, True
     line = line_of(frame, 0.3)
     assert (line.frame, line.pts, line.stream, line.damage) == (7, 700, 2, "a gap")
     assert line.faces == [
         SidecarFace(box=high, score=0.9, track=1, state="detected"),
-        SidecarFace(box=low, score=0.1, track=2, state="covered"),  # a low score that continues a track
-        SidecarFace(box=other, score=None, track=3, state="covered"),
+        SidecarFace(box=low, score=0.1, track=2, state="gap-filled"),  # a low score that continues a track
+        SidecarFace(box=other, score=None, track=3, state="gap-filled"),
+        SidecarFace(box=last, score=None, track=4, state="followed"),
     ]
+    frame.is_searched = False
+    assert [face.state for face in line_of(frame, 0.3).faces[1:]] == ["interpolated", "interpolated", "followed"]

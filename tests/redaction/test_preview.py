@@ -73,7 +73,7 @@ def test_it_shows_the_source_with_every_box_and_is_no_output(
 def test_its_text_names_track_score_and_state() -> None:
     box = (0.0, 0.0, 1.0, 1.0)
     assert label(SidecarFace(box=box, score=0.987, track=7, state="detected")) == "#7 0.99"
-    assert label(SidecarFace(box=box, track=7, state="covered")) == "#7 covered"
+    assert label(SidecarFace(box=box, track=7, state="followed")) == "#7 followed"
     assert label(SidecarFace(box=box, state="region")) == "region"
 
 

@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 
 from faceblur.base.errors import InvalidReply
-from faceblur.base.events import Event, GapsMasked
+from faceblur.base.events import Event, FramesMasked, GapsMasked
 from faceblur.base.face_checks import MAX_COORDINATE, MAX_MASKS
 from faceblur.base.options import Options
+from faceblur.base.regions import parse_regions
 from faceblur.base.stages import in_order
 from faceblur.media.frames import DecodedFrame
 from faceblur.redaction.batch import Batch
 from faceblur.redaction.look_ahead import LookAhead
+from faceblur.redaction.output import line_of
 from faceblur.redaction.threads import FileWork
 from faceblur.redaction.video_frame import VideoFrame
 from faceblur.tracking.boxes import Box, Detection
@@ -59,7 +61,21 @@ def test_a_gap_that_left_the_frame_is_not_listed() -> None:
     one = frame([inside, beside, outside])
     events = settle(one)
     assert one.masks == {0: inside, 1: beside} and one.gaps == {0, 1}  # the padding of the second reaches into it
-    assert [event.faces for event in events if isinstance(event, GapsMasked)] == [2]
+    assert [event for event in events if isinstance(event, GapsMasked)] == [
+        GapsMasked(Path("a.mp4"), 2, "interpolated")
+    ]
+
+
+def test_masks_are_counted_by_their_state() -> None:
+    one = frame([(10.0 + 40 * index, 10.0, 30.0 + 40 * index, 40.0) for index in range(4)])
+    one.is_searched, one.gaps, one.followed = True, {1, 2, 3}, {3}
+    one.spare = [*parse_regions(["40,0,80,60"])]
+    events = settle(one)
+    _, *masked = (event for event in events if isinstance(event, FramesMasked | GapsMasked))
+    path = Path("a.mp4")
+    assert masked == [FramesMasked(path, 1, 1), GapsMasked(path, 1, "gap-filled"), GapsMasked(path, 1, "followed")]
+    states = [face.state for face in line_of(one, 0.3).faces]
+    assert states == ["detected", "spared", "gap-filled", "followed"]
 
 
 def test_a_gap_without_bounds_stays_readable() -> None:

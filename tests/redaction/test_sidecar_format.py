@@ -280,4 +280,9 @@ def test_garbage_is_no_sidecar(tmp_path: Path, content: bytes) -> None:
 
 def test_a_box_is_all_that_an_editor_must_give() -> None:
     line = FRAME_LINE.validate_json('{"frame": 0, "pts": 0, "faces": [{"box": [1, 2, 3, 4]}]}')
-    assert line.faces[0].state == "covered" and line.faces[0].score is None
+    assert line.faces[0].state == "added" and line.faces[0].score is None
+
+
+def test_what_older_sidecars_call_covered_is_gap_filled() -> None:
+    line = FRAME_LINE.validate_json('{"frame": 0, "pts": 0, "faces": [{"box": [1, 2, 3, 4], "state": "covered"}]}')
+    assert line.faces[0].state == "gap-filled" and line.faces[0].is_masked

@@ -32,7 +32,7 @@ EVENTS = (
     TimeSpent(CLIP, "decode", 1.0),
     ReplyReceived(CLIP, "m", "cpu", 4, {"detect": 1500.0, "network": 500.0}),
     FramesMasked(CLIP, 10, 7),
-    GapsMasked(CLIP, 1),
+    GapsMasked(CLIP, 1, "followed"),
     FileEnded(CLIP, "done", seconds=3.0),
 )
 

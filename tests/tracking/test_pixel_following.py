@@ -145,6 +145,22 @@ def test_a_lost_face_stays_masked_as_long_as_it_is_seen(every: int) -> None:
     assert all(masked(WALK, range(13), every=every))
 
 
+def test_why_a_face_is_masked() -> None:
+    """Every third frame is searched; it is detected in the first five of them, then followed, then only expected."""
+    tracker: Tracker[WindowedFrame] = Tracker(threshold=0.3, look_around=0.4)
+    frames = []
+    for index, x in enumerate(WALK):
+        thumbnail = copy_of(picture(x, is_shown=index < 30))
+        frames.append(WindowedFrame(seconds=index / RATE, thumbnail=thumbnail, is_searched=index % 3 == 0))
+        if index in range(0, 15, 3):
+            frames[-1].detections = [Detection(box(x), 0.95)]
+    masked = [*itertools.chain.from_iterable(map(tracker.push, frames)), *tracker.flush()]
+    states = [one.state_of(1) if 1 in one.masks else None for one in masked]
+    assert states[:13] == (["detected", "interpolated", "interpolated"] * 5)[:13]
+    assert set(states[13:30]) == {"followed"}
+    assert states[30:42] == ["gap-filled", "interpolated", "interpolated"] * 4
+
+
 def test_a_lost_face_is_followed_for_two_seconds_at_most() -> None:
     shown = masked([500.0] * 120, range(10))
     assert all(shown[: 9 + 2 * RATE]) and not any(shown[10 + int(2.5 * RATE) :])

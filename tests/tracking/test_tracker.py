@@ -83,7 +83,7 @@ def test_low_scores_of_a_small_face_that_add_up_are_a_face_from_the_first_on() -
     for index, frame in enumerate(follow(frames)):
         assert bool(frame.masks) == (11 - 10 <= index <= 12 + 10), index  # 4 of them are a face
         if 8 <= index < 13:
-            assert holds(hull(frame.masks.values()), moving(index)) and frame.gap_boxes
+            assert holds(hull(frame.masks.values()), moving(index)) and frame.gaps
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_without_a_window_frames_pass_at_once_with_what_was_detected() -> None:
     for index in range(5):
         detections = [Detection(moving(index), 0.9), Detection((300, 0, 340, 40), 0.1)]
         (frame,) = tracker.push(WindowedFrame(seconds=index / FPS, detections=detections))
-        assert frame.masks and frame.gap_boxes == []
+        assert frame.masks and not frame.gaps
 
 
 def test_window_is_bounded_by_time_whatever_the_rate() -> None:

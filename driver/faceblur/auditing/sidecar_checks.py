@@ -51,7 +51,7 @@ class SidecarChecks:
         self._tracks.clear()
 
     def _add(self, track: _ListedTrack, face: SidecarFace, observation: Observation) -> Iterator[WatchSpan]:
-        if face.state == "covered":
+        if face.state != "detected":
             if track.detected and track.gap is None:
                 track.gap = ObservationSpan.of(observation)
             elif track.gap is not None:

@@ -12,6 +12,8 @@ from typing import Literal, TypeAlias
 
 # What became of a file.
 State = Literal["done", "skipped", "failed", "not done"]
+# Why a face is masked in a frame, in the order in which it is reported; the sidecar describes them.
+MaskedState = Literal["detected", "interpolated", "gap-filled", "followed", "added"]
 # The stage that a batch of frames is in; `ready` batches wait to be encoded.
 Position = Literal["decode", "JPEG", "function", "ready", "encode"]
 
@@ -103,10 +105,11 @@ class FramesMasked:
 
 @dataclass(frozen=True, slots=True)
 class GapsMasked:
-    """`faces` faces more were masked, in frames in which the detector missed them."""
+    """`faces` faces more were masked, which were not detected in their very frame; `state` is why."""
 
     source: Path
     faces: int
+    state: MaskedState
 
 
 @dataclass(frozen=True, slots=True)

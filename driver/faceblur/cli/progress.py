@@ -25,6 +25,7 @@ from faceblur.base.events import (
     FileStarted,
     FramesMasked,
     FunctionConnected,
+    GapsMasked,
     RunPlanned,
 )
 from faceblur.base.printable import printable
@@ -204,6 +205,8 @@ class RunProgress:
                 self._display.started(source, frames)
             case FramesMasked(source=source, frames=frames, faces=faces):
                 self._advance(source, frames, faces)
+            case GapsMasked(source=source, faces=faces):
+                self._advance(source, 0, faces)
             case FileRestarted(source=source):
                 log.info("begun anew, its frames change their size or format: %s", source)
                 frames, faces = self._running[source]

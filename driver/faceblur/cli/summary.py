@@ -103,7 +103,7 @@ def _next_step(report: Report) -> Iterator[str]:
 def _files(report: Report) -> Table:
     table = Table(title=None, show_edge=False, pad_edge=False)
     table.add_column("file", overflow="fold")
-    for heading in ("frames", "faces", "gap-filled", "seconds", "fps"):
+    for heading in ("frames", "faces", "gap-filled", "followed", "seconds", "fps"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("state", overflow="fold")
     for one in report.files.values():
@@ -116,6 +116,7 @@ def _files(report: Report) -> Table:
 
 def _figures(one: FileReport) -> tuple[str, ...]:
     if one.state != "done":
-        return ("",) * 5
-    fps = one.frames / one.seconds
-    return str(one.frames), str(one.faces), str(one.gap_filled), f"{one.seconds:.1f}", f"{fps:.1f}"
+        return ("",) * 6
+    states = one.faces_by_state
+    counts = map(str, (one.frames, one.faces, states["gap-filled"], states["followed"]))
+    return *counts, f"{one.seconds:.1f}", f"{one.frames / one.seconds:.1f}"

@@ -7,7 +7,7 @@ https://prometheus.io/docs/practices/naming/
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import Self, get_args
 
 from prometheus_client import (
     REGISTRY,
@@ -27,6 +27,7 @@ from faceblur.base.events import (
     FramesRead,
     FunctionConnected,
     GapsMasked,
+    MaskedState,
     PositionEntered,
     PositionLeft,
     ReplyReceived,
@@ -57,7 +58,7 @@ class Metrics:
             self._finished.labels("video", outcome)
         for action in ("read", "searched", "masked"):
             self._frames.labels(action)
-        for state in ("detected", "gap-filled"):
+        for state in get_args(MaskedState):
             self._faces.labels(state)
         self._stages = counter("stage_seconds", "Time of threads and requests, by stage.", "stage")
         self._reply = Histogram(
@@ -98,8 +99,8 @@ class Metrics:
             case FramesMasked(frames=frames, faces=faces):
                 self._frames.labels("masked").inc(frames)
                 self._faces.labels("detected").inc(faces)
-            case GapsMasked(faces=faces):
-                self._faces.labels("gap-filled").inc(faces)
+            case GapsMasked(faces=faces, state=state):
+                self._faces.labels(state).inc(faces)
             case ReplyReceived():
                 self._take_reply(event)
             case FileEnded():

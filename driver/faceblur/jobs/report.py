@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 from faceblur.base.counted import counted
 from faceblur.base.events import (
@@ -19,6 +21,7 @@ from faceblur.base.events import (
     FramesRead,
     FunctionConnected,
     GapsMasked,
+    MaskedState,
     Position,
     PositionEntered,
     PositionLeft,
@@ -36,10 +39,9 @@ STATES: tuple[State, ...] = ("done", "skipped", "failed", "not done")
 class FileReport:
     """What became of one file; `reason` says why.
 
-    `frames` were read, `searched` went to the function, `masked` are done. `faces` were masked, frame by frame;
-    `gap_filled` of them had no detection above the threshold in their very frame. `rejected` are doubtful faces that
-    were left visible, frame by frame. `stage_seconds` is where the time went, summed over threads and requests;
-    `positions` is where its batches are now.
+    `frames` were read, `searched` went to the function, `masked` are done. `faces_by_state` were masked, frame by
+    frame: their number by why they were. `rejected` are doubtful faces that were left visible, frame by frame.
+    `stage_seconds` is where the time went, summed over threads and requests; `positions` is where its batches are now.
     """
 
     source: Path
@@ -49,8 +51,7 @@ class FileReport:
     frames: int = 0
     masked: int = 0
     searched: int = 0
-    faces: int = 0
-    gap_filled: int = 0
+    faces_by_state: Counter[MaskedState] = field(default_factory=Counter)
     rejected: int = 0
     seconds: float = 0.0
     model: str = ""
@@ -75,21 +76,26 @@ class FileReport:
                 self.frames += frames
             case FramesMasked(frames=frames, faces=faces):
                 self.masked += frames
-                self.faces += faces
-            case GapsMasked(faces=faces):
-                self.faces += faces
-                self.gap_filled += faces
+                self.faces_by_state["detected"] += faces
+            case GapsMasked(faces=faces, state=state):
+                self.faces_by_state[state] += faces
             case ReplyReceived():
                 self._add_reply(event)
             case FacesRejected(faces=faces):
                 self.rejected += faces
             case FileRestarted():
-                self.frames = self.masked = self.searched = self.faces = self.gap_filled = self.rejected = 0
+                self.frames = self.masked = self.searched = self.rejected = 0
+                self.faces_by_state.clear()
                 self.positions.clear()
             case FileStarted(frames=expected):
                 self.expected_frames = expected
             case FileEnded():
                 self._end(event)
+
+    @property
+    def faces(self) -> int:
+        """How many faces were masked, frame by frame."""
+        return self.faces_by_state.total()
 
     @property
     def function_seconds(self) -> float:
@@ -177,13 +183,20 @@ class Report:
         seconds = self.seconds if seconds is None else seconds
         frames, faces = sum(one.frames for one in written), sum(one.faces for one in written)
         line += f"; {counted(frames, 'frame')}, {counted(faces, 'face')}"
-        if gap_filled := sum(one.gap_filled for one in written):
-            line += f" ({faces - gap_filled} detected, {gap_filled} gap-filled)"
+        if faces:
+            line += f" ({_by_state(written)})"
         line += f" in {clock(seconds)}"
         line += f" ({frames / seconds:.1f} fps) by {written[0].model} on {written[0].device}"
         if searched := sum(one.searched for one in written):
             line += f", which searched {counted(searched, 'frame')}"
         return line
+
+
+def _by_state(files: Iterable[FileReport]) -> str:
+    """How many faces of some files were masked for which reason; those of a person only where there are some."""
+    states = sum((one.faces_by_state for one in files), Counter[MaskedState]())
+    names = [state for state in get_args(MaskedState) if state != "added" or states[state]]
+    return ", ".join(f"{states[state]} {state}" for state in names)
 
 
 def clock(seconds: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Any, Protocol
@@ -108,11 +108,12 @@ class LookAhead:
             self.by_hand.add(frame, list(frame.masks.values()))
         changed = [frame for frame in frames if frame.masks or frame.cover]
         await self._work.spread("mask", [partial(self._mask_one, frame) for frame in changed], all_pixels(changed))
-        faces = sum(len(frame.unspared(list(frame.masks.values()))) for frame in changed)
-        gaps = sum(len(frame.unspared(frame.gap_boxes)) for frame in changed)
-        self._work.emit(FramesMasked(self._work.source, len(frames), faces - gaps))
-        if gaps:
-            self._work.emit(GapsMasked(self._work.source, gaps))
+        states = Counter(
+            frame.state_of(track) for frame in changed for track, box in frame.masks.items() if not frame.is_spared(box)
+        )
+        self._work.emit(FramesMasked(self._work.source, len(frames), states.pop("detected", 0)))
+        for state, faces in states.items():
+            self._work.emit(GapsMasked(self._work.source, faces, state))
         if rejected := sum(len(frame.rejected) for frame in frames):
             self._work.emit(FacesRejected(self._work.source, rejected))
 
@@ -139,6 +140,7 @@ class LookAhead:
                 frame.rejected[track] = frame.masks.pop(track), score
         frame.masks = joined(frame.masks, frame.gaps)
         frame.gaps &= frame.masks.keys()
+        frame.followed &= frame.gaps
         count = len(frame.cover) + len(frame.masks)
         if count > MAX_MASKS:
             raise InvalidReply(f"frame {frame.number}: {count} faces are to be masked, more than {MAX_MASKS}")

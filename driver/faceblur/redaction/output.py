@@ -161,7 +161,7 @@ def line_of(frame: VideoFrame, threshold: float) -> FrameLine:
             box=box,
             score=frame.scores.get(track),
             track=track,
-            state="spared" if frame.is_spared(box) else "covered" if track in frame.gaps else "detected",
+            state="spared" if frame.is_spared(box) else frame.state_of(track),
         )
         for track, box in sorted(frame.masks.items())
     ]

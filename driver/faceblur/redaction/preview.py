@@ -24,10 +24,13 @@ from faceblur.redaction.edits import Edits
 from faceblur.redaction.sidecar_files import SidecarReader
 from faceblur.redaction.sidecar_format import FrameLine, SidecarFace
 
-# BGR, by state: green, yellow, red, blue.
+# BGR, by state: green, light green, yellow, orange, cyan, red, blue, gray.
 COLOURS = {
     "detected": (80, 200, 60),
-    "covered": (0, 200, 255),
+    "interpolated": (160, 240, 150),
+    "gap-filled": (0, 200, 255),
+    "followed": (0, 130, 255),
+    "added": (220, 220, 40),
     "spared": (40, 40, 255),
     "region": (255, 140, 40),
     "rejected": (160, 160, 160),

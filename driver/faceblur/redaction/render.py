@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -207,7 +207,8 @@ class RecordedMasks:
         await self._work.spread("mask", masks, all_pixels(frames))
         for frame in frames:
             self.by_hand.add_line(frame.line)
-        states = [face.state for frame in frames for face in frame.line.faces]
-        self._work.emit(FramesMasked(source, len(frames), states.count("detected")))
-        self._work.emit(GapsMasked(source, states.count("covered")))
+        states = Counter(face.state for frame in frames for face in frame.line.faces if face.is_masked)
+        self._work.emit(FramesMasked(source, len(frames), states.pop("detected", 0)))
+        for state, faces in states.items():
+            self._work.emit(GapsMasked(source, faces, state))
         self._work.emit(PositionEntered(source, "ready"))

@@ -7,11 +7,12 @@ the order of display. It holds no image. `docs/sidecar.schema.json` is its JSON 
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import ConfigDict, Field, FiniteFloat, PositiveInt, TypeAdapter
+from pydantic import BeforeValidator, ConfigDict, Field, FiniteFloat, PositiveInt, TypeAdapter
 from pydantic.dataclasses import dataclass
 
+from faceblur.base.events import MaskedState
 from faceblur.base.face_checks import MAX_MASKS
 from faceblur.base.options import Options
 from faceblur.base.time_span import TimeSpan
@@ -118,27 +119,37 @@ class Header:
     time_base: str = Field(kw_only=True, pattern=TIME_BASE)
 
 
+FaceState = MaskedState | Literal["spared", "region", "rejected"]
+
+
+def _renamed(state: object) -> object:
+    """The state as this version calls it: sidecars of 0.1 have `covered` for all that was not detected."""
+    return "gap-filled" if state == "covered" else state
+
+
 @dataclass(frozen=True, slots=True, config=_CONFIG)
 class SidecarFace:
     """One face, or one region by hand: box x1, y1, x2, y2 in pixels of the upright frame, before padding.
 
-    `detected` was detected in this very frame with a score above the threshold; `covered` was not: its box comes from a
-    detection with a lower score (which is given) or from the frames around. `spared` is a face that is not masked, by
-    a person's choice. `rejected` is not masked either: no detection of its track is certain, and the second detector
-    gives it a low score, the `second_score`. `region` is no face, but a box that is masked as it is, complete and
-    without padding, over all else. An editor may leave out all but the box.
+    `detected` was detected in this very frame with a score above the threshold. `interpolated` is masked because of
+    the searched frames around, in one that was not searched; `gap-filled` in one that was, because of a detection with
+    a lower score (which is given) or of the frames around. `followed` was followed to this frame by its pixels, and
+    `added` by a person. `spared` is a face that is not masked, by a person's choice. `rejected` is not masked either:
+    no detection of its track is certain, and the second detector gives it a low score, the `second_score`. `region` is
+    no face, but a box that is masked as it is, complete and without padding, over all else. An editor may leave out
+    all but the box.
     """
 
     box: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
     score: Annotated[FiniteFloat, Field(ge=0, le=1)] | None = None
     track: int | None = None
-    state: Literal["detected", "covered", "spared", "region", "rejected"] = "covered"
+    state: Annotated[FaceState, BeforeValidator(_renamed)] = "added"
     second_score: Annotated[FiniteFloat, Field(ge=0, le=1)] | None = None
 
     @property
     def is_masked(self) -> bool:
         """Whether it is a face that is masked in the output."""
-        return self.state in ("detected", "covered")
+        return self.state in get_args(MaskedState)
 
     def padding(self, padding: float) -> float:
         """By which share of its size the box grows on each side, where faces grow by `padding`."""

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from faceblur.base.events import MaskedState
 from faceblur.tracking.boxes import LOW_SCORE_HEIGHT, Box, Detection, hull, interpolate, shifted
 from faceblur.tracking.camera_motion import NO_MOTION, CameraMotion
 from faceblur.tracking.doubtful_tracks import DoubtfulTracks, Question
@@ -36,8 +37,9 @@ class WindowedFrame:
     `seconds` is its time; `detections` were made in it, if it `is_searched`; `cut` says that a new scene begins with
     it, `camera` how the camera moved since the frame before; without a `thumbnail` no face is followed to it. The
     tracker sets the rest: `masks` maps a track to the box that is to be masked; `gaps` are the tracks without a
-    detection above the threshold in this very frame, `scores` the scores of those that were detected in it, above or
-    below; `scene` counts the cuts before it; `doubts` are the questions about its doubtful tracks.
+    detection above the threshold in this very frame, `followed` those of them that were followed to it by their
+    pixels, `scores` the scores of those that were detected in it, above or below; `scene` counts the cuts before it;
+    `doubts` are the questions about its doubtful tracks.
     """
 
     seconds: float
@@ -49,6 +51,7 @@ class WindowedFrame:
     scene: int = 0
     masks: dict[int, Box] = field(default_factory=dict)
     gaps: set[int] = field(default_factory=set)
+    followed: set[int] = field(default_factory=set)
     low_scores: list[Detection] = field(default_factory=list)
     scores: dict[int, float] = field(default_factory=dict)
     doubts: dict[int, Question[Any]] = field(default_factory=dict)
@@ -58,10 +61,19 @@ class WindowedFrame:
         """The score with which a track was detected in this very frame; None where it was not, and for gaps."""
         return self._scores_of_boxes.get(self.masks[track]) if track in self.masks else None
 
-    @property
-    def gap_boxes(self) -> list[Box]:
-        """The boxes that the detector alone would have left clear."""
-        return [self.masks[track] for track in sorted(self.gaps)]
+    def state_of(self, track: int) -> MaskedState:
+        """Why a track is masked."""
+        if track not in self.gaps:
+            return "detected"
+        if track in self.followed:
+            return "followed"
+        return "gap-filled" if self.is_searched else "interpolated"
+
+    def add_followed(self, track: int, box: Box) -> None:
+        """Mask a track's box that was followed to this frame, and what was to be masked of the track before."""
+        self.masks[track] = hull([box, self.masks.get(track, box)])
+        self.gaps.add(track)
+        self.followed.add(track)
 
 
 FrameT = TypeVar("FrameT", bound=WindowedFrame)
@@ -175,8 +187,7 @@ class Tracker(Generic[FrameT]):
                 track.last = track.box = box
                 track.seconds = after.seconds
                 followed += [track] * (track not in followed)
-                after.masks[track.number] = hull([box, after.masks.get(track.number, box)])
-                after.gaps.add(track.number)
+                after.add_followed(track.number, box)
 
     def _follow_back(self, track: Track) -> None:
         """Follow a face by its pixels to before its first detection: then what is masked before begins there."""
@@ -185,8 +196,7 @@ class Tracker(Generic[FrameT]):
             return
         boxes = follow_on(earlier[0].thumbnail, track.first, (one.thumbnail for one in earlier[1:]))
         for one, box in zip(earlier[1:], boxes, strict=False):  # it may be lost before the window ends
-            one.masks[track.number] = hull([box, one.masks.get(track.number, box)])
-            one.gaps.add(track.number)
+            one.add_followed(track.number, box)
             track.first, track.begun = box, one.seconds
         if boxes:
             self._look_back(track)
