@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,18 +40,13 @@ class OnnxNetwork:
         options.log_severity_level = ERRORS_ONLY
         fast = OPENVINO in onnxruntime.get_available_providers() and BFLOAT16_FLAGS & _cpu_flags()
         self.precision = "bfloat16" if fast else "float32"
-        providers = [_openvino(threads)] if fast else []
-        try:
-            self._session = onnxruntime.InferenceSession(
-                content, options, providers=[*providers, "CPUExecutionProvider"]
-            )
-        except Exception as error:  # the runtime's exceptions share no public base
-            if ran_out_of_memory(error) or not is_own:  # the weights of this name are verified
-                raise DetectorError(f"{name} cannot be loaded, perhaps out of memory") from error
-            reason = str(error).splitlines()[0]
-            raise DetectorError(f"the weights of {name} are no usable ONNX model: {reason}") from error
-        self.provider = f"onnxruntime {onnxruntime.__version__} {self._session.get_providers()[0]}"
-        self._input_name = self._session.get_inputs()[0].name
+        providers = [*([_openvino(threads)] if fast else []), "CPUExecutionProvider"]
+        self._open_session = partial(onnxruntime.InferenceSession, content, options, providers=providers)
+        self._session: Any = None
+        self._opening, self._name, self._is_own = threading.Lock(), name, is_own
+        session = self._usable_session()
+        self.provider = f"onnxruntime {onnxruntime.__version__} {session.get_providers()[0]}"
+        self._input_name = session.get_inputs()[0].name
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="detect")
         self._buffers = threading.local()
 
@@ -59,9 +55,36 @@ class OnnxNetwork:
         return list(self._pool.map(detect, frames))
 
     def run(self, planes: Floats) -> list[Floats]:
-        """The network's outputs for one frame's planes `(1, 3, H, W)`, without the first dimension."""
-        outputs: list[Any] = self._session.run(None, {self._input_name: planes})
+        """The network's outputs for one frame's planes `(1, 3, H, W)`, without the first dimension.
+
+        Raises DetectorError, and what the runtime raises, such as for too little memory.
+        """
+        session = self._usable_session()
+        try:
+            outputs: list[Any] = session.run(None, {self._input_name: planes})
+        except BaseException:
+            # Where an allocation failed, OpenVINO gives a later frame what it computed for an earlier one.
+            with self._opening:
+                if self._session is session:
+                    self._session = None
+            raise
         return [output[0] for output in outputs]
+
+    def _usable_session(self) -> Any:
+        """The session; a new one after a run of the last one failed. Raises DetectorError."""
+        with self._opening:
+            if self._session is None:
+                self._session = self._opened()
+            return self._session
+
+    def _opened(self) -> Any:
+        try:
+            return self._open_session()
+        except Exception as error:  # the runtime's exceptions share no public base
+            if ran_out_of_memory(error) or not self._is_own:  # the weights of this name are verified
+                raise DetectorError(f"{self._name} cannot be loaded, perhaps out of memory") from error
+            reason = str(error).splitlines()[0]
+            raise DetectorError(f"the weights of {self._name} are no usable ONNX model: {reason}") from error
 
     def buffer(self, height: int, width: int) -> Floats:
         """An array `(1, 3, height, width)` of the thread's own, with anything in it.
