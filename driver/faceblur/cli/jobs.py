@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from faceblur.cli.group import main
-from faceblur.cli.ledger_option import JOB_ID, LEDGER, PRIORITY, ledger_address
+from faceblur.cli.ledger_option import JOB_ID, LEDGER, LEDGER_OF_SUBCOMMAND, PRIORITY, ledger_address
 from faceblur.cli.verbosity import Verbosity
 from faceblur.ledger.states import STATES_SHOWN
 
@@ -42,6 +42,12 @@ def jobs(
     """
     context.obj = ledger_address(ledger)
     if context.invoked_subcommand is not None:
+        of_table = {"--state": states, "--name": contains, "--json": as_json, "--watch": watch}
+        if given := next((option for option, value in of_table.items() if value), None):
+            raise click.UsageError(
+                f"{given} before {context.invoked_subcommand}: it is an option of the table; put those of "
+                f"{context.invoked_subcommand} behind it, as its --help lists them"
+            )
         return
     from faceblur.cli.exit_codes import DONE, execute
     from faceblur.cli.jobs_output import show_jobs
@@ -56,7 +62,7 @@ def jobs(
 @jobs.command()
 @click.argument("job_id", metavar="ID", type=JOB_ID)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.pass_obj
+@LEDGER_OF_SUBCOMMAND
 def show(ledger: str, job_id: int, as_json: bool) -> None:
     """Show a job's attempts, errors and timeline."""
     from faceblur.base.errors import UsageError
@@ -78,7 +84,7 @@ def show(ledger: str, job_id: int, as_json: bool) -> None:
 
 @jobs.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=9400, show_default=True, metavar="N", help="Port.")
-@click.pass_obj
+@LEDGER_OF_SUBCOMMAND
 def metrics(ledger: str, port: int) -> None:
     """Serve the ledger's figures for Prometheus at /metrics: the number of jobs by state, and of their frames."""
     import asyncio
@@ -104,7 +110,7 @@ def metrics(ledger: str, port: int) -> None:
 
 @jobs.command()
 @JOB_IDS
-@click.pass_obj
+@LEDGER_OF_SUBCOMMAND
 def pause(ledger: str, ids: tuple[int, ...]) -> None:
     """Have no worker take these jobs; those that run stop, and start anew after `resume`."""
     _apply(ledger, "pause", ids, "paused")
@@ -112,7 +118,7 @@ def pause(ledger: str, ids: tuple[int, ...]) -> None:
 
 @jobs.command()
 @JOB_IDS
-@click.pass_obj
+@LEDGER_OF_SUBCOMMAND
 def resume(ledger: str, ids: tuple[int, ...]) -> None:
     """Have paused jobs taken again."""
     _apply(ledger, "resume", ids, "resumed")
@@ -120,7 +126,7 @@ def resume(ledger: str, ids: tuple[int, ...]) -> None:
 
 @jobs.command()
 @JOB_IDS
-@click.pass_obj
+@LEDGER_OF_SUBCOMMAND
 def cancel(ledger: str, ids: tuple[int, ...]) -> None:
     """End jobs without an output."""
     _apply(ledger, "cancel", ids, "cancelled")
@@ -128,7 +134,7 @@ def cancel(ledger: str, ids: tuple[int, ...]) -> None:
 
 @jobs.command()
 @JOB_IDS
-@click.pass_obj
+@LEDGER_OF_SUBCOMMAND
 def retry(ledger: str, ids: tuple[int, ...]) -> None:
     """Queue jobs again that failed or were cancelled."""
     _apply(ledger, "retry", ids, "queued again")
@@ -137,7 +143,7 @@ def retry(ledger: str, ids: tuple[int, ...]) -> None:
 @jobs.command()
 @JOB_IDS
 @click.option("--priority", type=PRIORITY, required=True, metavar="N", help="A higher number goes first.")
-@click.pass_obj
+@LEDGER_OF_SUBCOMMAND
 def prioritize(ledger: str, ids: tuple[int, ...], priority: int) -> None:
     """Have jobs taken earlier or later."""
     _apply(ledger, "prioritize", ids, "changed", priority)
@@ -172,7 +178,7 @@ def _apply(ledger: str, change: str, ids: tuple[int, ...], word: str, *values: i
 )
 @click.option("--name", "contains", default="", metavar="TEXT", help="Only videos whose path contains this.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.pass_obj
+@LEDGER_OF_SUBCOMMAND
 def report(ledger: str, plan_file: Path | None, contains: str, as_json: bool) -> None:
     """Say what the jobs took: time, frames, the function's time, disk, attempts that came to nothing."""
     import json

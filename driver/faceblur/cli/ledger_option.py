@@ -7,13 +7,20 @@ import click
 # What PostgreSQL's columns hold: https://www.postgresql.org/docs/current/datatype-numeric.html
 JOB_ID = click.IntRange(1, 2**63 - 1)
 PRIORITY = click.IntRange(-(2**31), 2**31 - 1)
-LEDGER = click.option(
-    "--ledger",
-    metavar="URL",
-    envvar="FACEBLUR_LEDGER",
-    help="The ledger: a file, for workers on this machine, or postgresql://USER@HOST/NAME.  "
-    "[default: $FACEBLUR_LEDGER, or a file of this user's]",
+HELP = (
+    "The ledger: a file, for workers on this machine, or postgresql://USER@HOST/NAME.  "
+    "[default: $FACEBLUR_LEDGER, or a file of this user's]"
 )
+LEDGER = click.option("--ledger", metavar="URL", envvar="FACEBLUR_LEDGER", help=HELP)
+
+
+def _given_here_or_before(context: click.Context, _: click.Parameter, ledger: str | None) -> str:
+    return ledger_address(ledger) if ledger else str(context.obj)
+
+
+# Of a subcommand, whose group has the option too and leaves the address in the context: that counts unless it is given
+# again. Without the variable, which would win over what is given before the subcommand.
+LEDGER_OF_SUBCOMMAND = click.option("--ledger", metavar="URL", callback=_given_here_or_before, help=HELP)
 
 
 def ledger_address(ledger: str | None) -> str:

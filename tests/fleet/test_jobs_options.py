@@ -1,0 +1,58 @@
+"""`jobs`: which ledger a command is for, wherever `--ledger` stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+
+from examples.sample_clip import Image, write_clip
+from faceblur.cli.jobs import jobs
+from tests.support.fleet import faceblur
+
+
+@pytest.fixture(scope="module")
+def ledger(face: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger with the job 1."""
+    folder = tmp_path_factory.mktemp("jobs")
+    write_clip(folder / "in" / "a.mp4", [face] * 3)
+    assert faceblur("submit", folder / "in", "-o", folder / "out", "--ledger", folder / "ledger.db").returncode == 0
+    return folder / "ledger.db"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["pause", 1], "paused: 1"),
+        (["resume", 1], "resumed: 1"),
+        (["prioritize", 1, "--priority", 5], "changed: 1"),
+        (["cancel", 1], "cancelled: 1"),
+        (["retry", 1], "queued again: 1"),
+        (["show", 1], "a.mp4"),
+        (["report"], "1 queued"),
+    ],
+)
+def test_the_ledger_may_stand_before_the_command_and_behind_it(
+    ledger: Path, arguments: list[object], said: str, tmp_path: Path
+) -> None:
+    command, *rest = arguments
+    other = {"FACEBLUR_LEDGER": str(tmp_path / "other.db")}  # an address that is given counts, wherever it stands
+    done = faceblur("jobs", command, *rest, "--ledger", ledger, **other)
+    assert done.returncode == 0 and said in done.stdout, done.stderr
+    if command in ("show", "report", "prioritize"):
+        assert said in faceblur("jobs", "--ledger", ledger, command, *rest, **other).stdout
+        assert said in faceblur("jobs", command, *rest, FACEBLUR_LEDGER=str(ledger)).stdout
+
+
+def test_every_command_has_the_option() -> None:
+    context = click.Context(jobs)
+    for name in jobs.list_commands(context):
+        command = jobs.get_command(context, name)
+        assert command is not None and "--ledger" in {option for one in command.params for option in one.opts}, name
+
+
+@pytest.mark.parametrize("option", [["--json"], ["--watch"], ["--name", "a"], ["--state", "done"]])
+def test_an_option_of_the_table_is_not_ignored(ledger: Path, option: list[str]) -> None:
+    done = faceblur("jobs", "--ledger", ledger, *option, "report")
+    assert done.returncode == 2 and f"{option[0]} before report" in done.stderr, done.stderr
