@@ -6,11 +6,12 @@ import av
 import cv2
 import numpy as np
 import pytest
+from skimage.data import coffee
 
 from examples.sample_clip import Image
 from faceblur.media.frames import DecodedFrame
 from faceblur.tracking.camera_motion import NO_MOTION
-from faceblur.tracking.scene_cuts import transition
+from faceblur.tracking.scene_cuts import is_change, transition
 from faceblur.tracking.thumbnails import MIN_LONG_SIDE, Thumbnail, copy_side, thumbnail
 
 
@@ -56,13 +57,22 @@ def test_unknown_motion_is_no_motion(face: Image) -> None:
 
 def test_cut_is_a_change_that_no_motion_explains(face: Image) -> None:
     before = of_image(filmed(face, -60j, 1.5, 0))
-    others = [np.full((480, 640, 3), (40, 200, 60), np.uint8), np.zeros((480, 640, 3), np.uint8), face[::-1, ::-1]]
+    others = [np.full((480, 640, 3), (40, 200, 60), np.uint8), np.zeros((480, 640, 3), np.uint8), coffee()[:, :, ::-1]]
     for other in map(of_image, others):
         assert transition(before, other) == transition(other, before) == (True, NO_MOTION)
     for shift in (20, 60, 100):  # a fast pan changes a frame as much as a cut
         fast = of_image(filmed(face, -shift - 60j, 1.5, 0))
         cut, camera = transition(before, fast)
         assert not cut and camera.shift.real == pytest.approx(-shift, abs=1)
+
+
+@pytest.mark.parametrize(("shift", "smear"), [(100, 41), (160, 1), (220, 81), (280, 81)])
+def test_change_within_a_scene_is_no_cut_though_no_motion_is_found(face: Image, shift: float, smear: int) -> None:
+    """A camera that is torn round, or few frames a second. A mask that is dropped there leaves a face visible."""
+    before = of_image(filmed(face, -60j, 1.5, 0))
+    after = of_image(cv2.blur(filmed(face, -shift - 60j, 1.5, 0), (smear, 1)))
+    assert is_change(before, after)
+    assert transition(before, after) == transition(after, before) == (False, NO_MOTION)
 
 
 def test_frame_that_is_almost_a_line() -> None:
