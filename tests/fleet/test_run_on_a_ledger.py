@@ -5,11 +5,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+from faceblur.ledger.claims import LEASE_SECONDS
 from tests.fleet.test_workers import tree
 from tests.support.clips import frames, number
-from tests.support.fleet import faceblur, rows, until
+from tests.support.fleet import WorkerProcess, faceblur, rows, states, until
 
 
 def test_what_is_started_again_goes_on(ledger: str, function_url: str, short_clip: Path, tmp_path: Path) -> None:
@@ -38,12 +40,30 @@ def test_what_a_killed_run_had_done_is_not_done_again(
     with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         until(lambda: [one.state for one in rows(ledger)].count("done") == 2)
         process.send_signal(signal.SIGKILL)
+    began = time.monotonic()
     done = faceblur(*command)
     assert done.returncode == 0 and "2 skipped" in done.stdout, done.stdout + done.stderr
+    # What it had in work was its own: it does not wait until the lease of a killed worker ends.
+    assert time.monotonic() - began < LEASE_SECONDS and "waiting" not in done.stderr
     attempts = {Path(one.source).name: (one.state, one.attempt) for one in rows(ledger)}
     assert attempts == {"000.mp4": ("done", 1), "001.mp4": ("done", 1), "long.mp4": ("done", 2)}
     assert [number(image) for image in frames(out / "000.mp4")] == list(range(24))
     assert len(frames(out / "long.mp4")) == 600 and not list(out.glob(".*"))
+
+
+def test_a_run_says_that_it_waits_for_another_worker(
+    file_ledger: str, function_url: str, short_clip: Path, long_clip: Path, tmp_path: Path
+) -> None:
+    source, out = tree(tmp_path / "in", short_clip, 1), tmp_path / "out"
+    (source / "long.mp4").write_bytes(long_clip.read_bytes())
+    faceblur("submit", source, "-o", out, "--ledger", file_ledger)
+    with WorkerProcess(file_ledger, function_url, "--until-empty", "--jobs", "1") as other:
+        until(lambda: "running" in states(file_ledger))
+        run = faceblur("run", source, "-o", out, "--ledger", file_ledger, "--function", function_url)
+        other.wait()
+    assert run.returncode == 0, run.stderr
+    assert run.stderr.count("waiting for videos that other workers have") == 1
+    assert "40 s after its last heartbeat" in run.stderr
 
 
 def test_a_run_is_not_good_while_one_of_its_videos_is_not_done(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import update
 
-from faceblur.ledger.claims import Claim, Progress, beat, claim, requeue_lost
+from faceblur.ledger.claims import Claim, Progress, beat, claim, end_leases, requeue_lost
 from faceblur.ledger.clock import now
 from faceblur.ledger.control import cancel, pause, prioritize, resume, retry
 from faceblur.ledger.database import Database
@@ -310,5 +310,20 @@ def test_two_submits_at_once_put_a_tree_in_once(ledger: str) -> None:
         first, second = await asyncio.gather(submit(database, jobs), submit(database, jobs))
         assert sorted([first.count("queued"), second.count("queued")]) == [0, 20]
         assert (await count_jobs(database)).states == {"queued": 20}
+
+    on(ledger, work)
+
+
+def test_the_parts_of_workers_that_are_gone_are_free_at_once(ledger: str) -> None:
+    async def work(database: Database) -> None:
+        await submit(database, [new_job("a"), new_job("b"), new_job("c")])
+        for owner in ("gone", "at work", "gone too"):
+            await claimed(database, owner)
+        published = await claim(database, "nobody")
+        assert published is None and await end_leases(database, lambda _: False) == []
+        assert await requeue_lost(database, "new", lease=SHORT) == []
+        assert sorted(await end_leases(database, lambda owner: owner.startswith("gone"))) == ["gone", "gone too"]
+        assert len(await requeue_lost(database, "new", lease=SHORT)) == 2
+        assert await states(database) == ["queued", "running", "queued"]
 
     on(ledger, work)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import socket
 import time
-import uuid
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -17,9 +14,10 @@ from typing import Self
 from faceblur.base.errors import LedgerAway
 from faceblur.fleet.claimed_part import ClaimedPart
 from faceblur.fleet.heartbeat import Heartbeat
+from faceblur.fleet.owner import is_gone, new_owner
 from faceblur.fleet.patience import until_answered
 from faceblur.fleet.publishing import remove_attempt
-from faceblur.ledger.claims import LEASE_SECONDS, Answer, Claim, Progress, claim, requeue_lost
+from faceblur.ledger.claims import LEASE_SECONDS, Answer, Claim, Progress, claim, end_leases, requeue_lost
 from faceblur.ledger.database import Database
 from faceblur.ledger.endings import fail
 from faceblur.ledger.queries import is_empty
@@ -32,8 +30,9 @@ class SharedLedger:
     """The parts of the ledger at `url`, for one worker. An async context manager, in which the heartbeats are sent.
 
     It is never over, or with `until_empty` once no part waits or runs anywhere. A worker that is silent for `lease`
-    seconds loses its parts. `crashed` are the claims that an earlier process of this worker died of, each with its
-    signal: the ledger learns of them first. Raises LedgerError.
+    seconds loses its parts. So do those of this machine that have ended, once this one starts. `crashed` are the claims
+    that an earlier process of this worker died of, each with its signal: the ledger learns of them first. Raises
+    LedgerError.
     """
 
     def __init__(
@@ -44,10 +43,11 @@ class SharedLedger:
         lease: float = LEASE_SECONDS,
         crashed: Sequence[tuple[Claim, str]] = (),
     ) -> None:
-        self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self.owner = new_owner()
         self._url, self._until_empty, self._lease, self._crashed = url, until_empty, lease, crashed
         self.poll = min(POLL_SECONDS, lease / 8)
         self._tidied = -self.poll
+        self._is_idle = self._is_said = False
         self._claimed: dict[int, ClaimedPart] = {}
         self._stack = AsyncExitStack()
 
@@ -58,6 +58,9 @@ class SharedLedger:
             for one, by in self._crashed:
                 reason = f"a codec died while it was read or written ({by}): the file may be damaged"
                 await until_answered(partial(fail, self._database, one, "crash", reason))
+            # Only now: an earlier process of another worker may be about to report what it died of.
+            for owner in await until_answered(partial(end_leases, self._database, is_gone)):
+                log.info("%s has ended: what it was doing is done anew", owner)
         except BaseException:
             await self._stack.aclose()
             raise
@@ -75,6 +78,7 @@ class SharedLedger:
                 self._tidied = time.monotonic()
                 await self._tidy()
             if (one := await claim(self._database, self.owner, lease=self._lease, but=list(self._claimed))) is None:
+                self._is_idle = not self._claimed
                 return None
         except LedgerAway as error:
             log.warning("%s", error)
@@ -84,10 +88,18 @@ class SharedLedger:
 
     async def is_over(self) -> bool:
         try:
-            return self._until_empty and await is_empty(self._database)
+            over = self._until_empty and await is_empty(self._database)
         except LedgerAway as error:
             log.warning("%s", error)
             return False
+        if self._is_idle and not over and not self._is_said:
+            self._is_said = True
+            log.warning(
+                "waiting for videos that other workers have, or that are tried again later: see `faceblur jobs`; "
+                "those of a worker that was killed are free %g s after its last heartbeat",
+                self._lease,
+            )
+        return over
 
     async def _tidy(self) -> None:
         """Queue again what other workers lost, and remove what they left of it."""

@@ -7,7 +7,7 @@ nothing. So one that was frozen does not replace the output of the one that took
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -186,6 +186,18 @@ async def requeue_lost(database: Database, owner: str, *, lease: float = LEASE_S
             await end_attempt(connection, one.id, one.attempt, "lost", "lost", reason)
             await retry_or_fail(connection, one.id, one.attempt, "lost", reason)
     return [Lost(Path(one.target), tag(one.id, one.attempt)) for one in lost]
+
+
+async def end_leases(database: Database, is_gone: Callable[[str], bool]) -> list[str]:
+    """End the leases of the workers that are known to be gone, so that others take their parts now; these workers."""
+    at_work = part.c.state.in_(("running", "publishing"))
+    async with database.write() as connection:
+        owners = (await connection.execute(select(part.c.owner).where(at_work).distinct())).scalars()
+        gone = [owner for owner in owners if owner and is_gone(owner)]
+        ending = update(part).where(at_work, part.c.owner.in_(gone)).values(lease_until=0)
+        if gone:
+            await connection.execute(ending)
+    return gone
 
 
 async def beat(database: Database, progress: Sequence[Progress], *, lease: float = LEASE_SECONDS) -> dict[int, Answer]:
