@@ -60,14 +60,24 @@ class Region:
         """How far each pixel of the window is masked: 1 inside, falling to 0 over the soft edge, 0 outside."""
         if self.is_box:
             return np.ones((rows.stop - rows.start, columns.stop - columns.start), np.float32)
-        y = (np.arange(rows.start, rows.stop, dtype=np.float32) + 0.5 - self.y) / max(self.radius_y, 1e-6)
-        x = (np.arange(columns.start, columns.stop, dtype=np.float32) + 0.5 - self.x) / max(self.radius_x, 1e-6)
-        opacity = np.add.outer(y * y, x * x, dtype=np.float32)
+        opacity = self._distance(rows, columns)
         # All in one array: allocating new memory for each step takes longer than filling it.
         np.sqrt(opacity, out=opacity)
         np.subtract(1, opacity, out=opacity)
         opacity *= np.float32(1 / SOFT_EDGE)
         return np.clip(opacity, 0, 1, out=opacity)
+
+    def reached(self, rows: slice, columns: slice) -> NDArray[np.bool_]:
+        """Which pixels of the window are masked at all, those of the soft edge too."""
+        if self.is_box:
+            return np.ones((rows.stop - rows.start, columns.stop - columns.start), np.bool_)
+        return self._distance(rows, columns) < 1
+
+    def _distance(self, rows: slice, columns: slice) -> NDArray[np.float32]:
+        """The square of each pixel's distance from the middle, in radii."""
+        y = (np.arange(rows.start, rows.stop, dtype=np.float32) + 0.5 - self.y) / max(self.radius_y, 1e-6)
+        x = (np.arange(columns.start, columns.stop, dtype=np.float32) + 0.5 - self.x) / max(self.radius_x, 1e-6)
+        return np.add.outer(y * y, x * x, dtype=np.float32)
 
     def contains(self, x: float, y: float) -> bool:
         """Whether a point lies in it."""

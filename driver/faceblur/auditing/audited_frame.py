@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from faceblur.auditing.looks import Look, small_look
+from faceblur.auditing.carried_detections import intervals
 from faceblur.auditing.merged_detections import MergedDetection
 from faceblur.media.frames import DecodedFrame
 from faceblur.redaction.listed_masks import listed_regions
@@ -37,7 +37,6 @@ class AuditedFrame:
     line: FrameLine
     masked: list[Region]
     thumbnail: Thumbnail
-    small: Look
     ends_interval: bool = False
     cut: bool = False
     camera: CameraMotion = NO_MOTION
@@ -63,13 +62,12 @@ class AuditedFrame:
             line=line,
             masked=listed_regions(line.faces, padding),
             thumbnail=thumbnail(small, image.shape[1] / small.shape[1]),
-            small=small_look(image),
             ends_interval=ends_interval,
         )
 
     def without_image(self) -> AuditedFrame:
         """What the frames that follow are compared with."""
-        return replace(self, image=self.image[:0], alpha=None, small=replace(self.small, image=self.image[:0]))
+        return replace(self, image=self.image[:0], alpha=None)
 
     @property
     def boxes(self) -> dict[int, Box]:
@@ -86,13 +84,8 @@ def compare(before: AuditedFrame | None, frames: Sequence[AuditedFrame]) -> None
     for frame in frames:
         frame.cut, frame.camera = transition(last, frame.thumbnail)
         last = frame.thumbnail
-    start, inner = before, list[AuditedFrame]()
-    for frame in frames:
-        if not frame.ends_interval:
-            inner.append(frame)
-            continue
-        _compare_inner(start, inner, frame)
-        start, inner = frame, []
+    for start, inner, end in intervals(before, frames):
+        _compare_inner(start, inner, end)
 
 
 def _compare_inner(start: AuditedFrame | None, inner: Sequence[AuditedFrame], end: AuditedFrame) -> None:

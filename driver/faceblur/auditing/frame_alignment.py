@@ -8,7 +8,7 @@ change of the shift costs as much as several frames that differ. It streams: onl
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
@@ -93,8 +93,7 @@ def small_frame(gray: GrayImage, seconds: float, clear: NDArray[np.bool_] | None
     copy = shrink(gray)
     if clear is None:
         return SmallFrame(seconds, copy, np.ones(copy.shape, np.bool_))
-    share = cv2.resize(clear.astype(np.float32), copy.shape[::-1], interpolation=cv2.INTER_AREA)
-    return SmallFrame(seconds, copy, share > CLEAR_SHARE)
+    return SmallFrame(seconds, copy, shrink(clear.view(np.uint8) * np.uint8(255)) > CLEAR_SHARE * 255)
 
 
 def shrink(gray: GrayImage) -> SmallImage:
@@ -150,7 +149,7 @@ class Aligner:
         number, window = self._output_frames, [self._window[index] for index in range(2 * MAX_SHIFT + 1)]
         if number == 0 and (first := window[MAX_SHIFT]) is not None:
             self._offset = frame.seconds - first.seconds
-        differences = np.array([_difference(frame, one) for one in window])
+        differences = _differences(frame, window)
         if number == 0:
             self._typical = max(MIN_TYPICAL, float(differences.min()))
         step = np.minimum(differences / self._typical, MAX_COST)
@@ -179,10 +178,16 @@ def align(source: Iterable[SmallFrame], output: Iterable[SmallFrame], tolerance:
     return aligner.finish()
 
 
-def _difference(output: SmallFrame, source: SmallFrame | None) -> float:
-    """The mean squared difference of two small frames where neither is masked; infinite without a source's."""
-    if source is None:
-        return np.inf
-    if np.count_nonzero(source.clear) < MIN_PIXELS:
-        return MIN_TYPICAL
-    return float(((output.image - source.image)[source.clear] ** 2).mean())
+def _differences(output: SmallFrame, window: Sequence[SmallFrame | None]) -> NDArray[np.float64]:
+    """The mean squared difference of each small frame where it is not masked; infinite where there is none."""
+    found = np.full(len(window), np.inf)
+    known = [index for index, one in enumerate(window) if one is not None]
+    if not known:
+        return found
+    clear = np.array([one.clear.ravel() for one in window if one is not None], np.float32)
+    inside = np.array([one.image.ravel() for one in window if one is not None]) - output.image.ravel()
+    inside *= clear
+    pixels = clear.sum(axis=1)
+    means = np.einsum("ij,ij->i", inside, inside) / np.maximum(pixels, 1)
+    found[known] = np.where(pixels < MIN_PIXELS, MIN_TYPICAL, means)
+    return found

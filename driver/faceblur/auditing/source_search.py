@@ -1,21 +1,23 @@
 """The second detection pass: searches the source once more, as closely as evidence asks for it.
 
-Each frame is searched in a small copy. Some are searched at full size and enlarged: at intervals, and where a frame
-shows what those around it do not. What may be a face that is not masked, and each place where a masked face ended or
-began, is looked at in enlarged crops, by every model.
+At intervals a frame is searched in a small copy and at full size, some enlarged and by the other models. So is one that
+shows what those around it do not. In any other what both ends of its interval show is taken to be there; it is searched
+where they do not agree. What may be a face that is not masked, and each place where a masked face ended or began, is
+looked at in enlarged crops, by every model.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from faceblur.auditing.audited_frame import AuditedFrame
-from faceblur.auditing.looks import CROPS, MAX_ENLARGED, Look, crop_looks, enlarged_looks
+from faceblur.auditing.carried_detections import DOUBTFUL, carry
+from faceblur.auditing.looks import CROPS, HALVED, MAX_ENLARGED, Look, crop_looks, enlarged_looks, small_look
 from faceblur.auditing.lost_places import lost_places
 from faceblur.auditing.masked_share import is_masked
 from faceblur.auditing.merged_detections import LookDetection, iou, merged
@@ -27,8 +29,6 @@ from faceblur_function.defaults import MAX_FRAMES
 
 # Lower scores tell nothing: there are dozens of them in each frame.
 MIN_SCORE = 0.1
-# What scores this much and is not masked is looked at in crops.
-DOUBTFUL = 0.3
 # Seconds after which a place is looked at in crops again, and the overlap from which it is the same place.
 AGAIN_SECONDS, SAME_PLACE = 0.2, 0.3
 # At least this often a frame is searched enlarged, and by the other models, in seconds. In a run of so many frames that
@@ -58,31 +58,38 @@ class SourceSearch:
         self._options = wire.RequestOptions(threshold=max(threshold, MIN_SCORE))
 
     async def search(
-        self, before: AuditedFrame | None, frames: Sequence[AuditedFrame], compared: asyncio.Future[None]
+        self, before: AuditedFrame | None, frames: Sequence[AuditedFrame], compare: Callable[[], Awaitable[None]]
     ) -> None:
         """Set the detections of frames, the last of which ends an interval; `before` is the one before them.
 
-        When `compared` is done it is known which of them show anything new.
+        `compare` sets which of them show anything new, and waits until `before` has its detections.
         """
         ends = [one for one in frames if one.ends_interval]
         await asyncio.gather(
-            self._look(0, [(one, one.small) for one in frames]),
+            compare(),
+            self._look_at_small(ends),
             self._look_at_full_size(ends),
             self._look_enlarged(_every(ENLARGED_SECONDS, before, ends)),
             self._look_by_others(_every(OTHERS_SECONDS, before, ends)),
         )
-        await compared
         new = [one for run in _runs(frames) for one in (run if len(run) <= GLIMPSE else [run[len(run) // 2]])]
         glimpses = [run[len(run) // 2] for run in _runs(frames) if len(run) <= GLIMPSE]
         await asyncio.gather(
-            self._look_at_full_size(new), self._look_enlarged(glimpses), self._look_by_others(glimpses)
+            self._look_at_small(carry(before, frames)),
+            self._look_at_full_size(new),
+            self._look_enlarged(glimpses),
+            self._look_by_others(glimpses),
         )
         await self._look_at_alpha(frames)
         await self._look_at_places(before, frames)
         await self._look_at_doubtful(frames)
 
+    async def _look_at_small(self, frames: Sequence[AuditedFrame]) -> None:
+        looks = await self._in_threads([partial(small_look, one.image) for one in frames])
+        await self._look(0, list(zip(frames, looks, strict=True)))
+
     async def _look_at_full_size(self, frames: Sequence[AuditedFrame]) -> None:
-        await self._look(0, [(one, Look(one.image)) for one in frames if one.small.scale != 1])
+        await self._look(0, [(one, Look(one.image)) for one in frames if max(one.image.shape) >= HALVED])
 
     async def _look_enlarged(self, frames: Sequence[AuditedFrame]) -> None:
         tiles = await self._in_threads([partial(enlarged_looks, one.image) for one in frames])

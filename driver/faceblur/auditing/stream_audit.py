@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from concurrent.futures import Executor
 from copy import deepcopy
 from dataclasses import dataclass
@@ -48,6 +48,19 @@ class _Checked:
     small: tuple[SmallFrame | None, SmallFrame | None]
 
 
+@dataclass(slots=True)
+class _Before:
+    """The frame before a part, which the part is compared with, and whether it was searched meanwhile."""
+
+    frame: AuditedFrame | None
+    searched: asyncio.Event
+
+    def set_searched(self, detections: list[MergedDetection]) -> None:
+        if self.frame is not None:
+            self.frame.detections = detections
+        self.searched.set()
+
+
 class Pairs(Protocol):
     """Reads a stream of both videos; `damage` is what could not be read of the source, once all is read."""
 
@@ -60,7 +73,7 @@ class Search(Protocol):
     """Searches frames of the source; see `source_search`."""
 
     async def search(
-        self, before: AuditedFrame | None, frames: Sequence[AuditedFrame], compared: asyncio.Future[None]
+        self, before: AuditedFrame | None, frames: Sequence[AuditedFrame], compare: Callable[[], Awaitable[None]]
     ) -> None: ...
 
 
@@ -112,11 +125,12 @@ class StreamAudit:
         pairs = reader.pairs()
         interval = SearchInterval(None, 1.0, WINDOW)
         pending: deque[asyncio.Task[list[_Checked]]] = deque()
-        last: asyncio.Future[AuditedFrame | None] = loop.create_future()
-        last.set_result(None)
+        last: asyncio.Future[_Before] = loop.create_future()
+        last.set_result(_Before(None, asyncio.Event()))
+        last.result().searched.set()
         try:
             while part := await loop.run_in_executor(self._reading, _read_steps, pairs, interval):
-                following: asyncio.Future[AuditedFrame | None] = loop.create_future()
+                following: asyncio.Future[_Before] = loop.create_future()
                 work = self._search_steps(part, last, following) if searching else self._check_steps(part)
                 pending.append(asyncio.create_task(work))
                 last = following
@@ -141,20 +155,34 @@ class StreamAudit:
             self._advance(1, 0 if one.pair.line is None else len(one.pair.line.faces))
 
     async def _search_steps(
-        self, steps: _Steps, before: asyncio.Future[AuditedFrame | None], last: asyncio.Future[AuditedFrame | None]
+        self, steps: _Steps, before: asyncio.Future[_Before], last: asyncio.Future[_Before]
     ) -> list[_Checked]:
         """Search and compare: the frames of the source are compared with those `before` them, too."""
         prepared = await self._prepared(steps)
         frames = [frame for frame, _ in prepared if frame is not None]
         start = await before
-        last.set_result(frames[-1].without_image() if frames else start)
-        if frames and not self._journal.restore(self._pair.source, frames):
-            comparing = asyncio.get_running_loop().run_in_executor(self._threads, compare, start, frames)
-            await self._search.search(start, frames, comparing)
-            self._journal.keep(self._pair.source, frames)
+        if frames:
+            frames[-1].ends_interval = True  # the last step may have no frame of the source
+            own = _Before(frames[-1].without_image(), asyncio.Event())
+            last.set_result(own)
+            await self._search_frames(start, frames)
+            own.set_searched(frames[-1].detections)
+        else:
+            last.set_result(start)
         for frame in frames:
             self._detections[frame.number] = frame.detections
         return await self._with_detections([checked for _, checked in prepared])
+
+    async def _search_frames(self, before: _Before, frames: Sequence[AuditedFrame]) -> None:
+        if self._journal.restore(self._pair.source, frames):
+            return
+
+        async def compared() -> None:
+            await asyncio.get_running_loop().run_in_executor(self._threads, compare, before.frame, frames)
+            await before.searched.wait()
+
+        await self._search.search(before.frame, frames, compared)
+        self._journal.keep(self._pair.source, frames)
 
     async def _check_steps(self, steps: _Steps) -> list[_Checked]:
         return await self._with_detections([checked for _, checked in await self._prepared(steps)])
