@@ -35,10 +35,10 @@ def check_frames(pair: FramePair, images: PairImages, settings: SettingsUsed) ->
 
     None where it is a single frame.
     """
-    if images.source is None or images.output is None or pair.line is None:
+    source, output = images.source_gray, images.output_gray
+    if source is None or output is None or pair.line is None:
         return None
     line, seconds = pair.line, (pair.source_seconds, pair.output_seconds)
-    source, output = gray_image(images.source), gray_image(images.output)
     masked = listed_regions(line.faces, settings.padding)
     clear = unmasked(masked, source.shape[1::-1])
     small = small_frame(source, seconds[0], clear), small_frame(output, seconds[1])
@@ -91,7 +91,7 @@ def _most_left(checks: FrameChecks, box: Box) -> Legibility | None:
 
 def single_frames(pair: FramePair, images: PairImages, padding: float) -> tuple[SmallFrame | None, SmallFrame | None]:
     """The small frames of source and output where one of them is missing."""
-    source, output = (None if one is None else gray_image(one) for one in (images.source, images.output))
+    source, output = images.source_gray, images.output_gray
     clear = None
     if source is not None and pair.line is not None:
         masked = listed_regions(pair.line.faces, padding)

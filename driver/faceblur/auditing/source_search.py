@@ -1,8 +1,8 @@
 """The second detection pass: searches the source once more, as closely as evidence asks for it.
 
-At intervals a frame is searched in a small copy and at full size, some enlarged and by the other models. So is one that
-shows what those around it do not. In any other what both ends of its interval show is taken to be there; it is searched
-where they do not agree. What may be a face that is not masked, and each place where a masked face ended or began, is
+At intervals a frame is searched at full size, some enlarged and by the other models. So is one that shows what those
+around it do not. In any other what both ends of its interval show is taken to be there; where they do not agree, it is
+searched in a small copy. What may be a face that is not masked, and each place where a masked face ended or began, is
 looked at in enlarged crops, by every model.
 """
 
@@ -67,7 +67,6 @@ class SourceSearch:
         ends = [one for one in frames if one.ends_interval]
         await asyncio.gather(
             compare(),
-            self._look_at_small(ends),
             self._look_at_full_size(ends),
             self._look_enlarged(_every(ENLARGED_SECONDS, before, ends)),
             self._look_by_others(_every(OTHERS_SECONDS, before, ends)),
@@ -76,7 +75,7 @@ class SourceSearch:
         glimpses = [run[len(run) // 2] for run in _runs(frames) if len(run) <= GLIMPSE]
         await asyncio.gather(
             self._look_at_small(carry(before, frames)),
-            self._look_at_full_size(new),
+            self._look_at_full_size([one for one in new if max(one.image.shape) >= HALVED]),
             self._look_enlarged(glimpses),
             self._look_by_others(glimpses),
         )
@@ -89,7 +88,7 @@ class SourceSearch:
         await self._look(0, list(zip(frames, looks, strict=True)))
 
     async def _look_at_full_size(self, frames: Sequence[AuditedFrame]) -> None:
-        await self._look(0, [(one, Look(one.image)) for one in frames if max(one.image.shape) >= HALVED])
+        await self._look(0, [(one, Look(one.image)) for one in frames])
 
     async def _look_enlarged(self, frames: Sequence[AuditedFrame]) -> None:
         tiles = await self._in_threads([partial(enlarged_looks, one.image) for one in frames])

@@ -47,10 +47,14 @@ class FramePair:
 
 @dataclass(frozen=True, slots=True)
 class PairImages:
-    """A step's frames as `(H, W, 3) uint8 BGR`, upright, or None; alpha planes where they show anything."""
+    """A step's frames, upright, or None: in gray `(H, W) uint8`, the source's as `(H, W, 3) uint8 BGR` too.
+
+    Alpha planes are there where they show anything.
+    """
 
     source: NDArray[np.uint8] | None
-    output: NDArray[np.uint8] | None
+    source_gray: NDArray[np.uint8] | None
+    output_gray: NDArray[np.uint8] | None
     source_alpha: NDArray[np.uint8] | None
     output_alpha: NDArray[np.uint8] | None
 
@@ -58,6 +62,7 @@ class PairImages:
     def of(cls, pair: FramePair) -> PairImages:
         """Convert the frames, in one thread: two threads must not convert a frame of PyAV's at a time."""
         both = pair.source, pair.output
-        images = [None if one is None else one.upright() for one in both]
+        image = None if pair.source is None else pair.source.upright()
+        grays = [None if one is None else one.gray() for one in both]
         alphas = [None if one is None else one.alpha() for one in both]
-        return cls(*images, *alphas)
+        return cls(image, *grays, *alphas)

@@ -80,6 +80,11 @@ class DecodedFrame:
         stored = self.pixels.to_ndarray(format="bgr24", threads=1)
         return turned(np.asarray(stored, np.uint8), self.orientation)
 
+    def gray(self) -> NDArray[np.uint8]:
+        """The gray levels of the frame as a viewer shows it, `(H, W) uint8`."""
+        stored = self.pixels.to_ndarray(format="gray", threads=1)
+        return turned(np.asarray(stored, np.uint8), self.orientation)
+
     def alpha(self) -> NDArray[np.uint8] | None:
         """The alpha plane as a viewer would show it, `(H, W, 3) uint8 BGR` in gray; None where it shows nothing."""
         if not has_alpha(self.pixels.format.name):
