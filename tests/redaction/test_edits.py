@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -26,6 +27,7 @@ from faceblur.cli.app import main
 from faceblur.redaction.edits import (
     AddedFace,
     Edits,
+    MaskedTrack,
     RemovedTrack,
     SparedTrack,
     append_edits,
@@ -327,6 +329,42 @@ def test_fold_of_the_operations() -> None:
     other = FrameLine(frame=0, pts=0, faces=faces, stream=1)
     assert edits.fold(other, 0.2) is other
     assert edits.fold(other, 0.2).faces != Edits([SparedTrack(2, stream=1)]).fold(other, 0.2).faces
+
+
+def test_masked_track_was_rejected_spared_or_removed_and_the_last_edit_of_a_track_counts() -> None:
+    states = ("rejected", "spared", "detected", "detected")
+    faces = [SidecarFace(box=BOX, track=number, state=state) for number, state in enumerate(states, 1)]
+    line = FrameLine(frame=0, pts=0, faces=faces)
+    edits = Edits([RemovedTrack(3), *(MaskedTrack(number) for number in (1, 2, 3)), MaskedTrack(4), SparedTrack(4)])
+    assert [(one.track, one.state) for one in edits.fold(line, 0).faces] == [
+        (1, "covered"),
+        (2, "covered"),
+        (3, "detected"),
+        (4, "spared"),
+    ]
+    assert edits.fold(dataclasses.replace(line, stream=1), 0).faces == faces
+
+
+def test_a_rejected_track_is_taken_back_by_the_command_that_the_audit_gives(
+    output: Path, function_url: str, tmp_path: Path
+) -> None:
+    source, sidecar = tmp_path / "in" / "face.mp4", sidecar_path(output)
+    # As a run lists a face that its second detector takes for none.
+    lines = [json.loads(line) for line in sidecar.read_text().splitlines()]
+    for line in lines[1:]:
+        line["faces"] = [one | {"state": "rejected", "second_score": 0.01} for one in line["faces"]]
+    sidecar.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run("edit", output)
+    box = lines[1]["faces"][0]["box"]
+    assert clear_share(output, 0, box) > 0.8
+    run("audit", source, output, "--function", function_url, code=1)
+    report = json.loads(report_path(output, "json").read_bytes())
+    found = next(one for one in report["watch"] if one["kind"] == "rejected")
+    assert found["mend"] == f"faceblur edit {output} --mask-track 1"
+    assert "· track 1" in report_path(output, "html").read_text()
+    run(*shlex.split(found["mend"])[1:])
+    assert clear_share(output, 0, box) < 0.3
+    run("audit", source, output, "--function", function_url)
 
 
 def test_the_schema_is_the_documented_one() -> None:

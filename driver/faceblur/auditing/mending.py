@@ -25,6 +25,8 @@ def with_command(finding: Finding, files: AuditedFiles) -> Finding:
         arguments = [argument for text in boxes for argument in ("--add", text)]
     elif finding.kind in ("short_track", "low_score") and finding.track is not None:
         arguments = ["--remove-track", str(finding.track)]
+    elif finding.kind in ("rejected", "spared") and finding.track is not None:
+        arguments = ["--mask-track", str(finding.track)]
     else:
         return finding
     if arguments and len(files.pairs) > 1:

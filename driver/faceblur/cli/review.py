@@ -205,6 +205,14 @@ async def _fix(report: AuditReport) -> bool:
     help="Do not mask this track: a face that stays visible on purpose. Summary, sidecar and audit report it. May be "
     "repeated.",
 )
+@click.option(
+    "--mask-track",
+    "masked",
+    multiple=True,
+    type=int,
+    metavar="N",
+    help="Mask this track although it was rejected, spared or removed. May be repeated.",
+)
 @click.option("--stream", type=click.IntRange(0), metavar="N", help="Video stream of these.  [default: the main one]")
 @click.option(
     "--source",
@@ -219,6 +227,7 @@ def edit(
     added: tuple[BoxAt, ...],
     removed: tuple[int, ...],
     spared: tuple[int, ...],
+    masked: tuple[int, ...],
     stream: int | None,
     source: Path | None,
     preview: bool,
@@ -233,8 +242,8 @@ def edit(
     from faceblur.jobs.render_run import EditRun
 
     def make(emit: Emit) -> EditRun:
-        edit_run = partial(EditRun, output, added=added, removed=removed, spared=spared, stream=stream)
-        return edit_run(source=source, preview=preview, on_event=emit)
+        edit_run = partial(EditRun, output, added=added, removed=removed, spared=spared, masked=masked)
+        return edit_run(stream=stream, source=source, preview=preview, on_event=emit)
 
     sys.exit(
         execute_job(make, verbosity, interrupted="the output is as it was; the same command without options goes on")

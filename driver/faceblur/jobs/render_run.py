@@ -20,6 +20,8 @@ from faceblur.media.encoder_choice import check_encoder
 from faceblur.media.reader import VideoReader
 from faceblur.redaction.edits import (
     AddedFace,
+    MaskedTrack,
+    Operation,
     RemovedTrack,
     SparedTrack,
     append_edits,
@@ -105,7 +107,8 @@ def _expected_frames(video: Path) -> int | None:
 class EditRun(RenderRun):
     """Appends edits to those of an output's sidecar, and renders the output again with all of them.
 
-    `added` are boxes in the video stream `stream`, by default the main one; `removed` and `spared` are tracks of it.
+    `added` are boxes in the video stream `stream`, by default the main one; `removed`, `spared` and `masked` are tracks
+    of it.
     `source` None is the file that the sidecar names; `preview` is as in `Options`. Raises UsageError.
     """
 
@@ -116,13 +119,15 @@ class EditRun(RenderRun):
         added: Sequence[BoxAt] = (),
         removed: Sequence[int] = (),
         spared: Sequence[int] = (),
+        masked: Sequence[int] = (),
         stream: int | None = None,
         source: Path | None = None,
         preview: bool = False,
         on_event: Emit | None = None,
     ) -> None:
         sidecar = sidecar_path(output)
-        self._added, self._removed, self._spared, self._stream = added, removed, spared, stream
+        self._added, self._stream = added, stream
+        self._tracks = ((RemovedTrack, removed), (SparedTrack, spared), (MaskedTrack, masked))
         with _as_usage_error(), SidecarReader(sidecar) as reader:
             header = reader.header
         if source is None:
@@ -143,10 +148,9 @@ class EditRun(RenderRun):
             if not identify(self._video, video.duration).is_of(sidecar.header.video):
                 raise UsageError(f"{self._video}: the sidecar {self._sidecar} is of another video")
             stream = video.main_stream.index if self._stream is None else self._stream
-            operations: list[AddedFace | RemovedTrack | SparedTrack] = [
+            operations: list[Operation] = [
                 *(AddedFace(one.box, one.start, one.end, stream) for one in self._added),
-                *(RemovedTrack(one, stream) for one in self._removed),
-                *(SparedTrack(one, stream) for one in self._spared),
+                *(kind(track, stream) for kind, tracks in self._tracks for track in tracks),
             ]
             if stream == video.main_stream.index:
                 for one in self._added:

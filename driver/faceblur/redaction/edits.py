@@ -73,20 +73,32 @@ class SparedTrack:
     op: Literal["spare-track"] = "spare-track"
 
 
-Operation = Annotated[AddedFace | RemovedTrack | SparedTrack, Field(discriminator="op")]
-OPERATION: TypeAdapter[AddedFace | RemovedTrack | SparedTrack] = TypeAdapter(Operation)
+@dataclass(frozen=True, slots=True, config=_CONFIG)
+class MaskedTrack:
+    """A track of the video stream `stream` that is masked although it was rejected, spared or removed."""
+
+    track: int
+    stream: int = 0
+    op: Literal["mask-track"] = "mask-track"
+
+
+TrackEdit = RemovedTrack | SparedTrack | MaskedTrack
+Operation = Annotated[AddedFace | TrackEdit, Field(discriminator="op")]
+OPERATION: TypeAdapter[Operation] = TypeAdapter(Operation)
 EDITS_HEADER: TypeAdapter[EditsHeader] = TypeAdapter(EditsHeader)
-Operations = tuple[AddedFace | RemovedTrack | SparedTrack, ...]
+Operations = tuple[Operation, ...]
 
 
 class Edits:
-    """The edits of one sidecar, in the order in which they were made."""
+    """The edits of one sidecar, in the order in which they were made. Of one track the last one counts."""
 
-    def __init__(self, operations: Iterable[AddedFace | RemovedTrack | SparedTrack] = ()) -> None:
+    def __init__(self, operations: Iterable[Operation] = ()) -> None:
         self.operations: Operations = tuple(operations)
         self._added = [one for one in self.operations if isinstance(one, AddedFace)]
-        self._removed = {(one.stream, one.track) for one in self.operations if isinstance(one, RemovedTrack)}
-        self._spared = {(one.stream, one.track) for one in self.operations if isinstance(one, SparedTrack)}
+        self._of_tracks: dict[int, dict[int | None, TrackEdit]] = {}
+        for one in self.operations:
+            if not isinstance(one, AddedFace):
+                self._of_tracks.setdefault(one.stream, {})[one.track] = one
 
     def __bool__(self) -> bool:
         return bool(self.operations)
@@ -97,19 +109,26 @@ class Edits:
         `seconds` is when its frame is shown, as a player of the output counts.
         """
         added = [SidecarFace(box=one.box) for one in self._added if shows(one, line.stream, seconds)]
-        removed, spared = (
-            {track for stream, track in tracks if stream == line.stream} for tracks in (self._removed, self._spared)
-        )
-        if not added and not any(face.track in removed | spared for face in line.faces):
+        of_tracks = self._of_tracks.get(line.stream, {})
+        if not added and not any(face.track in of_tracks for face in line.faces):
             return line
-        faces = [
-            replace(face, state="spared") if face.track in spared else face
-            for face in line.faces
-            if face.track is None or face.track not in removed
-        ]
+        edited = (_edited(face, of_tracks.get(face.track)) for face in line.faces)
+        faces = [face for face in edited if face is not None]
         if len(faces) + len(added) > MAX_MASKS:
             raise SidecarError(f"frame {line.frame}: more than {MAX_MASKS} faces with those that edits add")
         return replace(line, faces=[*faces, *added])
+
+
+def _edited(face: SidecarFace, edit: TrackEdit | None) -> SidecarFace | None:
+    """A face as an edit of its track leaves it; None: it is not masked, and not listed."""
+    match edit:
+        case RemovedTrack():
+            return None
+        case SparedTrack():
+            return replace(face, state="spared")
+        case MaskedTrack() if not face.is_masked:
+            return replace(face, state="covered")
+    return face
 
 
 def shows(added: AddedFace, stream: int, seconds: float) -> bool:
@@ -148,7 +167,7 @@ def read_edits(sidecar: Path) -> Edits:
     return Edits(operations)
 
 
-def append_edits(sidecar: Path, operations: Sequence[AddedFace | RemovedTrack | SparedTrack]) -> Edits:
+def append_edits(sidecar: Path, operations: Sequence[Operation]) -> Edits:
     """Append edits to those of a sidecar, on the disk; all edits. Raises SidecarError.
 
     What another process appends at the same time is not lost.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from faceblur.base.errors import SidecarError
 from faceblur.media.source_file import SourceFile
-from faceblur.redaction.edits import ROUNDING, AddedFace, Operations, RemovedTrack, SparedTrack, fault_of_added
+from faceblur.redaction.edits import ROUNDING, AddedFace, Operation, Operations, fault_of_added
 from faceblur.redaction.sidecar_format import FrameLine
 
 
@@ -39,15 +39,13 @@ def timed_lines(lines: Iterable[FrameLine], video: SourceFile) -> Iterator[Timed
         yield TimedLine(line, since, end if end > since else math.inf)
 
 
-def settled(
-    sidecar: Path, lines: Iterable[TimedLine], operations: Iterable[AddedFace | RemovedTrack | SparedTrack]
-) -> Operations:
+def settled(sidecar: Path, lines: Iterable[TimedLine], operations: Iterable[Operation]) -> Operations:
     """Edits of a sidecar with these lines: a face to add begins with the frame that is shown when it is to begin.
 
     Raises SidecarError for an edit that changes no frame.
     """
     waiting = dict(enumerate(operations))
-    found: dict[int, AddedFace | RemovedTrack | SparedTrack] = {}
+    found: dict[int, Operation] = {}
     for one in waiting.values():
         if isinstance(one, AddedFace) and (fault := fault_of_added(one)):
             raise SidecarError(f"the face to add: {fault}")
