@@ -10,10 +10,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from faceblur.auditing.finding_kinds import FINDINGS, WATCH, FindingKind
+from faceblur.auditing.page_template import rendered
 from faceblur.auditing.report import MAX_LISTED, AuditReport, Finding
 from faceblur.auditing.sidecar_checks import LONG_GAP_SECONDS
 from faceblur.auditing.steps import FramePair
@@ -60,13 +60,6 @@ def html_page(report: AuditReport, frames: Mapping[int, Iterable[FramePair]]) ->
     shown = {id(finding): ShownFinding(finding) for finding in chosen}
     for stream, pairs in frames.items():
         _take_images(pairs, [one for one in shown.values() if one.finding.stream == stream])
-    environment = Environment(
-        loader=PackageLoader("faceblur.auditing"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
     def group(kinds: Sequence[FindingKind]) -> list[tuple[str, int, list[ShownFinding]]]:
         return [
@@ -75,7 +68,8 @@ def html_page(report: AuditReport, frames: Mapping[int, Iterable[FramePair]]) ->
         ]
 
     groups = [("Findings", group(FINDINGS)), ("Worth watching", group(WATCH))]
-    text = environment.get_template("page.html").render(
+    return rendered(
+        "page.html",
         report=report,
         groups=groups,
         findings=sum(report.counts.get(kind, 0) for kind in FINDINGS),
@@ -83,7 +77,6 @@ def html_page(report: AuditReport, frames: Mapping[int, Iterable[FramePair]]) ->
         left_out=sum(report.counts.values()) - len(chosen),
         names={name: Path(getattr(report, name)).name for name in ("source", "output", "sidecar")},
     )
-    return text.encode("utf-8", "replace")
 
 
 def _take_images(pairs: Iterable[FramePair], shown: Iterable[ShownFinding]) -> None:

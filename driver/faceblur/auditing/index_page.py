@@ -6,9 +6,8 @@ import os
 from pathlib import Path
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from faceblur.auditing.finding_kinds import FINDINGS
+from faceblur.auditing.page_template import rendered
 from faceblur.auditing.report import FileVerdict, FolderReport, report_path
 
 # The name of the page and of its JSON, without a suffix.
@@ -17,16 +16,8 @@ INDEX = "faceblur-audit"
 
 def index_page(report: FolderReport, folder: Path) -> bytes:
     """The page, to be written into a folder."""
-    environment = Environment(
-        loader=PackageLoader("faceblur.auditing"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     rows = [(one, verdict_text(one), to_watch(one), _link(one, folder)) for one in report.files]
-    text = environment.get_template("index.html").render(report=report, rows=rows)
-    return text.encode("utf-8", "replace")
+    return rendered("index.html", report=report, rows=rows)
 
 
 def verdict_text(verdict: FileVerdict) -> str:

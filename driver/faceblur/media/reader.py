@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from av.packet import Packet
 
 from faceblur.base.errors import MediaError
-from faceblur.base.time_span import TimeSpan
-from faceblur.media.canvas import Canvas
 from faceblur.media.completeness import check_complete
 from faceblur.media.cover_art import decode_cover_art
 from faceblur.media.damage import check_marks, is_audio_in_order
@@ -35,17 +32,6 @@ class VideoReader(SourceFile):
     MediaError, which names the file, on opening and while iterating; FramesChange where frames change their form and
     there is no canvas. With a `span` it gives only that, as a video of its own that begins at 0.
     """
-
-    def __init__(
-        self,
-        path: Path,
-        *,
-        tolerate: bool = False,
-        canvases: Mapping[int, Canvas] | None = None,
-        span: TimeSpan | None = None,
-    ) -> None:
-        super().__init__(path, tolerate=tolerate, canvases=canvases, span=span)
-        self._sizes_wh = {index: (stream.width, stream.height) for index, stream in self.videos.items()}
 
     def __iter__(self) -> Iterator[DecodedFrame | Packet[Any]]:
         if self.span is None:

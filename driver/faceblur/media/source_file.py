@@ -70,6 +70,8 @@ class SourceFile:
             self.container.close()
             raise
         self.main_stream = next(iter(self.videos.values()))
+        # As the header says: decoding changes them.
+        self._sizes_wh = {index: (stream.width, stream.height) for index, stream in self.videos.items()}
         if span is not None:
             self._leave_out_rest(span)
 
