@@ -337,8 +337,8 @@ def test_masked_track_was_rejected_spared_or_removed_and_the_last_edit_of_a_trac
     line = FrameLine(frame=0, pts=0, faces=faces)
     edits = Edits([RemovedTrack(3), *(MaskedTrack(number) for number in (1, 2, 3)), MaskedTrack(4), SparedTrack(4)])
     assert [(one.track, one.state) for one in edits.fold(line, 0).faces] == [
-        (1, "covered"),
-        (2, "covered"),
+        (1, "added"),
+        (2, "added"),
         (3, "detected"),
         (4, "spared"),
     ]

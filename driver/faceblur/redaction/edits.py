@@ -127,7 +127,7 @@ def _edited(face: SidecarFace, edit: TrackEdit | None) -> SidecarFace | None:
         case SparedTrack():
             return replace(face, state="spared")
         case MaskedTrack() if not face.is_masked:
-            return replace(face, state="covered")
+            return replace(face, state="added")
     return face
 
 
