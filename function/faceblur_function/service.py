@@ -18,6 +18,7 @@ import numpy as np
 from faceblur_function import __version__, cvat, images, self_check, wire
 from faceblur_function.defaults import MAX_FACES
 from faceblur_function.detectors.closer_look import COLUMNS, FIRST
+from faceblur_function.detectors.dark_frames import brightened
 from faceblur_function.detectors.detector import Detector, DetectorError, Faces, Frame
 from faceblur_function.detectors.load import load_detector, load_verifier
 from faceblur_function.detectors.second_pass import detect_all_sizes
@@ -160,10 +161,11 @@ class Service:
                 ]
                 frames = [future.result() for future in decoding]
             with _timed(timings, "detect"):
+                seen = [brightened(frame) for frame in frames]
                 if verifying and self.verifier is not None:
-                    detected = verify(self.verifier, frames, threshold=options.listed_from)
+                    detected = verify(self.verifier, seen, threshold=options.listed_from)
                 else:
-                    detected = detect_all_sizes(self.detector, frames, threshold=options.listed_from)
+                    detected = detect_all_sizes(self.detector, seen, threshold=options.listed_from)
             listed = [to_wire(one) for one in detected]
             for index, its_faces in zip(group, listed, strict=True):
                 limit_faces(its_faces, options.threshold, index)
