@@ -69,6 +69,7 @@ class Service:
             function=__version__,
             digests=True,
             verifier=self.verifier.name if self.verifier else "",
+            detect_size=self.settings.detect_size,
             runtime=self.detector.status(),
             limits=self.limits,
         )

@@ -100,6 +100,7 @@ class Reply(BaseModel):
 class Info(BaseModel):
     """What `GET /` reports: the loaded model, where it runs, and the limits of a request.
 
+    `detect_size` is the long side in pixels above which frames are scaled down for detection; 0: it is not known.
     `runtime` is what the detector reports: precision, batch size, the GPU's name and memory in bytes. `verifier` is the
     second detector, which answers requests to verify; empty where there is none.
     """
@@ -113,6 +114,7 @@ class Info(BaseModel):
     function: Name = ""
     digests: bool = False
     verifier: Name = ""
+    detect_size: int = 0
     runtime: dict[str, str | int | float] = {}
     limits: Limits = Limits()
 

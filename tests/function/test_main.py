@@ -28,6 +28,7 @@ def test_what_is_loaded(function_url: str) -> None:
     assert reply.status_code == 200
     info = wire.Info.model_validate_json(reply.content)
     assert info.version == 1 and len(info.weights_sha256) == 64 and info.limits.max_frames == 64
+    assert info.detect_size == 1920
 
 
 def test_batch_comes_back_blurred_in_order(function_url: str, face: Image, detector: Detector) -> None:

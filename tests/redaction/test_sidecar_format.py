@@ -61,7 +61,8 @@ def test_it_records_the_video_the_settings_and_every_frame(
     assert header["video"]["bytes"] == source.stat().st_size and header["video"]["name"] == "face.mp4"
     assert header["function"]["model"] == "retinaface-mobilenet0.25" and len(header["function"]["weights_sha256"]) == 64
     assert header["settings"]["threshold"] == 0.3 and header["settings"]["style"] == "blur"
-    assert header["frame_wh"] == [320, 240]
+    assert header["settings"]["detect_every"] == 1 and header["function"]["detect_size"] == 1920
+    assert header["frame_wh"] == [320, 240] and all(line["searched"] is True for line in frames)
     assert [line["frame"] for line in frames] == list(range(24))
     numerator, denominator = map(int, header["time_base"].split("/"))
     assert [line["pts"] * numerator / denominator for line in frames] == [float(time) for time in media.times(source)]
@@ -75,6 +76,15 @@ def test_it_records_the_video_the_settings_and_every_frame(
         assert found["score"] > 0.9
         tracks.add(found["track"])
     assert len(tracks) == 1
+
+
+def test_it_says_which_frames_were_searched(output: Path) -> None:
+    header, *frames = lines(sidecar_path(output))
+    assert "detect_every" not in header["settings"]
+    searched = [line.get("searched", False) for line in frames]
+    assert searched[0] and searched[-1] and 1 < sum(searched) < len(frames)
+    for line, is_searched in zip(frames, searched, strict=True):
+        assert {face["state"] for face in line["faces"]} == {"detected" if is_searched else "interpolated"}
 
 
 def test_its_schema_is_the_documented_one() -> None:

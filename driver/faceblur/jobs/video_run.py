@@ -97,7 +97,12 @@ async def redact_parts(job: Job, ledger: Ledger, endpoint: Endpoint, jobs: int |
     """
     async with connected(endpoint, job.emit) as (client, info, codecs):
         local, limit = not endpoint.urls, client.limit
-        function = FunctionUsed(model=info.model, weights_sha256=info.weights_sha256, device=info.device)
+        function = FunctionUsed(
+            model=info.model,
+            weights_sha256=info.weights_sha256,
+            device=info.device,
+            detect_size=info.detect_size or None,
+        )
         # The function on this machine is this very code: there is nothing to verify.
         returned = "faces" if local else "frames"
 

@@ -181,4 +181,5 @@ def line_of(frame: VideoFrame, threshold: float) -> FrameLine:
         stream=frame.stream,
         damage=decoded.damage,
         unsearched=frame.in_rest or None,
+        searched=frame.is_searched or None,
     )

@@ -102,7 +102,7 @@ def check_settings(settings: SettingsUsed) -> None:
         check_value(name, getattr(settings, name))
     for name in REGIONS:
         check_value(name, getattr(settings, name) or ())
-    for name in ("start", "end"):
+    for name in ("start", "end", "detect_every"):
         check_value(name, getattr(settings, name))
     low, look_around = settings.low_threshold, settings.look_around
     if not 0 <= low <= 1:

@@ -49,12 +49,16 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, config=_CONFIG)
 class FunctionUsed:
-    """What detected the faces, and the second detector that verified doubtful ones, if there is one."""
+    """What detected the faces, and the second detector that verified doubtful ones, if there is one.
+
+    Frames with a longer side than `detect_size` pixels were scaled down to it for detection; None: it is not known.
+    """
 
     model: str
     weights_sha256: str
     device: str
     verifier: str | None = None
+    detect_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True, config=_CONFIG)
@@ -64,6 +68,7 @@ class SettingsUsed:
     Scores are 0 to 1, `look_around` is in seconds, `padding` is a share of a box. `keep_location` is True or None.
     `cover` and `spare` are the regions by hand, None: none. The frames' lines list what became of them. `start` and
     `end` are those of the span in seconds of the source; with `keep_rest` the output has what lies outside too.
+    `detect_every` is the number of frames from one searched frame to the next where nothing changes, None: automatic.
     """
 
     threshold: float
@@ -80,6 +85,7 @@ class SettingsUsed:
     start: FiniteFloat | None = None
     end: FiniteFloat | None = None
     keep_rest: bool | None = None
+    detect_every: int | None = None
 
     @property
     def cut(self) -> TimeSpan | None:
@@ -103,6 +109,7 @@ class SettingsUsed:
             start=options.start,
             end=options.end,
             keep_rest=options.keep_rest or None,
+            detect_every=options.detect_every,
         )
 
 
@@ -161,6 +168,7 @@ class FrameLine:
     """One frame: its number from 0, its timestamp in units of the stream's time base, what is masked in it.
 
     `stream` is the index of the video stream in the source; `damage` is what could not be read just before.
+    `searched` is True where the function searched this frame, None where it lies between two that it searched.
     `unsearched` is True where the frame was kept without a search, by a person's choice.
     """
 
@@ -170,6 +178,7 @@ class FrameLine:
     stream: int = 0
     damage: str | None = None
     unsearched: bool | None = None
+    searched: bool | None = None
 
 
 HEADER: TypeAdapter[Header] = TypeAdapter(Header)
