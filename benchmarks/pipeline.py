@@ -3,12 +3,14 @@
     python -m benchmarks.pipeline                       # a made clip of 608x1080 with one face
     python -m benchmarks.pipeline --clip mine.mp4 --repeats 5 --png benchmarks/pipeline.png
 
-Each is a process of its own from start to end, as a user starts it. deface is installed into an environment of its own
-in the cache folder. The transcode decodes, and encodes with the settings that faceblur uses, by FFmpeg's program.
+Each is a process of its own from start to end, as a user starts it: the modules of faceblur are compiled before, as pip
+compiles those that it installs. deface is installed into an environment of its own in the cache folder. The transcode
+decodes, and encodes with the settings that faceblur uses, by FFmpeg's program.
 """
 
 from __future__ import annotations
 
+import compileall
 import os
 import platform
 import shutil
@@ -27,6 +29,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+import faceblur
+import faceblur_function
 from benchmarks.machine import Others
 from examples.sample_clip import astronaut, pan, write_clip
 from faceblur.media.reader import VideoReader
@@ -76,6 +80,12 @@ def deface_program() -> Path:
         packages = [DEFACE, "onnxruntime", "opencv-python-headless"]
         subprocess.run([folder / "bin" / "python", "-m", "pip", "install", "--quiet", *packages], check=True)
     return program
+
+
+def compile_modules() -> None:
+    """Compile faceblur's modules, as pip does: with PYTHONDONTWRITEBYTECODE every process would compile them again."""
+    for folder in (*faceblur.__path__, *faceblur_function.__path__):
+        compileall.compile_dir(folder, quiet=1)
 
 
 def contestants(clip: Path, folder: Path, *, choices: bool, deface: bool) -> list[Contestant]:
@@ -145,6 +155,7 @@ def draw(ran: list[Contestant], caption: str, path: Path) -> None:
 @click.option("--deface/--no-deface", default=True, help="Also deface, which is installed for it.")
 @click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Draw the result there.")
 def command(clip: Path | None, frames: int, repeats: int, choices: bool, deface: bool, png: Path | None) -> None:
+    compile_modules()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if clip is None:
