@@ -55,7 +55,7 @@ def _decoded(output: Sequence[Floats], input_wh: tuple[int, int], frame: Frame, 
     """The faces of one frame from its offsets (N, 4), confidences (N, 2) and landmark offsets (N, 10)."""
     offsets, confidences, landmark_offsets = output
     scores = confidences[:, 1]
-    above = scores >= threshold
+    above = np.flatnonzero(scores >= threshold)  # a row for each of a few: a mask would be read three times
     boxes, landmarks = decode_offsets(offsets[above], landmark_offsets[above], anchor_grid(input_wh)[above])
     size_wh = (frame.shape[1], frame.shape[0])
     scale = np.divide(size_wh, input_wh).astype(np.float32)
