@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from examples.sample_clip import Image, pan, write_clip
+from faceblur.auditing.folder_audit import find_outputs
 from faceblur.auditing.report import FileVerdict, FolderReport, as_json
 from faceblur.redaction.sidecar_files import sidecar_path
 from tests.cli.calls import invoke
@@ -107,6 +108,17 @@ def test_what_cannot_be_read_fails_the_audit(folder: Path, function_url: str) ->
     (folder / "out" / "gone.mp4").symlink_to(folder / "nowhere.mp4")
     done = invoke("audit", folder / "in", folder / "out", "--function", function_url)
     assert done.exit_code == 1 and "gone.mp4" in done.stdout and "a link to nowhere" in " ".join(done.stdout.split())
+
+
+def test_outputs_of_names_that_are_not_utf8_have_their_sources(folder: Path, function_url: str) -> None:
+    (folder / "in" / "a.mp4").rename(folder / "in" / os.fsdecode(b"a \xff.mp4"))
+    run = ("run", folder / "in", "-o", folder / "new", "--function", function_url)
+    assert invoke(*run).exit_code == 0
+    found = find_outputs(folder / "in", folder / "new")
+    assert len(found) == 2 and not any(one.reason for one in found), found
+    # Where it is now, or where it was when it was redacted.
+    assert not any(one.reason for one in find_outputs(folder / "in" / "deep", folder / "new"))
+    assert invoke("edit", next((folder / "new").glob("a*.mp4")), "--add", "0,0,9,9@0-1").exit_code == 0
 
 
 def test_a_name_that_is_not_utf8() -> None:

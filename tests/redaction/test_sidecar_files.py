@@ -18,7 +18,6 @@ from faceblur.redaction.sidecar_files import (
     SidecarReader,
     SidecarWriter,
     identify,
-    json_name,
     read_sidecar,
     sidecar_path,
     write_sidecar,
@@ -241,6 +240,5 @@ def test_only_the_ends_of_a_large_video_are_read(tmp_path: Path) -> None:
         assert identify(path, None).is_of(known) == same, position
 
 
-def test_names_that_are_no_utf_8_can_be_written() -> None:
-    assert json_name(Path("a\udcff.mp4")) == "a\\udcff.mp4"
+def test_the_sidecar_lies_beside_its_output() -> None:
     assert sidecar_path(Path("out/a.mp4")) == Path("out/a.mp4.faces.jsonl")

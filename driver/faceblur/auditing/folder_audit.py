@@ -19,6 +19,7 @@ from faceblur.base.errors import MediaError, SidecarError, UsageError
 from faceblur.detection.endpoint import Endpoint
 from faceblur.jobs.discovery import walk
 from faceblur.jobs.video_suffixes import SHARED_WITH_TEXT, VIDEO_SUFFIXES
+from faceblur.redaction.named_source import named_in
 from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
 
 NO_OUTPUT = "there is no output of it"
@@ -69,7 +70,8 @@ def _paired(source: Path, output: Path, outdir: Path) -> FileVerdict:
             video = reader.header.video
     except SidecarError as error:
         return FileVerdict(source="", output=str(output), reason=str(error))
-    places = [source / output.relative_to(outdir).parent / video.name, sidecar.parent / (video.path or video.name)]
+    below = source / output.relative_to(outdir).parent
+    places = [named_in(below, video.name), named_in(sidecar.parent, video.path or video.name)]
     places = [source] if source.is_file() else places
     for place in places:
         if place.is_file() and not place.samefile(output):

@@ -10,7 +10,7 @@ import numpy as np
 from faceblur.auditing.changed_areas import changed_areas, unmasked
 from faceblur.auditing.checked_frame import FrameChecks
 from faceblur.auditing.frame_alignment import GrayImage, SmallFrame, gray_image, small_frame
-from faceblur.auditing.legibility import LEGIBLE_KEPT, Legibility, measure_legibility
+from faceblur.auditing.legibility import Legibility, measure_legibility
 from faceblur.auditing.masked_share import is_masked, masked_share
 from faceblur.auditing.merged_detections import ONE_FACE, MergedDetection, iou
 from faceblur.auditing.observations import Observation
@@ -153,11 +153,11 @@ def _counts(box: Box, left: Legibility, size_wh: tuple[int, int]) -> bool:
 def _as_redacted(
     source: GrayImage, masked: Sequence[Region], style: str, box: Sequence[float], reach: float, left: Legibility
 ) -> bool:
-    """Whether the mask itself leaves as much: it hardly changes what is out of focus in the source."""
+    """Whether the mask itself leaves about as much, as of what is out of focus, or where its edge cuts an edge."""
     redacted = source.copy()
     redact(redacted, masked, style)
     expected = measure_legibility(source, redacted, box, reach)
-    return expected is not None and left.kept < expected.kept + LEGIBLE_KEPT
+    return expected is not None and not left.exceeds(expected)
 
 
 def _changed(boxes: list[Box], line: FrameLine, seconds: float, pixels: int) -> list[Observation]:

@@ -50,6 +50,11 @@ class Legibility:
         """Whether both measures reach their thresholds."""
         return self.kept >= LEGIBLE_KEPT and self.correlation >= LEGIBLE_CORRELATION
 
+    def exceeds(self, expected: Legibility) -> bool:
+        """Whether clearly more is left than what is `expected`, by both measures: noise raises one of them alone."""
+        more = min(self.kept - expected.kept, self.correlation - expected.correlation)
+        return more >= LEGIBLE_KEPT
+
 
 def measure_legibility(
     source: NDArray[np.uint8], output: NDArray[np.uint8], box: Sequence[float], reach: float = 0.5

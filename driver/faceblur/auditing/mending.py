@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from faceblur.auditing.report import BoxSpan, Finding
 from faceblur.auditing.stream_pairs import AuditedFiles
 from faceblur.base.box_at import BoxAt
+from faceblur.redaction.named_source import named_in
 from faceblur.redaction.sidecar_files import sidecar_path
 
 # Seconds by which what is added begins earlier and ends later than it was seen.
@@ -33,7 +34,7 @@ def with_command(finding: Finding, files: AuditedFiles) -> Finding:
         arguments += ["--stream", str(finding.stream)]
     if sidecar_path(files.output).resolve() != files.sidecar.resolve():
         return finding
-    recorded = files.sidecar.parent / (files.header.video.path or files.header.video.name)
+    recorded = named_in(files.sidecar.parent, files.header.video.path or files.header.video.name)
     if not recorded.exists() or not recorded.samefile(files.source):
         arguments += ["--source", str(files.source)]
     command = shlex.join(["faceblur", "edit", str(files.output), *arguments])

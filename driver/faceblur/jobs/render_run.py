@@ -28,6 +28,7 @@ from faceblur.redaction.edits import (
     check_reach,
     read_edits,
 )
+from faceblur.redaction.named_source import named_in
 from faceblur.redaction.render import render_video
 from faceblur.redaction.settled_edits import settled, timed_lines
 from faceblur.redaction.sidecar_files import SidecarReader, identify, sidecar_path
@@ -131,7 +132,7 @@ class EditRun(RenderRun):
         with _as_usage_error(), SidecarReader(sidecar) as reader:
             header = reader.header
         if source is None:
-            source = sidecar.parent / (header.video.path or header.video.name)
+            source = named_in(sidecar.parent, header.video.path or header.video.name)
             if not source.is_file():
                 raise UsageError(f"{source}, of which {output} was made, is not there: name it with --source")
         # What the run kept or tolerated, the edit does too.

@@ -25,9 +25,10 @@ from faceblur.redaction.changing_frames import Canvases, redacted_in_one_form
 from faceblur.redaction.edits import Edits, SparedTrack, read_edits
 from faceblur.redaction.frame import all_pixels
 from faceblur.redaction.listed_masks import listed_boxes, listed_faces
+from faceblur.redaction.named_source import json_name, path_from
 from faceblur.redaction.output import finish, open_output, write_all
 from faceblur.redaction.preview import Preview
-from faceblur.redaction.sidecar_files import SidecarReader, identify, json_name, path_from, sidecar_path
+from faceblur.redaction.sidecar_files import SidecarReader, identify, sidecar_path
 from faceblur.redaction.sidecar_format import FrameLine, Header
 from faceblur.redaction.threads import FileWork, OwnThread
 from faceblur.redaction.video_frame import VideoFrame, cover_art_frames, video_frames
@@ -144,7 +145,7 @@ def rendered_header(header: Header, changes: Changes, target: Path, source: Path
     changed: dict[str, Any] = {name: value for name in names if (value := getattr(changes, name)) is not None}
     changed["keep_location"] = changes.keep_location or None
     video = replace(header.video, path=path_from(target, source))
-    return replace(header, video=video, output=json_name(target), settings=replace(header.settings, **changed))
+    return replace(header, video=video, output=json_name(target.name), settings=replace(header.settings, **changed))
 
 
 class RecordedMasks:

@@ -18,6 +18,7 @@ from faceblur.base.atomic_files import AtomicFile, fitting_name
 from faceblur.base.errors import OutsideFrame, SidecarError, UsageError
 from faceblur.base.face_checks import MAX_MASKS, described, fault_of, reaches_into
 from faceblur.base.options import REGIONS, check_value
+from faceblur.redaction.named_source import json_name
 from faceblur.redaction.sidecar_format import FRAME_LINE, HEADER, SUFFIX, FrameLine, Header, Identity, SettingsUsed
 
 # What identifies a video: hashing hundreds of gigabytes completely would take longer than reading them for their faces.
@@ -46,11 +47,6 @@ def sidecar_path(output: str | os.PathLike[str]) -> Path:
     return path.with_name(fitting_name(path.name, SUFFIX))
 
 
-def json_name(path: Path) -> str:
-    """A file's name as JSON can hold it: bytes that are no UTF-8 are escaped."""
-    return path.name.encode("utf-8", "backslashreplace").decode()
-
-
 def identify(path: Path, duration: float | None) -> Identity:
     """Read what identifies a video. Raises OSError."""
     with path.open("rb") as file:
@@ -58,14 +54,9 @@ def identify(path: Path, duration: float | None) -> Identity:
         first = hashlib.sha256(file.read(HASHED_BYTES)).hexdigest()
         file.seek(max(0, size - HASHED_BYTES))
         last = hashlib.sha256(file.read(HASHED_BYTES)).hexdigest()
-    name = json_name(path)
-    return Identity(name=name, bytes=size, duration=duration, sha256_first_mib=first, sha256_last_mib=last)
-
-
-def path_from(sidecar: Path, source: Path) -> str | None:
-    """Where a source lies from its sidecar's folder on; None where JSON cannot hold its name."""
-    path = os.path.relpath(source.resolve(), sidecar.parent.resolve())
-    return path if path.isprintable() else None
+    return Identity(
+        name=json_name(path.name), bytes=size, duration=duration, sha256_first_mib=first, sha256_last_mib=last
+    )
 
 
 def read_sidecar(path: str | os.PathLike[str]) -> Sidecar:

@@ -24,11 +24,12 @@ from faceblur.redaction.changing_frames import Canvases, redacted_in_one_form
 from faceblur.redaction.comparison import compare_frames
 from faceblur.redaction.frames_with_regions import frames_with_regions
 from faceblur.redaction.look_ahead import LookAhead
+from faceblur.redaction.named_source import json_name, path_from
 from faceblur.redaction.output import finish, open_output, write_all
 from faceblur.redaction.preview import Preview
 from faceblur.redaction.publication import DIRECT, Publication
 from faceblur.redaction.search import FunctionSearch
-from faceblur.redaction.sidecar_files import identify, json_name, path_from
+from faceblur.redaction.sidecar_files import identify
 from faceblur.redaction.sidecar_format import FunctionUsed, Header, SettingsUsed
 from faceblur.redaction.threads import FileWork, OwnThread
 from faceblur.redaction.verification import Verification
@@ -132,7 +133,7 @@ def _main_frame(reader: VideoReader, first: Batch) -> MainFrame:
 def _header(reader: VideoReader, main: MainFrame, target: Path, function: FunctionUsed, options: Options) -> Header:
     return Header(
         video=replace(identify(reader.path, reader.duration), path=path_from(target, reader.path)),
-        output=json_name(target),
+        output=json_name(target.name),
         function=function,
         settings=SettingsUsed.of(options),
         frame_wh=main.upright_wh,
