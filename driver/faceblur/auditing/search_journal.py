@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from faceblur.auditing.merged_detections import MergedDetection
+from faceblur.base.errors import UsageError
 
 log = logging.getLogger("faceblur")
 SUFFIX = ".audit.searched.jsonl"
@@ -25,7 +26,10 @@ class Findable(Protocol):
 
 
 class SearchJournal:
-    """Keeps detections by stream and frame; `path` None: nothing. `of` says what they are of. A context manager."""
+    """Keeps detections by stream and frame; `path` None: nothing. `of` says what they are of.
+
+    A context manager. Raises UsageError where its folder cannot be written.
+    """
 
     def __init__(self, path: Path | None, of: str) -> None:
         self._path, self._of = path, of
@@ -44,9 +48,11 @@ class SearchJournal:
                 self._file.truncate()
             else:
                 self._write({"of": self._of})
-        except OSError as error:
-            log.warning("%s: cannot be written (%s): an interrupted audit begins anew", self._path, error.strerror)
-            self._file = None
+        except OSError as error:  # nor can the report at the end, which may be hours away
+            raise UsageError(
+                f"{self._path}: cannot be written: {error.strerror}; the report lies beside it: copy the output and its "
+                "sidecar to a folder that can be written"
+            ) from error
         return self
 
     def __exit__(self, *error: object) -> None:

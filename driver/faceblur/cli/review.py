@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("faceblur")
 GOES_ON = "the same command goes on from here"
+EDITS_ARE_KEPT = "the edits are kept: the same command without options goes on"
 
 
 class BoxAtType(click.ParamType[BoxAt]):
@@ -239,12 +240,14 @@ def edit(
     interruption. No function is needed.
     """
     from faceblur.cli.execute_job import execute_job
+    from faceblur.cli.exit_codes import FAILED
     from faceblur.jobs.render_run import EditRun
 
     def make(emit: Emit) -> EditRun:
         edit_run = partial(EditRun, output, added=added, removed=removed, spared=spared, masked=masked)
         return edit_run(stream=stream, source=source, preview=preview, on_event=emit)
 
-    sys.exit(
-        execute_job(make, verbosity, interrupted="the output is as it was; the same command without options goes on")
-    )
+    code = execute_job(make, verbosity, interrupted=f"the output is as it was; {EDITS_ARE_KEPT}")
+    if code == FAILED:
+        log.error("%s is as it was; %s", output, EDITS_ARE_KEPT)
+    sys.exit(code)

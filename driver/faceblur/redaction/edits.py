@@ -6,6 +6,7 @@ line is one operation. `docs/edits.schema.json` is their JSON schema; run this m
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -180,15 +181,24 @@ def append_edits(sidecar: Path, operations: Sequence[Operation]) -> Edits:
                 write_complete(path, EDITS_HEADER.dump_json(EditsHeader(sidecar_sha256=_sha256(sidecar))) + b"\n")
             with path.open("rb") as file:
                 is_ended = file.read().endswith(b"\n")  # a person's editor may have left the last line open
-            with path.open("ab") as file:
-                file.write(
-                    (b"" if is_ended else b"\n") + b"".join(OPERATION.dump_json(one) + b"\n" for one in operations)
-                )
-                file.flush()
-                os.fsync(file.fileno())
+            lines = b"".join(OPERATION.dump_json(one) + b"\n" for one in operations)
+            _append(path, lines if is_ended else b"\n" + lines)
     except OSError as error:
         raise SidecarError(f"{path}: cannot be written: {error.strerror}") from error
     return Edits((*before.operations, *operations))
+
+
+def _append(path: Path, content: bytes) -> None:
+    """Append to a file, on the disk: all of it or nothing. Raises OSError."""
+    with path.open("ab", buffering=0) as file:
+        end = file.seek(0, os.SEEK_END)
+        try:
+            if file.write(content) < len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(end)
+            raise
 
 
 def check_reach(box: Sequence[float], header: Header) -> None:
