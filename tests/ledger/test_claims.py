@@ -3,57 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from sqlalchemy import update
-
-from faceblur.ledger.claims import Claim, Progress, beat, claim, end_leases, requeue_lost
-from faceblur.ledger.clock import now
+from faceblur.ledger.claims import Progress, beat, claim, end_leases, requeue_lost
 from faceblur.ledger.control import cancel, pause, prioritize, resume, retry
 from faceblur.ledger.database import Database
 from faceblur.ledger.endings import begin_publish, fail, finish, give_back
 from faceblur.ledger.queries import count_jobs, list_jobs, show_job
 from faceblur.ledger.states import RETRIES
-from faceblur.ledger.submissions import NewJob, submit
-from faceblur.ledger.tables import part
+from faceblur.ledger.submissions import submit
+from tests.ledger.parts import SHORT, claimed, expire, new_job, on, publish, states
 from tests.support.postgres import PostgresServer
-
-# After the server's start nobody's lease is taken for the time of one lease: here it has been up for longer than this.
-SHORT = 0.1
-
-
-def new_job(name: str, frames: int = 100, **values: object) -> NewJob:
-    settings = {"style": values.get("style", "blur")}
-    return NewJob(Path("/in", name), Path("/out", name), settings, {"bytes": hash(name) % 1000}, frames)
-
-
-def on(url: str, work: Callable[[Database], Awaitable[None]]) -> None:
-    async def run() -> None:
-        async with Database(url) as database:
-            await work(database)
-
-    asyncio.run(run())
-
-
-async def claimed(database: Database, owner: str = "one") -> Claim:
-    found = await claim(database, owner)
-    assert found is not None
-    return found
-
-
-async def expire(database: Database, one: Claim) -> None:
-    """As if its worker had been silent for longer than a lease."""
-    async with database.write() as connection:
-        await connection.execute(update(part).where(part.c.id == one.part).values(lease_until=now() - 1))
-
-
-async def states(database: Database) -> list[str]:
-    return [one.state for one in sorted(await list_jobs(database), key=lambda one: one.id)]
-
-
-async def publish(database: Database, one: Claim) -> bool:
-    return await begin_publish(database, one, 1, "digest") and await finish(database, one, "{}")
 
 
 def test_the_longest_is_first_and_each_part_has_one_worker(ledger: str) -> None:
@@ -253,63 +213,6 @@ def test_a_released_part_has_no_failure(ledger: str) -> None:
         for _ in range(10):
             assert await give_back(database, await claimed(database), "released")
         assert await states(database) == ["queued"]
-
-    on(ledger, work)
-
-
-def test_the_same_work_is_there_once(ledger: str) -> None:
-    async def work(database: Database) -> None:
-        exists = {Path("/out/a.mp4"): True}
-        has_output = lambda path: exists[path]  # noqa: E731
-        assert await submit(database, [new_job("a.mp4")]) == ["queued"]
-        assert await submit(database, [new_job("a.mp4")]) == ["waiting"]
-        one = await claimed(database)
-        assert await submit(database, [new_job("a.mp4")]) == ["waiting"]
-        assert await publish(database, one)
-        assert await submit(database, [new_job("a.mp4")], has_output=has_output) == ["done"]
-        exists[Path("/out/a.mp4")] = False
-        assert await submit(database, [new_job("a.mp4")], has_output=has_output) == ["queued"]
-        assert await fail(database, await claimed(database), "file", "broken")
-        assert await submit(database, [new_job("a.mp4")]) == ["failed"]
-
-    on(ledger, work)
-
-
-def test_a_newer_job_of_the_same_output_replaces_the_older(ledger: str) -> None:
-    async def work(database: Database) -> None:
-        await submit(database, [new_job("a.mp4", 1), new_job("b.mp4", 2)])
-        running = await claimed(database)
-        assert running.source.name == "b.mp4"
-        assert await submit(database, [new_job("a.mp4", style="solid"), new_job("b.mp4", style="solid")]) == [
-            "queued",
-            "queued",
-        ]
-        assert await states(database) == ["cancelled", "running", "queued", "queued"]
-        assert await beat(database, [Progress(running, 1, 1.0)]) == {running.part: "cancel"}
-        assert not await begin_publish(database, running, 1, "digest"), "the older output may not replace the newer"
-
-    on(ledger, work)
-
-
-def test_a_newer_job_waits_for_an_output_of_its_name_that_is_being_published(ledger: str) -> None:
-    async def work(database: Database) -> None:
-        await submit(database, [new_job("a.mp4")])
-        older = await claimed(database)
-        assert await begin_publish(database, older, 1, "digest")
-        assert await submit(database, [new_job("a.mp4", style="solid")]) == ["queued"]
-        assert await claim(database, "another") is None
-        assert await finish(database, older, "{}")
-        assert (await claimed(database)).settings == {"style": "solid"}
-
-    on(ledger, work)
-
-
-def test_two_submits_at_once_put_a_tree_in_once(ledger: str) -> None:
-    async def work(database: Database) -> None:
-        jobs = [new_job(f"{number}.mp4") for number in range(20)]
-        first, second = await asyncio.gather(submit(database, jobs), submit(database, jobs))
-        assert sorted([first.count("queued"), second.count("queued")]) == [0, 20]
-        assert (await count_jobs(database)).states == {"queued": 20}
 
     on(ledger, work)
 

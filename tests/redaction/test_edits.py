@@ -6,7 +6,6 @@ import dataclasses
 import json
 import shlex
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,28 +19,18 @@ from faceblur.auditing.legibility import measure_legibility
 from faceblur.auditing.mending import with_command
 from faceblur.auditing.report import Finding, report_path
 from faceblur.auditing.stream_pairs import pair_streams
-from faceblur.base.atomic_files import held
-from faceblur.base.box_at import BoxAt
-from faceblur.base.errors import SidecarError
 from faceblur.cli.app import main
 from faceblur.redaction.edits import (
     AddedFace,
-    Edits,
-    MaskedTrack,
-    RemovedTrack,
-    SparedTrack,
     append_edits,
     edits_path,
     read_edits,
-    schema,
 )
 from faceblur.redaction.output import VideoOutput, open_output
 from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
-from faceblur.redaction.sidecar_format import FrameLine, SidecarFace
 from tests.support import clips as media
 from tests.support.awkward_kind import run_ffmpeg
 
-ROOT = Path(__file__).parents[2]
 FRAMES = 10
 BOX = (200.0, 20.0, 260.0, 90.0)
 
@@ -182,21 +171,6 @@ def test_a_last_line_that_an_editor_left_open_stays_a_line(output: Path) -> None
     assert masked(output) == [0, 1, 2, 5, 6, 7]
 
 
-def test_what_two_processes_append_at_the_same_time_is_kept(output: Path) -> None:
-    sidecar, faces = sidecar_path(output), [AddedFace(BOX, 0, 0.1), AddedFace(BOX, 0.2, 0.3)]
-    append_edits(sidecar, faces[:1])
-    appended = edits_path(sidecar).read_bytes()
-    edits_path(sidecar).unlink()
-    with ThreadPoolExecutor(1) as other:
-        with held(sidecar):  # as the first process does
-            waiting = other.submit(append_edits, sidecar, faces[1:])
-            with pytest.raises(TimeoutError):
-                waiting.result(0.2)
-            edits_path(sidecar).write_bytes(appended)
-        assert waiting.result(10).operations == tuple(faces)
-    assert read_edits(sidecar).operations == tuple(faces)
-
-
 def test_an_edit_that_comes_while_rendering_begins_fails_it(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the output would be written without it, over one that has it."""
 
@@ -231,11 +205,6 @@ def test_the_command_that_mends_a_track_names_its_stream(output: Path, tmp_path:
     several = dataclasses.replace(files, pairs=files.pairs * 2)
     assert str(with_command(finding, several).mend).endswith("--remove-track 7 --stream 1")
     assert str(with_command(finding, files).mend).endswith("--remove-track 7")
-
-
-def test_a_box_keeps_its_times_to_the_millisecond() -> None:
-    text = "1234.5,0,1300,90@345678.123-345679"
-    assert BoxAt.parse(text).text == text
 
 
 def test_a_run_over_an_edited_output_says_that_it_lacks_the_edits(
@@ -296,55 +265,6 @@ def test_an_edit_that_changes_nothing_is_refused(output: Path, arguments: tuple[
     assert output.read_bytes() == before and not edits_path(sidecar_path(output)).exists()
 
 
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
-        ("{", "line 2"),
-        ('{"op":"add","box":[1,2,3,4],"start":2,"end":1}', "line 2: it would end at 1 s"),
-        ('{"op":"add","box":[3,2,1,4],"start":0,"end":1}', "line 2: its box covers nothing"),
-        ('{"op":"forget-track","track":1}', "line 2"),
-        ('{"op":"remove-track","track":1,"why":"x"}', "line 2: remove-track.why"),
-    ],
-)
-def test_edits_that_are_wrong_are_named(output: Path, line: str, reason: str) -> None:
-    append_edits(sidecar_path(output), [])
-    with edits_path(sidecar_path(output)).open("a") as file:
-        file.write(line + "\n")
-    with pytest.raises(SidecarError, match="edits") as error:
-        read_edits(sidecar_path(output))
-    assert reason in str(error.value)
-
-
-def test_fold_of_the_operations() -> None:
-    edits = Edits([AddedFace(BOX, 0.2, 0.3), RemovedTrack(1), SparedTrack(2)])
-    faces = [SidecarFace(box=BOX, track=number, state="detected") for number in (1, 2, 3)]
-    line = FrameLine(frame=0, pts=0, faces=faces)
-    assert [(one.track, one.state, one.is_masked) for one in edits.fold(line, 0.2).faces] == [
-        (2, "spared", False),
-        (3, "detected", True),
-        (None, "added", True),
-    ]
-    assert len(edits.fold(line, 0.4).faces) == 2
-    # Another video stream has a track 1 of its own: to leave that clear would expose another face.
-    other = FrameLine(frame=0, pts=0, faces=faces, stream=1)
-    assert edits.fold(other, 0.2) is other
-    assert edits.fold(other, 0.2).faces != Edits([SparedTrack(2, stream=1)]).fold(other, 0.2).faces
-
-
-def test_masked_track_was_rejected_spared_or_removed_and_the_last_edit_of_a_track_counts() -> None:
-    states = ("rejected", "spared", "detected", "detected")
-    faces = [SidecarFace(box=BOX, track=number, state=state) for number, state in enumerate(states, 1)]
-    line = FrameLine(frame=0, pts=0, faces=faces)
-    edits = Edits([RemovedTrack(3), *(MaskedTrack(number) for number in (1, 2, 3)), MaskedTrack(4), SparedTrack(4)])
-    assert [(one.track, one.state) for one in edits.fold(line, 0).faces] == [
-        (1, "added"),
-        (2, "added"),
-        (3, "detected"),
-        (4, "spared"),
-    ]
-    assert edits.fold(dataclasses.replace(line, stream=1), 0).faces == faces
-
-
 def test_a_rejected_track_is_taken_back_by_the_command_that_the_audit_gives(
     output: Path, function_url: str, tmp_path: Path
 ) -> None:
@@ -365,7 +285,3 @@ def test_a_rejected_track_is_taken_back_by_the_command_that_the_audit_gives(
     run(*shlex.split(found["mend"])[1:])
     assert clear_share(output, 0, box) < 0.3
     run("audit", source, output, "--function", function_url)
-
-
-def test_the_schema_is_the_documented_one() -> None:
-    assert json.loads((ROOT / "docs" / "edits.schema.json").read_text()) == json.loads(json.dumps(schema()))
