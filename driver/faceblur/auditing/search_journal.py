@@ -50,8 +50,8 @@ class SearchJournal:
                 self._write({"of": self._of})
         except OSError as error:  # nor can the report at the end, which may be hours away
             raise UsageError(
-                f"{self._path}: cannot be written: {error.strerror}; the report lies beside it: copy the output and its "
-                "sidecar to a folder that can be written"
+                f"{self._path}: cannot be written: {error.strerror}; the report lies beside it: copy the output and "
+                "its sidecar to a folder that can be written"
             ) from error
         return self
 
