@@ -22,6 +22,7 @@ from faceblur_function.detectors.dark_frames import brightened
 from faceblur_function.detectors.detector import Detector, DetectorError, Faces, Frame
 from faceblur_function.detectors.load import load_detector, load_verifier
 from faceblur_function.detectors.second_pass import detect_all_sizes
+from faceblur_function.detectors.small_frames import with_small_faces
 from faceblur_function.detectors.verification import verify
 from faceblur_function.mask_shapes import regions
 from faceblur_function.settings import Settings
@@ -167,6 +168,8 @@ class Service:
                     detected = verify(self.verifier, seen, threshold=options.listed_from)
                 else:
                     detected = detect_all_sizes(self.detector, seen, threshold=options.listed_from)
+                    if self.verifier is not None:
+                        detected = with_small_faces(self.verifier, seen, detected, threshold=options.listed_from)
             listed = [to_wire(one) for one in detected]
             for index, its_faces in zip(group, listed, strict=True):
                 limit_faces(its_faces, options.threshold, index)

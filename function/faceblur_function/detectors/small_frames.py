@@ -1,0 +1,49 @@
+"""The second detector's search of small frames, twice enlarged: their faces are small ones.
+
+In a frame of 426x240 a person who is seen whole has a face of 10 to 15 px. The MobileNet is hardly ever sure of those,
+CenterFace in an enlarged frame often is. Larger frames would take too long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from faceblur_function.detectors.anchors import non_maximum_suppression
+from faceblur_function.detectors.detector import Detector, Faces, Frame
+
+# A frame whose longer side has at most so many pixels is small.
+SMALL_FRAME, ENLARGED = 480, 2
+# A face counts from this score on, up to this height in pixels of the frame: of larger ones the first detector is sure.
+SURE, MAX_HEIGHT = 0.35, 32.0
+
+
+def with_small_faces(
+    second: Detector, frames: Sequence[Frame], found: Sequence[Faces], *, threshold: float
+) -> list[Faces]:
+    """Each frame's faces `found` by the first detector, and the small ones that the second detects in small frames."""
+    small = [index for index, frame in enumerate(frames) if max(frame.shape[:2]) <= SMALL_FRAME]
+    joined = list(found)
+    seen = second.detect([_enlarged(frames[index]) for index in small], threshold=max(threshold, SURE))
+    for index, faces in zip(small, seen, strict=True):
+        joined[index] = _joined(frames[index], found[index], faces)
+    return joined
+
+
+def _enlarged(frame: Frame) -> Frame:
+    return cv2.resize(frame, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC)  # type: ignore[return-value]
+
+
+def _joined(frame: Frame, first: Faces, enlarged: Faces) -> Faces:
+    xyxy, landmarks = enlarged.xyxy / ENLARGED, enlarged.landmarks / ENLARGED
+    kept = xyxy[:, 3] - xyxy[:, 1] <= MAX_HEIGHT
+    if not kept.any():
+        return first
+    both = Faces(
+        np.concatenate([first.xyxy, xyxy[kept]]),
+        np.concatenate([first.scores, enlarged.scores[kept]]),
+        np.concatenate([first.landmarks, landmarks[kept]]),
+    )
+    return non_maximum_suppression(both, (frame.shape[1], frame.shape[0]))
