@@ -20,18 +20,25 @@ component = functools.partial(dsl.component, base_image=IMAGE, install_kfp_packa
 
 
 @component
-def evaluate(dataset: str, function: str, metrics: Output[Metrics], curves: Output[HTML]) -> float:
-    """The recall of a function over the faces of 16 and more pixels, 0 without a function; its curves as a page."""
+def evaluate(dataset: str, function: str, metrics: Output[Metrics], curves: Output[HTML]) -> NamedTuple(
+    "Evaluated", [("recall", float), ("weights", str)]
+):  # type: ignore[valid-type]
+    """The recall of a function over the faces of 16 and more pixels, 0 without a function; its curves as a page.
+
+    `weights` is the SHA-256 of what it has loaded.
+    """
     import json
     import os
     import subprocess
     import sys
     import tempfile
+    from collections import namedtuple
     from pathlib import Path
 
+    result = namedtuple("Evaluated", ["recall", "weights"])
     if not function:
         Path(curves.path).write_text("<p>There is no function in production.</p>")
-        return 0.0
+        return result(0.0, "")
     python = os.environ.get("FACEBLUR_PYTHON", sys.executable)
     with tempfile.TemporaryDirectory() as folder:
         figures_path, chart = f"{folder}/figures.json", f"{folder}/sweep.png"
@@ -65,7 +72,7 @@ def evaluate(dataset: str, function: str, metrics: Output[Metrics], curves: Outp
         f"<polyline points='{line}' fill='none' stroke='#47a' stroke-width='3'/></svg>"
         f"<h2>Recall by height in pixels</h2><table><tr><th>height<th>faces<th><th>recall</tr>{bars}</table>"
     )
-    return float(figures["gate"]["recall"] or 0.0)
+    return result(float(figures["gate"]["recall"] or 0.0), figures["function"]["weights_sha256"])
 
 
 @component
@@ -87,16 +94,19 @@ def decide(candidate: float, production: float, baseline: float, margin: float) 
 
 @component
 def deploy_and_check(
-    dashboard: str, image: str, namespace: str, project: str, name: str, replicas: int, cpu: bool
+    dashboard: str, image: str, weights: str, namespace: str, project: str, name: str, replicas: int, cpu: bool
 ) -> str:
-    """The function's own answer to its check, after the image was deployed through Nuclio's dashboard."""
+    """The function's own answer to its check, after the image was deployed through Nuclio's dashboard.
+
+    It fails if the function has loaded other weights than those that were evaluated.
+    """
     import os
     import subprocess
     import sys
 
     python = os.environ.get("FACEBLUR_PYTHON", sys.executable)
     command = [python, "-m", "faceblur.detection.deployment.dashboard", dashboard, image]
-    command += ["--namespace", namespace, "--project", project, "--name", name]
+    command += ["--weights", weights, "--namespace", namespace, "--project", project, "--name", name]
     command += ["--replicas", str(replicas)] if replicas else []
     command += ["--cpu"] if cpu else []
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
@@ -135,8 +145,8 @@ def faceblur_model(
     candidate = evaluate(dataset=dataset, function=candidate_function).set_caching_options(False)
     production = evaluate(dataset=dataset, function=production_function).set_caching_options(False)
     decision = decide(
-        candidate=candidate.outputs["Output"],
-        production=production.outputs["Output"],
+        candidate=candidate.outputs["recall"],
+        production=production.outputs["recall"],
         baseline=baseline,
         margin=margin,
     ).set_caching_options(False)
@@ -144,6 +154,7 @@ def faceblur_model(
         deploy_and_check(
             dashboard=dashboard,
             image=candidate_image,
+            weights=candidate.outputs["weights"],
             namespace=namespace,
             project=project,
             name=name,

@@ -53,7 +53,7 @@ class NuclioDashboard:
 
     def get(self, path: str, headers: dict[str, str]) -> tuple[int, bytes]:
         if path == "/api/function_invocations":
-            reply = requests.get(f"{self._function}/{headers['X-Nuclio-Path']}", timeout=60)
+            reply = requests.get(f"{self._function}/{headers['X-Nuclio-Path'].strip('/')}", timeout=60)
             return reply.status_code, reply.content
         found = self.functions.get(path.rpartition("/")[2])
         if found is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import requests
 
 from faceblur.detection.deployment import dashboard
 from tests.support.nuclio_dashboard import NuclioDashboard
@@ -29,6 +30,17 @@ def test_a_function_is_created_then_changed_and_checked(function: str, capsys: p
     assert body["spec"]["maxReplicas"] == 2 and "nodeSelector" not in body["spec"]
     assert body["metadata"]["namespace"] == "nuclio"
     assert body["metadata"]["labels"] == {"nuclio.io/project-name": "cvat"}
+
+
+def test_weights_that_were_not_evaluated_are_a_failure(function: str, capsys: pytest.CaptureFixture[str]) -> None:
+    loaded = requests.get(function, timeout=60).json()["weights_sha256"]
+    with NuclioDashboard(function) as served:
+        assert dashboard.main([served.url, "r/faceblur:1", "--weights", loaded, "--cpu"]) == 0
+        assert dashboard.main([served.url, "r/faceblur:2", "--weights", "0" * 64]) == 1
+        assert f"weights {loaded} of retinaface-mobilenet0.25, not {'0' * 64}" in capsys.readouterr().err
+        for wrong in (["--weights"], ["--weights", "latest"]):
+            assert dashboard.main([served.url, "r/faceblur:3", *wrong]) == 2
+        assert served.functions["faceblur"]["spec"]["image"] == "r/faceblur:2"
 
 
 def test_what_is_unsaid_stays_as_it_is(function: str) -> None:

@@ -1,14 +1,16 @@
 """Deploys an image through the REST interface of Nuclio's dashboard, with neither nuctl, docker nor kubectl.
 
-`python -m faceblur.detection.deployment.dashboard URL IMAGE [--namespace N] [--project P] [--name NAME] [--replicas N]
-[--cpu]` waits until the function is ready, has it check one real face, and exits with 0; with 1 if it failed, 2 if the
-call was wrong. A pipeline in the cluster calls it.
+`python -m faceblur.detection.deployment.dashboard URL IMAGE [--weights SHA256] [--namespace N] [--project P]
+[--name NAME] [--replicas N] [--cpu]` waits until the function is ready, has it check one real face, and exits with 0;
+with 1 if it failed, 2 if the call was wrong. With `--weights` a function that has loaded others is a failure. A
+pipeline in the cluster calls it.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 import time
 from contextlib import suppress
@@ -24,6 +26,7 @@ from faceblur.detection.deployment.plan import plan
 from faceblur.detection.deployment.platform_tools import UNHEALTHY_SECONDS, DeployFailed
 from faceblur.detection.deployment.render_function_yaml import manifest, rendered
 from faceblur.detection.local_function.function_yaml import find_function_yaml
+from faceblur_function import wire
 
 REQUEST_SECONDS = 60.0
 POLL_SECONDS = 2.0
@@ -98,8 +101,7 @@ class Dashboard:
 
     def check(self) -> str:
         """The function's answer to `GET /check`, through the dashboard. Raises DeployFailed unless it is good."""
-        headers = {"X-Nuclio-Function-Name": self._options.name, "X-Nuclio-Path": "check"}
-        status, answer = self._ask("GET", "/api/function_invocations", headers=headers)
+        status, answer = self._invoke("check")
         try:
             passed = status == 200 and json.loads(answer)["ok"] is True
         except (ValueError, KeyError, TypeError):
@@ -107,6 +109,23 @@ class Dashboard:
         if not passed:
             raise DeployFailed(f"{self._options.name} failed its check: HTTP {status} {_message(answer)}")
         return answer.decode()
+
+    def check_weights(self, expected: str) -> None:
+        """Compare the weights that the function has loaded, by their SHA-256. Raises DeployFailed for others."""
+        status, answer = self._invoke("/")
+        try:
+            info = wire.Info.model_validate_json(answer)
+        except ValueError:
+            raise DeployFailed(f"{self._options.name} does not say what it runs: HTTP {status}") from None
+        if info.weights_sha256 != expected:
+            raise DeployFailed(
+                f"{self._options.name} is deployed with weights {info.weights_sha256} of {info.model}, not {expected}: "
+                "the image is not what was evaluated; deploy the image of before again"
+            )
+
+    def _invoke(self, path: str) -> tuple[int, bytes]:
+        headers = {"X-Nuclio-Function-Name": self._options.name, "X-Nuclio-Path": path}
+        return self._ask("GET", "/api/function_invocations", headers=headers)
 
     def _ask(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
@@ -130,14 +149,29 @@ def _message(answer: bytes) -> str:
     return " ".join(text.split())[:400]
 
 
+def _taken(arguments: list[str], option: str) -> str:
+    """Take an option with its value out of the arguments; empty without it. Raises UsageError."""
+    if option not in arguments:
+        return ""
+    index = arguments.index(option)
+    if index + 1 == len(arguments) or not re.fullmatch(r"[0-9a-f]{64}", arguments[index + 1]):
+        raise UsageError(f"{option}: the SHA-256 that `GET /` of the function reports is needed")
+    _, value = arguments[index : index + 2]
+    del arguments[index : index + 2]
+    return value
+
+
 def main(arguments: list[str]) -> int:
     try:
         match arguments:
             case [url, image, *rest] if url.startswith(("http://", "https://")) and not image.startswith("--"):
+                weights = _taken(rest, "--weights")
                 dashboard = Dashboard(url, parse([*rest, "--image", image]))
             case _:
                 raise UsageError("python -m faceblur.detection.deployment.dashboard URL IMAGE [options]")
         dashboard.deploy(image)
+        if weights:
+            dashboard.check_weights(weights)
         print(dashboard.check())
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
