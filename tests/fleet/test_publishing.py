@@ -91,7 +91,7 @@ def test_what_another_worker_took_over_did_not_fail_here(
             await submit(database, [NewJob(Path("/in/a.mp4"), tmp_path / "a.mp4", {}, {}, 10)])
             mine = await claim(database, "frozen", lease=0.01)
             assert mine is not None
-            part = ClaimedPart(mine, database, lambda _: None)
+            part = ClaimedPart(mine, database, lambda _: None, lambda _: None)
             await asyncio.sleep(0.1)
             assert await requeue_lost(database, "next", lease=0.01)
             assert await claim(database, "next") is not None

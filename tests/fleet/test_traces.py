@@ -82,15 +82,19 @@ def test_a_job_is_one_trace_of_its_parts_and_their_stages(
     faceblur("submit", source, "-o", tmp_path / "out", "--ledger", file_ledger)
     with WorkerProcess(file_ledger, function_url, "--traces", receiver.url) as worker:
         until(lambda: {one.state for one in rows(file_ledger)} == {"done", "failed"})
-        until(lambda: len(receiver.named("part")) == 2)
+        until(lambda: len(receiver.named("part")) == len(receiver.named("job")) == 2)
         worker.send(signal.SIGTERM)
         worker.wait()
     jobs = {one.id: one for one in rows(file_ledger)}
     parts = {attributes(span)["faceblur.job"]: span for span in receiver.named("part")}
     assert parts.keys() == jobs.keys() and receiver.services == {"faceblur"}
     done = next(one.id for one in jobs.values() if one.state == "done")
-    (whole,) = receiver.named("job")
-    assert attributes(whole) == {"faceblur.job": done} and not whole.parent_span_id
+    wholes = {attributes(span)["faceblur.job"]: span for span in receiver.named("job")}
+    whole = wholes[done]
+    for number, span in wholes.items():  # also of the one that failed: else its trace would have no root
+        assert attributes(span) == {"faceblur.job": number, "faceblur.state": jobs[number].state}
+        assert (span.status.code == span.status.STATUS_CODE_ERROR) == (number != done)
+        assert not span.parent_span_id and parts[number].parent_span_id == span.span_id
     for number, span in parts.items():
         found = attributes(span)
         assert found["faceblur.attempt"] == 1 and found["faceblur.state"] == jobs[number].state

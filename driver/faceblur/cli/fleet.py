@@ -126,8 +126,9 @@ def work(
                 listener(event)
 
         journal = Journal.of_this_run()
-        crashed = journal.crashed_claims
-        shared = SharedLedger(ledger_address(ledger), until_empty=until_empty, lease=lease, crashed=crashed)
+        crashed, address = journal.crashed_claims, ledger_address(ledger)
+        aside = tracing.set_aside if tracing else lambda _: None
+        shared = SharedLedger(address, until_empty=until_empty, lease=lease, crashed=crashed, set_aside=aside)
         worker = LedgerRun(shared, endpoint, jobs=jobs, journal=journal, on_event=heard)
         LoadCollector(lambda: worker.load, metrics.registry)
         return worker
@@ -137,8 +138,9 @@ def work(
             served = MetricsServer(metrics_port)
             print(f"metrics on port {served.port}", flush=True)
             stack.enter_context(served)
-        if traces is not None:
-            listeners.append(stack.enter_context(_traces(traces)))
+        tracing = None if traces is None else stack.enter_context(_traces(traces))
+        if tracing is not None:
+            listeners.append(tracing)
         sys.exit(execute_job(make, verbosity, interrupted=GIVEN_BACK, shares_files=True))
 
 

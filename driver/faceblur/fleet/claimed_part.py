@@ -21,22 +21,36 @@ from faceblur.jobs.report import FileReport
 from faceblur.ledger.claims import Answer, Claim
 from faceblur.ledger.database import Database
 from faceblur.ledger.endings import fail, finish, give_back
+from faceblur.ledger.states import ErrorKind
 
 log = logging.getLogger("faceblur")
 TAKEN_OVER = "another worker took it over"
 GOODBYE_SECONDS = 1.0  # for giving a part back when the worker is stopped; its lease would end by itself too
 
 
+SetAside = Callable[[WorkItem], None]
+
+
+def item_of(claim: Claim) -> WorkItem:
+    """What logs and traces carry of a claim."""
+    return WorkItem(claim.job, claim.part, claim.attempt, claim.key, claim.created)
+
+
 class ClaimedPart(Part):
-    """A claim as a worker's part. `forget` is called once the ledger knows how it ended. `began`: `time.monotonic`."""
+    """A claim as a worker's part. `forget` is called once the ledger knows how it ended. `began`: `time.monotonic`.
+
+    `set_aside` is called when it failed and is not tried again.
+    """
 
     claim: Claim
 
-    def __init__(self, claim: Claim, database: Database, forget: Callable[[ClaimedPart], None]) -> None:
+    def __init__(
+        self, claim: Claim, database: Database, forget: Callable[[ClaimedPart], None], set_aside: SetAside
+    ) -> None:
         super().__init__(PlannedFile(claim.source, claim.target, claim.frames), alone=claim.suspect)
         self.claim, self.began = claim, time.monotonic()
-        self.item = WorkItem(claim.job, claim.part, claim.attempt, claim.key, claim.created)
-        self._database, self._forget = database, forget
+        self.item = item_of(claim)
+        self._database, self._forget, self._set_aside = database, forget, set_aside
         self.publication: LedgerPublication = LedgerPublication(database, claim)
         self._verdict: Answer | None = None
 
@@ -62,7 +76,7 @@ class ClaimedPart(Part):
             log.info("published %s, which a worker that stopped had completed", self.claim.target)
             held = await until_answered(lambda: finish(self._database, self.claim, "{}"))
         else:
-            held = await until_answered(lambda: fail(self._database, self.claim, "storage", reason))
+            held = await self._fail("storage", reason)
         self._check(held)
         self._forget(self)
         return True
@@ -81,10 +95,16 @@ class ClaimedPart(Part):
         if failure is None:
             held = await until_answered(lambda: finish(self._database, self.claim, _result(report)))
         else:
-            held = await until_answered(lambda: fail(self._database, self.claim, kind_of(failure), report.reason))
+            held = await self._fail(kind_of(failure), report.reason)
             if not held:
                 report.state, report.reason = "not done", TAKEN_OVER
         self._check(held)
+
+    async def _fail(self, kind: ErrorKind, reason: str) -> bool:
+        state = await until_answered(lambda: fail(self._database, self.claim, kind, reason))
+        if state == "failed":
+            self._set_aside(item_of(self.claim))
+        return state is not None
 
     def _check(self, held: bool) -> None:
         if not held:

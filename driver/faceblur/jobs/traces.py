@@ -33,6 +33,7 @@ from faceblur.base.events import (
     FramesMasked,
     GapsMasked,
     ReplyReceived,
+    State,
     TimeSpent,
 )
 from faceblur_function import __version__
@@ -120,12 +121,22 @@ class Traces:
         if ended.state == "failed":
             span.set_status(trace.StatusCode.ERROR)
         span.end(now)
-        if item and job and ended.state == "done":
-            with self._ids.of(job):
-                whole = self._tracer.start_span(
-                    "job", Context(), start_time=round(item.created * 1e9), attributes={"faceblur.job": item.job}
-                )
-            whole.end(now)
+        if item and ended.state == "done":
+            self._end_job(item, "done", now)
+
+    def set_aside(self, item: work_item.WorkItem) -> None:
+        """A job failed, and is not tried again."""
+        self._end_job(item, "failed", time.time_ns())
+
+    def _end_job(self, item: work_item.WorkItem, state: State, now: int) -> None:
+        attributes = {"faceblur.job": item.job, "faceblur.state": state}
+        with self._ids.of(job_context(item)):
+            span = self._tracer.start_span(
+                "job", Context(), start_time=round(item.created * 1e9), attributes=attributes
+            )
+        if state == "failed":
+            span.set_status(trace.StatusCode.ERROR)
+        span.end(now)
 
     def __enter__(self) -> Self:
         return self

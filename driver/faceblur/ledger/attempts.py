@@ -8,7 +8,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from faceblur.ledger.clock import now
-from faceblur.ledger.states import RETRIES, ErrorKind, Outcome
+from faceblur.ledger.states import RETRIES, ErrorKind, Outcome, State
 from faceblur.ledger.tables import attempt, event, job, part
 
 
@@ -31,8 +31,11 @@ async def end_attempt(
     await record(connection, part_id, number, outcome, error or "")
 
 
-async def retry_or_fail(connection: AsyncConnection, part_id: int, number: int, kind: ErrorKind, reason: str) -> None:
-    """Queue a part again after an error, later by the kind of error, or set it aside after its last attempt."""
+async def retry_or_fail(connection: AsyncConnection, part_id: int, number: int, kind: ErrorKind, reason: str) -> State:
+    """Queue a part again after an error, later by the kind of error, or set it aside after its last attempt.
+
+    Returns its state now.
+    """
     this = part.c.id == part_id
     asked = select(part.c.forgiven, job.c.wanted).join(job, job.c.id == part.c.job).where(this)
     found = (await connection.execute(asked)).one()
@@ -41,7 +44,7 @@ async def retry_or_fail(connection: AsyncConnection, part_id: int, number: int, 
     wait = RETRIES[kind].wait(failures)
     values: dict[str, Any] = {"owner": None, "lease_until": None, "error_kind": kind, "reason": reason}
     if found.wanted == "cancel":
-        state = "cancelled"
+        state: State = "cancelled"
     elif wait is None:
         state = "failed"
         if failures > 1:
@@ -53,3 +56,4 @@ async def retry_or_fail(connection: AsyncConnection, part_id: int, number: int, 
     await connection.execute(update(part).where(this).values(values))
     if state != "queued":
         await record(connection, part_id, number, state, values["reason"])
+    return state

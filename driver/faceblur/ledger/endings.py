@@ -14,7 +14,7 @@ from faceblur.ledger.attempts import end_attempt, record, retry_or_fail
 from faceblur.ledger.claims import Claim
 from faceblur.ledger.clock import now
 from faceblur.ledger.database import Database
-from faceblur.ledger.states import ErrorKind
+from faceblur.ledger.states import ErrorKind, State
 from faceblur.ledger.tables import job, part
 
 
@@ -51,16 +51,18 @@ async def finish(database: Database, claim: Claim, result: str) -> bool:
         return bool((await connection.execute(select(part.c.id).where(same))).first())
 
 
-async def fail(database: Database, claim: Claim, kind: ErrorKind, reason: str) -> bool:
-    """The attempt ended with an error: it is tried again, or not, by the kind of error."""
+async def fail(database: Database, claim: Claim, kind: ErrorKind, reason: str) -> State | None:
+    """The attempt ended with an error: it is tried again, or not, by the kind of error.
+
+    Returns the state of the part now; None: the claim did not hold any more.
+    """
     async with database.write() as connection:
         if not await _holds(connection, claim, "running", "publishing"):
-            return False
+            return None
         await end_attempt(
             connection, claim.part, claim.attempt, "crashed" if kind == "crash" else "error", kind, reason
         )
-        await retry_or_fail(connection, claim.part, claim.attempt, kind, reason)
-        return True
+        return await retry_or_fail(connection, claim.part, claim.attempt, kind, reason)
 
 
 async def give_back(database: Database, claim: Claim, outcome: Literal["released", "cancelled"]) -> bool:
