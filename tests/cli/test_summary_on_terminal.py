@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
 import pytest
+from rich.console import Console
 
-from faceblur.base.events import Emit, FileEnded, FileRestarted, FileStarted, FramesMasked
+from faceblur.base.events import (
+    Emit,
+    FileEnded,
+    FileRestarted,
+    FileStarted,
+    FramesMasked,
+    FramesRead,
+    GapsMasked,
+    MaskedState,
+)
 from faceblur.cli import execute_job as module
 from faceblur.cli import summary
 from faceblur.cli.progress import Lines, RunProgress
@@ -67,6 +79,25 @@ def test_the_bars_end_before_the_summary_is_printed(record: list[str]) -> None:
 
     assert module.execute_job(make, Verbosity()) == 0
     assert record == ["display ended", "summary"]
+
+
+@pytest.mark.parametrize("states", [(), ("followed",), ("gap-filled", "followed")])
+def test_the_table_has_a_column_of_each_kind_of_gap_that_there_is(states: tuple[MaskedState, ...]) -> None:
+    report = Report()
+    for event in (FileStarted(SOURCE, 9), FramesRead(SOURCE, 9), FramesMasked(SOURCE, 9, 5)):
+        report.apply(event)
+    for number, state in enumerate(states, 7):
+        report.apply(GapsMasked(SOURCE, number, state))
+    report.apply(FileEnded(SOURCE, "done", seconds=1.0))
+    report.apply(FileEnded(Path("b.mp4"), "skipped"))
+    console = Console(file=io.StringIO(), width=80)
+    console.print(summary._files(report))
+    head, _, first, second = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    rows = [[cell.strip() for cell in re.split("[│┃]", line)] for line in (head, first, second)]
+    assert rows[0] == ["file", "frames", "faces", *states, "seconds", "fps", "state"]
+    numbers = [str(number) for number, _ in enumerate(states, 7)]
+    assert rows[1] == ["a.mp4", "9", str(5 + sum(map(int, numbers))), *numbers, "1.0", "9.0", "done"]
+    assert rows[2] == ["b.mp4", *[""] * (4 + len(states)), "skipped"]
 
 
 def test_a_file_that_is_begun_anew_does_not_count_twice() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from rich.table import Table
 
 from faceblur.base.counted import counted
 from faceblur.base.errors import FaceblurError
-from faceblur.base.events import State
+from faceblur.base.events import MaskedState, State
 from faceblur.base.printable import printable
 from faceblur.cli.verbosity import Verbosity
 from faceblur.jobs.report import FileReport, Report
@@ -37,6 +37,8 @@ STAGES = (
     "write",
     "preview",
 )
+# Of the states of masked faces, those that tell how the detector copes with a file.
+GAPS: tuple[MaskedState, ...] = ("gap-filled", "followed")
 WIDTH = 160  # of what is printed into a file or a pipe
 
 
@@ -103,20 +105,21 @@ def _next_step(report: Report) -> Iterator[str]:
 def _files(report: Report) -> Table:
     table = Table(title=None, show_edge=False, pad_edge=False)
     table.add_column("file", overflow="fold")
-    for heading in ("frames", "faces", "gap-filled", "followed", "seconds", "fps"):
+    # Only what there is: on a narrow terminal the names of the files need the room.
+    gaps = [state for state in GAPS if any(one.faces_by_state[state] for one in report.files.values())]
+    for heading in ("frames", "faces", *gaps, "seconds", "fps"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("state", overflow="fold")
     for one in report.files.values():
         state = f"[{COLOURS[one.state]}]{one.state}[/]"
         if one.reason and one.state != "failed":  # that has been reported on stderr
             state += escape(f": {printable(one.reason)}")
-        table.add_row(escape(printable(str(one.source))), *_figures(one), state)
+        table.add_row(escape(printable(str(one.source))), *_figures(one, gaps), state)
     return table
 
 
-def _figures(one: FileReport) -> tuple[str, ...]:
+def _figures(one: FileReport, gaps: Sequence[MaskedState]) -> tuple[str, ...]:
     if one.state != "done":
-        return ("",) * 6
-    states = one.faces_by_state
-    counts = map(str, (one.frames, one.faces, states["gap-filled"], states["followed"]))
+        return ("",) * (len(gaps) + 4)
+    counts = map(str, (one.frames, one.faces, *(one.faces_by_state[state] for state in gaps)))
     return *counts, f"{one.seconds:.1f}", f"{one.frames / one.seconds:.1f}"
