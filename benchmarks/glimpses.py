@@ -1,37 +1,39 @@
 """How many faces stay legible that are seen for a few frames only: `python -m benchmarks.glimpses`.
 
 Each time a face is elsewhere: what a search at intervals could miss. Every face is pasted, so that its place in every
-frame is known. The faces are scikit-image's astronaut and Matplotlib's Grace Hopper.
+frame is known. The faces are scikit-image's astronaut and Matplotlib's Grace Hopper, or those of photographs. With
+another `--seed` than 0 the same kinds are seen elsewhere, before other backgrounds, in frames of other sizes and rates.
 """
 
 from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
 import click
 import cv2
-import matplotlib.cbook
 import numpy as np
 import skimage.data
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.heads import Head, heads, paste
 from benchmarks.leaks import HEADER, FaceTally, measure, run
 from benchmarks.pans import Boxes, Image
-from examples.sample_clip import astronaut, write_clip
+from examples.sample_clip import write_clip
 
-RATE = Fraction(30)
 EVERY, TIMES = 20, 8  # a face appears each 20 frames, 8 times in a clip
-SIZE_WH = (1280, 720)
-# A head is the face's box, grown by this share to each side.
-HEAD = 0.35
+STAYING_HEIGHT = 90
+# What another seed chooses from.
+SIZES_WH = ((1280, 720), (960, 540), (854, 480), (640, 360), (608, 1080))
+RATES = (24, 25, 30, 50, 60)
+BACKGROUNDS = ("coffee", "chelsea", "rocket", "grass", "gravel", "brick", "hubble_deep_field")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,8 @@ class Glimpse:
     `staying` more faces stay all the time and swing; without any, the seen ones move by `speed` pixels a frame. The
     camera moves over the `background` by `pan` pixels a frame, and by `shake` at random. `noise` is in gray levels,
     `light` a factor; `flicker` the share by which the light changes from frame to frame; `fade` lets faces come and go
-    over their time; `others` are objects that cross the picture.
+    over their time; `others` are objects that cross the picture. `zoom` is the share by which the camera comes nearer
+    in a frame, `roll` an angle in degrees to which it tilts; `at_border` cuts the faces by the frame's border.
     """
 
     seen: int
@@ -49,7 +52,7 @@ class Glimpse:
     faces: int = 1
     staying: int = 0
     speed: float = 0.0
-    background: str = "room"
+    background: str = "coffee"
     pan: float = 0.0
     shake: float = 0.0
     noise: float = 1.5
@@ -57,6 +60,17 @@ class Glimpse:
     flicker: float = 0.0
     fade: bool = False
     others: int = 0
+    zoom: float = 0.0
+    roll: float = 0.0
+    at_border: bool = False
+    size_wh: tuple[int, int] = SIZES_WH[0]
+    rate: int = 30
+
+    def elsewhere(self, chance: np.random.Generator) -> Glimpse:
+        """The same kind before another background, in a frame of another size and rate."""
+        background = self.background if self.background == "wall" else str(chance.choice(BACKGROUNDS))
+        size_wh = SIZES_WH[chance.integers(len(SIZES_WH))]
+        return replace(self, background=background, size_wh=size_wh, rate=int(chance.choice(RATES)))
 
 
 GLIMPSES: dict[str, Glimpse] = {
@@ -84,37 +98,27 @@ GLIMPSES: dict[str, Glimpse] = {
     "crossing, 5": Glimpse(seen=5, speed=40),
     "objects, 2": Glimpse(seen=2, others=6),
     "objects, 40 px, 3": Glimpse(seen=3, others=6, height=40, staying=1),
+    "zoom, 2": Glimpse(seen=2, zoom=0.004),
+    "roll, 2": Glimpse(seen=2, roll=4),
+    "border, 2": Glimpse(seen=2, at_border=True),
+    "border, 40 px, 3": Glimpse(seen=3, height=40, at_border=True),
 }
-
-
-@cache
-def heads() -> list[NDArray[np.float32]]:
-    """The faces, each with a fourth channel that says how opaque it is."""
-    hopper = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
-    images = [(astronaut(), (178, 57, 273, 177)), (cv2.imread(str(hopper)), (174, 109, 343, 332))]
-    return [_head(image, box) for image, box in images]
-
-
-def _head(image: Image, box: tuple[int, int, int, int]) -> NDArray[np.float32]:
-    grow = [round(HEAD * side) for side in (box[2] - box[0], box[3] - box[1])]
-    crop = image[box[1] - grow[1] : box[3] + grow[1], box[0] - grow[0] : box[2] + grow[0]].astype(np.float32)
-    y, x = (np.linspace(-1, 1, side) for side in crop.shape[:2])
-    opaque = np.clip((1 - np.hypot(x[None, :], y[:, None])) * 8, 0, 1)
-    return np.dstack([crop, opaque]).astype(np.float32)
 
 
 @cache
 def _background(name: str) -> NDArray[np.float32]:
     if name == "wall":
-        return np.full((1200, 2000, 3), (120, 130, 140), np.float32)
-    image = {"room": skimage.data.coffee, "cat": skimage.data.chelsea}[name]()[:, :, ::-1]
+        return np.full((1333, 2000, 3), (120, 130, 140), np.float32)
+    image = getattr(skimage.data, name)()
+    image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image[:, :, ::-1]
     return cv2.resize(image, (2000, 1333), interpolation=cv2.INTER_CUBIC).astype(np.float32)
 
 
-def images(kind: Glimpse, seed: int = 0) -> Iterator[tuple[Image, Boxes]]:
+def images(kind: Glimpse, faces: Sequence[Head], seed: int = 0) -> Iterator[tuple[Image, Boxes]]:
     """The frames of a clip, each with the boxes `(N, 4)` of its faces; those that stay come first."""
     chance = np.random.default_rng(seed)
-    width, height = SIZE_WH
+    width, height = kind.size_wh
+    first_face = 7 * seed
     staying = [(width * (0.25 + 0.45 * one), height * 0.3) for one in range(kind.staying)]
     others = chance.uniform(0, 1, (kind.others, 5))
     seen: list[tuple[float, float]] = []
@@ -127,13 +131,14 @@ def images(kind: Glimpse, seed: int = 0) -> Iterator[tuple[Image, Boxes]]:
             first = 4 + int(chance.integers(0, EVERY - 8 - kind.seen))
         frame = _view(kind, index, chance)
         _move_objects(frame, others, index)
-        boxes = [_paste(frame, 0, (x + kind.speed * math.sin(index / 5) * 5, y), 90, 1.0) for x, y in staying]
+        swing = kind.speed * math.sin(index / 5) * 5
+        boxes = [paste(frame, faces, first_face, (x + swing, y), STAYING_HEIGHT, 1.0) for x, y in staying]
         if first <= phase < first + kind.seen:
             since = phase - first
             opacity = math.sin(math.pi * (since + 1) / (kind.seen + 1)) if kind.fade else 1.0
             for number, (x, y) in enumerate(seen):
                 place = (x + (kind.speed * since if not kind.staying else 0), y)
-                boxes.append(_paste(frame, number + index // EVERY, place, kind.height, opacity))
+                boxes.append(paste(frame, faces, first_face + number + index // EVERY, place, kind.height, opacity))
         light = kind.light * (1 + kind.flicker * (0, 1, -0.5)[index % 3])
         cv2.randn(grain, 0, kind.noise)
         lit = cv2.addWeighted(frame, light, grain.astype(np.float32), 1, 0, dtype=cv2.CV_8U)
@@ -145,69 +150,62 @@ def _places(
 ) -> list[tuple[float, float]]:
     """Middles of faces that do not touch each other."""
     taken, places = list(staying), list[tuple[float, float]]()
-    room = kind.height
+    (width, height), room = kind.size_wh, kind.height
+    apart = STAYING_HEIGHT + 2.0 * kind.height
     while len(places) < kind.faces:
-        x = chance.uniform(room, SIZE_WH[0] - room - kind.speed * kind.seen)
-        y = chance.uniform(room, SIZE_WH[1] - room)
-        if all(math.hypot(x - a, y - b) > 90 + 2 * kind.height for a, b in taken):
+        x = chance.uniform(room, width - room - kind.speed * kind.seen)
+        y = chance.uniform(room, height - room)
+        if kind.at_border:
+            x = float(chance.choice([0.2, 0.4])) * room
+            x = x if chance.random() < 0.5 else width - x
+        if all(math.hypot(x - a, y - b) > apart for a, b in taken):
             taken.append((x, y))
             places.append((x, y))
+        apart *= 0.99  # a small frame may have no room for so many
     return places
 
 
 def _view(kind: Glimpse, index: int, chance: np.random.Generator) -> NDArray[np.float32]:
     image = _background(kind.background)
-    span = image.shape[1] - SIZE_WH[0] - 40
+    width, height = kind.size_wh
+    span = image.shape[1] - width - 40
     way = (kind.pan * index) % (2 * span)
     x = 20 + (way if way < span else 2 * span - way) + chance.normal(0, kind.shake)
     y = 200 + chance.normal(0, kind.shake)
-    matrix = np.array([[1, 0, -x], [0, 1, -y]])
-    return cv2.warpAffine(image, matrix, SIZE_WH, flags=cv2.INTER_LINEAR)  # type: ignore[return-value]
+    angle, scale = kind.roll * math.sin(index / 9), 1 + kind.zoom * index
+    matrix = cv2.getRotationMatrix2D((x + width / 2, y + height / 2), angle, scale)
+    matrix[:, 2] -= x, y
+    flags = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REFLECT}
+    return cv2.warpAffine(image, matrix, kind.size_wh, **flags)  # type: ignore[return-value,call-overload]
 
 
 def _move_objects(frame: NDArray[np.float32], others: NDArray[np.float64], index: int) -> None:
     """Draw objects that cross the picture at up to 8 pixels a frame."""
     for x, y, speed, size, tone in others:
-        middle = (round((x * 1280 + (speed - 0.5) * 16 * index) % 1280), round(y * 720))
+        height, width = frame.shape[:2]
+        middle = (round((x * width + (speed - 0.5) * 16 * index) % width), round(y * height))
         cv2.circle(frame, middle, round(20 + 50 * size), (40 + 180 * tone, 200 - 150 * tone, 90), -1)
 
 
-def _paste(
-    frame: NDArray[np.float32], number: int, middle: tuple[float, float], height: float, opacity: float
-) -> tuple[float, float, float, float]:
-    """Lay a head on the frame; the box of its face."""
-    head = heads()[number % len(heads())]
-    scale = height / (head.shape[0] / (1 + 2 * HEAD))
-    small = cv2.resize(head, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    if number // 2 % 2:
-        small = small[:, ::-1]
-    h, w = small.shape[:2]
-    x1, y1 = round(middle[0] - w / 2), round(middle[1] - h / 2)
-    left, top = max(0, -x1), max(0, -y1)
-    part = small[top : max(top, frame.shape[0] - y1), left : max(left, frame.shape[1] - x1)]
-    place = frame[y1 + top : y1 + top + part.shape[0], x1 + left : x1 + left + part.shape[1]]
-    place += (part[:, :, :3] - place) * part[:, :, 3:] * np.float32(opacity)
-    half_wh = w / (1 + 2 * HEAD) / 2, height / 2
-    return middle[0] - half_wh[0], middle[1] - half_wh[1], middle[0] + half_wh[0], middle[1] + half_wh[1]
-
-
-def make(path: Path, kind: Glimpse) -> list[Boxes]:
+def make(path: Path, kind: Glimpse, faces: Sequence[Head], seed: int) -> list[Boxes]:
     """Write a clip; the faces of each of its frames."""
     boxes: list[Boxes] = []
 
     def noted() -> Iterator[Image]:
-        for image, faces in images(kind):
-            boxes.append(faces)
+        for image, seen in images(kind, faces, seed):
+            boxes.append(seen)
             yield image
 
-    write_clip(path, noted(), rate=RATE, audio_codec=None)
+    write_clip(path, noted(), rate=Fraction(kind.rate), audio_codec=None)
     return boxes
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("photos", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @click.option("--kinds", default=";".join(GLIMPSES), metavar="KIND;…", help="Those of these kinds. [Default: all]")
+@click.option("--seed", default=0, help="Another one: other places, backgrounds, sizes and rates of the same kinds.")
 @click.option("--run", "more", multiple=True, metavar="OPTION", help="For `faceblur run`: --run=--detect-every=1.")
-def main(kinds: str, more: tuple[str, ...]) -> None:
+def main(photos: tuple[Path, ...], kinds: str, seed: int, more: tuple[str, ...]) -> None:
     """Make the clips, blur them at default settings, and count what stays legible."""
     names = kinds.split(";")
     table = Table("glimpse", *HEADER)
@@ -215,7 +213,12 @@ def main(kinds: str, more: tuple[str, ...]) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         paths = {name: folder / "in" / f"{number}.mp4" for number, name in enumerate(names)}
-        faces = {name: make(path, GLIMPSES[name]) for name, path in paths.items()}
+        pasted = heads(photos)
+        kinds_of = {name: GLIMPSES[name] for name in names}
+        if seed:
+            chance = np.random.default_rng(seed)
+            kinds_of = {name: kind.elsewhere(chance) for name, kind in kinds_of.items()}
+        faces = {name: make(path, kinds_of[name], pasted, seed) for name, path in paths.items()}
         run(folder / "in", folder / "out", more)
         for name, path in paths.items():
             tally = measure(path, folder / "out" / path.name, faces[name])

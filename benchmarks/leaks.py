@@ -29,7 +29,6 @@ from benchmarks.pans import (
     Condition,
     Image,
     Photograph,
-    centerface,
     crowd,
     faces_in_view,
     label,
@@ -162,7 +161,7 @@ def decoded(path: Path) -> Iterator[Image]:
 
 def load(folders: Sequence[Path], *, crowds: Sequence[int] = ()) -> list[Photograph]:
     """The labelled photographs of these folders, or the astronaut; or crowds of their heads, one for each seed."""
-    detector, second = load_detector("retinaface-mobilenet0.25", detect_size=1 << 14), centerface()
+    detector, second = (load_detector(name, detect_size=1 << 14) for name in ("retinaface-mobilenet0.25", "centerface"))
     images = list(photographs(folders)) if folders else [("astronaut", astronaut())]
     photos = [Photograph(name, image, label(image, detector, second)) for name, image in images]
     photos = [one for one in photos if len(one.faces)]

