@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import skimage.data
 
-from benchmarks.glimpses import HEAD, heads
+from benchmarks.heads import GROW, heads
 from examples.sample_clip import Image
-from faceblur_function.detectors import closer_look
+from faceblur.tracking.doubtful_tracks import CERTAIN
+from faceblur_function.detectors import closer_look, second_pass
 from faceblur_function.detectors.closer_look import AREAS, COLUMNS, FIRST, MAX_SHARE, detect_closely
 from faceblur_function.detectors.detector import Detector, Faces
 from faceblur_function.detectors.second_pass import detect_all_sizes
@@ -29,7 +30,7 @@ def scene(height: float, angle: float = 0, noise: float = 2) -> tuple[Image, lis
     boxes = []
     for number, (x, y) in enumerate(PLACES):
         head = heads()[number % 2]
-        scale = height / (head.shape[0] / (1 + 2 * HEAD))
+        scale = height / (head.shape[0] / (1 + 2 * GROW))
         small = cv2.resize(head, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         side = int(np.hypot(*small.shape[:2])) + 2
         matrix = cv2.getRotationMatrix2D((small.shape[1] / 2, small.shape[0] / 2), angle, 1)
@@ -37,7 +38,7 @@ def scene(height: float, angle: float = 0, noise: float = 2) -> tuple[Image, lis
         turned = cv2.warpAffine(small, matrix, (side, side))
         place = image[y - side // 2 : y - side // 2 + side, x - side // 2 : x - side // 2 + side]
         place += (turned[:, :, :3] - place) * turned[:, :, 3:]
-        half_wh = np.array([small.shape[1], small.shape[0]]) / (1 + 2 * HEAD) / 2
+        half_wh = np.array([small.shape[1], small.shape[0]]) / (1 + 2 * GROW) / 2
         boxes.append(np.array([x - half_wh[0], y - half_wh[1], x + half_wh[0], y + half_wh[1]]))
     grain = np.random.default_rng(0).normal(0, noise, image.shape)
     return np.clip(image + grain, 0, 255).astype(np.uint8), boxes
@@ -126,6 +127,29 @@ def test_a_look_has_a_bound_and_no_suspicion_no_look() -> None:
         detector = Suspicious(suspicion)
         detect_closely(detector, [np.zeros(shape, np.uint8)], threshold=0.3)  # type: ignore[arg-type]
         assert detector.shown == [shape]
+
+
+class InALargeFace(Suspicious):
+    """It also sees a large face around all of them, with a score."""
+
+    def __init__(self, score: float) -> None:
+        super().__init__(0.01)
+        self._score = score
+
+    def _suspect(self, frame: Image, threshold: float) -> Faces:
+        small, side = super()._suspect(frame, threshold), frame.shape[0]
+        boxes = np.concatenate([np.array([[0, 0, side, side]], np.float32), small.xyxy])
+        scores = np.concatenate([np.array([self._score], np.float32), small.scores])
+        return Faces(boxes, scores, np.zeros((len(boxes), 5, 2), np.float32))
+
+
+@pytest.mark.parametrize(("score", "looks"), [(0.79, True), (0.8, False)])
+def test_what_lies_in_a_large_face_is_looked_at_where_that_may_yet_be_none(score: float, looks: bool) -> None:
+    detector = InALargeFace(score)
+    detect_closely(detector, [np.zeros((400, 400, 3), np.uint8)], threshold=0.3)  # type: ignore[arg-type]
+    assert (len(detector.shown) > 1) == looks
+    # The second pass and the second detector leave out no face of such a score.
+    assert closer_look.HIGH_SCORE == second_pass.HIGH_SCORE >= CERTAIN
 
 
 def test_noise_takes_a_bounded_time(detector: Detector, monkeypatch: pytest.MonkeyPatch) -> None:

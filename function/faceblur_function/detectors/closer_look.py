@@ -22,6 +22,9 @@ from faceblur_function.detectors.detector import Detector, Faces, Floats, Frame
 # Suspicious is a score from the detector's `suspicion` up to SURE, of a box of at most MAX_SIDE px. These and the next
 # two were chosen by curves (docs/defaults.md).
 SURE, MAX_SIDE = 0.3, 64.0
+# A larger face below this score may yet turn out to be none, in the second pass or for the second detector: what lies
+# in it is looked at.
+HIGH_SCORE = 0.8
 # The scores of both looks add up to this: in 66 looks at faces of 24 px to 1.6 and more, at a fold of a suit to 1.1.
 CONFIRMED = 1.4
 # Pictures have so many areas in a row, and one, two or four rows: the network takes long with each new size.
@@ -90,8 +93,8 @@ def _look(
 
 
 def _suspicious(faces: Faces, frame: Frame, suspicion: float) -> list[Area]:
-    """The areas of a frame that may show a small face, most suspicious first. Not those in a face that is sure."""
-    sides = (faces.xyxy[:, 2:] - faces.xyxy[:, :2]).max(axis=1, initial=0)
+    """The areas of a frame that may show a small face, most suspicious first. Not those in a sure face."""
+    sides = _sides(faces)
     small = (faces.scores < SURE) & (faces.scores >= suspicion) & (sides <= MAX_SIDE) & (sides > 0)
     small &= ~_in_sure(faces.xyxy, faces)
     limit = max(MIN_AREAS, int(MAX_SHARE * frame.shape[0] * frame.shape[1] / FIRST.tile**2))
@@ -107,11 +110,15 @@ def _suspicious(faces: Faces, frame: Frame, suspicion: float) -> list[Area]:
 
 
 def _in_sure(boxes: Floats, faces: Faces) -> NDArray[np.bool_]:
-    """Whether the middle of each box lies in a face that is sure."""
+    """Whether the middle of each box lies in a face that is sure, which a large one is by a high score alone."""
     middles = (boxes[:, None, :2] + boxes[:, None, 2:]) / 2
-    sure = faces.xyxy[None, faces.scores >= SURE]
+    sure = faces.xyxy[None, faces.scores >= np.where(_sides(faces) <= MAX_SIDE, SURE, HIGH_SCORE)]
     inside = np.asarray(((sure[..., :2] <= middles) & (middles <= sure[..., 2:])).all(axis=2))
     return np.asarray(inside.any(axis=1))
+
+
+def _sides(faces: Faces) -> Floats:
+    return np.asarray((faces.xyxy[:, 2:] - faces.xyxy[:, :2]).max(axis=1, initial=0))
 
 
 def _area(box: Floats) -> Area:
