@@ -15,6 +15,9 @@ import skimage.data
 import faceblur
 from examples.sample_clip import Image, pan, write_clip
 from faceblur.redaction.sidecar_format import FrameLine
+from faceblur.redaction.verification import _squares
+from faceblur.tracking.boxes import Box
+from faceblur.tracking.doubtful_tracks import CERTAIN, CONFIRMED, REJECTED
 from faceblur_function import wire
 from faceblur_function.detectors.detector import Detector, Faces
 from faceblur_function.detectors.load import load_detector
@@ -120,7 +123,8 @@ def test_what_is_rejected_stays_as_it_is_and_the_face_is_masked(
     assert {face.track for face in rejected} == {rejected[0].track} and rejected[0].score == pytest.approx(0.4)
     assert all(face.second_score is not None and face.second_score < 0.08 for face in rejected)
     header = faceblur.read_sidecar(faceblur.sidecar_path(tmp_path / "out" / clip.name)).header
-    assert header.function.verifier == "second" and function.verified == 1  # the track, once
+    # The track, once; there are two crops of each frame, because the frame ends beside the cup.
+    assert header.function.verifier == "second" and function.verified == 2 * len(REJECTED)
 
 
 def test_the_result_is_the_same_in_all_modes_and_batches_and_when_it_is_rendered(
@@ -145,13 +149,9 @@ def broken(function: Doubting) -> Callable[[dict[str, Any]], Any]:
     return lambda body: 400 if body.get("verify") else function(body)
 
 
-@pytest.mark.parametrize("why", ["no second detector", "not wanted", "certain", "no answer", "at the border"])
-def test_all_else_is_masked(
-    clip: Path, detector: Detector, centerface: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
-) -> None:
-    if why == "at the border":
-        monkeypatch.setattr("tests.redaction.test_verification.CUP", (400.0, 60.0, 480.0, 140.0))
-    function = Doubting(detector, centerface, cup=0.7 if why == "certain" else 0.4)
+@pytest.mark.parametrize("why", ["no second detector", "not wanted", "certain", "no answer"])
+def test_all_else_is_masked(clip: Path, detector: Detector, centerface: Detector, tmp_path: Path, why: str) -> None:
+    function = Doubting(detector, centerface, cup=CERTAIN if why == "certain" else 0.9)
     answer = broken(function) if why == "no answer" else function
     verifier = "" if why == "no second detector" else "second"
     report, lines = run(clip, tmp_path / "out", answer, verifier=verifier, verify=why != "not wanted")
@@ -162,6 +162,41 @@ def test_all_else_is_masked(
         and report.rejected == 0
         and function.verified == 0
     )
+
+
+def test_what_the_border_cuts_is_rejected_too(
+    clip: Path, detector: Detector, centerface: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_border = (400.0, 60.0, 480.0, 140.0)
+    monkeypatch.setattr("tests.redaction.test_verification.CUP", at_border)
+    function = Doubting(detector, centerface)
+    report, lines = run(clip, tmp_path / "out", function)
+    assert states(lines, at_border) == {"rejected"} and report.rejected == FRAMES
+
+
+@pytest.mark.parametrize(
+    ("shown", "box"),
+    [
+        (np.s_[:, 235:], (0.0, 57.0, 38.0, 177.0)),
+        (np.s_[:, :220], (178.0, 57.0, 220.0, 177.0)),
+        (np.s_[120:, :], (178.0, 0.0, 273.0, 57.0)),
+        (np.s_[:100, :], (178.0, 57.0, 273.0, 100.0)),
+    ],
+    ids=["left", "right", "top", "bottom"],
+)
+def test_half_a_face_at_the_border_is_confirmed(centerface: Detector, shown: tuple[slice, slice], box: Box) -> None:
+    astronaut = np.ascontiguousarray(skimage.data.astronaut()[:, :, ::-1])
+    squares = _squares(np.ascontiguousarray(astronaut[shown]), box)
+    assert len(squares) == 2 and len({square.shape for square in squares}) == 1
+    seen = verify(centerface, squares, threshold=0.02)
+    assert max(float(faces.scores[0]) for faces in seen if len(faces)) >= 2 * CONFIRMED
+
+
+def test_a_box_that_shows_nothing_is_not_asked_about() -> None:
+    image = np.zeros((48, 64, 3), np.uint8)
+    assert _squares(image, (63.9, 10.0, 64.0, 10.1)) == []
+    (whole,) = _squares(image, (20.0, 20.0, 28.0, 26.0))
+    assert whole.shape == (24, 24, 3)
 
 
 def test_a_real_face_of_a_low_score_is_confirmed(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faceblur.tracking.boxes import Box, Detection
-from faceblur.tracking.doubtful_tracks import CERTAIN, REJECTED, Question, Verdicts
+from faceblur.tracking.doubtful_tracks import CERTAIN, CONFIRMED, REJECTED, Question, Verdicts
 from faceblur.tracking.tracker import Tracker, WindowedFrame
 
 BOX: Box = (100.0, 100.0, 140.0, 140.0)
@@ -24,17 +24,19 @@ def questions(frames: list[WindowedFrame]) -> list[Question[WindowedFrame]]:
     return list({id(one): one for frame in frames for one in frame.doubts.values()}.values())
 
 
-def test_a_doubtful_track_is_asked_about_once_by_its_best_frame_in_the_window() -> None:
-    frames = follow([None] * 5 + [0.1, 0.35, 0.5, 0.2, 0.3] + [None] * 20)
+def test_a_doubtful_track_is_asked_about_once_by_its_best_frames_in_the_window() -> None:
+    frames = follow([None] * 5 + [0.1, 0.35, 0.5, 0.2, 0.3, 0.31] + [None] * 20)
     (one,) = questions(frames)
-    assert one.score == 0.5 and one.frame is frames[7] and one.box == BOX
+    # Frames that follow each other show the same: those of 0.35 and 0.3 are too near to others.
+    assert one.score == 0.5 and one.seen == [(frames[7], BOX), (frames[10], BOX)]
+    assert one.times == {frames[7].seconds, frames[10].seconds}
     assert [1 in frame.doubts for frame in frames] == [1 in frame.masks for frame in frames]  # and where it is lost
 
 
 def test_a_certain_track_is_not_asked_about_and_becomes_certain_before_the_frame_that_says_so() -> None:
     assert questions(follow([CERTAIN] * 20)) == []
-    assert questions(follow([0.4, 0.4, 0.4, 0.9, 0.4] + [0.4] * 20)) == []
-    late = follow([0.4] * 30 + [0.9] + [0.4] * 30)
+    assert questions(follow([0.4, 0.4, 0.4, 0.96, 0.4] + [0.4] * 20)) == []
+    late = follow([0.4] * 30 + [0.96] + [0.4] * 30)
     assert [bool(frame.doubts) for frame in late] == [True] * 6 + [False] * 55  # 0.8 s ahead: 24 frames
     assert questions(follow([0.4] * 40, verifies=False)) == []
 
@@ -51,20 +53,44 @@ def test_nothing_is_asked_about_another_scene() -> None:
     tracker: Tracker[WindowedFrame] = Tracker(threshold=0.3, look_around=0.4, verifies=True)
     out: list[WindowedFrame] = []
     for index in range(20):
-        score = 0.4 if index < 6 else 0.9
+        score = 0.4 if index < 6 else 0.96
         frame = WindowedFrame(seconds=index / FPS, detections=[Detection(BOX, score)], cut=index == 6)
         out += tracker.push(frame)
     out += tracker.flush()
     assert [bool(frame.doubts) for frame in out] == [True] * 6 + [False] * 14
 
 
-def test_what_the_answers_say() -> None:
-    def question(answer: float | None) -> Question[WindowedFrame]:
-        return Question(None, BOX, 0.4, 0.0, answer)
+def test_no_more_frames_are_looked_at_than_there_are_values() -> None:
+    (one,) = questions(follow([0.4] * 24))
+    assert len(one.seen) == len(REJECTED) == 3
 
+
+def answered(answer: float | None, *seconds: float) -> Question[WindowedFrame]:
+    return Question([(WindowedFrame(seconds=one), BOX) for one in seconds or (0.0,)], 0.4, 0.0, answer)
+
+
+def test_what_the_answers_say() -> None:
     verdicts = Verdicts()
-    assert verdicts.rejected({1: question(0.0), 2: question(None), 3: question(REJECTED)}) == {1: 0.0}
-    assert verdicts.rejected({1: question(0.05), 2: question(0.01), 3: question(0.0)}) == {1: 0.05, 2: 0.01}
-    assert verdicts.rejected({1: question(0.2)}) == {}
-    assert verdicts.rejected({1: question(0.0)}) == {}  # it was a face once
+    assert verdicts.rejected({1: answered(0.0), 2: answered(None), 3: answered(REJECTED[0])}) == {1: 0.0}
+    assert verdicts.rejected({1: answered(0.05), 2: answered(0.01)}) == {1: 0.05, 2: 0.01}
+    assert verdicts.rejected({1: answered(CONFIRMED)}) == {}
+    assert verdicts.rejected({1: answered(0.0)}) == {}  # it was a face once
     assert Verdicts().rejected({}) == {}
+
+
+def test_the_more_frames_are_looked_at_the_more_is_rejected() -> None:
+    for looks, limit in enumerate(REJECTED, 1):
+        times = [0.2 * one for one in range(looks)]
+        assert Verdicts().rejected({1: answered(limit, *times)}) == {}
+        assert Verdicts().rejected({1: answered(limit - 0.01, *times)}) == {1: limit - 0.01}
+    assert list(REJECTED) == sorted(REJECTED) and REJECTED[-1] < CONFIRMED
+
+
+def test_what_was_looked_at_before_counts() -> None:
+    verdicts, between = Verdicts(), (REJECTED[0] + REJECTED[2]) / 2
+    assert verdicts.rejected({1: answered(between, 0.0)}) == {}
+    assert verdicts.rejected({1: answered(0.0, 0.0)}) == {}  # the same frame again
+    assert verdicts.rejected({1: answered(0.0, 1.0, 2.0)}) == {1: between}  # three frames
+    assert verdicts.rejected({1: answered(None, 3.0)}) == {}  # no answer: it is masked, and what was seen is forgotten
+    assert verdicts.rejected({1: answered(between, 4.0)}) == {}
+    assert verdicts.rejected({1: answered(REJECTED[2], 5.0, 6.0)}) == {}

@@ -27,7 +27,7 @@ INTERLEAVED_SECONDS = 1.0
 Start = Callable[[Coroutine[Any, Any, Ready]], Awaitable[Ready]]
 
 
-Asked = tuple[Question[Frame], bytes]
+Asked = tuple[Question[Frame], list[bytes]]
 
 
 class Verifies(Protocol):

@@ -24,13 +24,13 @@ from faceblur_function.defaults import CROP_SIDES, MAX_FRAMES
 log = logging.getLogger("faceblur")
 # Pixels of a box: of a larger one a smaller copy is sent. The second detector looks at no larger one.
 MAX_SIDE = 96
-# A box that comes this near to the border of its frame, as a share of its larger side, is not asked about: of faces
-# that the border cuts, the second detector does not see one in ten.
-BORDER = 0.05
+# What is beside a frame: its mirror image, which makes a face of half a one, and black. Of faces that the border cuts
+# the second detector misses one in fifty; where the border is repeated, one in six (docs/defaults.md).
+BESIDE = (cv2.BORDER_REFLECT, cv2.BORDER_CONSTANT)
 # The lowest score that the second detector lists.
 MIN_SCORE = 0.02
 
-Asked = tuple[Question[Frame], bytes]
+Asked = tuple[Question[Frame], list[bytes]]
 
 
 class Verification:
@@ -40,46 +40,52 @@ class Verification:
         self._client, self._work = client, work
 
     async def take_crops(self, frames: Iterable[Frame]) -> list[Asked]:
-        """The new questions about some frames, each with its crop. No frame may be masked yet."""
-        new = {id(one): one for frame in frames for one in frame.doubts.values() if one.frame is not None}
-        works, pixels = [partial(_crop, one) for one in new.values()], [one.frame for one in new.values() if one.frame]
-        crops = await self._work.spread("JPEG", works, all_pixels(pixels))
-        return [(one, crop) for one, crop in zip(new.values(), crops, strict=True) if crop is not None]
+        """The new questions about some frames, each with its crops. No frame may be masked yet."""
+        new = {id(one): one for frame in frames for one in frame.doubts.values() if one.seen}
+        seen: dict[int, tuple[Frame, list[Box]]] = {}
+        for frame, box in [one for question in new.values() for one in question.seen]:
+            seen.setdefault(id(frame), (frame, []))[1].append(box)
+        works = [partial(_crops, *one) for one in seen.values()]
+        crops = await self._work.spread("JPEG", works, all_pixels([frame for frame, _ in seen.values()]))
+        of_frames = {number: iter(its) for number, its in zip(seen, crops, strict=True)}
+        asked = [(one, [crop for frame, _ in one.seen for crop in next(of_frames[id(frame)])]) for one in new.values()]
+        for question, _ in asked:
+            question.seen = []
+        return asked
 
     async def answer(self, asked: Sequence[Asked]) -> None:
         """Have the second detector answer. Where it does not, the questions stay without an answer."""
-        parts = [asked[first : first + MAX_FRAMES] for first in range(0, len(asked), MAX_FRAMES)]
-        await asyncio.gather(*map(self._answer, parts))
+        crops = [crop for _, some in asked for crop in some]
+        parts = [crops[first : first + MAX_FRAMES] for first in range(0, len(crops), MAX_FRAMES)]
+        scores = [score for part in await asyncio.gather(*map(self._scores, parts)) for score in part]
+        for question, some in asked:
+            own, scores = scores[: len(some)], scores[len(some) :]
+            answered = [score for score in own if score is not None]
+            if len(answered) == len(some):
+                question.answer = max(answered, default=None)
 
-    async def _answer(self, asked: Sequence[Asked]) -> None:
+    async def _scores(self, crops: Sequence[bytes]) -> list[float | None]:
+        """The best score in the middle of each crop; None where there is no answer."""
         options = wire.RequestOptions(threshold=MIN_SCORE)
         try:
             with self._work.at("function"):
-                answer = await self._client.send([crop for _, crop in asked], options, return_frames=False, verify=True)
+                answer = await self._client.send(list(crops), options, return_frames=False, verify=True)
         except FunctionError as error:
             log.warning("%s: doubtful faces stay masked: %s", self._work.source, error)
-            return
+            return [None] * len(crops)
         seconds = sum(answer.timings_ms.get(name, 0.0) for name in ("decode", "detect")) / 1000
         self._work.emit(TimeSpent(self._work.source, "function: verify", seconds))
-        for (question, _), faces in zip(asked, answer.faces, strict=True):
-            question.answer = max((face.score for face in faces), default=0.0)
+        return [max((face.score for face in faces), default=0.0) for faces in answer.faces]
 
 
-def _crop(question: Question[Frame]) -> bytes | None:
-    """The PNG of a square of CROP_SIDES sides around the box of a question; None where the frame's border cuts it."""
-    frame, question.frame = question.frame, None
-    assert frame is not None
-    x1, y1, x2, y2 = question.box
-    width, height = frame.upright_wh
-    side = max(x2 - x1, y2 - y1)
-    margin = BORDER * side
-    if x1 < margin or y1 < margin or x2 > width - margin or y2 > height - margin:
-        return None
-    return images.encode_image(_square(frame.upright(), question.box), "png", 100)
+def _crops(frame: Frame, boxes: Sequence[Box]) -> list[list[bytes]]:
+    """The PNGs of each box of a frame."""
+    image = frame.upright()
+    return [[images.encode_image(square, "png", 100) for square in _squares(image, box)] for box in boxes]
 
 
-def _square(image: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
-    """A square of CROP_SIDES sides of a box around its middle. What lies beside the image repeats its border."""
+def _squares(image: NDArray[np.uint8], box: Box) -> list[NDArray[np.uint8]]:
+    """A square of CROP_SIDES sides of a box around its middle: twice, as BESIDE says, where it goes over the border."""
     x1, y1, x2, y2 = box
     half = CROP_SIDES * max(x2 - x1, y2 - y1) / 2
     left, top = round((x1 + x2) / 2 - half), round((y1 + y2) / 2 - half)
@@ -87,7 +93,14 @@ def _square(image: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
     height, width = image.shape[:2]
     part = image[max(0, top) : bottom, max(0, left) : right]
     beside = max(0, -top), max(0, bottom - height), max(0, -left), max(0, right - width)
-    square: NDArray[np.uint8] = cv2.copyMakeBorder(part, *beside, cv2.BORDER_REPLICATE)  # type: ignore[assignment]
+    if not part.size:  # a box of less than a pixel
+        return []
+    fills = BESIDE if any(beside) else BESIDE[:1]
+    return [_limited(cv2.copyMakeBorder(part, *beside, fill)) for fill in fills]  # type: ignore[arg-type]
+
+
+def _limited(square: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A square as large as the second detector looks at."""
     limit = CROP_SIDES * MAX_SIDE
     if len(square) <= limit:
         return square

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from faceblur.tracking.boxes import Box
 
-# A track without a detection from this score on is doubtful. It is rejected where the second detector gives less than
-# REJECTED to what it shows at its best. Both were chosen by the curves of docs/defaults.md.
-CERTAIN, REJECTED = 0.6, 0.08
-# That a track is rejected holds for so many seconds, unless it scores so much higher before.
+# A track without a detection from this score on is doubtful. Its best frames, so far apart, are looked at. It is
+# rejected where the second detector gives each of them less than REJECTED: a value for one frame, for two, and for
+# three and more. From CONFIRMED on it is a face. These were chosen by the curves of docs/defaults.md.
+CERTAIN, REJECTED, CONFIRMED = 0.95, (0.08, 0.08, 0.15), 0.3
+APART_SECONDS = 0.1
+# Until it is confirmed, a track is asked about again after so many seconds, and when it scores so much higher before.
 AGAIN_SECONDS, HIGHER = 1.0, 0.05
 
 
@@ -30,28 +32,27 @@ FrameT = TypeVar("FrameT", bound=SeenFrame)
 
 @dataclass(slots=True, eq=False)
 class Question(Generic[FrameT]):
-    """Whether what a track shows in the `box` of a `frame` is a face: the best of its detections, with its `score`.
+    """Whether what a track shows in the frames of its best detections, each with its box, is a face.
 
-    `answer` is the score that the second detector gives it; None: there is no answer, and the track stays masked.
-    `frame` is None once what the box shows was taken from it.
+    `score` is that of the best one, `times` are those of the frames in seconds. `answer` is the best score that the
+    second detector gives it; None: there is no answer, and the track stays masked. `seen` is empty once what the boxes
+    show was taken.
     """
 
-    frame: FrameT | None
-    box: Box
+    seen: list[tuple[FrameT, Box]]
     score: float
     asked_at: float
     answer: float | None = None
+    times: frozenset[float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.times = frozenset(frame.seconds for frame, _ in self.seen)
 
     def is_open(self, score: float, seconds: float) -> bool:
         """Whether to ask again, at a time at which the track scores at best so much. A face stays one."""
-        if self.answer is not None and not self.is_rejected:
+        if self.answer is not None and self.answer >= CONFIRMED:
             return False
         return score >= self.score + HIGHER or seconds - self.asked_at >= AGAIN_SECONDS
-
-    @property
-    def is_rejected(self) -> bool:
-        """Whether the second detector is certain that it is no face."""
-        return self.answer is not None and self.answer < REJECTED
 
 
 class DoubtfulTracks(Generic[FrameT]):
@@ -71,17 +72,14 @@ class DoubtfulTracks(Generic[FrameT]):
         for track in frame.masks:
             if track in self._certain:
                 continue
-            best, score = max(
-                ((one, score) for one in window if (score := one.score_of(track)) is not None),
-                key=lambda seen: seen[1],
-                default=(None, 0.0),
-            )
+            best = _best(track, window)
+            score = best[0][0] if best else 0.0
             if score >= CERTAIN:
                 self._certain.add(track)
                 continue
             question = self._asked.get(track)
-            if best is not None and (question is None or question.is_open(score, frame.seconds)):
-                question = Question(best, best.masks[track], score, frame.seconds)
+            if best and (question is None or question.is_open(score, frame.seconds)):
+                question = Question([(one, one.masks[track]) for _, one in best], score, frame.seconds)
             if question is not None:
                 asked[track] = question
         self._asked = asked
@@ -89,20 +87,37 @@ class DoubtfulTracks(Generic[FrameT]):
         return asked
 
 
+def _best(track: int, window: Sequence[FrameT]) -> list[tuple[float, FrameT]]:
+    """The frames of a window in which a track scores best, with its scores, best first: as many as are looked at."""
+    scored = [(score, one) for one in window if (score := one.score_of(track)) is not None]
+    best: list[tuple[float, FrameT]] = []
+    for score, one in sorted(scored, key=lambda seen: -seen[0]):
+        if all(abs(one.seconds - other.seconds) > APART_SECONDS - 1e-6 for _, other in best):
+            best.append((score, one))
+        if len(best) == len(REJECTED):
+            break
+    return best
+
+
 class Verdicts:
-    """What the answers say about each track: one that was once taken for a face stays one."""
+    """What the answers say about each track: all of its frames that were looked at count, and a face stays one."""
 
     def __init__(self) -> None:
         self._faces: set[int] = set()
+        self._answers: dict[int, tuple[frozenset[float], float]] = {}
 
     def rejected(self, questions: Mapping[int, Question[FrameT]]) -> dict[int, float]:
         """The tracks of a frame that are no faces, each with the second detector's score. Frames come in order."""
         rejected = {}
+        before, self._answers = self._answers, {}
         for track, question in questions.items():
             if question.answer is None or track in self._faces:
                 continue
-            if question.is_rejected:
-                rejected[track] = question.answer
-            else:
+            times, best = before.get(track, (frozenset(), 0.0))
+            times, best = times | question.times, max(best, question.answer)
+            self._answers[track] = times, best
+            if best >= CONFIRMED:
                 self._faces.add(track)
+            elif best < REJECTED[min(len(times), len(REJECTED)) - 1]:
+                rejected[track] = best
         return rejected
