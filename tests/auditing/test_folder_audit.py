@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import shutil
@@ -126,3 +128,27 @@ def test_a_name_that_is_not_utf8() -> None:
     report = FolderReport(passed=False, files=[FileVerdict(source="", output=name, reason="Löwe")])
     written = as_json(report)
     assert FolderReport.model_validate(json.loads(written)) == report and "Löwe".encode() in written
+
+
+def test_a_folder_into_which_nothing_can_be_written_is_refused_before_the_work(
+    folder: Path, function_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tests may run as root, for whom no mode makes a folder read-only."""
+    refused = folder / "out" / "deep"
+
+    def temporary(dir: Path) -> io.BytesIO:
+        if dir == refused:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return io.BytesIO()
+
+    monkeypatch.setattr("faceblur.auditing.report_files.tempfile.TemporaryFile", temporary)
+    why = f"the report cannot be written into {refused}: Permission denied"
+    of_one = invoke("audit", folder / "in/deep/b.mp4", refused / "b.mp4", "--function", function_url)
+    assert of_one.exit_code == 2 and why in of_one.stderr
+    of_all = invoke("audit", folder / "in", folder / "out", "--function", function_url)
+    report = json.loads((folder / "out" / "faceblur-audit.json").read_text())
+    assert of_all.exit_code == 1 and [one.get("reason") for one in report["files"]] == ["", why]
+    assert report["files"][0]["report"]["passed"]
+    refused = folder / "out"
+    of_all = invoke("audit", folder / "in", folder / "out", "--function", function_url)
+    assert of_all.exit_code == 2 and "cannot be written" in of_all.stderr and not of_all.stdout

@@ -233,3 +233,12 @@ def test_a_process_that_ends_amid_its_work_removes_what_is_not_finished(tmp_path
     remove_unfinished()
     assert [path.name for path in tmp_path.iterdir()] == ["finished.txt"]
     outputs[1].abort()
+
+
+def test_a_temporary_file_that_just_got_its_final_name_is_not_taken_for_a_lost_one(tmp_path: Path) -> None:
+    """Who held it has renamed it after this process has opened it."""
+    path = tmp_path / "temporary"
+    with path.open("ab") as file:
+        path.rename(tmp_path / "final")
+        with pytest.raises(BlockingIOError, match="another run has just written it"):
+            atomic_files._is_locked(path, file.fileno())

@@ -108,6 +108,27 @@ def test_times_count_from_where_a_player_begins(face: Image, function_url: str, 
     assert covered[0] and covered[-1] and not any(covered[4:45])
 
 
+def test_times_hold_where_the_sound_begins_before_the_picture(still: Path, function_url: str, tmp_path: Path) -> None:
+    """Some players show zero with the sound, 2 frames before the first frame, others with that frame."""
+    clip = tmp_path / "in" / "a.mkv"
+    clip.parent.mkdir()
+    sound = "-f lavfi -t 2 -i anullsrc"
+    run_ffmpeg(
+        f"{sound} -itsoffset 0.07 -i {{source}} -map 1:v -map 0:a -c:v copy {{target}}", source=still, target=clip
+    )
+    assert media.times(clip)[0] == pytest.approx(0.07, abs=0.009)
+    out = tmp_path / "out" / "a.mkv"
+    regions = ("--cover", text(COVERED, "@1-1.2"), "--spare", "0,0,320,240@0-1")
+    run("run", clip, "-o", tmp_path / "out", "--function", function_url, *regions, "--crf", 0)
+    pairs = zip(media.frames(clip), media.frames(out), strict=True)
+    assert [number for number, pair in enumerate(pairs) if is_covered(*pair, COVERED)] == [*range(23, 30)]
+    spared = [number for number, listed in enumerate(faces(out)) if any(one.state == "spared" for one in listed)]
+    assert spared == [*range(23)]
+    run("edit", out, "--add", text(COVERED, "@1-1.19"))
+    added = [number for number, listed in enumerate(faces(out)) if any(one.box[:2] == COVERED[:2] for one in listed)]
+    assert added == [*range(23, 30)]
+
+
 def test_a_spared_face_stays_and_everybody_says_so(still: Path, function_url: str, tmp_path: Path) -> None:
     shared = ("--function", function_url, "--crf", 0)
     output = run("run", still, "-o", tmp_path, "--spare", "0,0,320,240", *shared)

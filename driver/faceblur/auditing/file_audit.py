@@ -17,13 +17,14 @@ from faceblur.auditing.html_page import html_page
 from faceblur.auditing.mending import with_command
 from faceblur.auditing.progress import AuditProgress, AuditStage
 from faceblur.auditing.report import AuditReport, as_json, report_path
+from faceblur.auditing.report_files import check_writable, write_report
 from faceblur.auditing.search_journal import SUFFIX, SearchJournal
 from faceblur.auditing.source_search import Detectors, SourceSearch
 from faceblur.auditing.steps import StreamPair
 from faceblur.auditing.stream_audit import StreamAudit
 from faceblur.auditing.stream_pairs import AuditedFiles, pair_streams
-from faceblur.base.atomic_files import fitting_name, write_complete
-from faceblur.base.errors import FramesChange, MediaError, OutsideFrame, UsageError
+from faceblur.base.atomic_files import fitting_name
+from faceblur.base.errors import FramesChange, MediaError, OutsideFrame
 from faceblur.media.pyav import READ_ERRORS, reason
 from faceblur.media.survey import Survey
 from faceblur.media.unsearched_parts import UnsearchedPart, unsearched_parts
@@ -48,6 +49,8 @@ async def audit_files(
 ) -> AuditReport:
     """Audit an output by detectors that are connected. Raises what `audit` does; may be cancelled."""
     on_progress = on_progress or (lambda _: None)
+    if write:
+        await asyncio.to_thread(check_writable, files.output.parent)
     try:
         return await _audited(files, detectors, on_progress, write)
     except (FramesChange, OutsideFrame):
@@ -68,10 +71,7 @@ async def _audited(files: AuditedFiles, detectors: Detectors, on_progress: OnPro
             raise MediaError(f"{files.output}: it or its sidecar was changed while it was audited: audit it again")
         report.of = audited
         if write:
-            try:
-                await asyncio.to_thread(_write, report, files, alignments)
-            except OSError as error:
-                raise UsageError(f"the report cannot be written beside {files.output}: {error.strerror}") from error
+            await asyncio.to_thread(_write, report, files, alignments)
         journal.complete()
     return report
 
@@ -103,8 +103,8 @@ async def _surveyed(source: Path, output: Path, sidecar: Path) -> AuditedFiles:
 def _write(report: AuditReport, files: AuditedFiles, alignments: Alignments) -> None:
     # The generators open the videos only where the page shows frames of them.
     frames = {pair.source: frame_pairs(files, pair, alignment) for pair, alignment in alignments.items()}
-    write_complete(report_path(files.output, "html"), html_page(report, frames))
-    write_complete(report_path(files.output, "json"), as_json(report))
+    write_report(report_path(files.output, "html"), html_page(report, frames))
+    write_report(report_path(files.output, "json"), as_json(report))
 
 
 class _Audit:

@@ -12,9 +12,9 @@ from faceblur.auditing.file_audit import audit_files, audit_identity, opened
 from faceblur.auditing.index_page import INDEX, index_page
 from faceblur.auditing.progress import AuditProgress
 from faceblur.auditing.report import AuditReport, FileVerdict, FolderReport, as_json, report_path
+from faceblur.auditing.report_files import check_writable, write_report
 from faceblur.auditing.source_search import Detectors
 from faceblur.auditing.stream_pairs import AuditedFiles
-from faceblur.base.atomic_files import write_complete
 from faceblur.base.errors import MediaError, SidecarError, UsageError
 from faceblur.detection.endpoint import Endpoint
 from faceblur.jobs.discovery import walk
@@ -90,9 +90,11 @@ async def audit_outputs(
 ) -> FolderReport:
     """Audit outputs one after the other, and write an index page of all reports into the folder `index`.
 
-    One whose report is up to date is not audited `again`. Raises FunctionError, and UsageError where a report cannot be
+    One whose report is up to date is not audited `again`. Raises FunctionError; UsageError where no index page can be
     written.
     """
+    if index is not None:
+        await asyncio.to_thread(check_writable, index)
     waiting = [one for one in planned if not one.reason]
     if on_planned is not None:
         on_planned(len(waiting), sum(await asyncio.to_thread(lambda: [_frames(Path(one.output)) for one in waiting])))
@@ -102,11 +104,8 @@ async def audit_outputs(
             done.append(one if one.reason else await _audited(one, detectors, again, on_progress))
     report = FolderReport(passed=bool(done) and all(one.passed for one in done), files=done)
     if index is not None:
-        try:
-            await asyncio.to_thread(write_complete, index / f"{INDEX}.html", index_page(report, index))
-            await asyncio.to_thread(write_complete, index / f"{INDEX}.json", as_json(report))
-        except OSError as error:
-            raise UsageError(f"the report cannot be written into {index}: {error.strerror}") from error
+        await asyncio.to_thread(write_report, index / f"{INDEX}.html", index_page(report, index))
+        await asyncio.to_thread(write_report, index / f"{INDEX}.json", as_json(report))
     return report
 
 
@@ -122,7 +121,7 @@ async def _audited(one: FileVerdict, detectors: Detectors, again: bool, on_progr
         report = None if again else await asyncio.to_thread(_known, files, detectors)
         if report is None:
             report = await audit_files(files, detectors, on_progress=advance)
-    except (MediaError, SidecarError) as error:
+    except (MediaError, SidecarError, UsageError) as error:
         return one.model_copy(update={"reason": str(error)})
     return one.model_copy(update={"report": report})
 

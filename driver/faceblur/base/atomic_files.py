@@ -191,7 +191,11 @@ def _is_locked(path: Path, descriptor: int) -> bool:
     except OSError as error:  # as on some mounts of Lustre and SMB
         _warn_no_locks(error)
         return False
-    if not os.path.samestat(os.fstat(descriptor), path.lstat()):  # who held it has just given it its final name
+    try:
+        is_there = os.path.samestat(os.fstat(descriptor), path.lstat())
+    except FileNotFoundError:
+        is_there = False
+    if not is_there:  # who held it has just given it its final name
         raise BlockingIOError(errno.EWOULDBLOCK, "another run has just written it")
     return True
 

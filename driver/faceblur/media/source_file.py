@@ -174,17 +174,27 @@ class SourceFile:
     @property
     def start(self) -> float:
         """The time at which a player begins, in seconds: it shows this time as zero."""
-        start = (self.container.start_time or 0) / av.time_base
-        stream = self.main_stream
+        return self._container_start + self.priming
+
+    @property
+    def priming(self) -> float:
+        """How long the sound of a file plays before its first frame, in seconds; 0 where that is no encoder's priming.
+
+        Players that count from there show times that are later by so much.
+        """
+        stream, start = self.main_stream, self._container_start
         first = start if stream.start_time is None else float(stream.start_time * stream.time_base)
-        return first if 0 < first - start < PRIMING_SECONDS else start
+        return first - start if 0 < first - start < PRIMING_SECONDS else 0.0
+
+    @property
+    def _container_start(self) -> float:
+        return (self.container.start_time or 0) / av.time_base
 
     @property
     def end(self) -> float | None:
         """The time of the file's end in seconds by its header, None where it holds none."""
         # A header counts from zero, also where the first frame comes later; a clock that turns over begins below zero.
-        start = (self.container.start_time or 0) / av.time_base
-        return None if self.duration is None else self.duration + min(0.0, start)
+        return None if self.duration is None else self.duration + min(0.0, self._container_start)
 
     def close(self) -> None:
         """Close the file."""

@@ -26,7 +26,8 @@ class _Regions:
     """Sets the regions of a video's frames, and whether they are in the rest that is kept without a search.
 
     A region is covered in each frame that is shown at any of its times, and a face is spared in those that are shown
-    at no other. So a frame of the main stream waits for the next one: only then is it known how long it is shown. In
+    at no other, whether the player counts from the first frame or from a sound that begins a little earlier. So a frame
+    of the main stream waits for the next one: only then is it known how long it is shown. In
     other video streams a region that has times is covered at all times, and spares nothing, and only what comes after
     a span counts as the rest.
     """
@@ -56,7 +57,7 @@ class _Regions:
 
     def _set(self, frame: VideoFrame, until: float) -> None:
         start = self._reader.origin
-        shown = frame.seconds - start, until - start
+        shown = frame.seconds - start, until - start + self._reader.priming
         frame.cover = _inside(frame, [one for one in self._cover if one.is_shown_in(*shown)])
         frame.spare = [one for one in self._spare if one.is_all_of(*shown)]
         frame.in_rest = self._searched is not None and not self._searched.shows(*shown)

@@ -15,7 +15,7 @@ from faceblur.redaction.sidecar_format import FrameLine
 
 
 class TimedLine(NamedTuple):
-    """A line, and from when until when its frame is shown, in seconds."""
+    """A line, and from when until when its frame is shown, in seconds; by any player's clock."""
 
     line: FrameLine
     since: float
@@ -32,11 +32,11 @@ def timed_lines(lines: Iterable[FrameLine], video: SourceFile) -> Iterator[Timed
     for line in lines:
         since = line.pts * units.get(line.stream, 0.0) - video.shown_zero  # cover art has no time
         if line.stream in held:
-            yield TimedLine(*held[line.stream], since)
+            yield TimedLine(*held[line.stream], since + video.priming)
         held[line.stream] = line, since
     end = math.inf if video.frames_end is None else video.frames_end - video.shown_zero
     for line, since in held.values():
-        yield TimedLine(line, since, end if end > since else math.inf)
+        yield TimedLine(line, since, end + video.priming if end > since else math.inf)
 
 
 def settled(sidecar: Path, lines: Iterable[TimedLine], operations: Iterable[Operation]) -> Operations:
