@@ -28,7 +28,7 @@ def test_tiles_are_of_twice_the_size_at_which_a_run_detects(size_wh: tuple[int, 
     assert last.to_frame((0, 0, *last.image.shape[1::-1]))[2:] == pytest.approx(size_wh, abs=1)
 
 
-@pytest.mark.parametrize(("size_wh", "small_wh"), [((320, 240), (320, 240)), ((641, 361), (321, 181))])
+@pytest.mark.parametrize(("size_wh", "small_wh"), [((960, 540), (960, 540)), ((1281, 721), (641, 361))])
 def test_small_copy(size_wh: tuple[int, int], small_wh: tuple[int, int]) -> None:
     assert small_look(np.zeros((size_wh[1], size_wh[0], 3), np.uint8)).image.shape[1::-1] == small_wh
 

@@ -1,6 +1,6 @@
 """The looks of the second detection pass: which images of a frame are searched, and where their pixels lie in it.
 
-Each frame is looked at in a small copy, some at full size, some enlarged, and what may be a face in an enlarged crop.
+Some frames are looked at in a small copy, some at full size, some enlarged, and what may be a face in an enlarged crop.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from faceblur.tracking.boxes import Box
 from faceblur_function.images import encode_image
 
 Image = NDArray[np.uint8]
-# A frame whose long side is at least this long is also looked at in a copy of half the size.
-HALVED = 640
+# A frame whose long side is at least this long may be looked at in a copy of half the size. Smaller copies would be
+# small frames for the function, which it searches enlarged and by its second detector too.
+HALVED = 962
 # A run's detection scales down to 1920 (the function's DETECT_SIZE): twice the size is up to this long side. A larger
 # frame goes in tiles, or the function would scale it down; a face of up to OVERLAP pixels is complete in one of them.
 LONG_SIDE, TILE, OVERLAP = 3840, 1920, 192

@@ -76,7 +76,6 @@ class SourceSearch:
         await asyncio.gather(
             self._look_at_small(carry(before, frames)),
             self._look_at_full_size([one for one in new if max(one.image.shape) >= HALVED]),
-            self._look_enlarged(glimpses),
             self._look_by_others(glimpses),
         )
         await self._look_at_alpha(frames)
