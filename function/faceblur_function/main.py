@@ -1,13 +1,15 @@
 """The Nuclio entry points: `init_context` loads the model, `handler` answers one HTTP request.
 
 No exception leaves the handler: the platform would send its traceback to the caller. Wrong input is a 4xx with a JSON
-error. A request for which the memory is not enough is a 507. A bug in the function is a 500 with an id, under which the
+error. A request for which the memory is not enough is a 507. A GPU error after which no other request can succeed ends
+the process: the platform starts another. A bug in the function is a 500 with an id, under which the
 log has the traceback. Nothing of an image is logged.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import traceback
 import uuid
 from typing import Any
@@ -17,6 +19,13 @@ from faceblur_function.defaults import ran_out_of_memory
 from faceblur_function.detectors.detector import DetectorError
 from faceblur_function.service import Service
 from faceblur_function.settings import Settings
+
+# After these the process has to be terminated and relaunched, says the documentation of CUDA's cudaError:
+# https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART__TYPES.html
+DEVICE_LOST = re.compile(
+    "CUDA error: .*(illegal memory access|illegal instruction|misaligned address|device-side assert|launch failure"
+    "|launch timed out|hardware stack error|invalid program counter|global/shared address space)"
+)
 
 
 def init_context(context: Any) -> None:
@@ -57,6 +66,9 @@ def handler(context: Any, event: Any) -> Any:
             return context.Response(
                 body=failure.to_json(), headers={}, content_type="application/json", status_code=failure.status
             )
+        if DEVICE_LOST.search(str(error)):
+            context.logger.error_with("the GPU failed: this process ends", reason=str(error).splitlines()[0][:200])
+            os._exit(1)  # with 0 the platform would keep a worker that answers nothing
         error_id = uuid.uuid4().hex[:12]
         context.logger.error_with("request failed", id=error_id, traceback=traceback.format_exc())
         failure = wire.WireError("internal", f"internal error; the function's log has the details under {error_id}")

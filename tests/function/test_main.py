@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -135,6 +137,29 @@ def test_requests_side_by_side_do_not_mix(function_url: str, face: Image) -> Non
 
     with ThreadPoolExecutor(8) as pool:
         assert np.allclose(list(pool.map(one, shades)), shades, atol=2)
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_gpu_on_which_no_other_request_can_succeed_ends_the_process(ends: bool) -> None:
+    error = "an illegal memory access was encountered" if ends else "invalid argument"
+    code = f"""
+from types import SimpleNamespace
+from faceblur_function.main import handler
+
+def raising():
+    raise RuntimeError("CUDA error: {error}\\nCUDA kernel errors might be asynchronously reported")
+
+context = SimpleNamespace(
+    user_data=SimpleNamespace(service=SimpleNamespace(info=raising)),
+    logger=SimpleNamespace(error_with=lambda message, **details: print(message, flush=True)),
+    Response=lambda **fields: SimpleNamespace(**fields),
+)
+print(handler(context, SimpleNamespace(path="/", method="GET")).status_code, flush=True)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == ends, done.stderr
+    said = ["the GPU failed: this process ends"] if ends else ["request failed", "500"]
+    assert done.stdout.splitlines() == said
 
 
 @pytest.mark.parametrize(
