@@ -1,7 +1,8 @@
 """What the defaults were chosen by: `python -m benchmarks.leak_curves PHOTOS… --crowd -o docs/leaks.png`.
 
 Clips as in `benchmarks.leaks`, but searched once; then each setting is varied in the tracker alone. A face counts as
-exposed when more than a quarter of its box is not masked: about where half of its detail is left.
+exposed when more than a quarter of its box is not masked: about where half of its detail is left. Doubtful tracks are
+not verified: what a run rejects counts as masked.
 """
 
 from __future__ import annotations
