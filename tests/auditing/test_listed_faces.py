@@ -1,0 +1,24 @@
+"""Which listed face that is still legible counts: not what is too little of it to be a face."""
+
+from __future__ import annotations
+
+import pytest
+
+from faceblur.auditing.frame_checks import _counts
+from faceblur.auditing.legibility import Legibility
+from faceblur.tracking.boxes import Box
+
+
+@pytest.mark.parametrize(
+    ("box", "kept", "counts"),
+    [
+        ((100, 100, 120, 130), 0.2, True),
+        ((100, 100, 110, 112), 0.9, True),
+        ((100, 100, 110, 112), 0.4, False),
+        ((196.9, -3.8, 208.4, 4.7), 0.53, False),  # 5 rows at the border: the mask's soft edge, and the codec's noise
+        ((100, -40, 140, 20), 0.9, False),  # a third of it
+        ((400, 100, 420, 130), 0.9, False),
+    ],
+)
+def test_a_face_counts_that_is_large_enough_and_in_the_frame(box: Box, kept: float, counts: bool) -> None:
+    assert _counts(box, Legibility(kept, 0.9), (320, 240)) == counts
