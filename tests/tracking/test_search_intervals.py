@@ -114,6 +114,13 @@ def test_what_moves_as_a_known_face_does_is_not_new() -> None:
     assert another.frame_to_search(0.3) is another.inner[0]
 
 
+@pytest.mark.parametrize(("scores", "is_masked"), [((0.6, 0.1), True), ((0.1, 0.6), True), ((0.59, 0.59), False)])
+def test_what_appears_in_a_doubtful_face_is_new(scores: tuple[float, float], is_masked: bool) -> None:
+    box = (4.0 * 80, 4.0 * 30, 4.0 * 110, 4.0 * 60)
+    one = span((), (90,), (), detections=(faces(box, score=scores[0]), faces(box, score=scores[1])))
+    assert one.frame_to_search(0.3) is (None if is_masked else one.inner[0])
+
+
 def test_where_the_faces_differ_the_middle_is_searched_and_then_both_parts() -> None:
     whole = span((), (), (), (), (), detections=([], faces(BOX)))
     middle = whole.frame_to_search(0.3)

@@ -16,6 +16,7 @@ from typing import Generic, Protocol, TypeVar
 
 from faceblur.tracking.boxes import LOW_SCORE_HEIGHT, Box, Detection, interpolate
 from faceblur.tracking.camera_motion import CameraMotion
+from faceblur.tracking.doubtful_tracks import CERTAIN
 from faceblur.tracking.face_matching import match_boxes
 from faceblur.tracking.new_content import Neighbour, shows_new
 from faceblur.tracking.scene_cuts import is_change
@@ -119,7 +120,8 @@ class Span(Generic[SearchableT]):
 
     def _frames_with_new_content(self, before: SearchedFrame, threshold: float) -> list[SearchableT]:
         """The inner frames that show what neither end shows."""
-        pairs = _same_faces(before.detections, self.after.detections, threshold)
+        # A doubtful face may yet be rejected, and is no mask then for what appears in it.
+        pairs = _same_faces(before.detections, self.after.detections, max(threshold, CERTAIN))
         forth = list(accumulate((one.camera for one in (*self.inner, self.after)), CameraMotion.then))
         back = forth[-1].inverse()
         duration = max(self.after.seconds - before.seconds, 1e-6)
