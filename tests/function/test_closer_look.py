@@ -143,13 +143,13 @@ class InALargeFace(Suspicious):
         return Faces(boxes, scores, np.zeros((len(boxes), 5, 2), np.float32))
 
 
-@pytest.mark.parametrize(("score", "looks"), [(0.79, True), (0.8, False)])
+@pytest.mark.parametrize(("score", "looks"), [(0.94, True), (0.96, False)])
 def test_what_lies_in_a_large_face_is_looked_at_where_that_may_yet_be_none(score: float, looks: bool) -> None:
     detector = InALargeFace(score)
     detect_closely(detector, [np.zeros((400, 400, 3), np.uint8)], threshold=0.3)  # type: ignore[arg-type]
     assert (len(detector.shown) > 1) == looks
     # The second pass and the second detector leave out no face of such a score.
-    assert closer_look.HIGH_SCORE == second_pass.HIGH_SCORE >= CERTAIN
+    assert max(second_pass.HIGH_SCORE, CERTAIN) <= closer_look.CERTAIN
 
 
 def test_noise_takes_a_bounded_time(detector: Detector, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from examples.sample_clip import Image
 from faceblur.tracking.boxes import Box, Detection
+from faceblur.tracking.doubtful_tracks import CERTAIN
 from faceblur.tracking.search_intervals import SearchedFrame, SearchInterval, Span, agree
 from faceblur.tracking.thumbnails import Thumbnail, thumbnail
 from faceblur.tracking.tracker import WindowedFrame
@@ -114,7 +115,9 @@ def test_what_moves_as_a_known_face_does_is_not_new() -> None:
     assert another.frame_to_search(0.3) is another.inner[0]
 
 
-@pytest.mark.parametrize(("scores", "is_masked"), [((0.6, 0.1), True), ((0.1, 0.6), True), ((0.59, 0.59), False)])
+@pytest.mark.parametrize(
+    ("scores", "is_masked"), [((CERTAIN, 0.1), True), ((0.1, CERTAIN), True), ((CERTAIN - 0.01, CERTAIN - 0.01), False)]
+)
 def test_what_appears_in_a_doubtful_face_is_new(scores: tuple[float, float], is_masked: bool) -> None:
     box = (4.0 * 80, 4.0 * 30, 4.0 * 110, 4.0 * 60)
     one = span((), (90,), (), detections=(faces(box, score=scores[0]), faces(box, score=scores[1])))

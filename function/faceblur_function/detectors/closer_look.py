@@ -22,9 +22,9 @@ from faceblur_function.detectors.detector import Detector, Faces, Floats, Frame
 # Suspicious is a score from the detector's `suspicion` up to SURE, of a box of at most MAX_SIDE px. These and the next
 # two were chosen by curves (docs/defaults.md).
 SURE, MAX_SIDE = 0.3, 64.0
-# A larger face below this score may yet turn out to be none, in the second pass or for the second detector: what lies
-# in it is looked at.
-HIGH_SCORE = 0.8
+# A larger face below this score may turn out to be none, in the second pass or for the driver's second detector: what
+# lies in it is looked at.
+CERTAIN = 0.95
 # The scores of both looks add up to this: in 66 looks at faces of 24 px to 1.6 and more, at a fold of a suit to 1.1.
 CONFIRMED = 1.4
 # Pictures have so many areas in a row, and one, two or four rows: the network takes long with each new size.
@@ -112,7 +112,7 @@ def _suspicious(faces: Faces, frame: Frame, suspicion: float) -> list[Area]:
 def _in_sure(boxes: Floats, faces: Faces) -> NDArray[np.bool_]:
     """Whether the middle of each box lies in a face that is sure, which a large one is by a high score alone."""
     middles = (boxes[:, None, :2] + boxes[:, None, 2:]) / 2
-    sure = faces.xyxy[None, faces.scores >= np.where(_sides(faces) <= MAX_SIDE, SURE, HIGH_SCORE)]
+    sure = faces.xyxy[None, faces.scores >= np.where(_sides(faces) <= MAX_SIDE, SURE, CERTAIN)]
     inside = np.asarray(((sure[..., :2] <= middles) & (middles <= sure[..., 2:])).all(axis=2))
     return np.asarray(inside.any(axis=1))
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from faceblur_function.detectors.anchors import NMS_IOU, iou_matrix, non_maximum_suppression
-from faceblur_function.detectors.closer_look import HIGH_SCORE, detect_closely
+from faceblur_function.detectors.closer_look import detect_closely
 from faceblur_function.detectors.detector import Detector, Faces, Floats, Frame
 from faceblur_function.detectors.scaling import small_copy
 from faceblur_function.detectors.union import DetectorUnion, merged_faces
@@ -27,7 +27,7 @@ LARGE_FACE = 300
 # DOWN_WEIGHT. That holds for 3 of 2,432 large faces of photographs, plain, dark, noisy, blurred and tilted, and for
 # most of the large false detections.
 VISIBLE_IN_COPY = 32
-LOW_SCORE, DOWN_WEIGHT = 0.05, 1 / 3
+HIGH_SCORE, LOW_SCORE, DOWN_WEIGHT = 0.8, 0.05, 1 / 3
 
 
 def detect_all_sizes(detector: Detector, frames: Sequence[Frame], *, threshold: float) -> list[Faces]:
