@@ -75,6 +75,23 @@ def test_boxes_and_landmarks_are_in_pixels_of_the_frame(detector: Detector) -> N
         assert (closely.landmarks[best] >= grown[:2]).all() and (closely.landmarks[best] <= grown[2:]).all()
 
 
+@pytest.mark.parametrize("share", [0.35, 0.4])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_large_face_that_the_border_cuts_is_detected(
+    detector: Detector, face: Image, share: float, mirrored: bool
+) -> None:
+    x1, y1, x2, y2 = 178, 60, 272, 188
+    cut = face[:, : int(x1 + share * (x2 - x1))]
+    seen = np.array([x1, y1, cut.shape[1], y2])
+    frame = cv2.copyMakeBorder(cut, 0, 0, 200, 0, cv2.BORDER_REPLICATE)
+    seen[[0, 2]] += 200
+    if mirrored:
+        frame, seen = np.ascontiguousarray(frame[:, ::-1]), np.array([0, y1, frame.shape[1] - seen[0], y2])
+    (alone,) = detector.detect([frame], threshold=0.3)
+    (closely,) = detect_closely(detector, [frame], threshold=0.3)
+    assert (detected(alone, [seen], 0.5), detected(closely, [seen], 0.5)) == (0, 1)
+
+
 def test_little_more_is_taken_for_a_face_that_is_none(detector: Detector) -> None:
     for name in ("coffee", "chelsea", "rocket"):
         frame = cv2.resize(np.ascontiguousarray(getattr(skimage.data, name)()[:, :, ::-1]), (1280, 720))

@@ -25,6 +25,9 @@ SURE, MAX_SIDE = 0.3, 64.0
 # A larger face below this score may turn out to be none, in the second pass or for the driver's second detector: what
 # lies in it is looked at.
 CERTAIN = 0.95
+# A face that the border of the frame cuts is also one of any size, from this score on: what is beyond the border is
+# filled with its mirror image, which completes a face that is seen to a half.
+CUT_SCORE, BORDER = 0.03, 0.05
 # The scores of both looks add up to this: in 66 looks at faces of 24 px to 1.6 and more, at a fold of a suit to 1.1.
 CONFIRMED = 1.4
 # Pictures have so many areas in a row, and one, two or four rows: the network takes long with each new size.
@@ -93,9 +96,10 @@ def _look(
 
 
 def _suspicious(faces: Faces, frame: Frame, suspicion: float) -> list[Area]:
-    """The areas of a frame that may show a small face, most suspicious first. Not those in a sure face."""
+    """The areas of a frame that may show a small or a cut face, most suspicious first. Not those in a sure face."""
     sides = _sides(faces)
-    small = (faces.scores < SURE) & (faces.scores >= suspicion) & (sides <= MAX_SIDE) & (sides > 0)
+    cut = (faces.scores >= CUT_SCORE) & _at_border(faces.xyxy, sides, frame)
+    small = (faces.scores < SURE) & (faces.scores >= suspicion) & ((sides <= MAX_SIDE) | cut) & (sides > 0)
     small &= ~_in_sure(faces.xyxy, faces)
     limit = max(MIN_AREAS, int(MAX_SHARE * frame.shape[0] * frame.shape[1] / FIRST.tile**2))
     limit -= limit % COLUMNS  # a row takes as long with one area as with all
@@ -107,6 +111,13 @@ def _suspicious(faces: Faces, frame: Frame, suspicion: float) -> list[Area]:
         if not any(_is_same(one, other) for other in areas):
             areas.append(one)
     return areas
+
+
+def _at_border(boxes: Floats, sides: Floats, frame: Frame) -> NDArray[np.bool_]:
+    """Whether each box comes nearer to the frame's border than BORDER of its larger side."""
+    size_wh = np.array([frame.shape[1], frame.shape[0]], np.float32)
+    nearest = np.minimum(boxes[:, :2], size_wh - boxes[:, 2:]).min(axis=1, initial=np.inf)
+    return np.asarray(nearest < BORDER * sides)
 
 
 def _in_sure(boxes: Floats, faces: Faces) -> NDArray[np.bool_]:
@@ -143,7 +154,7 @@ def _picture(frame: Frame, areas: Sequence[Area], look: Enlargement) -> Frame:
         matrix = np.array([[scale, 0, left], [0, scale, top]])
         y, x = (index * side for index in divmod(number, COLUMNS))
         tile = picture[y : y + side, x : x + side]
-        cv2.warpAffine(frame, matrix, (side, side), dst=tile, flags=cv2.INTER_LINEAR)
+        cv2.warpAffine(frame, matrix, (side, side), dst=tile, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     return picture[:, ::-1] if look.mirrored else picture
 
 
