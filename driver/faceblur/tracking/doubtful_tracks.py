@@ -11,7 +11,7 @@ from faceblur.tracking.boxes import Box
 # A track without a detection from this score on is doubtful. Its best frames, so far apart, are looked at. It is
 # rejected where the second detector gives each of them less than REJECTED: a value for one frame, for two, and for
 # three and more. From CONFIRMED on it is a face. These were chosen by the curves of docs/defaults.md.
-CERTAIN, REJECTED, CONFIRMED = 0.95, (0.08, 0.08, 0.15), 0.3
+CERTAIN, REJECTED, CONFIRMED = 0.95, (0.08, 0.08, 0.12), 0.3
 APART_SECONDS = 0.1
 # Until it is confirmed, a track is asked about again after so many seconds, and when it scores so much higher before.
 AGAIN_SECONDS, HIGHER = 1.0, 0.05
