@@ -54,3 +54,9 @@ def test_summary_has_the_command_that_audits_the_output(face_clip: Path, functio
     assert shlex.split(line.split(": ", 1)[1]) == ["faceblur", "audit", str(source), str(out / source.name)]
     # Nothing was written: there is nothing to check.
     assert "check it" not in invoke("run", source, "-o", out, "--function", function_url).output
+
+
+def test_a_preview_that_is_not_written_takes_no_time(face_clip: Path, function_url: str, tmp_path: Path) -> None:
+    for options, listed in (((), False), (("--preview", "--overwrite"), True)):
+        output = invoke("run", face_clip, "-o", tmp_path, "--function", function_url, *options).output
+        assert any(line.startswith("preview ") for line in output.splitlines()) == listed

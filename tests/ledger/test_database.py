@@ -170,3 +170,11 @@ def test_a_file_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
         1,
         f"error: the ledger {tmp_path}/ledger.db: unable to open database file\n",
     )
+
+
+@pytest.mark.parametrize("command", [(), ("show", 1), ("pause", 1), ("report",)])
+def test_jobs_of_a_ledger_that_is_not_there_make_none(command: tuple[str | int, ...], tmp_path: Path) -> None:
+    path = tmp_path / "mistyped.db"
+    asked = faceblur("jobs", "--ledger", path, *command)
+    assert (asked.returncode, asked.stderr) == (2, f"error: there is no ledger {path}: `faceblur submit` makes one\n")
+    assert not path.exists()

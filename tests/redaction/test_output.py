@@ -18,6 +18,7 @@ from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
 from faceblur.redaction.by_hand import ByHand
 from faceblur.redaction.output import finish, line_of, open_output
+from faceblur.redaction.preview import Preview
 from faceblur.redaction.sidecar_format import SidecarFace
 from faceblur.redaction.threads import FileWork, OwnThread
 from faceblur.redaction.video_frame import VideoFrame
@@ -42,7 +43,8 @@ def write_some(source: Path, target: Path, frames: int) -> Written:
                     frame = VideoFrame.of(item)
                     frame.convert(output.writer.pix_fmts)
                     await writing.call(output.write, frame)
-            return await finish(read, reader, writing, work, by_hand=ByHand(), preview=lambda _: None)
+            preview = Preview(source, target, lambda: reader, writing.stop, wanted=False)
+            return await finish(read, reader, writing, work, by_hand=ByHand(), preview=preview)
 
     with VideoReader(source) as reader, ThreadPoolExecutor(1) as codecs:
         return asyncio.run(main(reader, codecs))

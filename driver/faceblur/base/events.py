@@ -83,6 +83,10 @@ class FramesRead:
     frames: int
 
 
+# The device of a ReplyReceived where no function detects the faces: a render takes them from the sidecar.
+FROM_SIDECAR = "sidecar"
+
+
 @dataclass(frozen=True, slots=True)
 class ReplyReceived:
     """The function searched `frames` frames. `timings_ms` has its own stages, and `queue` and `network`."""

@@ -72,7 +72,7 @@ def show(ledger: str, job_id: int, as_json: bool) -> None:
     from faceblur.ledger.queries import show_job
 
     async def command(_: Console) -> int:
-        async with Database(ledger) as database:
+        async with Database(ledger, must_exist=True) as database:
             found = await show_job(database, job_id)
         if found is None:
             raise UsageError(f"there is no job {job_id}")
@@ -156,7 +156,7 @@ def _apply(ledger: str, change: str, ids: tuple[int, ...], word: str, *values: i
     from faceblur.ledger.database import Database
 
     async def command(_: Console) -> int:
-        async with Database(ledger) as database:
+        async with Database(ledger, must_exist=True) as database:
             done = await getattr(control, change)(database, ids, *values)
         rest = sorted(set(ids) - set(done))
         if done:
@@ -191,7 +191,7 @@ def report(ledger: str, plan_file: Path | None, contains: str, as_json: bool) ->
 
     async def command(_: Console) -> int:
         planned = read_plan(plan_file) if plan_file is not None else None
-        async with Database(ledger) as database:
+        async with Database(ledger, must_exist=True) as database:
             outcome = await read_outcome(database, below=planned["inputs"] if planned else (), contains=contains)
         if as_json:
             print(json.dumps({"outcome": outcome.to_dict(), "plan": planned}))

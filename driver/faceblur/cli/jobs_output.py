@@ -51,7 +51,7 @@ def print_submission(submission: Submission, ledger: str, verbosity: Verbosity) 
 async def show_jobs(ledger: str, *, states: Sequence[str], contains: str, as_json: bool, watch: bool) -> None:
     """Print the jobs once, or again and again. Raises LedgerError."""
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    async with Database(ledger) as database:
+    async with Database(ledger, must_exist=True) as database:
 
         async def look() -> tuple[Counts, list[JobRow]]:
             limit = None if as_json else ROWS

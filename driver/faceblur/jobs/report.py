@@ -11,6 +11,7 @@ from typing import get_args
 
 from faceblur.base.counted import counted
 from faceblur.base.events import (
+    FROM_SIDECAR,
     Event,
     FacesRejected,
     FileEnded,
@@ -186,7 +187,8 @@ class Report:
         if faces:
             line += f" ({_by_state(written)})"
         line += f" in {clock(seconds)}"
-        line += f" ({frames / seconds:.1f} fps) by {written[0].model} on {written[0].device}"
+        detected_on = "as the sidecar lists them" if written[0].device == FROM_SIDECAR else f"on {written[0].device}"
+        line += f" ({frames / seconds:.1f} fps) by {written[0].model} {detected_on}"
         if searched := sum(one.searched for one in written):
             line += f", which searched {counted(searched, 'frame')}"
         return line

@@ -63,13 +63,15 @@ class Database:
     """Transactions on the ledger. Two of one database never conflict: one waits for the other.
 
     An async context manager. Raises LedgerError, which names the database without its password, and UsageError
-    for an address that is none.
+    for an address that is none, and for a file that is not there where it `must_exist`: else it is made.
     """
 
-    def __init__(self, given: str) -> None:
+    def __init__(self, given: str, *, must_exist: bool = False) -> None:
         self.url = ledger_url(given)
         backend = self.url.get_backend_name()
         self.is_sqlite = backend == "sqlite"
+        if must_exist and self.is_sqlite and not os.path.lexists(self.url.database or ""):
+            raise UsageError(f"there is no ledger {self.url.database}: `faceblur submit` makes one")
         self.name = str(self.url.database) if self.is_sqlite else self.url.set(drivername=backend).render_as_string()
         self._is_fixed = self.is_sqlite and _is_read_only(Path(self.url.database or ""))
         self._engine = self._create()

@@ -16,6 +16,7 @@ from faceblur.redaction.batch import Ready
 from faceblur.redaction.by_hand import ByHand
 from faceblur.redaction.edits import edits_path
 from faceblur.redaction.frame import all_pixels
+from faceblur.redaction.preview import Preview
 from faceblur.redaction.publication import DIRECT, Publication
 from faceblur.redaction.sidecar_files import SidecarWriter, sidecar_path
 from faceblur.redaction.sidecar_format import FrameLine, Header, SidecarFace
@@ -85,19 +86,20 @@ async def finish(
     publication: Publication = DIRECT,
     *,
     by_hand: ByHand,
-    preview: Callable[[Path | None], None],
+    preview: Preview,
 ) -> Written:
     """Give the output its name, once every frame that was `read`, counted by stream, is in it. Raises MediaError.
 
-    `preview`, which gets the path of the complete sidecar, writes or removes a preview before: an output without the
-    one that was asked for, or with that of an earlier one, is not done.
+    The preview is written or removed before: an output without the one that was asked for, or with that of an earlier
+    one, is not done.
     """
     output = writing.object
     output.writer.sequence.check_complete(read)
     damage = tuple(reader.damage.summary())
     with work.at("encode"):
         files = await work.on(writing.executor, "write", output.complete)
-        await work.on(writing.executor, "preview", preview, files[1] if len(files) > 1 else None)
+        stage = "preview" if preview.wanted else "write"
+        await work.on(writing.executor, stage, preview.write, files[1] if len(files) > 1 else None)
         await publication.begin(files)
         await work.on(writing.executor, "write", output.publish)
     notes = *by_hand.notes(), *output.edits_left_out()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from faceblur.base.errors import SidecarError, UsageError
-from faceblur.base.events import FramesMasked, GapsMasked, PositionEntered, ReplyReceived
+from faceblur.base.events import FROM_SIDECAR, FramesMasked, GapsMasked, PositionEntered, ReplyReceived
 from faceblur.base.face_checks import reaches_into
 from faceblur.base.memory_bounds import RENDER_BATCH_BYTES, RENDER_BATCHES
 from faceblur.base.options import Changes, Options
@@ -33,8 +33,6 @@ from faceblur.redaction.sidecar_format import FrameLine, Header
 from faceblur.redaction.threads import FileWork, OwnThread
 from faceblur.redaction.video_frame import VideoFrame, cover_art_frames, video_frames
 from faceblur.redaction.written import Written
-
-FROM_SIDECAR = "no function: from the sidecar"  # in the place of a device, in the report
 
 
 async def render_video(sidecar: Path, target: Path, changes: Changes, work: FileWork) -> Written:
@@ -86,7 +84,7 @@ async def _render(
         written = await finish(
             *(batch_reader.frames, reader, writing, work),
             by_hand=masks.by_hand,
-            preview=preview.write,
+            preview=preview,
         )
         return replace(written, damage=(*written.damage, *recorded.corrections()))
 

@@ -119,7 +119,7 @@ async def _redact(
         return await finish(
             *(batch_reader.frames, reader, writing, work, publication),
             by_hand=look_ahead.by_hand,
-            preview=preview.write,
+            preview=preview,
         )
 
 
