@@ -49,3 +49,19 @@ def test_what_may_be_elsewhere_is_not_gone(pattern: str, other: str) -> None:
 def test_where_the_system_does_not_say_nobody_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(module, "PROC", tmp_path)
     assert not is_gone(re.sub(r":\d+:", f":{2**22 + 1}:", new_owner()))
+
+
+@pytest.mark.parametrize("numbered", [os.getpid(), 2**22 + 1])
+def test_a_process_that_proc_does_not_show_is_not_gone(
+    numbered: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Those of other users are hidden by `hidepid`; a container may have the /proc of its host."""
+    (tmp_path / "sys/kernel/random").mkdir(parents=True)
+    (tmp_path / "sys/kernel/random/boot_id").write_text("of this start")
+    (tmp_path / str(numbered) / "ns").mkdir(parents=True)
+    (tmp_path / str(numbered) / "ns/pid").touch()
+    (tmp_path / "self").symlink_to(str(numbered))
+    monkeypatch.setattr(module, "PROC", tmp_path)
+    assert not is_gone(new_owner())
+    ended = re.sub(r":\d+:", f":{2**22 + 1}:", new_owner())
+    assert is_gone(ended) == (numbered == os.getpid())
