@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from faceblur.base.errors import UsageError
 from faceblur.base.events import FileEnded, FramesMasked, FramesRead, PositionEntered, PositionLeft, ReplyReceived
+from faceblur.fleet.ledger_metrics import LedgerCollector
 from faceblur.jobs.metrics import Metrics, MetricsServer
 from tests.support.prometheus import program
 
@@ -51,6 +52,13 @@ def test_no_figure_names_a_file() -> None:
     with MetricsServer(0, metrics.registry, "127.0.0.1") as server:
         text = requests.get(f"http://127.0.0.1:{server.port}/metrics", timeout=10).text
     assert "faceblur_frames_total" in text and "clip" not in text
+
+
+def test_a_ledger_that_is_not_there_is_away_and_not_made(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    registry.register(LedgerCollector(str(tmp_path / "mistyped.db")))
+    assert registry.get_sample_value("faceblur_ledger_up") == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_port_that_is_taken_is_an_error() -> None:

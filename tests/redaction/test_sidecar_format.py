@@ -296,3 +296,5 @@ def test_a_box_is_all_that_an_editor_must_give() -> None:
 def test_what_older_sidecars_call_covered_is_gap_filled() -> None:
     line = FRAME_LINE.validate_json('{"frame": 0, "pts": 0, "faces": [{"box": [1, 2, 3, 4], "state": "covered"}]}')
     assert line.faces[0].state == "gap-filled" and line.faces[0].is_masked
+    states = schema()["$defs"]["SidecarFace"]["properties"]["state"]["anyOf"]
+    assert {"const": "covered", "type": "string"} in states

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from faceblur.base.errors import LedgerError
+from faceblur.base.errors import LedgerError, UsageError
 from faceblur.ledger.database import Database
 from faceblur.ledger.queries import Counts, count_jobs
 from faceblur.ledger.states import STATES_SHOWN
@@ -18,7 +18,7 @@ log = logging.getLogger("faceblur")
 
 
 class LedgerCollector(Collector):
-    """Counts the jobs of a ledger at every scrape. While the ledger is away, `faceblur_ledger_up` is 0."""
+    """Counts the jobs of a ledger at every scrape. While it is away, or not there, `faceblur_ledger_up` is 0."""
 
     def __init__(self, ledger: str) -> None:
         self._ledger = ledger
@@ -29,7 +29,7 @@ class LedgerCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         try:
             counts = asyncio.run(self._count())
-        except LedgerError as error:
+        except (LedgerError, UsageError) as error:
             log.warning("%s", error)
             counts = None
         up = GaugeMetricFamily("faceblur_ledger_up", "Whether the ledger's database answers.")
@@ -52,5 +52,5 @@ class LedgerCollector(Collector):
         yield oldest
 
     async def _count(self) -> Counts:
-        async with Database(self._ledger) as database:
+        async with Database(self._ledger, must_exist=True) as database:
             return await count_jobs(database)

@@ -150,7 +150,9 @@ class SidecarFace:
     box: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
     score: Annotated[FiniteFloat, Field(ge=0, le=1)] | None = None
     track: int | None = None
-    state: Annotated[FaceState, BeforeValidator(_renamed)] = "added"
+    state: Annotated[FaceState, BeforeValidator(_renamed, json_schema_input_type=FaceState | Literal["covered"])] = (
+        "added"
+    )
     second_score: Annotated[FiniteFloat, Field(ge=0, le=1)] | None = None
 
     @property
