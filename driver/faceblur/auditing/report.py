@@ -127,6 +127,11 @@ class FolderReport(BaseModel):
     passed: bool
     files: list[FileVerdict]
 
+    @property
+    def audited(self) -> list[FileVerdict]:
+        """The outputs that could be audited; beside them `files` has sources without one, and what cannot be read."""
+        return [one for one in self.files if one.report is not None]
+
 
 def report_path(output: Path, suffix: Literal["json", "html"]) -> Path:
     """Where the report of an output is written: beside it."""

@@ -125,11 +125,20 @@ def print_reports(report: FolderReport, folder: Path | None) -> None:
     for one in report.files:
         for each in [each for each in one.report.findings if each.mend][:1] if one.report is not None else ():
             console.print(f"to mend {each.kind} at {each.first_time}: {printable(each.mend or '')}", **PLAIN)
-    failed = sum(not one.passed for one in report.files)
-    verdict = f"do not publish: {failed} of them" if failed else "nothing exposed was found"
-    console.print(f"{counted(len(report.files), 'output')} audited: {verdict}", **PLAIN)
+    console.print(_verdict(report), **PLAIN)
     if folder is not None:
         print(f"{printable(str(folder / f'{INDEX}.html'))} (the pages show real faces: do not publish them)")
+
+
+def _verdict(report: FolderReport) -> str:
+    audited, said = report.audited, []
+    if others := len(report.files) - len(audited):
+        said.append(f"{counted(others, 'file')} could not be audited")
+    if audited:
+        failed = sum(not one.passed for one in audited)
+        verdict = f"do not publish: {failed} of them" if failed else "nothing exposed was found"
+        said.append(f"{counted(len(audited), 'output')} audited: {verdict}")
+    return "; ".join(said)
 
 
 def _frames(finding: Finding) -> str:
