@@ -85,11 +85,32 @@ FAR = (10.0, 60.0, 40.0, 100.0)
 )
 def test_a_hole_in_a_mask_is_a_face(masks: list[tuple[float, ...] | None], score: float, kind: str | None) -> None:
     """The detectors are less sure where somebody removed the masks than in the frames around."""
+    assert judge_face(seen_under(masks, by(0, score)), CONFIDENT, 2) == kind
+
+
+@pytest.mark.parametrize(
+    ("masks", "second_score", "kind"),
+    [
+        ([BOX, None, BOX], 0.5, "uncovered"),
+        ([BOX, None, BOX], 0.4, "candidate"),
+        ([BOX, None, None], 0.9, "candidate"),  # in crops a bottle looks like a face
+    ],
+)
+def test_a_hole_is_a_face_that_all_models_see_in_crops_only(
+    masks: list[tuple[float, ...] | None], second_score: float, kind: str
+) -> None:
+    """A small face that its frame's small copy does not show."""
+    assert judge_face(seen_under(masks, [(0, 0.9, True), (1, second_score, True)]), CONFIDENT, 2) == kind
+
+
+def seen_under(masks: list[tuple[float, ...] | None], seen: list[tuple[int, float, bool]]) -> FollowedFace:
+    """A face in three frames, detected in all and legible in the second one, where it is `seen` like this."""
     follower = FaceFollower(CONFIDENT)
     for number, mask in enumerate(masks):
         clear = number == 1
+        score = max(score for _, score, _ in seen) if clear else 0.9
         observation = Observation(number, number / 25, 1.0, "", BOX, score) if clear else None
-        detection = MergedDetection(BOX, score, by(0, score if clear else 0.9))
+        detection = MergedDetection(BOX, score, seen if clear else by(0, 0.9))
         follower.push(number / 25, [(detection, observation)], [] if mask is None else [mask])  # type: ignore[list-item]
     (face,) = follower.flush()
-    assert judge_face(face, CONFIDENT, 2) == kind
+    return face

@@ -18,7 +18,7 @@ CONFIDENT, CONFIDENT_DETECTIONS, MIN_CANDIDATE = 0.7, 2, 0.3
 # two of them score CONFIRMED in the frame is a face as well. Measured on nine clips (benchmarks/README.md).
 CONFIRMED, OVER_TIME, REJECTED = 0.5, 6, 0.1
 # What is masked just before and after, and of which a model is confident in some frame, is a face in between as well,
-# at this score: a run masks the gaps of a track.
+# at this score, or where all models score CONFIRMED in crops: a run masks the gaps of a track.
 IN_HOLE = 0.3
 # Smaller faces, in pixels of height, are candidates only: it is from here on that benchmarks/leaks.py counts them.
 MIN_HEIGHT = 16.0
@@ -46,7 +46,8 @@ def judge_face(face: FollowedFace, confident: float, models: int) -> FindingKind
 def _is_face(face: FollowedFace, confident: float, models: int) -> bool:
     """Whether what is seen where the output shows it is a face: by two models, or confidently and over time."""
     best = max(face.best.values(), default=0.0)
-    if face.is_hole and face.confident > 0 and best >= IN_HOLE:
+    in_crops = sum(score >= CONFIRMED for score in face.crops.values())
+    if face.is_hole and face.confident > 0 and (best >= IN_HOLE or in_crops == models):
         return True
     if models == 1:
         return best >= confident and face.confident >= CONFIDENT_DETECTIONS
