@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,33 @@ def test_a_box_that_shows_nothing_is_not_asked_about() -> None:
     assert _squares(image, (63.9, 10.0, 64.0, 10.1)) == []
     (whole,) = _squares(image, (20.0, 20.0, 28.0, 26.0))
     assert whole.shape == (24, 24, 3)
+
+
+def test_the_square_of_a_face_that_fills_a_large_frame_takes_little_memory() -> None:
+    image = np.zeros((2160, 3840, 3), np.uint8)
+    tracemalloc.start()
+    squares = _squares(image, (0.0, 0.0, 2000.0, 2160.0))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [square.shape for square in squares] == [(288, 288, 3)] * 2 and peak < 2**22
+
+
+def test_a_face_behind_a_cut_of_like_colours_is_masked_where_there_was_none(
+    face: Image, detector: Detector, centerface: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The track goes on over such a cut; that it was no face does not."""
+    cup = cv2.resize(np.ascontiguousarray(skimage.data.coffee()[:, :, ::-1]), (300, 240))
+    before = np.hstack([next(iter(pan(face, (320, 240), 1))), cup[:, :160]])
+    after = np.ascontiguousarray(before[:, ::-1])
+    box = tuple(detector.detect([after], threshold=0.5)[0].xyxy[0].tolist())
+    monkeypatch.setattr("tests.redaction.test_verification.CUP", box)
+    (tmp_path / "in").mkdir()
+    clip = write_clip(tmp_path / "in" / "cut.mkv", [before] * 40 + [after] * 20)
+    _, lines = run(clip, tmp_path / "out", Doubting(detector, centerface, cup=0.85, real=0.01))
+    assert {face.state for line in lines[:40] for face in line.faces} == {"rejected"}
+    assert states(lines[40:], box) <= {"detected", "interpolated", "gap-filled"}
+    (track,) = {face.track for line in lines for face in line.faces}
+    assert track == 1
 
 
 def test_a_real_face_of_a_low_score_is_confirmed(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from faceblur.tracking.boxes import Box, Detection
 from faceblur.tracking.doubtful_tracks import CERTAIN, CONFIRMED, REJECTED, Question, Verdicts
 from faceblur.tracking.tracker import Tracker, WindowedFrame
@@ -58,6 +60,24 @@ def test_nothing_is_asked_about_another_scene() -> None:
         out += tracker.push(frame)
     out += tracker.flush()
     assert [bool(frame.doubts) for frame in out] == [True] * 6 + [False] * 14
+
+
+@pytest.mark.parametrize(("may_be_cut", "asked_at"), [(True, [0, 30, 45, 75]), (False, [0, 30, 60])])
+def test_what_was_no_face_is_asked_about_at_once_where_a_new_scene_may_begin(
+    may_be_cut: bool, asked_at: list[int]
+) -> None:
+    """A cut between frames of like colours is none to the tracker: a face may be where there was none."""
+    tracker: Tracker[WindowedFrame] = Tracker(threshold=0.3, look_around=0.4, verifies=True)
+    out: list[WindowedFrame] = []
+    for index in range(90):
+        detections = [Detection(BOX, 0.85 if index < 45 else 0.82)]
+        frame = WindowedFrame(seconds=index / FPS, detections=detections, is_searched=True)
+        frame.may_be_cut = may_be_cut and index == 45
+        out += tracker.push(frame)
+    out += tracker.flush()
+    assert [round(one.asked_at * FPS) for one in questions(out)] == asked_at
+    if may_be_cut:
+        assert min(out[45].doubts[1].times) == out[45].seconds
 
 
 def test_no_more_frames_are_looked_at_than_there_are_values() -> None:

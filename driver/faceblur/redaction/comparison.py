@@ -8,7 +8,8 @@ from functools import partial
 from faceblur.redaction.batch import Batch
 from faceblur.redaction.frame import Frame, all_pixels
 from faceblur.redaction.threads import FileWork
-from faceblur.tracking.scene_cuts import transition
+from faceblur.tracking.camera_motion import NO_MOTION
+from faceblur.tracking.scene_cuts import is_change, transition
 from faceblur.tracking.thumbnails import Thumbnail
 
 
@@ -26,3 +27,4 @@ async def compare_frames(batches: AsyncIterable[Batch], work: FileWork) -> Async
 
 def _set_transition(frame: Frame, before: Thumbnail | None) -> None:
     frame.cut, frame.camera = transition(before, frame.thumbnail)
+    frame.may_be_cut = before is not None and frame.camera == NO_MOTION and is_change(before, frame.thumbnail)

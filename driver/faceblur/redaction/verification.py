@@ -88,20 +88,22 @@ def _squares(image: NDArray[np.uint8], box: Box) -> list[NDArray[np.uint8]]:
     """A square of CROP_SIDES sides of a box around its middle: twice, as BESIDE says, where it goes over the border."""
     x1, y1, x2, y2 = box
     half = CROP_SIDES * max(x2 - x1, y2 - y1) / 2
-    left, top = round((x1 + x2) / 2 - half), round((y1 + y2) / 2 - half)
-    right, bottom = left + max(1, round(2 * half)), top + max(1, round(2 * half))
-    height, width = image.shape[:2]
-    part = image[max(0, top) : bottom, max(0, left) : right]
-    beside = max(0, -top), max(0, bottom - height), max(0, -left), max(0, right - width)
+    left, top, side = round((x1 + x2) / 2 - half), round((y1 + y2) / 2 - half), max(1, round(2 * half))
+    part = image[max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)]
     if not part.size:  # a box of less than a pixel
         return []
+    # Made small before it is continued: the square of a face that fills a frame has nine times the frame's pixels.
+    limit = min(side, CROP_SIDES * MAX_SIDE)
+    first_y, last_y = _placed(-top, part.shape[0], limit / side)
+    first_x, last_x = _placed(-left, part.shape[1], limit / side)
+    if limit < side:
+        part = cv2.resize(part, (last_x - first_x, last_y - first_y), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    beside = first_y, limit - last_y, first_x, limit - last_x
     fills = BESIDE if any(beside) else BESIDE[:1]
-    return [_limited(cv2.copyMakeBorder(part, *beside, fill)) for fill in fills]  # type: ignore[arg-type]
+    return [cv2.copyMakeBorder(part, *beside, fill) for fill in fills]  # type: ignore[misc]
 
 
-def _limited(square: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A square as large as the second detector looks at."""
-    limit = CROP_SIDES * MAX_SIDE
-    if len(square) <= limit:
-        return square
-    return cv2.resize(square, (limit, limit), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+def _placed(before: int, length: int, scale: float) -> tuple[int, int]:
+    """Where the part of a square that lies in the image begins and ends, in pixels of the scaled square."""
+    first, last = (round(scale * (max(0, before) + one)) for one in (0, length))
+    return min(first, last - 1), last

@@ -22,6 +22,7 @@ class SeenFrame(Protocol):
 
     seconds: float
     masks: dict[int, Box]
+    may_be_cut: bool
 
     def score_of(self, track: int) -> float | None:
         """The score with which a track was detected in this very frame, None where it was not."""
@@ -65,9 +66,12 @@ class DoubtfulTracks(Generic[FrameT]):
     def ask(self, window: Sequence[FrameT]) -> dict[int, Question[FrameT]]:
         """The questions about the doubtful tracks of the first frame of a window, those of before included.
 
-        A track about which there is no question is masked.
+        A track about which there is no question is masked. What was asked before a frame that may begin a new
+        scene no longer counts: the track goes on, but may show another thing.
         """
         frame = window[0]
+        if frame.may_be_cut:
+            self._asked = {}
         asked: dict[int, Question[FrameT]] = {}
         for track in frame.masks:
             if track in self._certain:

@@ -35,11 +35,11 @@ class WindowedFrame:
     """What tracking knows of one frame in its look-ahead window.
 
     `seconds` is its time; `detections` were made in it, if it `is_searched`; `cut` says that a new scene begins with
-    it, `camera` how the camera moved since the frame before; without a `thumbnail` no face is followed to it. The
-    tracker sets the rest: `masks` maps a track to the box that is to be masked; `gaps` are the tracks without a
-    detection above the threshold in this very frame, `followed` those of them that were followed to it by their
-    pixels, `scores` the scores of those that were detected in it, above or below; `scene` counts the cuts before it;
-    `doubts` are the questions about its doubtful tracks.
+    it, `may_be_cut` that it may, `camera` how the camera moved since the frame before; without a `thumbnail` no face is
+    followed to it. The tracker sets the rest: `masks` maps a track to the box that is to be masked; `gaps` are the
+    tracks without a detection above the threshold in this very frame, `followed` those of them that were followed to it
+    by their pixels, `scores` the scores of those that were detected in it, above or below; `scene` counts the cuts
+    before it; `doubts` are the questions about its doubtful tracks.
     """
 
     seconds: float
@@ -47,6 +47,7 @@ class WindowedFrame:
     is_searched: bool = False
     thumbnail: Thumbnail | None = None
     cut: bool = False
+    may_be_cut: bool = False
     camera: CameraMotion = NO_MOTION
     scene: int = 0
     masks: dict[int, Box] = field(default_factory=dict)
