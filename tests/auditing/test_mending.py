@@ -20,13 +20,14 @@ from faceblur.auditing.progress import AuditProgress
 from faceblur.auditing.report import AuditReport
 from faceblur.auditing.search_journal import SearchJournal
 from faceblur.base.box_at import BoxAt
-from faceblur.base.errors import MediaError, SidecarError
+from faceblur.base.errors import MediaError, SidecarError, UsageError
 from faceblur.detection.client import FunctionClient
 from faceblur.detection.endpoint import Endpoint
 from faceblur.jobs import render_run
 from faceblur.redaction.edits import edits_path
 from faceblur.redaction.sidecar_files import sidecar_path
 from tests.cli.calls import invoke
+from tests.support.file_systems import fill, small_disk
 
 FRAMES = 24
 
@@ -150,6 +151,16 @@ def test_a_journal_that_was_cut_goes_on_where_it_was_cut(tmp_path: Path) -> None
             file.write('{"stream": 0, "frame": 7, "fo')
     with SearchJournal(path, "another") as journal:
         assert not journal.restore(0, [Frame(0)])
+
+
+def test_a_full_disk_is_said_before_the_search() -> None:
+    with small_disk(1) as folder:
+        fill(folder)
+        with (
+            pytest.raises(UsageError, match="No space left on device"),
+            SearchJournal(folder / "clip.audit.searched.jsonl", "this"),
+        ):
+            pass
 
 
 def test_an_output_that_changes_while_it_is_audited_is_not_called_good(

@@ -28,7 +28,7 @@ class Findable(Protocol):
 class SearchJournal:
     """Keeps detections by stream and frame; `path` None: nothing. `of` says what they are of.
 
-    A context manager. Raises UsageError where its folder cannot be written.
+    A context manager. Raises UsageError where its folder cannot be written, or the disk is full.
     """
 
     def __init__(self, path: Path | None, of: str) -> None:
@@ -42,12 +42,11 @@ class SearchJournal:
             return self
         self._read(self._path)
         try:
-            self._file = self._path.open("r+" if self._known else "w", encoding="utf-8")
-            if self._known:
-                self._file.seek(self._end)
-                self._file.truncate()
-            else:
-                self._write({"of": self._of})
+            if not self._known:
+                self._end = self._path.write_text(json.dumps({"of": self._of}) + "\n", encoding="utf-8")
+            self._file = self._path.open("r+", encoding="utf-8")
+            self._file.seek(self._end)
+            self._file.truncate()
         except OSError as error:  # nor can the report at the end, which may be hours away
             raise UsageError(
                 f"{self._path}: cannot be written: {error.strerror}; the report lies beside it: copy the output and "
@@ -81,7 +80,8 @@ class SearchJournal:
         try:
             for one in frames:
                 found = [[list(each.box), each.score, each.seen] for each in one.detections]
-                self._write({"stream": stream, "frame": one.number, "found": found})
+                line = {"stream": stream, "frame": one.number, "found": found}
+                self._file.write(json.dumps(line) + "\n")
             self._file.flush()
         except OSError as error:
             log.warning("%s: cannot be written (%s): an interrupted audit begins anew", self._path, error.strerror)
@@ -111,7 +111,3 @@ class SearchJournal:
             log.info("%s: %s", path, error)
         if self._known:
             log.info("%s: goes on after %d frames", path, len(self._known))
-
-    def _write(self, line: object) -> None:
-        assert self._file is not None
-        self._file.write(json.dumps(line) + "\n")
