@@ -91,6 +91,21 @@ def test_one_that_is_wrong_is_named_and_fails_all(folder: Path, function_url: st
     assert reasons[wrong] in (folder / "out" / "faceblur-audit.html").read_text()
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
+def test_a_sidecar_that_names_what_can_be_no_file_fails_alone(folder: Path, function_url: str, name: str) -> None:
+    sidecar = sidecar_path(folder / "out" / "a.mp4")
+    header, *lines = sidecar.read_text().splitlines()
+    changed = json.loads(header)
+    changed["video"] |= {"name": name, "path": name}
+    sidecar.write_text("\n".join([json.dumps(changed), *lines, ""]))
+    done = invoke("audit", folder / "in", folder / "out", "--function", function_url)
+    assert done.exit_code == 1 and "1 output audited: nothing exposed was found" in done.stdout, done.output
+    edited = invoke("edit", folder / "out" / "a.mp4", "--add", "0,0,9,9@0-1")
+    assert edited.exit_code == 2 and "is not there: name it with --source" in edited.stderr
+    of_one = invoke("audit", folder / "in" / "a.mp4", folder / "out" / "a.mp4", "--function", function_url)
+    assert of_one.exit_code == 0, of_one.output  # the source is known by its content
+
+
 def test_a_folder_without_outputs_is_a_wrong_call(folder: Path, function_url: str) -> None:
     (folder / "empty").mkdir()
     done = invoke("audit", folder / "in", folder / "empty", "--function", function_url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def _paired(source: Path, output: Path, outdir: Path) -> FileVerdict:
     places = [named_in(below, video.name), named_in(sidecar.parent, video.path or video.name)]
     places = [source] if source.is_file() else places
     for place in places:
-        if place.is_file() and not place.samefile(output):
+        if os.path.isfile(place) and not place.samefile(output):
             return FileVerdict(source=str(place), output=str(output))
     return FileVerdict(source=str(places[0]), output=str(output), reason=f"its source {video.name} is not there")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterable
 
@@ -35,7 +36,7 @@ def with_command(finding: Finding, files: AuditedFiles) -> Finding:
     if sidecar_path(files.output).resolve() != files.sidecar.resolve():
         return finding
     recorded = named_in(files.sidecar.parent, files.header.video.path or files.header.video.name)
-    if not recorded.exists() or not recorded.samefile(files.source):
+    if not os.path.exists(recorded) or not recorded.samefile(files.source):
         arguments += ["--source", str(files.source)]
     command = shlex.join(["faceblur", "edit", str(files.output), *arguments])
     return finding.model_copy(update={"mend": command})

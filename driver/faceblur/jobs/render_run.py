@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -133,7 +134,7 @@ class EditRun(RenderRun):
             header = reader.header
         if source is None:
             source = named_in(sidecar.parent, header.video.path or header.video.name)
-            if not source.is_file():
+            if not os.path.isfile(source):
                 raise UsageError(f"{source}, of which {output} was made, is not there: name it with --source")
         # What the run kept or tolerated, the edit does too.
         changes = Changes(keep_location=bool(header.settings.keep_location), tolerate_damage=True, preview=preview)

@@ -16,9 +16,12 @@ def json_name(name: str) -> str:
 
 
 def named_in(folder: Path, text: str) -> Path:
-    """The file in a folder that a sidecar names: the one with this very name, or with the bytes that are escaped."""
+    """The file in a folder that a sidecar names: the one with this very name, or with the bytes that are escaped.
+
+    It need not be there: a name may even be too long for any file.
+    """
     path = folder / text
-    if path.exists() or not _ESCAPED.search(text):
+    if os.path.exists(path) or not _ESCAPED.search(text):
         return path
     return folder / _ESCAPED.sub(lambda match: chr(0xDC00 + int(match[1], 16)), text)
 
