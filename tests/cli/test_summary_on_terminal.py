@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 from collections.abc import Iterator
@@ -23,7 +24,8 @@ from faceblur.base.events import (
 )
 from faceblur.cli import execute_job as module
 from faceblur.cli import summary
-from faceblur.cli.progress import Lines, RunProgress
+from faceblur.cli.logs import set_up_logging
+from faceblur.cli.progress import Bars, Lines, RunProgress
 from faceblur.cli.verbosity import Verbosity
 from faceblur.jobs.job import Job
 from faceblur.jobs.report import Report
@@ -98,6 +100,41 @@ def test_the_table_has_a_column_of_each_kind_of_gap_that_there_is(states: tuple[
     numbers = [str(number) for number, _ in enumerate(states, 7)]
     assert rows[1] == ["a.mp4", "9", str(5 + sum(map(int, numbers))), *numbers, "1.0", "9.0", "done"]
     assert rows[2] == ["b.mp4", *[""] * (4 + len(states)), "skipped"]
+
+
+def test_a_worker_does_not_say_of_how_many_and_nothing_while_it_waits(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logging(Console(stderr=True, width=200), Verbosity())
+
+    async def work() -> None:
+        with Lines(interval=0.1) as lines:
+            for name in ("a.mp4", "b.mp4"):
+                lines.started(Path(name), 9)
+                lines.advanced(Path(name), 9, 4)
+            lines.ended(Path("a.mp4"), "done")
+            await asyncio.sleep(0.25)
+            lines.ended(Path("b.mp4"), "done")
+            assert capsys.readouterr().err.splitlines()[-1].startswith("1 file, 18 frames, ")
+            await asyncio.sleep(1.5)
+            assert not capsys.readouterr().err
+            lines.started(SOURCE, 9)
+            await asyncio.sleep(0.25)
+
+    asyncio.run(work())
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("2 files, 18 frames, ")
+    # The time without a video does not count: else it would be 18 frames in 2 s.
+    assert float(line.split(", ")[2].removesuffix(" fps")) > 18 / 1.5
+
+
+def test_more_files_than_were_planned_are_no_fraction() -> None:
+    console = Console(file=io.StringIO(), width=80, force_terminal=True)
+    bars = Bars(console)
+    assert bars._title() == "total 0 files"
+    bars.planned(1, None)
+    for name in ("a.mp4", "b.mp4"):
+        bars.started(Path(name), None)
+        bars.ended(Path(name), "done")
+    assert bars._title() == "total 2/2 files"
 
 
 def test_a_file_that_is_begun_anew_does_not_count_twice() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -154,7 +155,7 @@ def test_without_the_option_its_packages_are_not_loaded() -> None:
 def test_without_the_extra_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
     monkeypatch.delitem(sys.modules, "faceblur.jobs.traces", raising=False)
-    with pytest.raises(UsageError, match=r"pip install 'faceblur\[traces\]'"):
+    with pytest.raises(UsageError, match=re.escape(f"{sys.executable} -m pip install 'faceblur[traces]'")):
         fleet._traces("http://127.0.0.1:9")
 
 

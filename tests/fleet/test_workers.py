@@ -162,3 +162,17 @@ def test_what_a_run_wrote_is_not_done_again(function_url: str, short_clip: Path,
     assert faceblur("run", source, "-o", out, "--function", function_url).returncode == 0
     (out / "001.mp4.faces.jsonl").unlink()
     assert faceblur("submit", source, "-o", out, "--ledger", ledger).stdout == "1 put in; 1 done already\n"
+
+
+def test_a_worker_says_that_it_waits_for_more(
+    file_ledger: str, function_url: str, short_clip: Path, tmp_path: Path
+) -> None:
+    source = tree(tmp_path / "in", short_clip, 1)
+    faceblur("submit", source, "-o", tmp_path / "out", "--ledger", file_ledger)
+    with WorkerProcess(file_ledger, function_url, "--lease", "2") as worker:
+        until(lambda: states(file_ledger) == {"done": 1})
+        time.sleep(3)  # ten looks for work
+        worker.send(signal.SIGTERM)
+        said = worker.wait()
+    assert said.count("no video waits or runs: waiting for more to be submitted") == 1
+    assert "other workers have" not in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from alembic.runtime.environment import EnvironmentContext
 from sqlalchemy import Connection, text
 
 from faceblur.base.errors import LedgerAway, LedgerError, UsageError
+from faceblur.ledger import database
 from faceblur.ledger.claims import Progress, beat, claim
 from faceblur.ledger.database import Database, ledger_url
 from faceblur.ledger.queries import list_jobs
@@ -178,3 +180,11 @@ def test_jobs_of_a_ledger_that_is_not_there_make_none(command: tuple[str | int, 
     asked = faceblur("jobs", "--ledger", path, *command)
     assert (asked.returncode, asked.stderr) == (2, f"error: there is no ledger {path}: `faceblur submit` makes one\n")
     assert not path.exists()
+
+
+def test_a_ledger_that_does_not_answer_in_time_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "CONNECT_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with pytest.raises(LedgerAway, match=f"^the ledger postgresql://me@127.0.0.1:{port}/x: no answer in time$"):
+            asyncio.run(_open(f"postgresql://me@127.0.0.1:{port}/x"))

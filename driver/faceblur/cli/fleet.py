@@ -149,5 +149,6 @@ def _traces(url: str) -> Traces:
     try:
         from faceblur.jobs.traces import Traces
     except ModuleNotFoundError as error:
-        raise UsageError("--traces needs the extra `traces`: pip install 'faceblur[traces]'") from error
+        way_out = f"{sys.executable} -m pip install 'faceblur[traces]'"
+        raise UsageError(f"--traces needs the extra `traces`: {way_out}") from error
     return Traces(url)

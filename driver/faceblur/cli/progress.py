@@ -62,6 +62,11 @@ class _FacesColumn(ProgressColumn):
         return Text(counted(task.fields["faces"], "face"))
 
 
+def _of_files(done: int, planned: int | None) -> str:
+    """How many are done, of how many. A worker does not know how many there will be."""
+    return counted(done, "file") if planned is None else f"{done}/{counted(max(planned, done), 'file')}"
+
+
 class Bars:
     """One bar per running file and one in total, with frames, speed, faces and the time left."""
 
@@ -77,12 +82,13 @@ class Bars:
             expand=True,
             speed_estimate_period=10,
         )
-        self._files, self._done = 1, 0
+        self._files: int | None = None
+        self._done = 0
         self._total = self._progress.add_task(self._title(), total=None, faces=0)
         self._tasks: dict[Path, Any] = {}
 
     def _title(self) -> str:
-        return f"total {self._done}/{counted(self._files, 'file')}"
+        return f"total {_of_files(self._done, self._files)}"
 
     def planned(self, files: int, frames: int | None) -> None:
         self._files = files
@@ -119,8 +125,9 @@ class Lines:
     """A plain line at intervals, for logs and pipes. Use inside a running event loop."""
 
     interval: float = LINE_SECONDS
-    _files: int = 1
+    _files: int | None = None
     _total: int | None = None
+    _running: int = 0
     _done: int = 0
     _frames: int = 0
     _faces: int = 0
@@ -131,6 +138,7 @@ class Lines:
         self._files, self._total = files, frames
 
     def started(self, source: Path, frames: int | None) -> None:
+        self._running += 1
         log.info("started %s", source, extra={"event": "started", "source": str(source), "frames": frames})
 
     def advanced(self, source: Path, frames: int, faces: int) -> None:
@@ -138,6 +146,7 @@ class Lines:
         self._faces += faces
 
     def ended(self, source: Path, state: str) -> None:
+        self._running -= 1
         self._done += 1
         log.info("%s %s", state, source, extra={"event": "ended", "source": str(source), "state": state})
 
@@ -156,12 +165,15 @@ class Lines:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(self.interval)
+            if self._done and not self._running:  # a worker that waits for videos
+                self._start += self.interval
+                continue
             seconds = time.monotonic() - self._start
             fps = self._frames / seconds
             left = (self._total - self._frames) / fps if self._total and fps else None
             frames = f"{self._frames}/{counted(self._total, 'frame')}" if self._total else ""
             parts = [
-                f"{self._done}/{counted(self._files, 'file')}",
+                _of_files(self._done, self._files),
                 frames or counted(self._frames, "frame"),
                 f"{fps:.1f} fps",
                 counted(self._faces, "face"),

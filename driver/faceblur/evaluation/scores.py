@@ -9,6 +9,7 @@ A detection in an ignored label counts neither as found nor as false.
 from __future__ import annotations
 
 import math
+import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -100,7 +101,8 @@ def require_library() -> tuple[Any, Any]:
     try:
         from faster_coco_eval import COCO, COCOeval_faster
     except ImportError as error:
-        raise UsageError(f"evaluate needs faster-coco-eval ({error}): pip install faster-coco-eval") from error
+        way_out = f"{sys.executable} -m pip install faster-coco-eval"
+        raise UsageError(f"evaluate needs faster-coco-eval ({error}): {way_out}") from error
     return COCO, COCOeval_faster
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ def require_library() -> Any:
     try:
         from matplotlib.figure import Figure  # without pyplot: no window, no global state
     except ImportError as error:
-        raise UsageError(f"--sweep needs matplotlib ({error}): pip install matplotlib") from error
+        way_out = f"{sys.executable} -m pip install matplotlib"
+        raise UsageError(f"--sweep needs matplotlib ({error}): {way_out}") from error
     return Figure
 
 

@@ -48,7 +48,8 @@ class SharedLedger:
         self._url, self._until_empty, self._lease, self._crashed = url, until_empty, lease, crashed
         self.poll = min(POLL_SECONDS, lease / 8)
         self._tidied = -self.poll
-        self._is_idle = self._is_said = False
+        self._is_idle = False
+        self._said: set[bool] = set()  # of an idle worker: that others have videos (False), that nobody has (True)
         self._claimed: dict[int, ClaimedPart] = {}
         self._stack = AsyncExitStack()
 
@@ -85,23 +86,37 @@ class SharedLedger:
         except LedgerAway as error:
             log.warning("%s", error)
             return None
+        self._is_idle = False
         part = self._claimed[one.part] = ClaimedPart(one, self._database, self._forget, self._set_aside)
         return part
 
     async def is_over(self) -> bool:
+        if not self._until_empty and (not self._is_idle or True in self._said):
+            return False
         try:
-            over = self._until_empty and await is_empty(self._database)
+            empty = await is_empty(self._database)
         except LedgerAway as error:
             log.warning("%s", error)
             return False
-        if self._is_idle and not over and not self._is_said:
-            self._is_said = True
+        if empty and self._until_empty:
+            return True
+        if self._is_idle and empty not in self._said:
+            self._said.add(empty)
+            self._say_why_idle(empty)
+        return False
+
+    def _say_why_idle(self, empty: bool) -> None:
+        if empty:
             log.warning(
-                "waiting for videos that other workers have, or that are tried again later: see `faceblur jobs`; "
-                "those of a worker that was killed are free %g s after its last heartbeat",
-                self._lease,
+                "no video waits or runs: waiting for more to be submitted. Ctrl-C ends this worker, "
+                "`work --until-empty` ends by itself"
             )
-        return over
+            return
+        log.warning(
+            "waiting for videos that other workers have, or that are tried again later: see `faceblur jobs`; "
+            "those of a worker that was killed are free %g s after its last heartbeat",
+            self._lease,
+        )
 
     async def _tidy(self) -> None:
         """Queue again what other workers lost, and remove what they left of it."""

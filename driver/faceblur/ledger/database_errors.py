@@ -23,7 +23,8 @@ def translated(name: str) -> Iterator[None]:
         yield
     except (SQLAlchemyError, sqlite3.Error, OSError, TimeoutError) as error:
         cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-        text = " ".join(str(cause).split("\n")[0].split()) or type(cause).__name__
+        silent = "no answer in time" if isinstance(cause, TimeoutError) else type(cause).__name__
+        text = " ".join(str(cause).split("\n")[0].split()) or silent
         kind = LedgerError if _lasts(error, cause, text) else LedgerAway
         raise kind(f"the ledger {name}: {text}") from error
 
