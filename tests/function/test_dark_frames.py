@@ -64,6 +64,14 @@ def test_only_dark_frames_are_brightened(face: Image) -> None:
         assert np.abs(bright.astype(float) - (np.sqrt(255.0 * value) if value < DARK else value)).max() <= 0.5
 
 
+def test_a_well_lit_picture_between_black_bars_is_not_brightened(face: Image) -> None:
+    bars = np.zeros((512, 1024, 3), np.uint8)
+    bars[:, 350:638] = face[:, 112:400]
+    assert bars.mean() < 40 and brightened(bars) is bars
+    dark = (0.2 * bars).astype(np.uint8)
+    assert brightened(dark) is not dark
+
+
 def test_frames_of_any_size_are_taken() -> None:
     for height, width in ((1, 1), (1, 7), (9, 1)):
         assert brightened(np.zeros((height, width, 3), np.uint8)).shape == (height, width, 3)

@@ -1,4 +1,4 @@
-"""A closer look at what may be a small face: areas with low scores are searched once more, enlarged.
+"""A closer look at what may be a small face, or one that the border cuts: areas with low scores are searched once more.
 
 A small network hardly detects faces of less than 32 px, and small ones that are turned or tilted, but nearly always has
 some suspicion. Enlarged, the same network is sure of them. What it is sure of in a second look too, larger still and
@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from faceblur_function.detectors.anchors import NMS_IOU, iou_matrix, non_maximum_suppression
 from faceblur_function.detectors.detector import Detector, Faces, Floats, Frame
 
-# Suspicious is a score from the detector's `suspicion` up to SURE, of a box of at most MAX_SIDE px. These and the next
-# two were chosen by curves (docs/defaults.md).
+# Suspicious is a score from the detector's `suspicion` up to SURE, of a box of at most MAX_SIDE px. Chosen by curves
+# (docs/defaults.md).
 SURE, MAX_SIDE = 0.3, 64.0
-# A larger face below this score may turn out to be none, in the second pass or for the driver's second detector: what
-# lies in it is looked at.
+# A larger face below this score may turn out to be none, in the second pass or for the second detector: what lies in it
+# is looked at. It is not below the CERTAIN of the driver.
 CERTAIN = 0.95
-# A face that the border of the frame cuts is also one of any size, from this score on: what is beyond the border is
-# filled with its mirror image, which completes a face that is seen to a half.
+# A box that comes nearer to the frame's border than BORDER of its side is suspicious at any size, from CUT_SCORE on.
+# What is beyond the border is filled with its mirror image, which completes a face that is seen to a half.
 CUT_SCORE, BORDER = 0.03, 0.05
 # The scores of both looks add up to this: in 66 looks at faces of 24 px to 1.6 and more, at a fold of a suit to 1.1.
 CONFIRMED = 1.4

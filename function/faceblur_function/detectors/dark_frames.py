@@ -10,11 +10,12 @@ import numpy as np
 
 from faceblur_function.detectors.detector import Frame
 
-# A frame is dark whose mean is below DARK of 255: of 70 real clips, four have such frames. It is brightened by the
+# A frame is dark whose brighter quarter has a mean below DARK of 255. That quarter counts, since a well lit picture
+# between black bars is not dark: of its faces 6 % were missed when it was brightened. A dark frame is brightened by the
 # exponent GAMMA, chosen by curves (docs/defaults.md): of faces at a twentieth of the light three times as many are
 # detected, and of well lit ones as many as before.
-DARK, GAMMA = 40.0, 0.5
-# Every so many pixels in each direction count for the mean.
+DARK, GAMMA = 50.0, 0.5
+# Every so many pixels in each direction count.
 STEP = 8
 
 _BRIGHTER = np.rint(255 * (np.arange(256) / 255) ** GAMMA).astype(np.uint8)
@@ -22,6 +23,7 @@ _BRIGHTER = np.rint(255 * (np.arange(256) / 255) ** GAMMA).astype(np.uint8)
 
 def brightened(frame: Frame) -> Frame:
     """The frame `(H, W, 3) uint8 BGR` itself, or a brighter copy of a dark one."""
-    if frame[::STEP, ::STEP].mean() >= DARK:
+    values = np.sort(frame[::STEP, ::STEP], axis=None, kind="stable")  # several times as fast as the default
+    if values[values.size * 3 // 4 :].mean() >= DARK:
         return frame
     return cv2.LUT(frame, _BRIGHTER)  # type: ignore[return-value]

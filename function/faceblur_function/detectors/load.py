@@ -53,11 +53,11 @@ def load_detector(
 
 
 def load_verifier(detector: Detector, *, weights: str | None, threads: int) -> Detector | None:
-    """The second detector, which verifies what `detector` is not certain of: CenterFace, beside the MobileNet.
+    """The second detector, CenterFace beside the MobileNet: it verifies doubtful faces, and searches small frames too.
 
     None for other detectors and for `weights` of one's own: how certain their scores are was not measured. The
-    MobileNet cannot verify what CenterFace detects: of tilted faces it would reject most. Its network is loaded for the
-    first question: many videos show nothing doubtful. Raises DetectorError.
+    MobileNet cannot verify what CenterFace detects: of tilted faces it would reject most. Its network is loaded when
+    it is first needed: many videos show nothing doubtful. Raises DetectorError.
     """
     if isinstance(detector, DetectorUnion):
         return next(one for one in detector.detectors if one.name == "centerface")
