@@ -56,3 +56,8 @@ def test_every_command_has_the_option() -> None:
 def test_an_option_of_the_table_is_not_ignored(ledger: Path, option: list[str]) -> None:
     done = faceblur("jobs", "--ledger", ledger, *option, "report")
     assert done.returncode == 2 and f"{option[0]} before report" in done.stderr, done.stderr
+
+
+def test_a_job_that_is_not_there_is_said_to_be_none(ledger: Path) -> None:
+    done = faceblur("jobs", "pause", 17, 18, "--ledger", ledger)
+    assert (done.returncode, done.stdout) == (1, "not paused (no such job, or not in a state for that): 17, 18\n")

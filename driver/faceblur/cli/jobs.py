@@ -162,7 +162,7 @@ def _apply(ledger: str, change: str, ids: tuple[int, ...], word: str, *values: i
         if done:
             print(f"{word}: {', '.join(map(str, done))}")
         if rest:
-            print(f"not {word}, since it is not in a state for that: {', '.join(map(str, rest))}")
+            print(f"not {word} (no such job, or not in a state for that): {', '.join(map(str, rest))}")
         return DONE if done else FAILED
 
     sys.exit(execute(command, Verbosity(0, False)))
