@@ -162,7 +162,10 @@ def test_a_folder_into_which_nothing_can_be_written_is_refused_before_the_work(
         return io.BytesIO()
 
     monkeypatch.setattr("faceblur.auditing.report_files.tempfile.TemporaryFile", temporary)
-    why = f"the report cannot be written into {refused}: Permission denied"
+    why = (
+        f"the report cannot be written into {refused}: Permission denied: copy the output to a folder that has room "
+        "and can be written, and audit it there"
+    )
     of_one = invoke("audit", folder / "in/deep/b.mp4", refused / "b.mp4", "--function", function_url)
     assert of_one.exit_code == 2 and why in of_one.stderr
     of_all = invoke("audit", folder / "in", folder / "out", "--function", function_url)

@@ -47,8 +47,8 @@ def commands(disk: Path, image: Path, function_url: str) -> dict[str, tuple[list
         "image": (["image", image, "-o", new, *function], 1, f"new/{image.name}"),
         "render": (["render", source, sidecar_path(output), "-o", new / "again.mp4"], 1, "new/again.mp4"),
         "edit": (["edit", output, "--add", "10,10,60,60@0-1"], 2, "old/source.mp4.edits.jsonl"),
-        "audit": (["audit", source, output, *function], 2, "old/source.mp4"),
-        "fix": (["audit", "--fix", source, output, *function], 2, "old/source.mp4"),
+        "audit": (["audit", source, output, *function], 2, "old"),
+        "fix": (["audit", "--fix", source, output, *function], 2, "old"),
         "folder": (["audit", disk, disk / "old", *function], 2, "old"),
     }
 

@@ -86,7 +86,7 @@ def test_slow_network(clip: Path, tmp_path: Path) -> None:
 
 
 def test_concurrency_that_was_set_too_low(clip: Path, tmp_path: Path) -> None:
-    line = last_line(Function(0.2), clip, tmp_path, "--batch-size", "8", "--concurrency", "1")
+    line = last_line(Function(0.5), clip, tmp_path, "--batch-size", "8", "--concurrency", "1")
     assert line.startswith("bound by function (") and "): a higher --concurrency" in line, line
 
 

@@ -38,4 +38,7 @@ def write_report(path: Path, content: bytes) -> None:
 
 
 def _refused(folder: Path, error: OSError) -> UsageError:
-    return UsageError(f"the report cannot be written into {folder}: {error.strerror}")
+    return UsageError(
+        f"the report cannot be written into {folder}: {error.strerror}: copy the output to a folder that has room "
+        "and can be written, and audit it there"
+    )
