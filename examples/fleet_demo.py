@@ -26,6 +26,7 @@ from typing import Any
 
 from examples.local_postgres import LocalPostgres
 from examples.sample_clip import astronaut, pan, write_clip
+from faceblur.fleet.patience import until_answered
 from faceblur.ledger.database import Database
 from faceblur.ledger.queries import JobRow, count_jobs, list_jobs
 
@@ -112,7 +113,7 @@ def jobs(ledger: str) -> list[JobRow]:
         async with Database(ledger) as database:
             return await list_jobs(database)
 
-    return asyncio.run(ask())
+    return asyncio.run(until_answered(ask))
 
 
 def print_progress(ledger: str, began: float) -> None:
@@ -122,7 +123,7 @@ def print_progress(ledger: str, began: float) -> None:
             states = ", ".join(f"{number} {state}" for state, number in sorted(counts.states.items()))
             return f"{states}; {counts.frames_done} of {counts.frames_total} frames"
 
-    print(f"{time.monotonic() - began:5.0f} s  {asyncio.run(ask())}", flush=True)
+    print(f"{time.monotonic() - began:5.0f} s  {asyncio.run(until_answered(ask))}", flush=True)
 
 
 def make_clips(folder: Path) -> None:
