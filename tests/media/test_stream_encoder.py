@@ -79,7 +79,7 @@ def test_no_field_keeps_a_face_that_moves_between_them(
         x1, y1, x2, y2 = (int(value) for value in line["faces"][0]["box"])
         for was, now in zip(before, after, strict=True):
             window = (slice(max(0, y1) // 2, y2 // 2), slice(max(0, x1), x2))
-            assert detail_left(was[window], now[window]) < 0.3
+            assert detail_left(was[window], now[window]) < 0.4  # legible from 0.5 on
 
 
 @pytest.mark.parametrize("size_wh", [(1, 64), (64, 1), (1, 1), (15, 40)])
