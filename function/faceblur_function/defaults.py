@@ -9,6 +9,7 @@ Style = Literal["blur", "pixelate", "solid"]
 Format = Literal["jpeg", "png"]  # of returned images
 
 MODEL = "retinaface-mobilenet0.25"
+SMALL_FRAME = 480  # pixels of the long side, up to which a frame is small: the second detector searches it, too
 DETECT_SIZE = 1920  # pixels of the long side, above which a frame is scaled down for detection
 MAX_FRAMES = 64  # in one request
 # In one frame. The densest photograph of WIDER FACE has 1,968; of a 1920x1080 frame tiled with faces of 20 px the

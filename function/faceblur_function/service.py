@@ -168,7 +168,7 @@ class Service:
                     detected = verify(self.verifier, seen, threshold=options.listed_from)
                 else:
                     detected = detect_all_sizes(self.detector, seen, threshold=options.listed_from)
-                    if self.verifier is not None:
+                    if self.verifier is not None and not options.alone:
                         detected = with_small_faces(self.verifier, seen, detected, threshold=options.listed_from)
             listed = [to_wire(one) for one in detected]
             for index, its_faces in zip(group, listed, strict=True):

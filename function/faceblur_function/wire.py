@@ -45,6 +45,7 @@ class RequestOptions(BaseModel):
 
     `threshold` is the score from which a face is redacted, `report_threshold` the lower one from which it is listed
     (None: the same), `padding` what a box grows by on each side as a share of its size, `quality` that of JPEGs.
+    `alone`: the second detector does not search small frames; None is False.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -55,6 +56,7 @@ class RequestOptions(BaseModel):
     padding: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = defaults.PADDING
     format: Format = "jpeg"
     quality: Annotated[int, Field(ge=1, le=100)] = defaults.JPEG_QUALITY
+    alone: bool | None = None
 
     @property
     def listed_from(self) -> float:

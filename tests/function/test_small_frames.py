@@ -9,11 +9,12 @@ import skimage.data
 
 from examples.sample_clip import Image
 from faceblur_function import wire
+from faceblur_function.defaults import SMALL_FRAME
 from faceblur_function.detectors.closer_look import NONE
 from faceblur_function.detectors.detector import Detector
 from faceblur_function.detectors.load import load_detector
 from faceblur_function.detectors.second_pass import detect_all_sizes
-from faceblur_function.detectors.small_frames import SMALL_FRAME, with_small_faces
+from faceblur_function.detectors.small_frames import with_small_faces
 from tests.support.function_requests import encoded, post
 
 FACE = 13  # pixels
@@ -47,6 +48,7 @@ def test_a_small_face_in_a_small_frame_is_detected(
     frame = with_head(cup(), face, at, degrees)
     body = {"frames": [encoded(frame)], "return": "faces", "threshold": 0.3}
     (found,) = wire.Reply.model_validate_json(post(function_url, body).content).faces[0]
+    assert wire.Reply.model_validate_json(post(function_url, body | {"alone": True}).content).faces == [[]]
     x1, y1, x2, y2 = found.box
     assert abs((x1 + x2) / 2 - at[0] - 12) < 5 and abs((y1 + y2) / 2 - at[1] - 10) < 6 and FACE - 4 < y2 - y1 < FACE + 6
     assert len(detect_all_sizes(detector, [frame], threshold=0.3)[0]) == 0  # else it shows nothing

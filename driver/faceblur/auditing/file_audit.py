@@ -127,7 +127,7 @@ class _Audit:
         loop = asyncio.get_running_loop()
         alignments: Alignments = {}
         with ThreadPoolExecutor(1, "read") as reading, ThreadPoolExecutor(codec_threads(), "image") as threads:
-            search = SourceSearch(self._detectors.clients, self._files.header.settings.low_threshold, threads)
+            search = SourceSearch(self._detectors, self._files.header.settings.low_threshold, threads)
             self._begin("check")
             for pair in self._files.pairs:
                 audited = StreamAudit(

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceblur.tracking.boxes import Box
+from faceblur_function.defaults import SMALL_FRAME
 from faceblur_function.images import encode_image
 
 Image = NDArray[np.uint8]
-# A frame whose long side is at least this long may be looked at in a copy of half the size. Smaller copies would be
-# small frames for the function, which it searches enlarged and by its second detector too.
-HALVED = 962
+# A frame whose long side is at least this long may be looked at in a copy of half the size, which is no small frame.
+HALVED = 2 * SMALL_FRAME + 2
 # A run's detection scales down to 1920 (the function's DETECT_SIZE): twice the size is up to this long side. A larger
 # frame goes in tiles, or the function would scale it down; a face of up to OVERLAP pixels is complete in one of them.
 LONG_SIDE, TILE, OVERLAP = 3840, 1920, 192
@@ -61,6 +61,11 @@ def small_look(frame: Image) -> Look:
         return Look(frame)
     half_wh = (frame.shape[1] + 1) // 2, (frame.shape[0] + 1) // 2
     return Look(cv2.resize(frame, half_wh, interpolation=cv2.INTER_AREA), scale=0.5)  # type: ignore[arg-type]
+
+
+def is_small(frame: Image) -> bool:
+    """Whether a run's function has its second detector search the frame, too."""
+    return bool(max(frame.shape) <= SMALL_FRAME)
 
 
 def enlarged_looks(frame: Image) -> list[Look]:

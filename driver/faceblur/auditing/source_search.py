@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from faceblur.auditing.audited_frame import AuditedFrame
 from faceblur.auditing.carried_detections import DOUBTFUL, carry
-from faceblur.auditing.looks import CROPS, HALVED, MAX_ENLARGED, Look, crop_looks, enlarged_looks, small_look
+from faceblur.auditing.looks import CROPS, HALVED, MAX_ENLARGED, Look, crop_looks, enlarged_looks, is_small, small_look
 from faceblur.auditing.lost_places import lost_places
 from faceblur.auditing.masked_share import is_masked
 from faceblur.auditing.merged_detections import LookDetection, iou, merged
@@ -46,16 +46,27 @@ class Detectors:
     clients: tuple[FunctionClient, ...]
     infos: tuple[AuditDetector, ...]
 
+    def second_of(self, model: int) -> int | None:
+        """The one that the function of another one would have search small frames, too; None where it is not here."""
+        names = [info.model for info in self.infos]
+        second = self.clients[model].verifier
+        return names.index(second) if second in names else None
+
 
 class SourceSearch:
-    """Searches the frames of a stream, several at a time, in order. `clients` are the detectors, the first one fast.
+    """Searches the frames of a stream, several at a time, in order.
 
-    `threshold` is the lowest score that counts. Raises FunctionError.
+    Each detector searches alone: what its function's second one detects would pass for its own, and for a confirmation
+    by the other. `threshold` is the lowest score that counts. Raises FunctionError.
     """
 
-    def __init__(self, clients: Sequence[FunctionClient], threshold: float, threads: Executor) -> None:
-        self._clients, self._threads = clients, threads
-        self._options = wire.RequestOptions(threshold=max(threshold, MIN_SCORE))
+    def __init__(self, detectors: Detectors, threshold: float, threads: Executor) -> None:
+        self._clients, self._threads = detectors.clients, threads
+        seconds = [detectors.second_of(model) for model in range(len(detectors.clients))]
+        self._second = seconds[0]
+        options = wire.RequestOptions(threshold=max(threshold, MIN_SCORE))
+        alone = options.model_copy(update={"alone": True})
+        self._options = [options if second is None else alone for second in seconds]
 
     async def search(
         self, before: AuditedFrame | None, frames: Sequence[AuditedFrame], compare: Callable[[], Awaitable[None]]
@@ -84,14 +95,20 @@ class SourceSearch:
 
     async def _look_at_small(self, frames: Sequence[AuditedFrame]) -> None:
         looks = await self._in_threads([partial(small_look, one.image) for one in frames])
-        await self._look(0, list(zip(frames, looks, strict=True)))
+        await self._look_in_frames(list(zip(frames, looks, strict=True)))
 
     async def _look_at_full_size(self, frames: Sequence[AuditedFrame]) -> None:
-        await self._look(0, [(one, Look(one.image)) for one in frames])
+        await self._look_in_frames([(one, Look(one.image)) for one in frames])
 
-    async def _look_enlarged(self, frames: Sequence[AuditedFrame]) -> None:
+    async def _look_in_frames(self, looks: Sequence[tuple[AuditedFrame, Look]]) -> None:
+        """Have the first model search images, and its second one the small frames among them, as in a run."""
+        small = [one for one, _ in looks if is_small(one.image)]
+        seconds = [] if self._second is None else [self._look_enlarged(small, self._second)]
+        await asyncio.gather(self._look(0, looks), *seconds)
+
+    async def _look_enlarged(self, frames: Sequence[AuditedFrame], model: int = 0) -> None:
         tiles = await self._in_threads([partial(enlarged_looks, one.image) for one in frames])
-        await self._look(0, [(one, look) for one, looks in zip(frames, tiles, strict=True) for look in looks])
+        await self._look(model, [(one, look) for one, looks in zip(frames, tiles, strict=True) for look in looks])
 
     async def _look_by_others(self, frames: Sequence[AuditedFrame]) -> None:
         """Have the other models search frames at full size."""
@@ -99,7 +116,12 @@ class SourceSearch:
         await asyncio.gather(*(self._look(model, looks) for model in range(1, len(self._clients))))
 
     async def _look_at_alpha(self, frames: Sequence[AuditedFrame]) -> None:
-        alphas = [(one, Look(one.alpha)) for one in frames if one.alpha is not None]
+        alphas = [
+            (one, look)
+            for one in frames
+            if one.alpha is not None
+            for look in (Look(one.alpha), *(enlarged_looks(one.alpha) if is_small(one.alpha) else ()))
+        ]
         await asyncio.gather(*(self._look(model, alphas) for model in range(len(self._clients))))
 
     async def _look_at_places(self, before: AuditedFrame | None, frames: Sequence[AuditedFrame]) -> None:
@@ -132,7 +154,7 @@ class SourceSearch:
         parts = [looks[index : index + MAX_FRAMES] for index in range(0, len(looks), MAX_FRAMES)]
         for part in parts:
             images = await self._in_threads([look.jpeg for _, look in part])
-            answer = await self._clients[model].send(images, self._options, return_frames=False)
+            answer = await self._clients[model].send(images, self._options[model], return_frames=False)
             for (frame, look), faces in zip(part, answer.faces, strict=True):
                 found = _detections(look, faces, model)
                 frame.detections = merged(found, frame.detections)

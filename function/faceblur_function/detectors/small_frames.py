@@ -11,11 +11,11 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from faceblur_function.defaults import SMALL_FRAME
 from faceblur_function.detectors.anchors import non_maximum_suppression
 from faceblur_function.detectors.detector import Detector, Faces, Frame
 
-# A frame whose longer side has at most so many pixels is small.
-SMALL_FRAME, ENLARGED = 480, 2
+ENLARGED = 2
 # A face counts from this score on, up to this height in pixels of the frame: of larger ones the first detector is sure.
 SURE, MAX_HEIGHT = 0.35, 32.0
 
