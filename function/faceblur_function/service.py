@@ -50,7 +50,9 @@ class Service:
         )
         self.verifier, self.verifier_error = None, ""
         try:
-            self.verifier = load_verifier(self.detector, weights=settings.weights, threads=threads)
+            self.verifier = load_verifier(
+                self.detector, weights=settings.weights, threads=threads, detect_size=settings.detect_size
+            )
         except DetectorError as error:  # without it everything that is doubtful stays masked
             self.verifier_error = str(error)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="codec")

@@ -8,6 +8,8 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.cli.calls import COMMAND, invoke
 
 
@@ -54,6 +56,25 @@ def test_summary_has_the_command_that_audits_the_output(face_clip: Path, functio
     assert shlex.split(line.split(": ", 1)[1]) == ["faceblur", "audit", str(source), str(out / source.name)]
     # Nothing was written: there is nothing to check.
     assert "check it" not in invoke("run", source, "-o", out, "--function", function_url).output
+
+
+def test_the_command_names_folders_as_the_call_did(
+    face_clip: Path, function_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.mp4", "b.mp4"):
+        Path("in").mkdir(exist_ok=True)
+        Path("in", name).write_bytes(face_clip.read_bytes())
+    relative = invoke("run", "in", "-o", "out", "--function", function_url).output
+    absolute = invoke("run", tmp_path / "in", "-o", tmp_path / "new", "--function", function_url).output
+    assert "faceblur audit in out\n" in relative
+    assert f"faceblur audit {tmp_path}/in {tmp_path}/new\n" in absolute
+
+
+def test_a_run_that_wrote_nothing_does_not_say_what_bound_it(function_url: str, tmp_path: Path) -> None:
+    (tmp_path / "broken.mp4").write_bytes(b"no video" * 99)
+    output = invoke("run", tmp_path / "broken.mp4", "-o", tmp_path / "out", "--function", function_url).output
+    assert "1 file: 1 failed" in output and "bound by" not in output and "at a time" not in output
 
 
 def test_a_preview_that_is_not_written_takes_no_time(face_clip: Path, function_url: str, tmp_path: Path) -> None:

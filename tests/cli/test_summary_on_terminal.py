@@ -25,7 +25,7 @@ from faceblur.base.events import (
 from faceblur.cli import execute_job as module
 from faceblur.cli import summary
 from faceblur.cli.logs import set_up_logging
-from faceblur.cli.progress import Bars, Lines, RunProgress
+from faceblur.cli.progress import Bars, Lines, RunProgress, _FpsColumn
 from faceblur.cli.verbosity import Verbosity
 from faceblur.jobs.job import Job
 from faceblur.jobs.report import Report
@@ -135,6 +135,22 @@ def test_more_files_than_were_planned_are_no_fraction() -> None:
         bars.started(Path(name), None)
         bars.ended(Path(name), "done")
     assert bars._title() == "total 2/2 files"
+
+
+def test_frames_that_come_at_once_are_no_high_speed() -> None:
+    """Of a short clip most frames are ready within a moment at the end."""
+    console = Console(file=io.StringIO(), width=120, force_terminal=True)
+    bars = Bars(console)
+    bars.planned(1, 100)
+    bars.started(SOURCE, 100)
+    now = bars._progress.get_time()
+    for passed, frames in ((4.0, 2), (4.001, 49), (4.002, 49)):
+        bars._progress.get_time = lambda passed=passed: now + passed  # type: ignore[method-assign,misc]
+        for task in bars._progress.tasks:
+            task._get_time = bars._progress.get_time
+        bars.advanced(SOURCE, frames, 0)
+    speeds = [_FpsColumn().render(task).plain for task in bars._progress.tasks]
+    assert speeds == ["  25.0 fps"] * 2
 
 
 def test_a_file_that_is_begun_anew_does_not_count_twice() -> None:

@@ -105,9 +105,9 @@ def test_gates_follow_the_limit() -> None:
 @pytest.mark.parametrize(
     ("limit", "summary"),
     [
-        (ConcurrencyLimit(1), "1 batch in flight"),
-        (ConcurrencyLimit(3), "3 batches in flight"),
-        (ConcurrencyLimit(4, 128), "4 batches in flight: the limit is adaptive (at most 128)"),
+        (ConcurrencyLimit(1), "batches sent to the function at a time: 1"),
+        (ConcurrencyLimit(3), "batches sent to the function at a time: 3"),
+        (ConcurrencyLimit(4, 128), "batches sent to the function at a time: 4 at the end (adaptive, at most 128)"),
     ],
 )
 def test_summary(limit: ConcurrencyLimit, summary: str) -> None:

@@ -12,8 +12,10 @@ import skimage.data
 
 from examples.sample_clip import Image
 from faceblur_function import wire
+from faceblur_function.detectors.closer_look import NONE
 from faceblur_function.detectors.detector import Detector, DetectorError
 from faceblur_function.detectors.load import load_detector, load_verifier
+from faceblur_function.detectors.small_frames import with_small_faces
 from faceblur_function.detectors.verification import verify
 from faceblur_function.service import Service
 from faceblur_function.settings import Settings
@@ -63,6 +65,18 @@ def test_only_the_mobilenet_with_its_own_weights_is_verified(centerface: Detecto
     assert second is not None and second.name == "centerface"
     both = load_detector("both", threads=1)
     assert load_verifier(both, weights=None, threads=1) in both.detectors  # type: ignore[attr-defined]
+
+
+def test_a_small_detect_size_does_not_scale_what_the_second_detector_searches(face: Image) -> None:
+    """Small frames are enlarged for it to twice their size: up to 960 px."""
+    both = load_detector("both", detect_size=320, threads=1)
+    second = load_verifier(both, weights=None, threads=1, detect_size=320)
+    assert second is not None and second.name == "centerface"
+    frame = cv2.resize(face, (480, 480), interpolation=cv2.INTER_AREA)
+    frame[:] = cv2.copyMakeBorder(cv2.resize(face, (40, 40), interpolation=cv2.INTER_AREA), 220, 220, 220, 220, 0)
+    assert len(with_small_faces(second, [frame], [NONE], threshold=0.3)[0]) == 1
+    (centerface,) = [one for one in both.detectors if one.name == "centerface"]  # type: ignore[attr-defined]
+    assert len(with_small_faces(centerface, [frame], [NONE], threshold=0.3)[0]) == 0
 
 
 def test_the_second_detector_is_loaded_for_the_first_question(

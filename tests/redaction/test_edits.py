@@ -244,6 +244,18 @@ def test_source_is_found_beside_where_it_was_or_named(output: Path, tmp_path: Pa
     assert "is of another video" in run("edit", output, "--source", output, code=2)
 
 
+def test_the_source_is_named_without_a_way_through_the_output(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = run("edit", "out/face.mp4", "--add", "200,20,260,90@0-1")
+    assert "in/face.mp4" in text and ".." not in text
+    # Behind a link ".." is elsewhere.
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "link").symlink_to(tmp_path / "out")
+    assert "done" in run("edit", "deep/link/face.mp4", "--add", "200,20,260,90@0-1")
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

@@ -209,6 +209,14 @@ def test_an_output_of_other_choices_is_not_taken_for_done(
         assert (tmp_path / "still.mp4").read_bytes() == before
 
 
+def test_an_output_of_other_settings_says_so(still: Path, function_url: str, tmp_path: Path) -> None:
+    plain = ("run", still, "-o", tmp_path, "--function", function_url)
+    run(*plain)
+    assert "exists; --overwrite writes it again" in run(*plain)
+    skipped = " ".join(run(*plain, "--detect-every", "1", "--threshold", "0.2").replace("│", " ").split())
+    assert "exists, made with another --threshold, --detect-every; --overwrite writes it again" in skipped
+
+
 def test_wrong_calls(still: Path, tmp_path: Path) -> None:
     (tmp_path / "regions.txt").write_text("cover 1,2,3,4\nspare me\n")
     (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")

@@ -178,6 +178,8 @@ def test_settings_that_no_run_has_are_refused(sidecar: Sidecar, tmp_path: Path, 
         ("time_base", "soon"),
         ("frame_wh", [0, 240]),
         ("frame_wh", [-1, 9]),
+        ("function", {"model": "m", "weights_sha256": "0", "device": "cpu", "detect_size": -1920}),
+        ("function", {"model": "m", "weights_sha256": "0", "device": "cpu", "detect_size": 0}),
     ],
 )
 def test_a_header_that_no_video_has_is_refused(sidecar: Sidecar, tmp_path: Path, name: str, value: object) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -48,6 +49,9 @@ class SearchJournal:
             self._file.seek(self._end)
             self._file.truncate()
         except OSError as error:  # nor can the report at the end, which may be hours away
+            if not self._known:  # of a full disk it is empty
+                with suppress(OSError):
+                    self._path.unlink()
             raise UsageError(
                 f"{self._path}: cannot be written: {error.strerror}; the report lies beside it: copy the output and "
                 "its sidecar to a folder that can be written"

@@ -35,6 +35,7 @@ from faceblur.jobs.report import clock
 
 log = logging.getLogger("faceblur")
 LINE_SECONDS = 10.0  # from one plain line to the next
+SPEED_SECONDS = 10.0
 MAX_NAME = 28  # characters of a file's name beside its bar
 
 
@@ -52,8 +53,12 @@ class ProgressDisplay(Protocol):
 
 
 class _FpsColumn(ProgressColumn):
+    """The speed in the last SPEED_SECONDS; before, and at the end, that since the beginning: frames come in bursts."""
+
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
+        elapsed = task.finished_time or task.elapsed or 0.0
+        is_short = elapsed < SPEED_SECONDS or task.finished
+        speed = (task.completed / elapsed if elapsed else None) if is_short else task.speed
         return Text(f"{speed:6.1f} fps" if speed else "   … fps", style="progress.data.speed")
 
 
@@ -80,7 +85,7 @@ class Bars:
             TimeRemainingColumn(),
             console=console,
             expand=True,
-            speed_estimate_period=10,
+            speed_estimate_period=SPEED_SECONDS,
         )
         self._files: int | None = None
         self._done = 0

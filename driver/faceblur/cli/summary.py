@@ -95,11 +95,17 @@ def _next_step(report: Report) -> Iterator[str]:
         return
     source, target = str(written[0].source), str(written[0].target)
     if len(written) > 1:
-        source = os.path.commonpath([one.source.absolute().parent for one in written])
-        target = os.path.commonpath([Path(one.target or "").absolute().parent for one in written])
+        source = _common_folder([one.source for one in written])
+        target = _common_folder([Path(one.target or "") for one in written])
     command = shlex.join(["faceblur", "audit", source, target])
     what = "an output is published, check it" if len(written) == 1 else "outputs are published, check them"
     yield f"before {what}: {command}"
+
+
+def _common_folder(files: Sequence[Path]) -> str:
+    """The folder that holds files, relative where they are named so."""
+    folder = os.path.commonpath([one.absolute().parent for one in files])
+    return folder if any(one.is_absolute() for one in files) else os.path.relpath(folder)
 
 
 def _files(report: Report) -> Table:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from faceblur.base.counted import counted
 from faceblur.base.memory_bounds import max_batches
 from faceblur.detection.adaptive_limit import AdaptiveLimit, Ticket
 from faceblur.detection.gate import Gate
@@ -48,8 +47,8 @@ class ConcurrencyLimit:
 
     def summary(self) -> str:
         """The limit as text for users."""
-        batches = f"{counted(int(self.limit), 'batch', 'batches')} in flight"
-        return f"{batches}: the limit is adaptive (at most {self.ceiling})" if self.adaptive else batches
+        line = f"batches sent to the function at a time: {int(self.limit)}"
+        return f"{line} at the end (adaptive, at most {self.ceiling})" if self.adaptive else line
 
     @property
     def full(self) -> bool:

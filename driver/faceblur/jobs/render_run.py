@@ -133,7 +133,7 @@ class EditRun(RenderRun):
         with _as_usage_error(), SidecarReader(sidecar) as reader:
             header = reader.header
         if source is None:
-            source = named_in(sidecar.parent, header.video.path or header.video.name)
+            source = _as_known(named_in(sidecar.parent, header.video.path or header.video.name))
             if not os.path.isfile(source):
                 raise UsageError(f"{source}, of which {output} was made, is not there: name it with --source")
         # What the run kept or tolerated, the edit does too.
@@ -158,6 +158,12 @@ class EditRun(RenderRun):
                 for one in self._added:
                     check_reach(one.box, sidecar.header)
             append_edits(self._sidecar, settled(self._sidecar, timed_lines(sidecar, video), operations))
+
+
+def _as_known(path: Path) -> Path:
+    """The path without "..", where it names the same file: not so behind a folder that is a link."""
+    short = Path(os.path.normpath(path))
+    return short if short.exists() and path.exists() and short.samefile(path) else path
 
 
 @contextmanager

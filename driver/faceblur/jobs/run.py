@@ -23,7 +23,7 @@ from faceblur.jobs.discovery import Discovery, PlannedFile
 from faceblur.jobs.failure import why
 from faceblur.jobs.job import Job
 from faceblur.jobs.report import FileReport
-from faceblur.redaction.earlier_output import has_other_choices
+from faceblur.redaction.earlier_output import has_other_choices, other_settings
 
 log = logging.getLogger("faceblur")
 NAMES_SHOWN = 10
@@ -97,7 +97,9 @@ class Run(Job):
         if has_other_choices(one.target, self.options):
             why = "exists, and other boxes or another span were chosen for it; --overwrite writes it again"
             return FileEnded(one.source, "failed", f"{one.target} {why}")
-        return FileEnded(one.source, "skipped", f"{one.target} exists; --overwrite writes it again", one.target)
+        others = other_settings(one.target, self.options)
+        why = f"exists, made with another {', '.join(others)}" if others else "exists"
+        return FileEnded(one.source, "skipped", f"{one.target} {why}; --overwrite writes it again", one.target)
 
 
 def _log_unusual(found: Discovery) -> None:

@@ -58,7 +58,7 @@ class FunctionUsed:
     weights_sha256: str
     device: str
     verifier: str | None = None
-    detect_size: int | None = None
+    detect_size: PositiveInt | None = None
 
 
 @dataclass(frozen=True, slots=True, config=_CONFIG)

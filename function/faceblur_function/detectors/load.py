@@ -7,6 +7,7 @@ from functools import partial
 from faceblur_function import defaults
 from faceblur_function.detectors.detector import Detector, DetectorError
 from faceblur_function.detectors.loaded_when_asked import LoadedWhenAsked
+from faceblur_function.detectors.small_frames import ENLARGED
 from faceblur_function.detectors.union import DetectorUnion
 
 # `both` searches with the two models for the CPU.
@@ -52,16 +53,20 @@ def load_detector(
     raise DetectorError(f"unknown model {name!r}: choose {', '.join(MODELS)}")
 
 
-def load_verifier(detector: Detector, *, weights: str | None, threads: int) -> Detector | None:
+def load_verifier(
+    detector: Detector, *, weights: str | None, threads: int, detect_size: int = defaults.DETECT_SIZE
+) -> Detector | None:
     """The second detector, CenterFace beside the MobileNet: it verifies doubtful faces, and searches small frames too.
 
     None for other detectors and for `weights` of one's own: how certain their scores are was not measured. The
     MobileNet cannot verify what CenterFace detects: of tilted faces it would reject most. Its network is loaded when
-    it is first needed: many videos show nothing doubtful. Raises DetectorError.
+    it is first needed: many videos show nothing doubtful. That of `both` serves, unless its `detect_size` is so small
+    that it would scale enlarged small frames down again. Raises DetectorError.
     """
     if isinstance(detector, DetectorUnion):
-        return next(one for one in detector.detectors if one.name == "centerface")
-    if detector.name != "retinaface-mobilenet0.25" or weights is not None:
+        if detect_size >= ENLARGED * defaults.SMALL_FRAME:
+            return next(one for one in detector.detectors if one.name == "centerface")
+    elif detector.name != "retinaface-mobilenet0.25" or weights is not None:
         return None
     load = partial(load_detector, "centerface", device=detector.device, threads=threads)
     return LoadedWhenAsked("centerface", load, device=detector.device)
