@@ -9,6 +9,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 
 from examples.sample_clip import Image, pan
 from faceblur.media.frames import DecodedFrame
@@ -35,6 +36,25 @@ def test_another_format_is_the_same_frame(face: Image) -> None:
     other = frame.in_format("yuv444p10le")
     assert other.pixels.format.name == "yuv444p10le" and frame.pixels.format.name == "yuv420p"
     assert (other.stream, other.number, other.damage, other.seconds) == (1, 7, "damaged at 0.100 s", 3.0)
+
+
+def test_copies_of_a_frame_are_the_same_whatever_frame_was_copied_before(face: Image) -> None:
+    """One scaler serves all frames of a thread: nothing of another frame's size, format, matrix or range may stay."""
+    frames = []
+    for size, pix_fmt in (((320, 240), "yuv420p"), ((322, 182), "yuvj420p"), ((640, 360), "yuv422p10le")):
+        for matrix in (Colorspace.ITU709, Colorspace.ITU601):
+            frame = decoded(next(pan(face, size, 1)), pix_fmt)
+            frame.pixels.colorspace = matrix
+            frames.append(frame)
+    kinds = frames + frames[::-1]
+    for shown, frame in zip([one.upright() for one in kinds], kinds, strict=True):
+        assert np.array_equal(shown, VideoReformatter().reformat(frame.pixels, format="bgr24", threads=1).to_ndarray())
+    for gray, frame in zip([one.gray() for one in kinds], kinds, strict=True):
+        assert np.array_equal(gray, VideoReformatter().reformat(frame.pixels, format="gray", threads=1).to_ndarray())
+    for small, frame in zip([one.thumbnail(160) for one in kinds], kinds, strict=True):
+        size_wh = small.shape[1], small.shape[0]
+        own = VideoReformatter().reformat(frame.pixels, *size_wh, "bgr24", interpolation=Interpolation.AREA, threads=1)
+        assert np.array_equal(small, own.to_ndarray())
 
 
 def test_thumbnail_is_a_small_copy_and_never_larger(face: Image) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from av.packet import Packet
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Interpolation
+from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from faceblur.media.orientation import UPRIGHT, is_sideways, of_matrix, turned
@@ -17,6 +20,23 @@ from faceblur.media.pyav import display_matrix
 
 # PyAV is imported in this package only: the packages above take its types from here.
 __all__ = ["DecodedFrame", "Packet", "VideoFrame"]
+
+
+class _Reformatters(threading.local):
+    """Each thread's own scalers and converters of frames, one for each purpose.
+
+    A frame's own one would be set up for it alone, and take memory as long as the frame lives.
+    """
+
+    def __init__(self) -> None:
+        self._of: defaultdict[str, VideoReformatter] = defaultdict(VideoReformatter)
+
+    def reformat(self, purpose: str, pixels: VideoFrame, **form: Any) -> VideoFrame:
+        """The frame in another form, the arguments of PyAV's `reformat`; itself where it is in that form already."""
+        return self._of[purpose].reformat(pixels, threads=1, **form)
+
+
+_reformatters = _Reformatters()
 
 
 @dataclass(slots=True)
@@ -77,12 +97,12 @@ class DecodedFrame:
 
     def upright(self) -> NDArray[np.uint8]:
         """The frame as a viewer shows it, `(H, W, 3) uint8 BGR`: turned and mirrored."""
-        stored = self.pixels.to_ndarray(format="bgr24", threads=1)
+        stored = _reformatters.reformat("upright", self.pixels, format="bgr24").to_ndarray()
         return turned(np.asarray(stored, np.uint8), self.orientation)
 
     def gray(self) -> NDArray[np.uint8]:
         """The gray levels of the frame as a viewer shows it, `(H, W) uint8`."""
-        stored = self.pixels.to_ndarray(format="gray", threads=1)
+        stored = _reformatters.reformat("gray", self.pixels, format="gray").to_ndarray()
         return turned(np.asarray(stored, np.uint8), self.orientation)
 
     def alpha(self) -> NDArray[np.uint8] | None:
@@ -101,12 +121,13 @@ class DecodedFrame:
         """
         width, height = self.pixels.width, self.pixels.height
         share = min(1.0, long_side / max(width, height))
-        small = self.pixels.reformat(
+        small = _reformatters.reformat(
+            "thumbnail",
+            self.pixels,
             width=max(1, round(width * share)),
             height=max(1, round(height * share)),
             format="bgr24",
             interpolation=Interpolation.AREA,
-            threads=1,
         )
         return turned(np.asarray(small.to_ndarray(), np.uint8), self.orientation)
 
@@ -116,8 +137,7 @@ class DecodedFrame:
         if pixels.format.name == pix_fmt:
             return self
         is_full_range = pixels.color_range == ColorRange.JPEG or "yuvj" in pixels.format.name
-        converted = pixels.reformat(
-            format=pix_fmt, dst_color_range=ColorRange.JPEG if is_full_range else None, threads=1
-        )
+        color_range = ColorRange.JPEG if is_full_range else None
+        converted = _reformatters.reformat("convert", pixels, format=pix_fmt, dst_color_range=color_range)
         converted.pts, converted.time_base = pixels.pts, pixels.time_base
         return replace(self, pixels=converted)
