@@ -103,6 +103,35 @@ def test_a_hole_is_a_face_that_all_models_see_in_crops_only(
     assert judge_face(seen_under(masks, [(0, 0.9, True), (1, second_score, True)]), CONFIDENT, 2) == kind
 
 
+@pytest.mark.parametrize(
+    ("masks", "score", "kind"),
+    [
+        ([BOX, BOX, None], 0.35, "uncovered"),  # in the last frames
+        ([BOX, None, None], 0.35, "uncovered"),
+        ([None, BOX, BOX], 0.35, "uncovered"),  # in the first ones
+        ([None, None, BOX], 0.35, "uncovered"),
+        ([None, None, None], 0.35, "candidate"),  # never masked
+        ([FAR, FAR, None], 0.35, "candidate"),
+        ([BOX, BOX, None], 0.2, None),
+        ([BOX] + 20 * [None], 0.35, "candidate"),  # a masked face that ended, and something else in its place
+        (20 * [None] + [BOX], 0.35, "candidate"),
+    ],
+)
+def test_a_mask_that_is_missing_at_the_start_or_the_end_of_the_video_is_a_hole(
+    masks: list[tuple[float, float, float, float] | None], score: float, kind: str | None
+) -> None:
+    follower = FaceFollower(CONFIDENT)
+    for number, mask in enumerate(masks):
+        observation = Observation(number, number / 25, 1.0, "", BOX, score) if mask != BOX else None
+        # A model is sure of it in some frame, also where it is masked.
+        seen = by(0, score) if observation else by(0, 0.9)
+        detections = [(MergedDetection(BOX, score, seen), observation)]
+        assert follower.push(number / 25, detections, [] if mask is None else [mask]) == []
+    (face,) = follower.flush()
+    face.confident = 1
+    assert judge_face(face, CONFIDENT, 2) == kind
+
+
 def seen_under(masks: list[tuple[float, ...] | None], seen: list[tuple[int, float, bool]]) -> FollowedFace:
     """A face in three frames, detected in all and legible in the second one, where it is `seen` like this."""
     follower = FaceFollower(CONFIDENT)

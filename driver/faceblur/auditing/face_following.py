@@ -21,7 +21,8 @@ class FollowedFace:
     `confident` is the number of detections that score high. `legible` are the frames in which the output still shows
     it, None where there is none; `best` is the highest score of each model in these, by its number, and `crops` that
     in crops. Scores in crops do not count for `confident`. `before` and `after` say whether the sidecar masks it in the
-    frame before it is legible and in one after that; `masked` whether it has a mask, a wrong one, while it is legible.
+    frame before it is legible and in one after that; `masked` whether it has a mask, a wrong one, while it is legible;
+    `at_start` and `at_end` whether it is legible in the first frame of the video, and in the last one.
     """
 
     box: Box
@@ -33,11 +34,21 @@ class FollowedFace:
     before: bool = False
     after: bool = False
     masked: bool = False
+    at_start: bool = False
+    at_end: bool = False
 
     @property
     def is_hole(self) -> bool:
-        """Whether it is legible between two times at which it is masked, and has no mask there."""
-        return self.before and self.after and not self.masked
+        """Whether it is legible between two times at which it is masked, and has no mask there.
+
+        At the start and the end of a video, where a run would go on to mask it for a while, one such time is enough.
+        """
+        if self.masked or self.legible is None:
+            return False
+        if self.before and self.after:
+            return True
+        at_edge = (self.at_start and self.after) or (self.before and self.at_end)
+        return at_edge and self.legible.last.seconds - self.legible.first.seconds <= APART_SECONDS
 
 
 class FaceFollower:
@@ -50,6 +61,7 @@ class FaceFollower:
         self._confident = confident
         self._open: list[FollowedFace] = []
         self._masks: Sequence[Box] = ()
+        self._last: float | None = None
 
     def push(
         self,
@@ -81,18 +93,20 @@ class FaceFollower:
                 best[model] = max(score, best.get(model, 0.0))
             face.masked |= _has_mask(face.box, masks)
             if face.legible is None:
-                face.before = _has_mask(face.box, self._masks)
+                face.before, face.at_start = _has_mask(face.box, self._masks), self._last is None
                 face.legible = ObservationSpan.of(observation)
             else:
                 face.legible.add(observation)
         for face in self._open:
             if face.legible is not None and face.legible.last.seconds < seconds:
                 face.after |= _has_mask(face.box, masks)
-        self._masks = masks
+        self._masks, self._last = masks, seconds
         return gone
 
     def flush(self) -> list[FollowedFace]:
-        """The faces that are still followed."""
+        """The video is over: the faces that are still followed."""
+        for face in self._open:
+            face.at_end = face.legible is not None and face.legible.last.seconds == self._last
         return self._open
 
 
