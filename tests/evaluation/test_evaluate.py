@@ -118,6 +118,7 @@ def test_the_sweep_over_detection_sizes_starts_the_function_anew(face: Image, tm
     png, numbers = tmp_path / "curve.png", tmp_path / "out"
     result = invoke(tmp_path, "--workers", 1, "--sweep", "detect-size", "--png", png, "--json", numbers)
     assert result.exit_code == 0, result.output
+    assert result.stderr.count("loading the model") == 1 and result.stderr.count(" loaded in ") == 1
     content = json.loads(numbers.read_text())
     assert [point["value"] for point in content["sweep"]] == [480, 640, 960]
     found = [point["scores"][0]["found"] for point in content["sweep"]]

@@ -71,7 +71,7 @@ def submit(
     "--jobs",
     type=click.IntRange(1),
     metavar="N",
-    help="Number of videos at a time.  [default: 2, and up to 32 while the function has free capacity]",
+    help="Number of videos at a time.  [default: 2, and up to 2 a core (at most 32) while the function is not busy]",
 )
 @click.option(
     "--lease",

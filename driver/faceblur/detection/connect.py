@@ -25,10 +25,11 @@ SPARE_LOCAL_REQUESTS = 2
 
 
 @asynccontextmanager
-async def connect(endpoint: Endpoint) -> AsyncIterator[tuple[FunctionClient, wire.Info]]:
+async def connect(endpoint: Endpoint, *, again: bool = False) -> AsyncIterator[tuple[FunctionClient, wire.Info]]:
     """A client that is connected, and what its function runs. Raises UsageError or FunctionError.
 
-    The function at each given URL is checked with one real face first.
+    The function at each given URL is checked with one real face first. `again`: it is not said that the one on this
+    machine is loaded.
     """
     for url in endpoint.urls:
         if not url.startswith(("http://", "https://")):
@@ -36,14 +37,15 @@ async def connect(endpoint: Endpoint) -> AsyncIterator[tuple[FunctionClient, wir
     if endpoint.urls and (endpoint.env or endpoint.workers):
         raise UsageError("--env and --workers are for the function on this machine: not together with --function")
     if not endpoint.urls:
+        level = logging.DEBUG if again else logging.INFO
         config = read_config(find_function_yaml(), env=endpoint.env, workers=endpoint.workers)
-        log.info("loading the model on this machine: the first frame takes some seconds")
+        log.log(level, "loading the model on this machine: the first frame takes some seconds")
         start = min((worker.spawned_at for worker in endpoint.spawned), default=time.monotonic())
         async with LocalFunction(config, spawned=endpoint.spawned) as function:
             concurrency = endpoint.concurrency or config.workers + SPARE_LOCAL_REQUESTS
             async with _client(endpoint, (function.url,), concurrency) as client:
                 info = await client.probe()
-                log.info("%s loaded in %.1f s, on %s", info.model, time.monotonic() - start, info.device)
+                log.log(level, "%s loaded in %.1f s, on %s", info.model, time.monotonic() - start, info.device)
                 yield client, info
         return
     concurrency = endpoint.concurrency or min(START_PER_URL * len(endpoint.urls), MAX_CONCURRENCY)

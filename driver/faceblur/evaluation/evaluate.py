@@ -110,7 +110,7 @@ class _Evaluation:
             gate=RecallGate(min_recall, COUNTED, recall, passed),
         )
 
-    async def _detect(self, endpoint: Endpoint) -> tuple[wire.Info, DatasetDetections]:
+    async def _detect(self, endpoint: Endpoint, *, again: bool = False) -> tuple[wire.Info, DatasetDetections]:
         """Have a function search the dataset: what it runs, and what it detects."""
         progress = EvaluationProgress("detect", 0, None if self._dataset.videos else len(self._dataset.images))
 
@@ -119,8 +119,14 @@ class _Evaluation:
             progress = replace(progress, done=progress.done + number)
             self._report_progress(progress)
 
-        async with connect(endpoint) as (client, info):
-            log.info("function: %s on %s (%s)", info.model, info.device, info.provider)
+        async with connect(endpoint, again=again) as (client, info):
+            log.log(
+                logging.DEBUG if again else logging.INFO,
+                "function: %s on %s (%s)",
+                info.model,
+                info.device,
+                info.provider,
+            )
             self._report_progress(progress)
             detections = await DatasetDetector(client, advance).run(self._dataset)
             self._report_progress(EvaluationProgress("score"))
@@ -145,7 +151,7 @@ class _Evaluation:
             if index and DETECT_SIZES[index - 1] >= long_side:
                 break
             endpoint = replace(self._endpoint, env=self._endpoint.env | {"DETECT_SIZE": str(size)})
-            _, detections = await self._detect(endpoint)
+            _, detections = await self._detect(endpoint, again=True)
             matches = await _in_thread(scores.match_labels, detections.samples)
             swept.append(await self._figures(matches, detections, size))
         return swept

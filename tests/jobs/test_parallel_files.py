@@ -1,0 +1,50 @@
+"""How many files run at a time while the function has nothing to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from faceblur.jobs import parallel_files
+from faceblur.jobs.parallel_files import ParallelFiles, available_memory
+
+
+class Idle:
+    def idle_share(self) -> float:
+        return 1.0
+
+
+def wanted(monkeypatch: pytest.MonkeyPatch, *, cores: int, free: float, jobs: int | None = None) -> int:
+    """After a minute in which this process took no CPU time: others have it all."""
+    now = [0.0]
+    monkeypatch.setattr(parallel_files.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(parallel_files.time, "process_time", lambda: 0.0)
+    monkeypatch.setattr(parallel_files, "codec_threads", lambda: cores)
+    monkeypatch.setattr(parallel_files, "available_memory", lambda: free)
+    files = ParallelFiles(Idle(), jobs)
+    for second in range(60):
+        now[0] = float(second)
+        count = files.wanted()
+    return count
+
+
+@pytest.mark.parametrize(("cores", "files"), [(1, 2), (2, 4), (4, 8), (64, 32)])
+def test_no_more_than_the_cores_can_take(monkeypatch: pytest.MonkeyPatch, cores: int, files: int) -> None:
+    assert wanted(monkeypatch, cores=cores, free=0.9) == files
+
+
+def test_no_more_than_the_memory_can_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert wanted(monkeypatch, cores=64, free=0.2) == 2
+
+
+def test_what_was_asked_for_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert wanted(monkeypatch, cores=2, free=0.1, jobs=50) == 50
+
+
+def test_the_memory_that_is_available(tmp_path: Path) -> None:
+    (tmp_path / "meminfo").write_text("MemTotal:  4000 kB\nMemFree:  1 kB\nMemAvailable:  1000 kB\n")
+    assert available_memory(tmp_path / "meminfo") == 0.25
+    (tmp_path / "other").write_text("nothing\n")
+    assert available_memory(tmp_path / "other") == available_memory(tmp_path / "none") == 1.0
+    assert 0 < available_memory() <= 1
