@@ -13,7 +13,7 @@ import numpy as np
 
 from faceblur_function.detectors.anchors import MAX_SIZE_EXPONENT, non_maximum_suppression
 from faceblur_function.detectors.detector import Faces, Floats, Frame
-from faceblur_function.detectors.onnx_network import OnnxNetwork
+from faceblur_function.detectors.onnx_network import OnnxNetwork, Planes
 from faceblur_function.detectors.scaling import fit
 from faceblur_function.weights import load_weights
 
@@ -54,7 +54,7 @@ class CenterFace:
         faces = Faces(faces.xyxy * np.tile(scale, 2), faces.scores, faces.landmarks * scale)
         return non_maximum_suppression(faces, size_wh)
 
-    def _input(self, scaled: Frame) -> Floats:
+    def _input(self, scaled: Frame) -> Planes:
         """The network's input, RGB (1, 3, H, W): black to the right of the frame and below it."""
         height, width = scaled.shape[:2]
         buffer = self._network.buffer(*(-(-side // MULTIPLE) * MULTIPLE for side in (height, width)))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 
 from faceblur_function.cpu import cores
 from faceblur_function.defaults import ran_out_of_memory
@@ -21,6 +22,7 @@ from faceblur_function.detectors.detector import DetectorError, Faces, Floats, F
 # of float32. Of 1,414 faces on photographs it detects 1,412, and 9 more (benchmarks/README.md).
 OPENVINO = "OpenVINOExecutionProvider"
 BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
+Planes = NDArray[np.uint8] | Floats
 ERRORS_ONLY = 3  # of ONNX Runtime's levels of logging
 
 
@@ -46,7 +48,9 @@ class OnnxNetwork:
         self._opening, self._name, self._is_own = threading.Lock(), name, is_own
         session = self._usable_session()
         self.provider = f"onnxruntime {onnxruntime.__version__} {session.get_providers()[0]}"
-        self._input_name = session.get_inputs()[0].name
+        its_input = session.get_inputs()[0]
+        self._input_name = its_input.name
+        self._dtype = np.uint8 if its_input.type == "tensor(uint8)" else np.float32
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="detect")
         self._buffers = threading.local()
 
@@ -54,7 +58,7 @@ class OnnxNetwork:
         """Detect in several frames at a time, each on a thread of its own."""
         return list(self._pool.map(detect, frames))
 
-    def run(self, planes: Floats) -> list[Floats]:
+    def run(self, planes: Planes) -> list[Floats]:
         """The network's outputs for one frame's planes `(1, 3, H, W)`, without the first dimension.
 
         Raises DetectorError, and what the runtime raises, such as for too little memory.
@@ -86,15 +90,15 @@ class OnnxNetwork:
             reason = str(error).splitlines()[0]
             raise DetectorError(f"the weights of {self._name} are no usable ONNX model: {reason}") from error
 
-    def buffer(self, height: int, width: int) -> Floats:
-        """An array `(1, 3, height, width)` of the thread's own, with anything in it.
+    def buffer(self, height: int, width: int) -> Planes:
+        """An array `(1, 3, height, width)` of the input's type, of the thread's own, with anything in it.
 
         Allocating new memory for each frame, or for each size, would take longer than filling it.
         """
         size = 3 * height * width
-        array: Floats | None = getattr(self._buffers, "array", None)
+        array: Planes | None = getattr(self._buffers, "array", None)
         if array is None or array.size < size:
-            array = self._buffers.array = np.empty(size, np.float32)
+            array = self._buffers.array = np.empty(size, self._dtype)
         return array[:size].reshape(1, 3, height, width)
 
 

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from faceblur_function.detectors.anchors import anchor_grid, decode_offsets, non_maximum_suppression
+from faceblur_function.detectors.byte_input import with_byte_input
 from faceblur_function.detectors.detector import Faces, Floats, Frame
-from faceblur_function.detectors.onnx_network import OnnxNetwork
+from faceblur_function.detectors.onnx_network import OnnxNetwork, Planes
 from faceblur_function.detectors.scaling import fit
 from faceblur_function.weights import load_weights
 
@@ -27,6 +28,7 @@ class RetinaFaceOnnx:
     def __init__(self, *, weights: str | None, device: str, detect_size: int, threads: int) -> None:
         content, self.weights_sha256 = load_weights(self.name, weights)
         is_own = weights is not None
+        content = with_byte_input(content, MEAN_BGR)
         self._network = OnnxNetwork(self.name, content, device=device, threads=threads, is_own=is_own)
         self.device, self.provider = device, self._network.provider
         self._detect_size = detect_size
@@ -43,9 +45,12 @@ class RetinaFaceOnnx:
         scaled = fit(frame, self._detect_size)
         return _decoded(self._network.run(self._input(scaled)), scaled.shape[1::-1], frame, threshold)
 
-    def _input(self, scaled: Frame) -> Floats:
-        """The network's input, (1, 3, H, W)."""
+    def _input(self, scaled: Frame) -> Planes:
+        """The network's input, (1, 3, H, W): the frame's bytes, or floats for weights of one's own that take those."""
         buffer = self._network.buffer(*scaled.shape[:2])
+        if buffer.dtype == np.uint8:
+            cv2.split(scaled, list(buffer[0]))  # into the buffer
+            return buffer
         for channel, plane, mean in zip(buffer[0], cv2.split(scaled), MEAN_BGR, strict=True):
             np.subtract(plane, np.float32(mean), out=channel)
         return buffer
