@@ -134,10 +134,10 @@ def load_weights(name: str, path: str | None = None) -> tuple[bytes, str]:
     cached = cache_folder() / source.filename
     if cached.is_file():
         content = cached.read_bytes()
-        if _matches(content, source.sha256):
-            return content, hashlib.sha256(content).hexdigest()
-    content = _download(name, source, cached)
-    return content, hashlib.sha256(content).hexdigest()
+        sha256 = hashlib.sha256(content).hexdigest()
+        if _matches(content, sha256, source.sha256):
+            return content, sha256
+    return _download(name, source, cached)
 
 
 def checkpoint(content: bytes) -> bytes:
@@ -151,18 +151,18 @@ def checkpoint(content: bytes) -> bytes:
         return content
 
 
-def _matches(content: bytes, sha256: str) -> bool:
-    """Whether the content, or the checkpoint that it holds, has a SHA-256 that begins with `sha256`."""
+def _matches(content: bytes, sha256: str, beginning: str) -> bool:
+    """Whether the content, which has this SHA-256, or the checkpoint that it holds has one that begins so."""
     # A release's file name carries the beginning of a hash, but does not say of which of the two.
-    return any(hashlib.sha256(one).hexdigest().startswith(sha256) for one in (content, checkpoint(content)))
+    return sha256.startswith(beginning) or hashlib.sha256(checkpoint(content)).hexdigest().startswith(beginning)
 
 
-def _download(name: str, source: Source, cached: Path) -> bytes:
+def _download(name: str, source: Source, cached: Path) -> tuple[bytes, str]:
     content = source.fetch(source.origin)
-    if not _matches(content, source.sha256):
-        actual = hashlib.sha256(content).hexdigest()
+    sha256 = hashlib.sha256(content).hexdigest()
+    if not _matches(content, sha256, source.sha256):
         expected = source.sha256 if len(source.sha256) == 64 else f"one that begins with {source.sha256}"
-        raise DetectorError(f"what was downloaded as the weights {name} has SHA-256 {actual}, not {expected}")
+        raise DetectorError(f"what was downloaded as the weights {name} has SHA-256 {sha256}, not {expected}")
     file = None
     try:
         cached.parent.mkdir(parents=True, exist_ok=True)
@@ -173,7 +173,7 @@ def _download(name: str, source: Source, cached: Path) -> bytes:
         if file:
             Path(file.name).unlink(missing_ok=True)
         raise DetectorError(f"cannot keep the weights in {cached.parent} (FACEBLUR_CACHE): {error.strerror}") from error
-    return content
+    return content, sha256
 
 
 def main(arguments: list[str]) -> int:
