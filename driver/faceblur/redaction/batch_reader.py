@@ -17,15 +17,20 @@ from faceblur.redaction.frame import Frame
 from faceblur.redaction.threads import FileWork, OwnThread
 from faceblur.tracking.search_intervals import SearchInterval
 
+# So few searched frames that the function has work while more is read.
+FIRST_BATCH = 2
+
 
 def into_batches(items: Iterable[Any], main: int, options: Options, max_bytes: int = BATCH_BYTES) -> Iterator[Batch]:
     """Group a source's frames and packets. What ends an interval depends on the video alone, not on the batches.
 
-    A batch ends at `options.batch_size` searched frames, or at `max_bytes` of decoded ones.
+    A batch ends at `options.batch_size` searched frames, or at `max_bytes` of decoded ones. The first ends at
+    FIRST_BATCH searched frames, and each may have twice as many as the one before.
     `main` is the index of the main video stream: packets go before its frames, and all other streams' frames are
     searched. Frames in the rest are in no interval.
     """
     batch, inner, packets = Batch(), list[Frame](), list[Any]()
+    most = min(FIRST_BATCH, options.batch_size)
     interval: SearchInterval | None = None
     for item in items:
         if not isinstance(item, Frame):
@@ -54,9 +59,9 @@ def into_batches(items: Iterable[Any], main: int, options: Options, max_bytes: i
                 batch.intervals.append(Interval(inner))
                 inner = []
         searched = len(batch.intervals) or len(batch.frames)
-        if not inner and (searched >= options.batch_size or batch.size_bytes >= max_bytes):
+        if not inner and (searched >= most or batch.size_bytes >= max_bytes):
             yield batch
-            batch = Batch()
+            batch, most = Batch(), min(2 * most, options.batch_size)
     if inner:
         inner[-1].ends_interval = True
         batch.intervals.append(Interval(inner))
