@@ -127,8 +127,8 @@ def work(
 
         journal = Journal.of_this_run()
         crashed, address = journal.crashed_claims, ledger_address(ledger)
-        aside = tracing.set_aside if tracing else lambda _: None
-        shared = SharedLedger(address, until_empty=until_empty, lease=lease, crashed=crashed, set_aside=aside)
+        ended = tracing.job_ended if tracing else lambda *_: None
+        shared = SharedLedger(address, until_empty=until_empty, lease=lease, crashed=crashed, job_ended=ended)
         worker = LedgerRun(shared, endpoint, jobs=jobs, journal=journal, on_event=heard)
         LoadCollector(lambda: worker.load, metrics.registry)
         return worker

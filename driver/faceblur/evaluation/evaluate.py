@@ -120,13 +120,7 @@ class _Evaluation:
             self._report_progress(progress)
 
         async with connect(endpoint, again=again) as (client, info):
-            log.log(
-                logging.DEBUG if again else logging.INFO,
-                "function: %s on %s (%s)",
-                info.model,
-                info.device,
-                info.provider,
-            )
+            log.info("function: %s on %s (%s)", info.model, info.device, info.provider)
             self._report_progress(progress)
             detections = await DatasetDetector(client, advance).run(self._dataset)
             self._report_progress(EvaluationProgress("score"))

@@ -28,7 +28,7 @@ TAKEN_OVER = "another worker took it over"
 GOODBYE_SECONDS = 1.0  # for giving a part back when the worker is stopped; its lease would end by itself too
 
 
-SetAside = Callable[[WorkItem], None]
+JobEnded = Callable[[WorkItem, Literal["done", "failed"]], None]
 
 
 def item_of(claim: Claim) -> WorkItem:
@@ -39,18 +39,18 @@ def item_of(claim: Claim) -> WorkItem:
 class ClaimedPart(Part):
     """A claim as a worker's part. `forget` is called once the ledger knows how it ended. `began`: `time.monotonic`.
 
-    `set_aside` is called when it failed and is not tried again.
+    `job_ended` is called when it failed and is not tried again, or was complete already.
     """
 
     claim: Claim
 
     def __init__(
-        self, claim: Claim, database: Database, forget: Callable[[ClaimedPart], None], set_aside: SetAside
+        self, claim: Claim, database: Database, forget: Callable[[ClaimedPart], None], job_ended: JobEnded
     ) -> None:
         super().__init__(PlannedFile(claim.source, claim.target, claim.frames), alone=claim.suspect)
         self.claim, self.began = claim, time.monotonic()
         self.item = item_of(claim)
-        self._database, self._forget, self._set_aside = database, forget, set_aside
+        self._database, self._forget, self._job_ended = database, forget, job_ended
         self.publication: LedgerPublication = LedgerPublication(database, claim)
         self._verdict: Answer | None = None
 
@@ -75,6 +75,8 @@ class ClaimedPart(Part):
         if complete:
             log.info("published %s, which a worker that stopped had completed", self.claim.target)
             held = await until_answered(lambda: finish(self._database, self.claim, "{}"))
+            if held:
+                self._job_ended(item_of(self.claim), "done")
         else:
             held = await self._fail("storage", reason)
         self._check(held)
@@ -103,7 +105,7 @@ class ClaimedPart(Part):
     async def _fail(self, kind: ErrorKind, reason: str) -> bool:
         state = await until_answered(lambda: fail(self._database, self.claim, kind, reason))
         if state == "failed":
-            self._set_aside(item_of(self.claim))
+            self._job_ended(item_of(self.claim), "failed")
         return state is not None
 
     def _check(self, held: bool) -> None:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from faceblur.base.errors import LedgerAway
-from faceblur.fleet.claimed_part import ClaimedPart, SetAside, item_of
+from faceblur.fleet.claimed_part import ClaimedPart, JobEnded, item_of
 from faceblur.fleet.heartbeat import Heartbeat
 from faceblur.fleet.owner import is_gone, new_owner
 from faceblur.fleet.patience import until_answered
@@ -31,8 +31,9 @@ class SharedLedger:
 
     It is never over, or with `until_empty` once no part waits or runs anywhere. A worker that is silent for `lease`
     seconds loses its parts. So do those of this machine that have ended, once this one starts. `crashed` are the claims
-    that an earlier process of this worker died of, each with its signal: the ledger learns of them first. `set_aside`
-    gets what failed and is not tried again. Raises LedgerError.
+    that an earlier process of this worker died of, each with its signal: the ledger learns of them first. `job_ended`
+    gets each job that is over without a part of this worker that says so: it failed and is not tried again, or another
+    worker had completed it. Raises LedgerError.
     """
 
     def __init__(
@@ -42,9 +43,9 @@ class SharedLedger:
         until_empty: bool = False,
         lease: float = LEASE_SECONDS,
         crashed: Sequence[tuple[Claim, str]] = (),
-        set_aside: SetAside = lambda _: None,
+        job_ended: JobEnded = lambda *_: None,
     ) -> None:
-        self.owner, self._set_aside = new_owner(), set_aside
+        self.owner, self._job_ended = new_owner(), job_ended
         self._url, self._until_empty, self._lease, self._crashed = url, until_empty, lease, crashed
         self.poll = min(POLL_SECONDS, lease / 8)
         self._tidied = -self.poll
@@ -60,7 +61,7 @@ class SharedLedger:
             for one, by in self._crashed:
                 reason = f"a codec died while it was read or written ({by}): the file may be damaged"
                 if await until_answered(partial(fail, self._database, one, "crash", reason)) == "failed":
-                    self._set_aside(item_of(one))
+                    self._job_ended(item_of(one), "failed")
             # Only now: an earlier process of another worker may be about to report what it died of.
             for owner in await until_answered(partial(end_leases, self._database, is_gone)):
                 log.info("%s has ended: what it was doing is done anew", owner)
@@ -87,7 +88,7 @@ class SharedLedger:
             log.warning("%s", error)
             return None
         self._is_idle = False
-        part = self._claimed[one.part] = ClaimedPart(one, self._database, self._forget, self._set_aside)
+        part = self._claimed[one.part] = ClaimedPart(one, self._database, self._forget, self._job_ended)
         return part
 
     async def is_over(self) -> bool:
@@ -123,6 +124,8 @@ class SharedLedger:
         for lost in await requeue_lost(self._database, self.owner, lease=self._lease):
             for path in await asyncio.to_thread(remove_attempt, lost):
                 log.info("removed %s, left by a worker that stopped", path)
+            if lost.failed is not None:
+                self._job_ended(lost.failed, "failed")
 
     def _forget(self, part: ClaimedPart) -> None:
         if self._claimed.get(part.claim.part) is part:

@@ -124,9 +124,9 @@ class Traces:
         if item and ended.state == "done":
             self._end_job(item, "done", now)
 
-    def set_aside(self, item: work_item.WorkItem) -> None:
-        """A job failed, and is not tried again."""
-        self._end_job(item, "failed", time.time_ns())
+    def job_ended(self, item: work_item.WorkItem, state: State) -> None:
+        """A job is over that no part of this worker ended: it is done, or failed and is not tried again."""
+        self._end_job(item, state, time.time_ns())
 
     def _end_job(self, item: work_item.WorkItem, state: State, now: int) -> None:
         attributes = {"faceblur.job": item.job, "faceblur.state": state}

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Select, and_, case, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from faceblur.base.work_item import WorkItem
 from faceblur.ledger.attempts import end_attempt, record, retry_or_fail
 from faceblur.ledger.clock import now, server_started
 from faceblur.ledger.database import Database
@@ -161,10 +162,14 @@ def _expired(lease: float) -> ColumnElement[bool]:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """An attempt whose worker stopped; what it left of `target` has this `tag` in its name."""
+    """An attempt whose worker stopped; what it left of `target` has this `tag` in its name.
+
+    `failed` is it, if it was the last one.
+    """
 
     target: Path
     tag: str
+    failed: WorkItem | None = None
 
 
 async def requeue_lost(database: Database, owner: str, *, lease: float = LEASE_SECONDS) -> list[Lost]:
@@ -173,19 +178,21 @@ async def requeue_lost(database: Database, owner: str, *, lease: float = LEASE_S
     Not those of `owner`, who asks: it works.
     """
     expired = (
-        select(part.c.id, part.c.attempt, part.c.owner, job.c.target)
+        select(*_COLUMNS, part.c.owner)
         .join(job, job.c.id == part.c.job)
         .where(part.c.state == "running", part.c.owner != owner, _expired(lease))
         .limit(REAPED_AT_ONCE)
         .with_for_update(skip_locked=True, of=part)
     )
     async with database.write() as connection:
-        lost = (await connection.execute(expired)).all()
-        for one in lost:
+        lost = []
+        for one in (await connection.execute(expired)).all():
             reason = f"its worker {one.owner} stopped without a word"
             await end_attempt(connection, one.id, one.attempt, "lost", "lost", reason)
-            await retry_or_fail(connection, one.id, one.attempt, "lost", reason)
-    return [Lost(Path(one.target), tag(one.id, one.attempt)) for one in lost]
+            state = await retry_or_fail(connection, one.id, one.attempt, "lost", reason)
+            item = WorkItem(one.job, one.id, one.attempt, one.key, one.created)
+            lost.append(Lost(Path(one.target), tag(one.id, one.attempt), item if state == "failed" else None))
+    return lost
 
 
 async def end_leases(database: Database, is_gone: Callable[[str], bool]) -> list[str]:
