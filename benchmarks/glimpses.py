@@ -44,7 +44,8 @@ class Glimpse:
     camera moves over the `background` by `pan` pixels a frame, and by `shake` at random. `noise` is in gray levels,
     `light` a factor; `flicker` the share by which the light changes from frame to frame; `fade` lets faces come and go
     over their time; `others` are objects that cross the picture. `zoom` is the share by which the camera comes nearer
-    in a frame, `roll` an angle in degrees to which it tilts; `at_border` cuts the faces by the frame's border.
+    in a frame, `roll` an angle in degrees to which it tilts; `at_border` cuts the faces by the frame's border; `lying`
+    turns them to either side.
     """
 
     seen: int
@@ -63,6 +64,7 @@ class Glimpse:
     zoom: float = 0.0
     roll: float = 0.0
     at_border: bool = False
+    lying: bool = False
     size_wh: tuple[int, int] = SIZES_WH[0]
     rate: int = 30
 
@@ -102,6 +104,8 @@ GLIMPSES: dict[str, Glimpse] = {
     "roll, 2": Glimpse(seen=2, roll=4),
     "border, 2": Glimpse(seen=2, at_border=True),
     "border, 40 px, 3": Glimpse(seen=3, height=40, at_border=True),
+    "lying, 2": Glimpse(seen=2, height=70, lying=True),
+    "lying, 40 px, 3": Glimpse(seen=3, height=40, lying=True),
 }
 
 
@@ -119,6 +123,7 @@ def images(kind: Glimpse, faces: Sequence[Head], seed: int = 0) -> Iterator[tupl
     chance = np.random.default_rng(seed)
     width, height = kind.size_wh
     first_face = 7 * seed
+    shown = [np.rot90(head, 1 + 2 * (number % 2)) for number, head in enumerate(faces)] if kind.lying else faces
     staying = [(width * (0.25 + 0.45 * one), height * 0.3) for one in range(kind.staying)]
     others = chance.uniform(0, 1, (kind.others, 5))
     seen: list[tuple[float, float]] = []
@@ -138,7 +143,7 @@ def images(kind: Glimpse, faces: Sequence[Head], seed: int = 0) -> Iterator[tupl
             opacity = math.sin(math.pi * (since + 1) / (kind.seen + 1)) if kind.fade else 1.0
             for number, (x, y) in enumerate(seen):
                 place = (x + (kind.speed * since if not kind.staying else 0), y)
-                boxes.append(paste(frame, faces, first_face + number + index // EVERY, place, kind.height, opacity))
+                boxes.append(paste(frame, shown, first_face + number + index // EVERY, place, kind.height, opacity))
         light = kind.light * (1 + kind.flicker * (0, 1, -0.5)[index % 3])
         cv2.randn(grain, 0, kind.noise)
         lit = cv2.addWeighted(frame, light, grain.astype(np.float32), 1, 0, dtype=cv2.CV_8U)

@@ -2,8 +2,8 @@
 
 A small network hardly detects faces of less than 32 px, and small ones that are turned or tilted, but nearly always has
 some suspicion. Enlarged, the same network is sure of them. What it is sure of in a second look too, larger still and
-mirrored, is a face. A frame's suspicious areas are put together in one small picture: so a look costs in proportion to
-their number.
+mirrored, is a face. What is still suspicious then may be a head that lies on its side: it is looked at turned, to both
+sides. A frame's suspicious areas are put together in one small picture: so a look costs in proportion to their number.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ CERTAIN = 0.95
 CUT_SCORE, BORDER = 0.03, 0.05
 # The scores of both looks add up to this: in 66 looks at faces of 24 px to 1.6 and more, at a fold of a suit to 1.1.
 CONFIRMED = 1.4
+# Those of lying heads to this: nothing verifies them.
+LYING_CONFIRMED = 1.6
 # Pictures have so many areas in a row, and one, two or four rows: the network takes long with each new size.
 COLUMNS, AREAS = 4, 16
 # The pictures of a frame have at most this share of its pixels; a frame of any size has room for MIN_AREAS.
@@ -53,14 +55,19 @@ class Enlargement(NamedTuple):
 
 
 FIRST, SECOND = Enlargement(1.5, 96, mirrored=False), Enlargement(1.5, 128, mirrored=True)
+# So many of a frame's areas are turned to both sides, most suspicious first: those of at least LYING_SIDE px, and from
+# LARGE_SCORE on of up to LARGE_LYING px. A face that is turned upright is easily seen in smaller tiles.
+LYING, LYING_SIDE, LARGE_LYING, LARGE_SCORE = 4, 20.0, 128.0, 0.03
+LYING_FIRST, UPRIGHT, TO_BOTH_SIDES = Enlargement(1.25, 64, mirrored=False), (0,), (1, -1)
 
 
 class Area(NamedTuple):
-    """What may be a face: its middle x, y and its side, in pixels of the frame."""
+    """What may be a face: its middle x, y and its side, in pixels of the frame. It is shown after quarter `turns`."""
 
     x: float
     y: float
     side: float
+    turns: int = 0
 
 
 def detect_closely(detector: Detector, frames: Sequence[Frame], *, threshold: float) -> list[Faces]:
@@ -70,12 +77,26 @@ def detect_closely(detector: Detector, frames: Sequence[Frame], *, threshold: fl
         return detector.detect(frames, threshold=threshold)
     found = detector.detect(frames, threshold=min(threshold, suspicion))
     areas = [_suspicious(*one, suspicion) for one in zip(found, frames, strict=True)]
-    first = _look(detector, frames, areas, FIRST)
-    areas = [[_area(box) for box in faces.xyxy] for faces in first]
-    second = _look(detector, frames, areas, SECOND)
-    confirmed = [_confirmed(*one) for one in zip(found, first, second, strict=True)]
-    found = [_joined(*one) for one in zip(frames, found, confirmed, strict=True)]
+    found = _seen_twice(detector, frames, found, areas, FIRST, UPRIGHT)
+    areas = [_maybe_lying(faces, suspicion) for faces in found]
+    found = _seen_twice(detector, frames, found, areas, LYING_FIRST, TO_BOTH_SIDES)
     return [_above(faces, threshold) for faces in found]
+
+
+def _seen_twice(
+    detector: Detector,
+    frames: Sequence[Frame],
+    found: Sequence[Faces],
+    areas: Sequence[Sequence[Area]],
+    look: Enlargement,
+    turns: Sequence[int],
+) -> list[Faces]:
+    """The faces `found` in each frame, and those in its areas of which the detector is sure in a second look too."""
+    first = _look(detector, frames, [[one._replace(turns=n) for one in some for n in turns] for some in areas], look)
+    again = [[_area(box)._replace(turns=n) for box in faces.xyxy for n in turns] for faces in first]
+    second = _look(detector, frames, again, SECOND)
+    confirmed = [_confirmed(*one, lying=turns != UPRIGHT) for one in zip(found, first, second, strict=True)]
+    return [_joined(*one) for one in zip(frames, found, confirmed, strict=True)]
 
 
 def _look(
@@ -103,11 +124,24 @@ def _suspicious(faces: Faces, frame: Frame, suspicion: float) -> list[Area]:
     small &= ~_in_sure(faces.xyxy, faces)
     limit = max(MIN_AREAS, int(MAX_SHARE * frame.shape[0] * frame.shape[1] / FIRST.tile**2))
     limit -= limit % COLUMNS  # a row takes as long with one area as with all
+    return _areas(faces.xyxy[small], limit)
+
+
+def _maybe_lying(faces: Faces, suspicion: float) -> list[Area]:
+    """The areas that may show a head that lies on its side, most suspicious first. Not those in a sure face."""
+    sides = _sides(faces)
+    large = (sides <= LARGE_LYING) & (faces.scores >= LARGE_SCORE)
+    lying = (faces.scores < SURE) & (faces.scores >= suspicion) & (sides >= LYING_SIDE) & ((sides <= MAX_SIDE) | large)
+    return _areas(faces.xyxy[lying & ~_in_sure(faces.xyxy, faces)], LYING)
+
+
+def _areas(boxes: Floats, limit: int) -> list[Area]:
+    """The first areas of these boxes, at most so many; like boxes at one place are one area."""
     areas: list[Area] = []
-    for index in np.flatnonzero(small)[: limit * TRIES]:
+    for box in boxes[: limit * TRIES]:
         if len(areas) == limit:
             break
-        one = _area(faces.xyxy[index])
+        one = _area(box)
         if not any(_is_same(one, other) for other in areas):
             areas.append(one)
     return areas
@@ -155,6 +189,8 @@ def _picture(frame: Frame, areas: Sequence[Area], look: Enlargement) -> Frame:
         y, x = (index * side for index in divmod(number, COLUMNS))
         tile = picture[y : y + side, x : x + side]
         cv2.warpAffine(frame, matrix, (side, side), dst=tile, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        if area.turns:
+            tile[:] = np.rot90(tile, area.turns).copy()
     return picture[:, ::-1] if look.mirrored else picture
 
 
@@ -170,18 +206,34 @@ def _in_frame(seen: Faces, areas: Sequence[Area], look: Enlargement) -> Faces:
     tile_middles = (tiles + np.float32(0.5)) * look.tile
     inner = np.abs(middles - tile_middles).max(axis=1, initial=0) <= MIDDLE / 2 * look.tile
     kept = np.flatnonzero(inner & (numbers < len(areas)))
-    own = np.array([areas[number] for number in numbers[kept]], np.float32).reshape(-1, 1, 3)
-    scale = own[:, :, 2:] * np.float32(look.around / look.tile)
-    points = (points[kept] - tile_middles[kept, None]) * scale + own[:, :, :2]
+    own = np.array([areas[number] for number in numbers[kept]], np.float32).reshape(-1, 1, 4)
+    scale = own[:, :, 2:3] * np.float32(look.around / look.tile)
+    points = _turned_back(points[kept] - tile_middles[kept, None], own[:, :, 3:]) * scale + own[:, :, :2]
     return Faces(points[:, :2].reshape(-1, 4), seen.scores[kept], points[:, 2:])
 
 
-def _confirmed(found: Faces, first: Faces, second: Faces) -> Faces:
-    """The faces of the first look that the second one shows too, with the lower score; no parts of larger ones."""
+def _turned_back(points: Floats, turns: Floats) -> Floats:
+    """Points `(N, P, 2)` around the middle of a tile that was shown in so many quarter turns `(N, 1, 1)`, -1 to 1.
+
+    The first two are corners of a box, which get their order back.
+    """
+    turned = np.where(turns == 0, points, np.stack([-points[..., 1], points[..., 0]], axis=2) * turns)
+    turned[:, :2] = np.sort(turned[:, :2], axis=1)
+    return np.asarray(turned)
+
+
+def _confirmed(found: Faces, first: Faces, second: Faces, *, lying: bool) -> Faces:
+    """The faces of the first look that the second one shows too; no parts of larger ones.
+
+    They have the lower score; lying ones the higher: the second detector, which is asked about doubtful ones, does not
+    know them.
+    """
     same = iou_matrix(first.xyxy, second.xyxy) > NMS_IOU
     again = np.where(same, second.scores, 0).max(axis=1, initial=0).astype(np.float32)
-    kept = (again > 0) & (first.scores + again >= CONFIRMED) & ~_in_sure(first.xyxy, found)
-    return Faces(first.xyxy[kept], np.minimum(first.scores, again)[kept], first.landmarks[kept])
+    enough = LYING_CONFIRMED if lying else CONFIRMED
+    kept = (again > 0) & (first.scores + again >= enough) & ~_in_sure(first.xyxy, found)
+    scores = np.maximum(first.scores, again) if lying else np.minimum(first.scores, again)
+    return Faces(first.xyxy[kept], scores[kept], first.landmarks[kept])
 
 
 def _joined(frame: Frame, one: Faces, other: Faces) -> Faces:
