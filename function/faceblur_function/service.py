@@ -21,6 +21,7 @@ from faceblur_function.detectors.closer_look import COLUMNS, FIRST
 from faceblur_function.detectors.dark_frames import brightened
 from faceblur_function.detectors.detector import Detector, DetectorError, Faces, Frame
 from faceblur_function.detectors.load import load_detector, load_verifier
+from faceblur_function.detectors.loaded_when_asked import LoadedWhenAsked
 from faceblur_function.detectors.second_pass import detect_all_sizes
 from faceblur_function.detectors.small_frames import with_small_faces
 from faceblur_function.detectors.verification import verify
@@ -59,6 +60,8 @@ class Service:
         # The first frame of each size takes long: closer looks need this one.
         side = 64 if self.detector.suspicion is None else COLUMNS * FIRST.tile
         self.detector.detect([np.zeros((side, side, 3), np.uint8)], threshold=0.5)
+        if settings.verifier_ahead and isinstance(self.verifier, LoadedWhenAsked):
+            self.verifier.load_ahead()
 
     def info(self) -> str:
         """The answer to `GET /`."""

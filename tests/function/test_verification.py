@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import cv2
@@ -15,6 +16,7 @@ from faceblur_function import wire
 from faceblur_function.detectors.closer_look import NONE
 from faceblur_function.detectors.detector import Detector, DetectorError
 from faceblur_function.detectors.load import load_detector, load_verifier
+from faceblur_function.detectors.loaded_when_asked import LoadedWhenAsked
 from faceblur_function.detectors.small_frames import with_small_faces
 from faceblur_function.detectors.verification import verify
 from faceblur_function.service import Service
@@ -45,6 +47,16 @@ def test_a_face_of_any_size_is_confirmed_where_it_is(face: Image, centerface: De
     (found,) = verify(centerface, [crop], threshold=0.02)
     assert len(found) == 1 and found.scores[0] > 0.3
     assert box_iou(found.xyxy[0], box) > 0.5
+
+
+def test_the_second_detector_is_loaded_ahead_where_it_is_asked_for() -> None:
+    for ahead in (True, False):
+        verifier = Service(Settings(verifier_ahead=ahead)).verifier
+        assert isinstance(verifier, LoadedWhenAsked)
+        for thread in threading.enumerate():
+            if thread.name == "load":
+                thread.join()
+        assert verifier.is_loaded == ahead
 
 
 def test_each_crop_gets_its_own_answer_and_a_face_beside_the_middle_does_not_count(

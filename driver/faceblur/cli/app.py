@@ -7,8 +7,10 @@ from __future__ import annotations
 import dataclasses
 import logging
 import sys
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -81,7 +83,7 @@ def run(
     """
     if audits and not options.sidecar:
         raise click.UsageError("--audit needs the sidecars: leave --no-sidecar out")
-    endpoint = spawn_ahead(endpoint)
+    spawned = spawn_ahead(endpoint, {"VERIFIER_AHEAD": "1"} if options.verify else {})
     from faceblur.cli.execute_job import execute_job
     from faceblur.jobs.crash_guard import Journal
     from faceblur.jobs.video_run import VideoRun
@@ -91,10 +93,10 @@ def run(
     def make(emit: Emit) -> Job:
         journal = Journal.of_this_run()
         if ledger is not None:
-            job: Job = ledger_run(ledger, inputs, outdir, options, endpoint, overwrite, jobs, journal, emit)
+            job: Job = ledger_run(ledger, inputs, outdir, options, spawned, overwrite, jobs, journal, emit)
         else:
             more: dict[str, Any] = {"overwrite": overwrite, "jobs": jobs, "journal": journal, "on_event": emit}
-            job = VideoRun(inputs, outdir, options, endpoint, **more)
+            job = VideoRun(inputs, outdir, options, spawned, **more)
         made.append(job)
         return job
 
@@ -145,7 +147,6 @@ def audit_written(code: int, report: Report, endpoint: Endpoint, verbosity: Verb
 
     if code == INTERRUPTED or not planned:
         return code
-    endpoint = dataclasses.replace(endpoint, spawned=())  # these have ended with the run
 
     async def command(console: Console) -> int:
         with AuditDisplay(choose_display(console, verbosity)) as shown:
@@ -279,10 +280,14 @@ def evaluate(
     sys.exit(execute(command, verbosity, unexpected=WRONG_CALL))
 
 
-def spawn_ahead(endpoint: Endpoint) -> Endpoint:
-    """Have the function on this machine load its model while this program is being loaded, where it is asked for."""
+def spawn_ahead(endpoint: Endpoint, env: Mapping[str, str] = MappingProxyType({})) -> Endpoint:
+    """Have the function on this machine load its model while this program is being loaded, where it is asked for.
+
+    `env` are settings of it that the user may choose otherwise.
+    """
     if endpoint.urls:
         return endpoint
+    endpoint = dataclasses.replace(endpoint, env={**env, **endpoint.env})
     spawned: list[Worker] = []
     with suppress(UsageError):  # the call itself comes to the same error, and reports it
         config = read_config(find_function_yaml(), env=endpoint.env, workers=endpoint.workers)

@@ -1,11 +1,12 @@
-"""A detector whose network is loaded for its first frames: where it is never asked, it costs no time and no memory."""
+"""A detector whose network is loaded for its first frames, or ahead: where it is never asked, it costs nothing."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
-from faceblur_function.detectors.detector import Detector, Faces, Frame
+from faceblur_function.detectors.detector import Detector, DetectorError, Faces, Frame
 from faceblur_function.weights import load_weights
 
 
@@ -32,6 +33,19 @@ class LoadedWhenAsked:
     def detect(self, frames: Sequence[Frame], *, threshold: float) -> list[Faces]:
         """Detect faces in frames `(H, W, 3) uint8 BGR`."""
         return self._network().detect(frames, threshold=threshold) if frames else []
+
+    @property
+    def is_loaded(self) -> bool:
+        return self._loaded is not None
+
+    def load_ahead(self) -> None:
+        """Load the network in the background, for frames that come later. Where that fails, they try again."""
+
+        def load() -> None:
+            with suppress(DetectorError):
+                self._network()
+
+        threading.Thread(target=load, name="load", daemon=True).start()
 
     def _network(self) -> Detector:
         with self._lock:
