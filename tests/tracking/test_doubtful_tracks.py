@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from faceblur.tracking.boxes import Box, Detection
-from faceblur.tracking.doubtful_tracks import CERTAIN, CONFIRMED, REJECTED, Question, Verdicts
+from faceblur.tracking.doubtful_tracks import CERTAIN, CONFIRMED, REJECTED, WEAK, Question, Verdicts
 from faceblur.tracking.tracker import Tracker, WindowedFrame
 
 BOX: Box = (100.0, 100.0, 140.0, 140.0)
@@ -85,8 +85,8 @@ def test_no_more_frames_are_looked_at_than_there_are_values() -> None:
     assert len(one.seen) == len(REJECTED) == 3
 
 
-def answered(answer: float | None, *seconds: float) -> Question[WindowedFrame]:
-    return Question([(WindowedFrame(seconds=one), BOX) for one in seconds or (0.0,)], 0.4, 0.0, answer)
+def answered(answer: float | None, *seconds: float, score: float = 0.4) -> Question[WindowedFrame]:
+    return Question([(WindowedFrame(seconds=one), BOX) for one in seconds or (0.0,)], score, 0.0, answer)
 
 
 def test_what_the_answers_say() -> None:
@@ -104,6 +104,14 @@ def test_the_more_frames_are_looked_at_the_more_is_rejected() -> None:
         assert Verdicts().rejected({1: answered(limit, *times)}) == {}
         assert Verdicts().rejected({1: answered(limit - 0.01, *times)}) == {1: limit - 0.01}
     assert list(REJECTED) == sorted(REJECTED) and REJECTED[-1] < CONFIRMED
+
+
+def test_low_scores_in_one_frame_alone_are_rejected_as_in_three() -> None:
+    below, weak = REJECTED[-1] - 0.01, WEAK - 0.01
+    assert Verdicts().rejected({1: answered(below, score=weak)}) == {1: below}
+    assert Verdicts().rejected({1: answered(REJECTED[-1], score=weak)}) == {}
+    assert Verdicts().rejected({1: answered(below, score=WEAK)}) == {}
+    assert Verdicts().rejected({1: answered(below, 0.0, 0.2, score=weak)}) == {}  # two frames are no flash
 
 
 def test_what_was_looked_at_before_counts() -> None:

@@ -13,6 +13,9 @@ from faceblur.tracking.boxes import Box
 # three and more. From CONFIRMED on it is a face. These were chosen by the curves of docs/defaults.md.
 CERTAIN, REJECTED, CONFIRMED = 0.95, (0.08, 0.08, 0.12), 0.3
 APART_SECONDS = 0.1
+# A flash: only scores below this one, all nearer to each other than that. Closer looks did not confirm it, nor does
+# another frame. For it the last value of REJECTED counts.
+WEAK = 0.3
 # Until it is confirmed, a track is asked about again after so many seconds, and when it scores so much higher before.
 AGAIN_SECONDS, HIGHER = 1.0, 0.05
 
@@ -122,6 +125,12 @@ class Verdicts:
             self._answers[track] = times, best
             if best >= CONFIRMED:
                 self._faces.add(track)
-            elif best < REJECTED[min(len(times), len(REJECTED)) - 1]:
+            elif best < _limit(question.score, len(times)):
                 rejected[track] = best
         return rejected
+
+
+def _limit(score: float, frames: int) -> float:
+    """Below what answer a track with such a best score is rejected, of which so many frames were looked at."""
+    is_flash = score < WEAK and frames == 1
+    return REJECTED[-1] if is_flash else REJECTED[min(frames, len(REJECTED)) - 1]
