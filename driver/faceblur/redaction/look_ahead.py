@@ -135,9 +135,12 @@ class LookAhead:
             else:
                 frame.gaps.discard(track)
                 del frame.masks[track]
-        for track, score in self._verdicts[frame.stream].rejected(frame.doubts).items():
+        verdicts = self._verdicts[frame.stream]
+        for track, score in verdicts.rejected(frame.doubts).items():
             if track in frame.masks:
                 frame.rejected[track] = frame.masks.pop(track), score
+        for track in verdicts.unsure(frame.ends & frame.masks.keys()):
+            del frame.masks[track]
         frame.masks = joined(frame.masks, frame.gaps)
         frame.gaps &= frame.masks.keys()
         frame.followed &= frame.gaps

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -16,6 +16,9 @@ APART_SECONDS = 0.1
 # A flash: only scores below this one, all nearer to each other than that. Closer looks did not confirm it, nor does
 # another frame. For it the last value of REJECTED counts.
 WEAK = 0.3
+# A track that scores less than UNSURE, and that is not confirmed, is masked for half of `look_around` only before its
+# first detection and after its last one: in real clips half of what such tracks mask lies there, and no face.
+UNSURE, SHORT = 0.6, 0.5
 # Until it is confirmed, a track is asked about again after so many seconds, and when it scores so much higher before.
 AGAIN_SECONDS, HIGHER = 1.0, 0.05
 
@@ -25,6 +28,7 @@ class SeenFrame(Protocol):
 
     seconds: float
     masks: dict[int, Box]
+    followed: set[int]
     may_be_cut: bool
 
     def score_of(self, track: int) -> float | None:
@@ -60,11 +64,13 @@ class Question(Generic[FrameT]):
 
 
 class DoubtfulTracks(Generic[FrameT]):
-    """Asks about the tracks of one stream, as its frames leave the look-ahead window."""
+    """Asks about the tracks of one stream, as its frames leave the look-ahead window. `look_around` is in seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, look_around: float) -> None:
+        self._near = SHORT * look_around + 1e-6
         self._asked: dict[int, Question[FrameT]] = {}
         self._certain: set[int] = set()
+        self._last: dict[int, float] = {}
 
     def ask(self, window: Sequence[FrameT]) -> dict[int, Question[FrameT]]:
         """The questions about the doubtful tracks of the first frame of a window, those of before included.
@@ -93,6 +99,26 @@ class DoubtfulTracks(Generic[FrameT]):
         self._certain &= frame.masks.keys()
         return asked
 
+    def ends(self, window: Sequence[FrameT]) -> set[int]:
+        """The tracks that the first frame of a window masks far before their first or after their last detection.
+
+        It gets each frame of a stream once, in order. Where a face was followed to counts as a detection.
+        """
+        frame = window[0]
+        seen = {track: frame.seconds for track in frame.masks if _is_seen(track, frame)}
+        self._last = {track: time for track, time in (self._last | seen).items() if track in frame.masks}
+        ends = set()
+        for track in frame.masks.keys() - seen.keys():
+            coming = next((one.seconds for one in window if _is_seen(track, one)), None)
+            known = [time for time in (self._last.get(track), coming) if time is not None]
+            if len(known) == 1 and abs(frame.seconds - known[0]) > self._near:
+                ends.add(track)
+        return ends
+
+
+def _is_seen(track: int, frame: SeenFrame) -> bool:
+    return track in frame.followed or frame.score_of(track) is not None
+
 
 def _best(track: int, window: Sequence[FrameT]) -> list[tuple[float, FrameT]]:
     """The frames of a window in which a track scores best, with its scores, best first: as many as are looked at."""
@@ -111,7 +137,7 @@ class Verdicts:
 
     def __init__(self) -> None:
         self._faces: set[int] = set()
-        self._answers: dict[int, tuple[frozenset[float], float]] = {}
+        self._answers: dict[int, tuple[frozenset[float], float, float]] = {}
 
     def rejected(self, questions: Mapping[int, Question[FrameT]]) -> dict[int, float]:
         """The tracks of a frame that are no faces, each with the second detector's score. Frames come in order."""
@@ -120,14 +146,19 @@ class Verdicts:
         for track, question in questions.items():
             if question.answer is None or track in self._faces:
                 continue
-            times, best = before.get(track, (frozenset(), 0.0))
-            times, best = times | question.times, max(best, question.answer)
-            self._answers[track] = times, best
+            times, best, score = before.get(track, (frozenset(), 0.0, 0.0))
+            times, best, score = times | question.times, max(best, question.answer), max(score, question.score)
+            self._answers[track] = times, best, score
             if best >= CONFIRMED:
                 self._faces.add(track)
-            elif best < _limit(question.score, len(times)):
+            elif best < _limit(score, len(times)):
                 rejected[track] = best
         return rejected
+
+    def unsure(self, tracks: Iterable[int]) -> list[int]:
+        """Those of a frame's tracks that may be no face, after `rejected` took its questions."""
+        answers = {track: self._answers[track] for track in tracks if track in self._answers}
+        return [track for track, (_, best, score) in answers.items() if score < UNSURE and best < CONFIRMED]
 
 
 def _limit(score: float, frames: int) -> float:

@@ -39,7 +39,7 @@ class WindowedFrame:
     followed to it. The tracker sets the rest: `masks` maps a track to the box that is to be masked; `gaps` are the
     tracks without a detection above the threshold in this very frame, `followed` those of them that were followed to it
     by their pixels, `scores` the scores of those that were detected in it, above or below; `scene` counts the cuts
-    before it; `doubts` are the questions about its doubtful tracks.
+    before it; `doubts` are the questions about its doubtful tracks, `ends` the tracks that are far from any detection.
     """
 
     seconds: float
@@ -56,6 +56,7 @@ class WindowedFrame:
     low_scores: list[Detection] = field(default_factory=list)
     scores: dict[int, float] = field(default_factory=dict)
     doubts: dict[int, Question[Any]] = field(default_factory=dict)
+    ends: set[int] = field(default_factory=set)
     _scores_of_boxes: dict[Box, float] = field(default_factory=dict)
 
     def score_of(self, track: int) -> float | None:
@@ -97,7 +98,7 @@ class Tracker(Generic[FrameT]):
         self._numbers = itertools.count(1)
         self._scene = 0
         self._passed: deque[MaskedFrame] = deque(maxlen=REACH)
-        self._doubtful: DoubtfulTracks[FrameT] | None = DoubtfulTracks() if verifies else None
+        self._doubtful: DoubtfulTracks[FrameT] | None = DoubtfulTracks(look_around) if verifies else None
 
     def push(self, frame: FrameT) -> Iterator[FrameT]:
         """Add the next frame, and give the frames whose window is complete."""
@@ -141,9 +142,10 @@ class Tracker(Generic[FrameT]):
     def _steadied(self) -> FrameT:
         """Take the first frame out of the window, with steady boxes."""
         coming = [MaskedFrame(one.masks, one.camera, one.scene) for one in itertools.islice(self._window, 1 + REACH)]
-        doubts = {} if self._doubtful is None else self._doubtful.ask(self._window)
+        if self._doubtful is not None:
+            first = self._window[0]
+            first.doubts, first.ends = self._doubtful.ask(self._window), self._doubtful.ends(self._window)
         frame = self._window.popleft()
-        frame.doubts = doubts
         passed = list(self._passed)
         self._passed.append(MaskedFrame(dict(frame.masks), frame.camera, frame.scene))
         frame.scores = {track: score for track in frame.masks if (score := frame.score_of(track)) is not None}
