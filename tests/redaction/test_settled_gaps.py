@@ -24,6 +24,7 @@ from faceblur.redaction.output import line_of
 from faceblur.redaction.threads import FileWork
 from faceblur.redaction.video_frame import VideoFrame
 from faceblur.tracking.boxes import Box, Detection
+from faceblur.tracking.doubtful_tracks import CONFIRMED, UNSURE, Question
 
 WH = (160, 120)
 
@@ -76,6 +77,17 @@ def test_masks_are_counted_by_their_state() -> None:
     assert masked == [FramesMasked(path, 1, 1), GapsMasked(path, 1, "gap-filled"), GapsMasked(path, 1, "followed")]
     states = [face.state for face in line_of(one, 0.3).faces]
     assert states == ["detected", "spared", "gap-filled", "followed"]
+
+
+def test_the_end_of_an_unsure_track_is_not_masked() -> None:
+    box = (10.0, 10.0, 30.0, 40.0)
+    one = frame([box] * 4)
+    answers = {0: CONFIRMED - 0.01, 1: CONFIRMED, 2: CONFIRMED - 0.01, 3: CONFIRMED - 0.01}
+    one.doubts = {track: Question([(one, box)], UNSURE - 0.01, 0.0, answer) for track, answer in answers.items()}
+    one.doubts[2].score, one.ends = UNSURE, {0, 1, 2}
+    one.masks = {track: (x, 10.0, x + 20, 40.0) for track, x in enumerate((10.0, 40.0, 70.0, 100.0))}
+    settle(one)
+    assert one.masks.keys() == one.gaps == {1, 2, 3} and one.rejected == {}
 
 
 def test_a_gap_without_bounds_stays_readable() -> None:

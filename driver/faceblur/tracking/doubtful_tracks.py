@@ -100,15 +100,15 @@ class DoubtfulTracks(Generic[FrameT]):
         return asked
 
     def ends(self, window: Sequence[FrameT]) -> set[int]:
-        """The tracks that the first frame of a window masks far before their first or after their last detection.
+        """The tracks asked about that the first frame of a window masks far from their first or their last detection.
 
-        It gets each frame of a stream once, in order. Where a face was followed to counts as a detection.
+        After `ask`, with each frame of a stream once, in order. Where a face was followed to counts as a detection.
         """
         frame = window[0]
         seen = {track: frame.seconds for track in frame.masks if _is_seen(track, frame)}
         self._last = {track: time for track, time in (self._last | seen).items() if track in frame.masks}
         ends = set()
-        for track in frame.masks.keys() - seen.keys():
+        for track in self._asked.keys() - seen.keys():
             coming = next((one.seconds for one in window if _is_seen(track, one)), None)
             known = [time for time in (self._last.get(track), coming) if time is not None]
             if len(known) == 1 and abs(frame.seconds - known[0]) > self._near:
