@@ -208,6 +208,11 @@ def test_links_paths_targets_and_modules_exist(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=names(DOCUMENTS))
+def test_no_place_is_kept_for_what_was_to_be_written(document: Path) -> None:
+    assert not re.search(r"@@|TODO|FIXME|XXX", document.read_text())
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=names(DOCUMENTS))
 def test_every_faceblur_command_has_options_that_exist(document: Path) -> None:
     calls = rf"^.*\bfaceblur (?:{'|'.join(COMMANDS)}) .*$"
     for line in re.findall(calls, document.read_text(), re.MULTILINE):
