@@ -163,7 +163,8 @@ class EditRun(RenderRun):
 def _as_known(path: Path) -> Path:
     """The path without "..", where it names the same file: not so behind a folder that is a link."""
     short = Path(os.path.normpath(path))
-    return short if short.exists() and path.exists() and short.samefile(path) else path
+    # Not `Path.exists`: it raises where a name is too long for any file.
+    return short if os.path.exists(short) and os.path.exists(path) and short.samefile(path) else path
 
 
 @contextmanager
