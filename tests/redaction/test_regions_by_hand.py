@@ -213,8 +213,12 @@ def test_an_output_of_other_settings_says_so(still: Path, function_url: str, tmp
     plain = ("run", still, "-o", tmp_path, "--function", function_url)
     run(*plain)
     assert "exists; --overwrite writes it again" in run(*plain)
-    skipped = " ".join(run(*plain, "--detect-every", "1", "--threshold", "0.2").replace("│", " ").split())
-    assert "exists, made with another --threshold, --detect-every; --overwrite writes it again" in skipped
+    others = ("--detect-every", "1", "--threshold", "0.2", "--no-verify")
+    skipped = " ".join(run(*plain, *others).replace("│", " ").split())
+    named = "--threshold, --detect-every, --verify"
+    assert f"exists, made with other values of {named}; --overwrite writes it again" in skipped
+    run(*plain, "--no-verify", "--overwrite")  # as with a function that has no second detector
+    assert "exists; --overwrite writes it again" in run(*plain)
 
 
 def test_wrong_calls(still: Path, tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ class Run(Job):
             why = "exists, and other boxes or another span were chosen for it; --overwrite writes it again"
             return FileEnded(one.source, "failed", f"{one.target} {why}")
         others = other_settings(one.target, self.options)
-        why = f"exists, made with another {', '.join(others)}" if others else "exists"
+        why = f"exists, made with other values of {', '.join(others)}" if others else "exists"
         return FileEnded(one.source, "skipped", f"{one.target} {why}; --overwrite writes it again", one.target)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from faceblur.base.errors import SidecarError
 from faceblur.base.options import Options
 from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
-from faceblur.redaction.sidecar_format import SettingsUsed
+from faceblur.redaction.sidecar_format import Header, SettingsUsed
 
 
 def has_other_choices(output: Path, options: Options) -> bool:
@@ -16,25 +16,30 @@ def has_other_choices(output: Path, options: Options) -> bool:
 
     False where it has no sidecar that can be read: nothing is known of it then.
     """
-    settings = _settings_of(output)
-    return settings is not None and _choices(settings) != _choices(SettingsUsed.of(options))
+    header = _header_of(output)
+    return header is not None and _choices(header.settings) != _choices(SettingsUsed.of(options))
 
 
 def other_settings(output: Path, options: Options) -> list[str]:
     """The options that were others when an output was made, as its sidecar says; none where that is not known."""
-    settings, now = _settings_of(output), SettingsUsed.of(options)
+    header, now = _header_of(output), SettingsUsed.of(options)
+    if header is None:
+        return []
     names = [one.name for one in fields(SettingsUsed) if one.name != "low_threshold"]  # it follows from the threshold
-    changed = [] if settings is None else [name for name in names if getattr(settings, name) != getattr(now, name)]
+    changed = [name for name in names if getattr(header.settings, name) != getattr(now, name)]
+    # Where nothing was verified, the function may have no second detector.
+    if header.function.verifier is not None and not options.verify:
+        changed.append("verify")
     return ["--" + name.replace("_", "-") for name in changed]
 
 
-def _settings_of(output: Path) -> SettingsUsed | None:
+def _header_of(output: Path) -> Header | None:
     sidecar = sidecar_path(output)
     if not sidecar.is_file():
         return None
     try:
         with SidecarReader(sidecar) as reader:
-            return reader.header.settings
+            return reader.header
     except SidecarError:
         return None
 
