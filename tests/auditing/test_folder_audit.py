@@ -119,6 +119,9 @@ def test_run_audits_at_once(folder: Path, function_url: str) -> None:
     done = invoke(*call)
     assert done.exit_code == 0, done.output
     assert "2 outputs audited: nothing exposed was found" in done.stdout and "check it" not in done.stdout
+    assert done.stdout.endswith(
+        "\nNAME.audit.html beside each output (the pages show real faces: do not publish them)\n"
+    )
     leave_clear(folder, "a.mp4")
     done = invoke(*call)
     assert done.exit_code == 1 and "exposed" in done.stderr and "a.mp4" in done.stderr

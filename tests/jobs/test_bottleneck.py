@@ -142,3 +142,16 @@ def test_the_line_names_the_largest_share_once(
     assert made == line
     shares = [int(share) for share in re.findall(r"(?:\(|[a-zA-Z] )(\d+)%", made.replace("of the time: ", ""))]
     assert shares[:1] == [max(shares)] if shares else not line
+
+
+@pytest.mark.parametrize(
+    ("local", "advice"), [(False, "or --return faces"), (True, "the function runs on this machine: more cores")]
+)
+def test_on_this_machine_no_connection_is_to_blame(local: bool, advice: str) -> None:
+    sampler = BottleneckSampler(list, lambda: False, adaptive=True)
+    sampler.seconds.update({"function": 9, "encode": 1})
+    statistics = RequestStatistics()
+    statistics.add_seconds(network=8, queue=0, computing=1)
+    made = sampler.summary(statistics, local=local)
+    assert made.startswith("bound by network (80% of the time): ") and advice in made
+    assert ("--return faces" in made) is not local

@@ -106,6 +106,9 @@ def test_heartbeats_keep_a_lease_and_carry_progress(ledger: str) -> None:
         assert await requeue_lost(database, "another", lease=SHORT) == []
         [row] = await list_jobs(database)
         assert (row.state, row.frames_done, row.fps, row.owner) == ("running", 42, 12.5, "one")
+        assert await begin_publish(database, one, 1, "digest") and await finish(database, one, "{}")
+        [row] = await list_jobs(database)
+        assert (row.state, row.frames_done) == ("done", 100), "the last frames come after the last progress"
 
     on(ledger, work)
 

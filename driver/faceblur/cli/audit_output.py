@@ -110,7 +110,7 @@ def print_report(output: Path, report: AuditReport) -> None:
 
 
 def print_reports(report: FolderReport, folder: Path | None) -> None:
-    """Print one table of several outputs, how they are, and where the index page is."""
+    """Print one table of several outputs, how they are, and where the pages are: the index page is in `folder`."""
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     table = Table(show_edge=False, pad_edge=False)
     table.add_column("output", overflow="fold")
@@ -126,8 +126,9 @@ def print_reports(report: FolderReport, folder: Path | None) -> None:
         for each in [each for each in one.report.findings if each.mend][:1] if one.report is not None else ():
             console.print(f"to mend {each.kind} at {each.first_time}: {printable(each.mend or '')}", **PLAIN)
     console.print(_verdict(report), **PLAIN)
-    if folder is not None:
-        print(f"{printable(str(folder / f'{INDEX}.html'))} (the pages show real faces: do not publish them)")
+    if folder is not None or report.audited:
+        page = "NAME.audit.html beside each output" if folder is None else printable(str(folder / f"{INDEX}.html"))
+        print(f"{page} (the pages show real faces: do not publish them)")
 
 
 def _verdict(report: FolderReport) -> str:

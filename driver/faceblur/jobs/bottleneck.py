@@ -34,6 +34,7 @@ ADVICE = {
     "driver": "the driver's own thread is full: a larger --batch-size makes it faster, or several drivers",
 }
 LOCAL_ADVICE = "it runs on this machine: one on a GPU makes it faster (--function)"
+LOCAL_NETWORK_ADVICE = "the function runs on this machine: more cores make it faster"
 CONCURRENCY_ADVICE = "a higher --concurrency makes it faster, or none: then the limit is adaptive"
 
 
@@ -111,11 +112,10 @@ class BottleneckSampler:
         parts = {"function": f": {computing:.0%} computing, {queue:.0%} in its queue"}
         first, *others = sorted(shares, key=lambda stage: -shares[stage])
         advice = ADVICE[first]
-        if first == "function":
-            if local:
-                advice = LOCAL_ADVICE
-            elif not self._adaptive and queue < shares["function"] / 10:
-                advice = CONCURRENCY_ADVICE
+        if local:
+            advice = {"function": LOCAL_ADVICE, "network": LOCAL_NETWORK_ADVICE}.get(first, advice)
+        elif first == "function" and not self._adaptive and queue < shares["function"] / 10:
+            advice = CONCURRENCY_ADVICE
         listed = [f"{stage} {shares[stage]:.0%}" for stage in others if shares[stage] >= LISTED_SHARE]
         rest = f". The others: {', '.join(listed)}" if listed else ""
         return f"bound by {first} ({shares[first]:.0%} of the time{parts.get(first, '')}): {advice}{rest}"

@@ -55,6 +55,10 @@ class Counts:
     oldest_failure: float | None = None
 
 
+# The last progress of an attempt comes before its last frames.
+FRAMES_DONE = case((part.c.state == "done", part.c.frames_total), else_=part.c.frames_done)
+
+
 async def list_jobs(
     database: Database, *, states: Sequence[str] = (), contains: str = "", limit: int | None = None
 ) -> list[JobRow]:
@@ -70,7 +74,7 @@ async def list_jobs(
         part.c.priority,
         part.c.attempt,
         part.c.owner,
-        part.c.frames_done,
+        FRAMES_DONE.label("frames_done"),
         part.c.frames_total,
         part.c.fps,
         case((part.c.not_before > now(), part.c.not_before - now()), else_=0.0).label("not_before"),
@@ -89,13 +93,12 @@ async def list_jobs(
 
 async def count_jobs(database: Database) -> Counts:
     """How far the whole ledger is."""
-    done = case((part.c.state == "done", part.c.frames_total), else_=part.c.frames_done)
     running = part.c.state.in_(("running", "publishing"))
     query = (
         select(
             SHOWN,
             func.count().label("jobs"),
-            func.coalesce(func.sum(done), 0).label("done"),
+            func.coalesce(func.sum(FRAMES_DONE), 0).label("done"),
             func.coalesce(func.sum(part.c.frames_total), 0).label("total"),
             func.coalesce(func.sum(case((running, part.c.fps))), 0.0).label("fps"),
             func.min(part.c.ended).label("ended"),
