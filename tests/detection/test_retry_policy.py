@@ -15,7 +15,8 @@ from aiohttp import web
 from faceblur.base.errors import FunctionError, InvalidReply, RequestRejected, Unavailable
 from faceblur.detection import retry_policy
 from faceblur.detection.client import FunctionClient
-from faceblur.detection.transport import AttemptFailed, ConnectionBroken, Transport, Unreachable
+from faceblur.detection.transport import AttemptFailed, ConnectionBroken, Response, Transport, Unreachable
+from faceblur_function import wire
 from tests.support.batches import OPTIONS, echo, image, send, use
 from tests.support.hostile import Server, first_contact, scripted
 
@@ -30,6 +31,12 @@ def test_statuses_that_may_pass_are_tried_again(failure: int) -> None:
 def test_refusals_are_final(failure: int) -> None:
     with pytest.raises(RequestRejected, match=f"HTTP {failure}"):
         use(scripted(failure, echo), send([image(9)]))  # a second attempt would succeed
+
+
+def test_a_function_that_does_not_know_a_field_may_be_an_older_one() -> None:
+    content = wire.WireError("unknown_field", "unknown field 'alone'").to_json().encode()
+    with pytest.raises(RequestRejected, match="'alone'; it may be of an older version than this program: deploy it"):
+        retry_policy.check_status("http://f", Response(400, content, 0.0, 0.0, 0.0))
 
 
 class Clock:

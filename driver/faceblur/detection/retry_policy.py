@@ -30,6 +30,7 @@ from faceblur.detection.transport import AttemptFailed, Busy, ConnectionBroken, 
 
 RETRIED_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 HINTS = {401: "; give credentials with --header 'Authorization: …'", 403: "; see --header", 404: "; is the URL right?"}
+OLDER = "; it may be of an older version than this program: deploy it again"
 # Between two attempts at a function that is away, in seconds. A refused connection costs next to nothing.
 AWAY_SECONDS = (0.25, 0.75)
 # The first of the exponentially growing bounds of the wait after a failure that is answered, in seconds, and the last.
@@ -58,7 +59,8 @@ def check_status(url: str, response: Response) -> None:
         failure = kind(f"{url}: HTTP {status} {message}".rstrip())
         failure.retry_after = response.retry_after
         raise failure
-    raise RequestRejected(f"{url}: HTTP {status} {message}".rstrip() + HINTS.get(status, ""))
+    hint = OLDER if b'"unknown_field"' in content[:200] else HINTS.get(status, "")
+    raise RequestRejected(f"{url}: HTTP {status} {message}".rstrip() + hint)
 
 
 def _message(content: bytes) -> str:
