@@ -69,6 +69,9 @@ def test_the_command_names_folders_as_the_call_did(
     absolute = invoke("run", tmp_path / "in", "-o", tmp_path / "new", "--function", function_url).output
     assert "faceblur audit in out\n" in relative
     assert f"faceblur audit {tmp_path}/in {tmp_path}/new\n" in absolute
+    Path("in").rename("-in")
+    dashed = invoke("run", "-o", "other", "--function", function_url, "--", "-in").output
+    assert "faceblur audit ./-in other\n" in dashed
 
 
 def test_a_run_that_wrote_nothing_does_not_say_what_bound_it(function_url: str, tmp_path: Path) -> None:

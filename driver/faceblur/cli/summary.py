@@ -97,7 +97,9 @@ def _next_step(report: Report) -> Iterator[str]:
     if len(written) > 1:
         source = _common_folder([one.source for one in written])
         target = _common_folder([Path(one.target or "") for one in written])
-    command = shlex.join(["faceblur", "audit", source, target])
+    # A name that begins with a dash is no option behind "./".
+    paths = [f"./{one}" if one.startswith("-") else one for one in (source, target)]
+    command = shlex.join(["faceblur", "audit", *paths])
     what = "an output is published, check it" if len(written) == 1 else "outputs are published, check them"
     yield f"before {what}: {command}"
 
