@@ -63,7 +63,7 @@ class SourceSearch:
     def __init__(self, detectors: Detectors, threshold: float, threads: Executor) -> None:
         self._clients, self._threads = detectors.clients, threads
         seconds = [detectors.second_of(model) for model in range(len(detectors.clients))]
-        self._second = seconds[0]
+        self._second = next((one for one in seconds if one is not None), None)
         options = wire.RequestOptions(threshold=max(threshold, MIN_SCORE))
         alone = options.model_copy(update={"alone": True})
         self._options = [options if second is None else alone for second in seconds]
@@ -101,7 +101,7 @@ class SourceSearch:
         await self._look_in_frames([(one, Look(one.image)) for one in frames])
 
     async def _look_in_frames(self, looks: Sequence[tuple[AuditedFrame, Look]]) -> None:
-        """Have the first model search images, and its second one the small frames among them, as in a run."""
+        """Have the first model search images, and a second detector the small frames among them, as in a run."""
         small = [one for one, _ in looks if is_small(one.image)]
         seconds = [] if self._second is None else [self._look_enlarged(small, self._second)]
         await asyncio.gather(self._look(0, looks), *seconds)
