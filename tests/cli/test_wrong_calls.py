@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -66,3 +67,21 @@ def test_port_in_use_is_named(local_function: LocalFunction) -> None:
     port = local_function.url.rsplit(":", 1)[1]
     result = invoke("serve", "--port", port, "--workers", "1")
     assert result.exit_code == 2 and f"cannot listen on 127.0.0.1 port {port}: " in result.output
+
+
+def test_a_video_in_place_of_a_text_is_said_to_be_no_text(face_clip: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    output.write_bytes(face_clip.read_bytes())
+    coco = tmp_path / "labels.json"
+    coco.write_bytes(face_clip.read_bytes())
+    (tmp_path / "out.mp4.edits.jsonl").write_text(json.dumps({"faceblur_edits": 1, "sidecar_sha256": "0" * 64}))
+    for code, *arguments in [
+        (2, "run", face_clip, "-o", tmp_path / "new", "--regions", output),
+        (2, "evaluate", output),
+        (2, "evaluate", coco),
+        (2, "audit", face_clip, output, output),
+        (1, "render", face_clip, output, "-o", tmp_path / "new.mp4"),
+    ]:
+        done = invoke(*arguments)
+        assert done.exit_code == code and "it is no text in UTF-8" in done.stderr, (arguments, done.output)
+        assert "codec" not in done.stderr and "edits" not in done.stderr

@@ -10,6 +10,7 @@ import click
 from faceblur.base.errors import UsageError
 from faceblur.base.options import MAX_SECONDS, MIN_SECONDS, Options
 from faceblur.base.regions import TimedRegion, read_regions
+from faceblur.base.unreadable import why_unreadable
 from faceblur.cli.number import Number
 from faceblur.cli.stacked_options import stacked
 
@@ -38,8 +39,8 @@ class RegionsFile(click.ParamType[tuple[RegionTexts, RegionTexts]]):
     ) -> tuple[RegionTexts, RegionTexts]:
         try:
             return read_regions(Path(value).read_text("utf-8-sig"))  # as editors on Windows write it
-        except OSError as error:
-            self.fail(f"{value}: cannot be read: {error.strerror}", param, ctx)
+        except (OSError, UnicodeDecodeError) as error:
+            self.fail(f"{value}: cannot be read: {why_unreadable(error)}", param, ctx)
         except ValueError as error:
             self.fail(f"{value}: {error}", param, ctx)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from faceblur.base.errors import SidecarError, UsageError
 from faceblur.base.face_checks import MAX_COORDINATE
+from faceblur.base.unreadable import why_unreadable
 from faceblur.evaluation.labels import Label
 from faceblur.redaction.sidecar_files import SidecarReader
 from faceblur.redaction.sidecar_format import Identity
@@ -70,7 +71,9 @@ def read_coco(path: Path) -> dict[str, list[Label]]:
         content = json.loads(path.read_bytes())
     except json.JSONDecodeError as error:
         raise _broken(path, error.lineno, f"not JSON: {error.msg}") from error
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read: {why_unreadable(error)}") from error
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: cannot be read: {error}") from error
     where = "the file"
     try:
@@ -138,7 +141,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
         # A byte order mark is no part of the first name.
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read: {error}") from error
+        raise UsageError(f"{path}: cannot be read: {why_unreadable(error)}") from error
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield number, line.strip()

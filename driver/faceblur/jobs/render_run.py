@@ -79,7 +79,8 @@ class RenderRun(Job):
 
     def _check_edits(self) -> None:
         """Check that each edit and track to spare changes a frame. Raises UsageError, MediaError or SidecarError."""
-        edits, tracks = read_edits(self._sidecar), self._changes.spare_tracks
+        with SidecarReader(self._sidecar):  # what is no sidecar is said to be none, not to be another one
+            edits, tracks = read_edits(self._sidecar), self._changes.spare_tracks
         if not edits and not tracks:
             return
         with _opened(self._sidecar, self._video) as (sidecar, video), _as_usage_error():

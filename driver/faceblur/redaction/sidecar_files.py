@@ -18,6 +18,7 @@ from faceblur.base.atomic_files import AtomicFile, fitting_name
 from faceblur.base.errors import OutsideFrame, SidecarError, UsageError
 from faceblur.base.face_checks import MAX_MASKS, described, fault_of, reaches_into
 from faceblur.base.options import REGIONS, check_value
+from faceblur.base.unreadable import why_unreadable
 from faceblur.redaction.named_source import json_name
 from faceblur.redaction.sidecar_format import FRAME_LINE, HEADER, SUFFIX, FrameLine, Header, Identity, SettingsUsed
 
@@ -169,7 +170,7 @@ class SidecarReader:
             check_settings(self.header.settings)
         except (OSError, UnicodeDecodeError) as error:
             self._file.close()
-            raise SidecarError(f"{path}: not a sidecar that can be read: {error}") from error
+            raise SidecarError(f"{path}: not a sidecar that can be read: {why_unreadable(error)}") from error
         except UsageError as error:
             self._file.close()
             raise SidecarError(f"{path}: line 1: settings: {error}") from error
@@ -187,7 +188,7 @@ class SidecarReader:
                 expected[line.stream] = line.frame + 1
                 yield line
         except (OSError, UnicodeDecodeError) as error:
-            raise SidecarError(f"{self.path}: not a sidecar that can be read: {error}") from error
+            raise SidecarError(f"{self.path}: not a sidecar that can be read: {why_unreadable(error)}") from error
 
     def _parse(self, kind: TypeAdapter[Line], text: str, number: int) -> Line:
         if len(text) > MAX_LINE:
