@@ -230,7 +230,7 @@ def test_wrong_calls(still: Path, tmp_path: Path) -> None:
         (("run", still, "--spare", "5,5,1,1"), "x1 < x2"),
         (("run", still, "--cover", "1,2,3,4@9-1"), "before it begins"),
         (("run", still, "--regions", tmp_path / "regions.txt"), "line 2: 'me' is no region"),
-        (("run", still, "--regions", tmp_path / "binary.txt"), "utf-8"),
+        (("run", still, "--regions", tmp_path / "binary.txt"), "no text in UTF-8"),
         (("run", still, "--regions", tmp_path / "nowhere.txt"), "No such file"),
         (("run", still, *("--cover", "1,2,3,4") * 101), "101 regions, of at most 100"),
         (("image", tmp_path / "a.png", "--cover", "1,2,3,4@1-2"), "an image has no times"),
