@@ -14,11 +14,11 @@ import skimage.data
 from examples.sample_clip import Image
 from faceblur_function import wire
 from faceblur_function.detectors.closer_look import NONE
-from faceblur_function.detectors.detector import Detector, DetectorError
+from faceblur_function.detectors.detector import Detector, DetectorError, Faces
 from faceblur_function.detectors.load import load_detector, load_verifier
 from faceblur_function.detectors.loaded_when_asked import LoadedWhenAsked
 from faceblur_function.detectors.small_frames import with_small_faces
-from faceblur_function.detectors.verification import verify
+from faceblur_function.detectors.verification import TURNED_CERTAIN, verify
 from faceblur_function.service import Service
 from faceblur_function.settings import Settings
 from tests.support.faces import BOX, box_iou
@@ -47,6 +47,44 @@ def test_a_face_of_any_size_is_confirmed_where_it_is(face: Image, centerface: De
     (found,) = verify(centerface, [crop], threshold=0.02)
     assert len(found) == 1 and found.scores[0] > 0.3
     assert box_iou(found.xyxy[0], box) > 0.5
+
+
+class SeesUpright:
+    """A detector that sees the white box where green is above it."""
+
+    def __init__(self, score: float) -> None:
+        self.score = score
+
+    def detect(self, frames: list[Image], *, threshold: float) -> list[Faces]:
+        return [self._seen(frame) if self.score >= threshold else NONE for frame in frames]
+
+    def _seen(self, frame: Image) -> Faces:
+        if frame[:8, :, 1].mean() < 250:
+            return NONE
+        y, x = np.nonzero(frame.min(axis=2) > 128)
+        box = np.array([[x.min(), y.min(), x.max() + 1, y.max() + 1]], np.float32)
+        return Faces(box, np.array([self.score], np.float32), box[:, None, :2].repeat(5, axis=1))
+
+
+@pytest.mark.parametrize("above", ["top", "left", "right"])
+def test_a_head_that_lies_on_either_side_is_confirmed_where_it_is(above: str) -> None:
+    crop, white = np.zeros((288, 288, 3), np.uint8), (130, 140, 160, 150)
+    {"top": crop[:120], "left": crop[:, :120], "right": crop[:, -120:]}[above][:, :, 1] = 255
+    crop[white[1] : white[3], white[0] : white[2]] = 255
+    (found,) = verify(SeesUpright(0.7), [crop], threshold=0.02)  # type: ignore[arg-type]
+    assert np.abs(found.xyxy[0] - white).max() < 2
+    corner = {"top": (130, 140), "left": (130, 150), "right": (160, 140)}[above]  # the upper left one, as it was seen
+    assert np.abs(found.landmarks[0] - corner).max() < 2
+
+
+def test_what_is_not_certain_when_turned_does_not_count() -> None:
+    upright, lying = np.zeros((2, 288, 288, 3), np.uint8)
+    for crop, shown in ((upright, upright), (lying, lying.transpose(1, 0, 2))):
+        shown[:120, :, 1] = 255
+        crop[140:150, 130:160] = 255
+    answers = verify(SeesUpright(TURNED_CERTAIN - 0.01), [upright, lying], threshold=0.02)  # type: ignore[arg-type]
+    assert [len(one) for one in answers] == [1, 0]
+    assert [len(one) for one in verify(SeesUpright(TURNED_CERTAIN), [upright, lying], threshold=0.02)] == [1, 1]  # type: ignore[arg-type]
 
 
 def test_the_second_detector_is_loaded_ahead_where_it_is_asked_for() -> None:

@@ -30,7 +30,7 @@ CERTAIN = 0.95
 CUT_SCORE, BORDER = 0.03, 0.05
 # The scores of both looks add up to this: in 66 looks at faces of 24 px to 1.6 and more, at a fold of a suit to 1.1.
 CONFIRMED = 1.4
-# Those of lying heads to this: nothing verifies them.
+# Those of lying heads to this: from 0.95 on nothing verifies them.
 LYING_CONFIRMED = 1.6
 # Pictures have so many areas in a row, and one, two or four rows: the network takes long with each new size.
 COLUMNS, AREAS = 4, 16
@@ -208,14 +208,13 @@ def _in_frame(seen: Faces, areas: Sequence[Area], look: Enlargement) -> Faces:
     kept = np.flatnonzero(inner & (numbers < len(areas)))
     own = np.array([areas[number] for number in numbers[kept]], np.float32).reshape(-1, 1, 4)
     scale = own[:, :, 2:3] * np.float32(look.around / look.tile)
-    points = _turned_back(points[kept] - tile_middles[kept, None], own[:, :, 3:]) * scale + own[:, :, :2]
+    points = turned_back(points[kept] - tile_middles[kept, None], own[:, :, 3:]) * scale + own[:, :, :2]
     return Faces(points[:, :2].reshape(-1, 4), seen.scores[kept], points[:, 2:])
 
 
-def _turned_back(points: Floats, turns: Floats) -> Floats:
-    """Points `(N, P, 2)` around the middle of a tile that was shown in so many quarter turns `(N, 1, 1)`, -1 to 1.
-
-    The first two are corners of a box, which get their order back.
+def turned_back(points: Floats, turns: Floats | int) -> Floats:
+    """Points `(N, P, 2)` around the middle of a picture that was shown in so many quarter turns, -1 to 1: of all, or
+    `(N, 1, 1)`. The first two are corners of a box, which get their order back.
     """
     turned = np.where(turns == 0, points, np.stack([-points[..., 1], points[..., 0]], axis=2) * turns)
     turned[:, :2] = np.sort(turned[:, :2], axis=1)
@@ -225,8 +224,8 @@ def _turned_back(points: Floats, turns: Floats) -> Floats:
 def _confirmed(found: Faces, first: Faces, second: Faces, *, lying: bool) -> Faces:
     """The faces of the first look that the second one shows too; no parts of larger ones.
 
-    They have the lower score; lying ones the higher: the second detector, which is asked about doubtful ones, does not
-    know them.
+    They have the lower score; lying ones the higher, so that fewer of them are doubtful: the second detector sees them
+    less well than upright ones.
     """
     same = iou_matrix(first.xyxy, second.xyxy) > NMS_IOU
     again = np.where(same, second.scores, 0).max(axis=1, initial=0).astype(np.float32)
