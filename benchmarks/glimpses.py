@@ -213,6 +213,8 @@ def make(path: Path, kind: Glimpse, faces: Sequence[Head], seed: int) -> list[Bo
 def main(photos: tuple[Path, ...], kinds: str, seed: int, more: tuple[str, ...]) -> None:
     """Make the clips, blur them at default settings, and count what stays legible."""
     names = kinds.split(";")
+    if unknown := [name for name in names if name not in GLIMPSES]:
+        raise click.BadParameter(f"{unknown[0]!r} is no kind of: {'; '.join(GLIMPSES)}", param_hint="--kinds")
     table = Table("glimpse", *HEADER)
     total = FaceTally()
     with tempfile.TemporaryDirectory() as temporary:
