@@ -58,7 +58,7 @@ def test_a_frozen_worker_does_not_replace_the_output_of_the_one_that_took_over(
     with WorkerProcess(ledger, function_url, *LEASE) as first:
         until(lambda: rows(ledger)[0].state == "running")
         until(lambda: list(out.glob(".*")))
-        first.send(signal.SIGSTOP)
+        first.freeze(ledger)
         with WorkerProcess(ledger, function_url, "--until-empty", *LEASE) as second:
             second.wait()
         assert rows(ledger)[0].attempt == 2 and rows(ledger)[0].state == "done"

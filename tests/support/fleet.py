@@ -6,13 +6,17 @@ import asyncio
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from sqlalchemy import text
 
 from faceblur.ledger.database import Database
 from faceblur.ledger.queries import JobRow, list_jobs, show_job
@@ -54,6 +58,18 @@ class WorkerProcess:
         for pid in self.pids():
             os.kill(pid, number)
 
+    def freeze(self, ledger: str) -> None:
+        """Stop both while they are in no transaction of the ledger: it would keep its locks."""
+
+        def frozen() -> bool:
+            self.send(signal.SIGSTOP)
+            if asyncio.run(_is_in_transaction(ledger)):
+                self.send(signal.SIGCONT)
+                return False
+            return True
+
+        until(frozen)
+
     def metrics_port(self) -> int:
         """Where its figures are, of a worker with `--metrics-port 0`."""
         assert self.process.stdout is not None
@@ -73,6 +89,23 @@ class WorkerProcess:
         if self.process.poll() is None:
             self.send(signal.SIGKILL)
         self.process.communicate(timeout=WAIT_SECONDS)
+
+
+async def _is_in_transaction(ledger: str) -> bool:
+    """Whether anybody else writes to a ledger at this moment."""
+    async with Database(ledger) as database:
+        if database.is_sqlite:
+            with closing(sqlite3.connect(ledger, timeout=0, isolation_level=None)) as connection:
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError as error:
+                    assert "locked" in str(error)
+                    return True
+                return False
+        others = "backend_type = 'client backend' AND datname = current_database() AND pid <> pg_backend_pid()"
+        async with database.read() as connection:
+            state = text(f"SELECT count(*) FROM pg_stat_activity WHERE state <> 'idle' AND {others}")
+            return bool((await connection.execute(state)).scalar_one())
 
 
 def rows(ledger: str) -> list[JobRow]:
