@@ -24,7 +24,7 @@ from faceblur.redaction.output import line_of
 from faceblur.redaction.threads import FileWork
 from faceblur.redaction.video_frame import VideoFrame
 from faceblur.tracking.boxes import Box, Detection
-from faceblur.tracking.doubtful_tracks import CONFIRMED, UNSURE, Question
+from faceblur.tracking.doubtful_tracks import CONFIRMED, MODERATE, Question
 
 WH = (160, 120)
 
@@ -79,12 +79,12 @@ def test_masks_are_counted_by_their_state() -> None:
     assert states == ["detected", "spared", "gap-filled", "followed"]
 
 
-def test_the_end_of_an_unsure_track_is_not_masked() -> None:
+def test_the_end_of_an_unconfirmed_track_is_not_masked() -> None:
     box = (10.0, 10.0, 30.0, 40.0)
     one = frame([box] * 4)
     answers = {0: CONFIRMED - 0.01, 1: CONFIRMED, 2: CONFIRMED - 0.01, 3: CONFIRMED - 0.01}
-    one.doubts = {track: Question([(one, box)], UNSURE - 0.01, 0.0, answer) for track, answer in answers.items()}
-    one.doubts[2].score, one.ends = UNSURE, {0, 1, 2}
+    one.doubts = {track: Question([(one, box)], MODERATE - 0.01, 0.0, answer) for track, answer in answers.items()}
+    one.doubts[2].score, one.ends = MODERATE, {0, 1, 2}
     one.masks = {track: (x, 10.0, x + 20, 40.0) for track, x in enumerate((10.0, 40.0, 70.0, 100.0))}
     settle(one)
     assert one.masks.keys() == one.gaps == {1, 2, 3} and one.rejected == {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from faceblur.tracking.boxes import Box, Detection
-from faceblur.tracking.doubtful_tracks import CERTAIN, CONFIRMED, REJECTED, UNSURE, WEAK, Question, Verdicts
+from faceblur.tracking.doubtful_tracks import CERTAIN, CONFIRMED, MODERATE, REJECTED, WEAK, Question, Verdicts
 from faceblur.tracking.tracker import Tracker, WindowedFrame
 
 BOX: Box = (100.0, 100.0, 140.0, 140.0)
@@ -121,15 +121,15 @@ def test_the_ends_of_a_track_are_what_is_masked_more_than_half_of_the_look_aroun
     assert [index for index, frame in enumerate(frames) if frame.ends] == [*range(3, 9), *range(31, 37)]
 
 
-def test_only_a_track_that_never_scored_high_and_is_not_confirmed_is_unsure() -> None:
+def test_only_a_track_that_never_scored_high_and_no_answer_confirms_is_unconfirmed() -> None:
     between, ends = (REJECTED[-1] + CONFIRMED) / 2, [1, 2, 3, 4, 5]
     verdicts = Verdicts()
-    verdicts.rejected({1: answered(between), 2: answered(CONFIRMED), 3: answered(between, score=UNSURE)})
-    assert verdicts.unsure(ends) == [1]
-    verdicts.rejected({1: answered(between, score=UNSURE), 2: answered(between), 4: answered(None)})
-    assert verdicts.unsure(ends) == []
+    verdicts.rejected({1: answered(between), 2: answered(CONFIRMED), 3: answered(between, score=MODERATE)})
+    assert verdicts.unconfirmed(ends) == [1]
+    verdicts.rejected({1: answered(between, score=MODERATE), 2: answered(between), 4: answered(None)})
+    assert verdicts.unconfirmed(ends) == []
     verdicts.rejected({1: answered(between), 5: answered(between)})
-    assert verdicts.unsure(ends) == [5]  # the first one scored higher before
+    assert verdicts.unconfirmed(ends) == [5]  # the first one scored higher before
 
 
 def test_what_was_looked_at_before_counts() -> None:

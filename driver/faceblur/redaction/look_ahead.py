@@ -139,7 +139,7 @@ class LookAhead:
         for track, score in verdicts.rejected(frame.doubts).items():
             if track in frame.masks:
                 frame.rejected[track] = frame.masks.pop(track), score
-        for track in verdicts.unsure(frame.ends & frame.masks.keys()):
+        for track in verdicts.unconfirmed(frame.ends & frame.masks.keys()):
             del frame.masks[track]
         frame.masks = joined(frame.masks, frame.gaps)
         frame.gaps &= frame.masks.keys()

@@ -16,9 +16,9 @@ APART_SECONDS = 0.1
 # A flash: only scores below this one, all nearer to each other than that. Closer looks did not confirm it, nor does
 # another frame. For it the last value of REJECTED counts.
 WEAK = 0.3
-# A track that scores less than UNSURE, and that is not confirmed, is masked for half of `look_around` only before its
+# A track that scores less than MODERATE, and that is not confirmed, is masked for half of `look_around` only before its
 # first detection and after its last one: in real clips half of what such tracks mask lies there, and no face.
-UNSURE, SHORT = 0.6, 0.5
+MODERATE, SHORT = 0.6, 0.5
 # Until it is confirmed, a track is asked about again after so many seconds, and when it scores so much higher before.
 AGAIN_SECONDS, HIGHER = 1.0, 0.05
 
@@ -155,10 +155,10 @@ class Verdicts:
                 rejected[track] = best
         return rejected
 
-    def unsure(self, tracks: Iterable[int]) -> list[int]:
+    def unconfirmed(self, tracks: Iterable[int]) -> list[int]:
         """Those of a frame's tracks that may be no face, after `rejected` took its questions."""
         answers = {track: self._answers[track] for track in tracks if track in self._answers}
-        return [track for track, (_, best, score) in answers.items() if score < UNSURE and best < CONFIRMED]
+        return [track for track, (_, best, score) in answers.items() if score < MODERATE and best < CONFIRMED]
 
 
 def _limit(score: float, frames: int) -> float:

@@ -17,7 +17,7 @@ from faceblur_function.detectors.detector import Detector, Faces, Frame
 
 ENLARGED = 2
 # A face counts from this score on, up to this height in pixels of the frame: of larger ones the first detector is sure.
-SURE, MAX_HEIGHT = 0.35, 32.0
+MIN_SCORE, MAX_HEIGHT = 0.35, 32.0
 
 
 def with_small_faces(
@@ -26,7 +26,7 @@ def with_small_faces(
     """Each frame's faces `found` by the first detector, and the small ones that the second detects in small frames."""
     small = [index for index, frame in enumerate(frames) if max(frame.shape[:2]) <= SMALL_FRAME]
     joined = list(found)
-    seen = second.detect([_enlarged(frames[index]) for index in small], threshold=max(threshold, SURE))
+    seen = second.detect([_enlarged(frames[index]) for index in small], threshold=max(threshold, MIN_SCORE))
     for index, faces in zip(small, seen, strict=True):
         joined[index] = _joined(frames[index], found[index], faces)
     return joined
