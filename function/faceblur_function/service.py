@@ -17,7 +17,7 @@ import numpy as np
 
 from faceblur_function import __version__, cvat, images, self_check, wire
 from faceblur_function.defaults import MAX_FACES
-from faceblur_function.detectors.closer_look import COLUMNS, FIRST
+from faceblur_function.detectors.closer_look import PICTURE_WH
 from faceblur_function.detectors.dark_frames import brightened
 from faceblur_function.detectors.detector import Detector, DetectorError, Faces, Frame
 from faceblur_function.detectors.load import load_detector, load_verifier
@@ -58,8 +58,8 @@ class Service:
             self.verifier_error = str(error)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="codec")
         # The first frame of each size takes long: closer looks need this one.
-        side = 64 if self.detector.suspicion is None else COLUMNS * FIRST.tile
-        self.detector.detect([np.zeros((side, side, 3), np.uint8)], threshold=0.5)
+        width, height = (64, 64) if self.detector.suspicion is None else PICTURE_WH
+        self.detector.detect([np.zeros((height, width, 3), np.uint8)], threshold=0.5)
         if settings.verifier_ahead and isinstance(self.verifier, LoadedWhenAsked):
             self.verifier.load_ahead()
 

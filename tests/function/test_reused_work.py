@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from examples.sample_clip import Image
-from faceblur_function.detectors.closer_look import COLUMNS, FIRST
+from faceblur_function.detectors.closer_look import PICTURE_WH
 from faceblur_function.detectors.detector import Detector, Faces
 from faceblur_function.detectors.load import load_detector
 from faceblur_function.service import Service
@@ -37,4 +37,4 @@ def test_the_size_of_closer_looks_is_ready_at_the_start(monkeypatch: pytest.Monk
     monkeypatch.setattr(detector, "detect", detect)
     monkeypatch.setattr("faceblur_function.service.load_detector", lambda *_, **__: detector)
     Service(Settings())
-    assert shown == [(COLUMNS * FIRST.tile, COLUMNS * FIRST.tile, 3)]
+    assert shown == [(PICTURE_WH[1], PICTURE_WH[0], 3)]

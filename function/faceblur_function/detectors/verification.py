@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from faceblur_function.defaults import CROP_SIDES
-from faceblur_function.detectors.closer_look import NONE, turned_back
+from faceblur_function.detectors.closer_look import NONE
+from faceblur_function.detectors.collage import turned_back
 from faceblur_function.detectors.detector import Detector, Faces, Floats, Frame
 
 
