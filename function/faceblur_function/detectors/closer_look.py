@@ -34,11 +34,11 @@ LYING_FIRST, TO_BOTH_SIDES = Enlargement(1.25, 64, mirrored=False), (1, -1)
 CONFIRMED = 1.4
 # Those of lying heads to this: from 0.95 on nothing verifies them.
 LYING_CONFIRMED = 1.6
-# A picture has so many rows of areas.
-ROWS = (1, 2, 4)
-AREAS = COLUMNS * ROWS[-1]
+# Pictures have so many rows of areas.
+FIRST_ROWS, SECOND_ROWS = (2, 4), (1, 2, 4)
+AREAS = COLUMNS * 4
 # The largest first picture of usual frames: their areas, those turned to both sides, and the downscaled copy.
-PICTURE_WH = (COLUMNS * FIRST.tile, ROWS[-1] * FIRST.tile + 5 * LYING_FIRST.tile)
+PICTURE_WH = (COLUMNS * FIRST.tile, FIRST_ROWS[-1] * FIRST.tile + 5 * LYING_FIRST.tile)
 
 NONE = Faces(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
 
@@ -80,14 +80,14 @@ def _first_pictures(frame: Frame, areas: SuspiciousAreas, copy: Frame | None) ->
         if copy is not None:
             yield collage(frame, [], copy.shape[1::-1], copy)
         return
-    width, top = COLUMNS * FIRST.tile, _rows(part) * FIRST.tile
+    width, top = COLUMNS * FIRST.tile, _rows(part, FIRST_ROWS) * FIRST.tile
     cells = _cells(copy, width, top)
     turned = [area._replace(turns=turns) for area in areas.lying for turns in TO_BOTH_SIDES]
     lying = [Tile(x, y, area, LYING_FIRST) for (x, y), area in zip(cells, turned, strict=False)]
     height = max(cells[-1][1] + LYING_FIRST.tile, top + (0 if copy is None else copy.shape[0]))
     yield collage(frame, rows_of_tiles(part, FIRST) + lying, (width, height), copy, top)
     for part in parts:
-        yield collage(frame, rows_of_tiles(part, FIRST), (width, _rows(part) * FIRST.tile))
+        yield collage(frame, rows_of_tiles(part, FIRST), (width, _rows(part, FIRST_ROWS) * FIRST.tile))
 
 
 def _cells(copy: Frame | None, width: int, top: int) -> list[tuple[int, int]]:
@@ -103,7 +103,7 @@ def _second_pictures(frame: Frame, first: Seen) -> Iterator[Collage]:
     upright = [area_of(box) for box in first.upright.xyxy]
     lying = [area_of(box)._replace(turns=turns) for box in first.lying.xyxy for turns in TO_BOTH_SIDES]
     for part in _parts(upright + lying):
-        size_wh = (COLUMNS * SECOND.tile, _rows(part) * SECOND.tile)
+        size_wh = (COLUMNS * SECOND.tile, _rows(part, SECOND_ROWS) * SECOND.tile)
         yield collage(frame, rows_of_tiles(part, SECOND), size_wh)
 
 
@@ -112,9 +112,9 @@ def _parts(areas: Sequence[Area]) -> Iterator[Sequence[Area]]:
     return (areas[first : first + AREAS] for first in range(0, len(areas), AREAS))
 
 
-def _rows(areas: Sequence[Area]) -> int:
+def _rows(areas: Sequence[Area], choice: Sequence[int]) -> int:
     """How many rows a picture has for so many areas: the network takes long with each new size."""
-    return next(rows for rows in ROWS if len(areas) <= rows * COLUMNS)
+    return next(rows for rows in choice if len(areas) <= rows * COLUMNS)
 
 
 def _seen(
