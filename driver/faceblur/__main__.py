@@ -11,7 +11,8 @@ from types import FrameType
 
 def start() -> None:
     """Run the command line. A Ctrl-C while its packages are loaded ends the process with one line."""
-    gc.disable()  # what is loaded here stays: collecting garbage in it would take a third of the time
+    # What is loaded stays: collecting garbage in it would take a third of the time. `execute` goes on collecting.
+    gc.disable()
     # Not KeyboardInterrupt: amid the loading of a package it may become another exception.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
@@ -23,11 +24,12 @@ def start() -> None:
     elif sys.argv[1:2] in (["run"], ["work"], ["plan"]):
         sys.exit(crash_guard.start([sys.executable, "-P", "-m", "faceblur", *sys.argv[1:]]))
     try:
-        from faceblur.cli import app, fleet, jobs, plan, review, serving  # noqa: F401  # they add their commands
+        from faceblur.cli import app  # noqa: F401  # it adds its commands, as the others do
+
+        if sys.argv[1:2] != ["run"]:
+            from faceblur.cli import fleet, jobs, plan, review, serving  # noqa: F401
         from faceblur.cli.group import main
 
-        gc.freeze()
-        gc.enable()
         main(prog_name="faceblur")
     except Exception as error:  # such as memory that is not enough to load the packages
         print(f"error: {failure.why(error)}", file=sys.stderr)

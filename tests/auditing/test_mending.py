@@ -24,8 +24,8 @@ from faceblur.base.errors import MediaError, SidecarError, UsageError
 from faceblur.detection.client import FunctionClient
 from faceblur.detection.endpoint import Endpoint
 from faceblur.jobs import render_run
-from faceblur.redaction.edits import edits_path
 from faceblur.redaction.sidecar_files import sidecar_path
+from faceblur.redaction.sidecar_format import edits_path
 from tests.cli.calls import invoke
 from tests.support.file_systems import fill, small_disk
 

@@ -11,8 +11,8 @@ import cv2
 import pytest
 
 from examples.sample_clip import Image
-from faceblur.redaction.edits import edits_path
 from faceblur.redaction.sidecar_files import sidecar_path
+from faceblur.redaction.sidecar_format import edits_path
 from tests.cli.calls import COMMAND
 from tests.support.file_systems import fill, made_read_only, small_disk
 

@@ -23,11 +23,11 @@ from faceblur.cli.app import main
 from faceblur.redaction.edits import (
     AddedFace,
     append_edits,
-    edits_path,
     read_edits,
 )
 from faceblur.redaction.output import VideoOutput, open_output
 from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
+from faceblur.redaction.sidecar_format import edits_path
 from tests.support import clips as media
 from tests.support.awkward_kind import run_ffmpeg
 

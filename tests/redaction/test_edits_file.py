@@ -20,11 +20,10 @@ from faceblur.redaction.edits import (
     RemovedTrack,
     SparedTrack,
     append_edits,
-    edits_path,
     read_edits,
     schema,
 )
-from faceblur.redaction.sidecar_format import FrameLine, SidecarFace
+from faceblur.redaction.sidecar_format import FrameLine, SidecarFace, edits_path
 
 ROOT = Path(__file__).parents[2]
 BOX = (200.0, 20.0, 260.0, 90.0)

@@ -28,7 +28,7 @@ from faceblur.base.errors import FramesChange, MediaError, OutsideFrame
 from faceblur.media.pyav import READ_ERRORS, reason
 from faceblur.media.survey import Survey
 from faceblur.media.unsearched_parts import UnsearchedPart, unsearched_parts
-from faceblur.redaction.edits import edits_path
+from faceblur.redaction.sidecar_format import edits_path
 from faceblur.redaction.threads import OwnThread, codec_threads
 from faceblur_function import __version__
 

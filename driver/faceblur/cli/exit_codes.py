@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -36,6 +37,9 @@ def execute(
     `interrupted` says what becomes of the work when it is interrupted; `unexpected` is the code for any exception that
     is not one of our errors. `grace` is how many seconds an interrupted command may take to end.
     """
+    if not gc.isenabled():  # all that the command needs is loaded
+        gc.freeze()
+        gc.enable()
     with lasting_streams() as output:
         console = Console(stderr=True)
         set_up_logging(console, verbosity)

@@ -30,13 +30,15 @@ VARIABLE = "FACEBLUR_JOURNAL"  # the journal's path and the parent's process, fo
 CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 # glibc keeps up to eight heaps a core, which many threads fragment: that was most of what grew over a long video. It
 # also returns memory and requests it again for each frame, which takes as long as to fill it. OpenBLAS' and OpenCV's
-# threads spin, waiting for work that the threads of the run have shared out already.
+# threads spin, waiting for work that the threads of the run have shared out already. pydantic would read what each
+# installed package offers, in search of plugins.
 ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2",
     "MALLOC_MMAP_THRESHOLD_": "33554432",
     "MALLOC_TRIM_THRESHOLD_": "268435456",
     "OPENBLAS_NUM_THREADS": "1",
     "OPENCV_FOR_THREADS_NUM": "1",
+    "PYDANTIC_DISABLE_PLUGINS": "__all__",
 }
 Entry = Literal["begun", "ended", "crashed"]
 KILL_SECONDS = 3.0  # from an interruption on

@@ -18,12 +18,11 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from faceblur.base.atomic_files import fitting_name, held, write_complete
+from faceblur.base.atomic_files import held, write_complete
 from faceblur.base.errors import SidecarError
 from faceblur.base.face_checks import MAX_MASKS, described, fault_of, reaches_into
-from faceblur.redaction.sidecar_format import SCHEMA_URL, SUFFIX, FrameLine, Header, SidecarFace
+from faceblur.redaction.sidecar_format import SCHEMA_URL, FrameLine, Header, SidecarFace, edits_path
 
-EDITS_SUFFIX = ".edits.jsonl"
 MAX_EDITS = 100_000
 # Seconds. Times are written with three digits.
 ROUNDING = 0.0005
@@ -135,13 +134,6 @@ def _edited(face: SidecarFace, edit: TrackEdit | None) -> SidecarFace | None:
 def shows(added: AddedFace, stream: int, seconds: float) -> bool:
     """Whether an added face is in the frame of this time, to the rounding of its times."""
     return added.stream == stream and added.start - ROUNDING <= seconds <= added.end + ROUNDING
-
-
-def edits_path(sidecar: Path) -> Path:
-    """Where the edits of a sidecar lie: beside it."""
-    if sidecar.name.endswith(SUFFIX):
-        return sidecar.with_name(sidecar.name.removesuffix(SUFFIX) + EDITS_SUFFIX)
-    return sidecar.with_name(fitting_name(sidecar.name.removesuffix(".jsonl"), EDITS_SUFFIX))
 
 
 def read_edits(sidecar: Path) -> Edits:

@@ -14,12 +14,11 @@ from faceblur.media.reader import VideoReader
 from faceblur.media.writer import VideoWriter
 from faceblur.redaction.batch import Ready
 from faceblur.redaction.by_hand import ByHand
-from faceblur.redaction.edits import edits_path
 from faceblur.redaction.frame import all_pixels
 from faceblur.redaction.preview import Preview
 from faceblur.redaction.publication import DIRECT, Publication
 from faceblur.redaction.sidecar_files import SidecarWriter, sidecar_path
-from faceblur.redaction.sidecar_format import FrameLine, Header, SidecarFace
+from faceblur.redaction.sidecar_format import FrameLine, Header, SidecarFace, edits_path
 from faceblur.redaction.threads import FileWork, OwnThread, are_small
 from faceblur.redaction.video_frame import VideoFrame
 from faceblur.redaction.written import Written

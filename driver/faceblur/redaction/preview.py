@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -20,9 +20,11 @@ from faceblur.base.errors import SidecarError
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.preview_writer import LONG_SIDE, PreviewWriter, preview_path, remove_preview
 from faceblur.media.reader import VideoReader
-from faceblur.redaction.edits import Edits
 from faceblur.redaction.sidecar_files import SidecarReader
 from faceblur.redaction.sidecar_format import FrameLine, SidecarFace
+
+if TYPE_CHECKING:
+    from faceblur.redaction.edits import Edits
 
 # BGR, by state: green, light green, yellow, orange, cyan, red, blue, gray.
 COLOURS = {
@@ -55,7 +57,7 @@ class Preview:
     wanted: bool
     tag: str = ""
     recorded: Path | None = None
-    edits: Edits = field(default_factory=Edits)
+    edits: Edits | None = None
 
     def write(self, sidecar: Path | None) -> None:
         """Write or remove it. `sidecar` is the output's new one, None: there is none but the recorded one.
@@ -65,7 +67,7 @@ class Preview:
         if not self.wanted:
             remove_preview(self.output)
             return
-        listed, edits = (self.recorded, self.edits) if sidecar is None else (sidecar, Edits())
+        listed, edits = (self.recorded, self.edits) if sidecar is None else (sidecar, None)
         if listed is None:
             raise SidecarError(f"{self.output}: has no sidecar, which a preview shows")
         with (
@@ -85,7 +87,9 @@ class Preview:
                 if line is None or line.pts != frame.pts:
                     raise SidecarError(f"{listed}: does not list frame {frame.number} of {self.source}")
                 seconds = frame.seconds - reader.shown_zero
-                writer.write(draw(frame, edits.fold(line, seconds), seconds), frame.pts, frame.time_base)
+                if edits is not None:
+                    line = edits.fold(line, seconds)
+                writer.write(draw(frame, line, seconds), frame.pts, frame.time_base)
             writer.finish()
 
 

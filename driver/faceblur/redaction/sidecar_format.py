@@ -7,11 +7,13 @@ the order of display. It holds no image. `docs/sidecar.schema.json` is its JSON 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, ConfigDict, Field, FiniteFloat, PositiveInt, TypeAdapter
 from pydantic.dataclasses import dataclass
 
+from faceblur.base.atomic_files import fitting_name
 from faceblur.base.events import MaskedState
 from faceblur.base.face_checks import MAX_MASKS
 from faceblur.base.options import Options
@@ -19,7 +21,7 @@ from faceblur.base.time_span import TimeSpan
 from faceblur.tracking.boxes import LOW_THRESHOLD
 from faceblur_function.defaults import Style
 
-SUFFIX = ".faces.jsonl"
+SUFFIX, EDITS_SUFFIX = ".faces.jsonl", ".edits.jsonl"
 SCHEMA_URL = "https://json-schema.org/draft/2020-12/schema"
 TIME_BASE = r"^[1-9][0-9]{0,18}(/[1-9][0-9]{0,18})?$"  # seconds, as a fraction
 _CONFIG = ConfigDict(extra="forbid")
@@ -181,6 +183,13 @@ class FrameLine:
     damage: str | None = None
     unsearched: bool | None = None
     searched: bool | None = None
+
+
+def edits_path(sidecar: Path) -> Path:
+    """Where the edits of a sidecar lie: beside it."""
+    if sidecar.name.endswith(SUFFIX):
+        return sidecar.with_name(sidecar.name.removesuffix(SUFFIX) + EDITS_SUFFIX)
+    return sidecar.with_name(fitting_name(sidecar.name.removesuffix(".jsonl"), EDITS_SUFFIX))
 
 
 HEADER: TypeAdapter[Header] = TypeAdapter(Header)

@@ -52,8 +52,10 @@ def steady(frames: Sequence[MaskedFrame], at: int) -> dict[int, Box]:
     first = max(0, at - REACH)
     near = _carried(list(frame.masks), frames[first : at + REACH + 1], at - first)
     # Right and bottom are negative, so that the smallest of each is a hull; NaN stands for boxes that are not there.
-    padded = np.pad(near, ((HULL_REACH, HULL_REACH), (0, 0), (0, 0)), constant_values=np.nan)
-    hulls = np.fmin.reduce([padded[shift : shift + len(near)] for shift in range(2 * HULL_REACH + 1)])
+    hulls = near.copy()
+    for shift in range(1, HULL_REACH + 1):
+        np.fmin(hulls[shift:], near[:-shift], out=hulls[shift:])
+        np.fmin(hulls[:-shift], near[shift:], out=hulls[:-shift])
     own = at - first
     part = slice(max(0, own - MEAN_REACH), own + MEAN_REACH + 1)
     there = ~np.isnan(near[part])
@@ -74,9 +76,9 @@ def _carried(tracks: Sequence[int], frames: Sequence[MaskedFrame], at: int) -> B
     turns, shifts = (np.array(some)[:, None] for some in zip(*_motions(frames, at), strict=True))
     middle = turns * (boxes[..., 0] + boxes[..., 2] + 1j * (boxes[..., 1] + boxes[..., 3])) / 2 + shifts
     half_width, half_height = (np.abs(turns) * (boxes[..., 2 + side] - boxes[..., side]) / 2 for side in (0, 1))
-    left, top = middle.real - half_width, middle.imag - half_height
-    right, bottom = middle.real + half_width, middle.imag + half_height
-    carried = np.stack([left, top, -right, -bottom], axis=-1)
+    carried = np.empty_like(boxes)
+    carried[..., 0], carried[..., 1] = middle.real - half_width, middle.imag - half_height
+    carried[..., 2], carried[..., 3] = -(middle.real + half_width), -(middle.imag + half_height)
     carried[at] = boxes[at] * _SIGNS  # as they are, to the bit
     return carried
 
