@@ -13,6 +13,7 @@ from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 
 from examples.sample_clip import Image, pan
 from faceblur.media.frames import DecodedFrame
+from faceblur.media.pyav import in_seconds
 from faceblur.media.reader import VideoReader
 from tests.support import awkward
 
@@ -28,6 +29,13 @@ def test_time_size_and_area(face: Image) -> None:
     assert (frame.pts, frame.time_base, frame.seconds) == (90, Fraction(1, 30), 3.0)
     assert frame.area == 320 * 240 and frame.size_bytes >= 320 * 240 * 3 // 2
     assert frame.orientation == 1 and frame.upright_wh == (320, 240)
+
+
+def test_seconds_are_those_of_exact_fractions_to_the_bit() -> None:
+    chance = np.random.default_rng(1)
+    for ticks in [0, 1, -1, 2**62 + 1, *chance.integers(-(2**53), 2**53, 2000).tolist()]:
+        for time_base in (Fraction(1, 90000), Fraction(1001, 30000), Fraction(1, 1), Fraction(1, 2**31 - 1)):
+            assert in_seconds(ticks, time_base) == float(ticks * time_base)
 
 
 def test_another_format_is_the_same_frame(face: Image) -> None:

@@ -121,3 +121,19 @@ def test_frames_of_other_sizes_explain_nothing() -> None:
 def test_a_light_that_changes_is_new() -> None:
     dimmed = (scene() * 0.8).astype(np.uint8)
     assert shows_new(copy_of(dimmed), [], [beside(scene()), beside(scene())])
+
+
+def test_where_the_first_neighbour_explains_all_no_other_is_looked_at() -> None:
+    unusable = Neighbour(copy_of(scene(90)), None, ())  # type: ignore[arg-type]
+    assert not shows_new(copy_of(noisy(scene(), 3)), [], [beside(noisy(scene(), 1)), unusable])
+
+
+def test_the_order_of_the_neighbours_does_not_matter(face: Image) -> None:
+    known = (150 * SCALE, 60 * SCALE, 156 * SCALE, 68 * SCALE)
+    images = [scene(), scene(43), noisy(scene(41, 39), 1), with_face(face, scene(), (150, 60), 30)]
+    motions = [NO_MOTION, CameraMotion(shift=complex(-6, 4)), CameraMotion(1.002 + 0.001j, 3 + 2j)]
+    neighbours = [beside(image, motion, (known,)) for image in images for motion in motions]
+    for frame in map(copy_of, images):
+        for one in neighbours:
+            for other in neighbours:
+                assert shows_new(frame, [known], [one, other]) == shows_new(frame, [known], [other, one])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from examples.sample_clip import Image
 from faceblur.tracking.boxes import Box, Detection
 from faceblur.tracking.doubtful_tracks import CERTAIN
+from faceblur.tracking.new_content import Neighbour
 from faceblur.tracking.search_intervals import SearchedFrame, SearchInterval, Span, agree
 from faceblur.tracking.thumbnails import Thumbnail, thumbnail
 from faceblur.tracking.tracker import WindowedFrame
@@ -138,3 +140,16 @@ def test_where_the_faces_differ_the_middle_is_searched_and_then_both_parts() -> 
 def test_frames_before_the_first_searched_one_are_searched() -> None:
     inner = [Seen(seconds=index / 30) for index in range(3)]
     assert Span(None, inner, Seen(seconds=0.1)).frame_to_search(0.3) is inner[1]
+
+
+def test_each_frame_is_compared_with_its_nearer_end_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, first = span((), (), (), (), (), ()), list[object]()
+
+    def looked_at(frame: Thumbnail, faces: object, neighbours: Sequence[Neighbour]) -> bool:
+        first.append(neighbours[0].thumbnail)
+        return False
+
+    monkeypatch.setattr("faceblur.tracking.search_intervals.shows_new", looked_at)
+    assert one.frame_to_search(0.3) is None and one.before is not None
+    before, after = one.before.thumbnail, one.after.thumbnail
+    assert [seen is before for seen in first] == [True, True, False, False] and first[3] is after

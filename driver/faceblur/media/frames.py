@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from faceblur.media.orientation import UPRIGHT, is_sideways, of_matrix, turned
 from faceblur.media.pixel_formats import has_alpha
-from faceblur.media.pyav import display_matrix
+from faceblur.media.pyav import display_matrix, in_seconds
 
 # PyAV is imported in this package only: the packages above take its types from here.
 __all__ = ["DecodedFrame", "Packet", "VideoFrame"]
@@ -77,7 +77,7 @@ class DecodedFrame:
     @property
     def seconds(self) -> float:
         """The time at which the frame is shown, in seconds."""
-        return float(self.pts * self.time_base)
+        return in_seconds(self.pts, self.time_base)
 
     @property
     def size_bytes(self) -> int:

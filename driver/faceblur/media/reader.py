@@ -17,7 +17,7 @@ from faceblur.media.form_rules import FormRule, SameForm
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.integrity import read_structure
 from faceblur.media.joins import Joins
-from faceblur.media.pyav import READ_ERRORS, describe, has_late_streams, reason
+from faceblur.media.pyav import READ_ERRORS, describe, has_late_streams, in_seconds, reason
 from faceblur.media.source_file import SourceFile
 from faceblur.media.stream_decoder import StreamDecoder
 from faceblur.media.time_span import SpanCut
@@ -137,7 +137,7 @@ class VideoReader(SourceFile):
     def _follow(self, packet: Any) -> None:
         """Record how far reading has come, and what the container marks as damaged."""
         if packet.size and packet.pts is not None:
-            end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+            end = in_seconds(packet.pts + (packet.duration or 0), packet.time_base)
             self.damage.seconds = max(self.damage.seconds, end)
         if packet.is_corrupt and self._marks_are_false:
             packet.is_corrupt = False

@@ -42,32 +42,40 @@ class Neighbour:
 
 
 def shows_new(frame: Thumbnail, faces: Sequence[Box], neighbours: Sequence[Neighbour]) -> bool:
-    """Whether a frame shows what none of its `neighbours` does.
+    """Whether a frame shows what none of its `neighbours` does. Give the nearest one first.
 
     `faces` are the known ones, where they lie in the frame; each neighbour has the same ones in the same order.
     """
     if any(one.thumbnail.gray.shape != frame.gray.shape for one in neighbours):
         return True
-    carried = [_carried(one, frame.scale) for one in neighbours]
-    differences: list[Any] = [_difference(frame.gray, *one) for one in carried]
-    # What stands still while the camera moves: a logo, a black border, the car around a face.
-    differences += [cv2.absdiff(frame.gray, one.thumbnail.gray) for one in neighbours if one.motion != NO_MOTION]
-    difference = np.minimum.reduce(differences)
-    for number, face in enumerate(faces):
-        for one in neighbours:
+    difference: Any = np.full_like(frame.gray, 255)
+    contrast: Any = np.zeros_like(frame.gray)
+    for one in neighbours:  # one more can only explain more: where the camera is still, the nearest one explains all
+        carried, unknown = _carried(one, frame.scale)
+        difference = cv2.min(difference, _difference(frame.gray, carried, unknown))
+        if one.motion != NO_MOTION:  # what stands still while the camera moves: a logo, a border, the car around a face
+            difference = cv2.min(difference, cv2.absdiff(frame.gray, one.thumbnail.gray))
+        for number, face in enumerate(faces):
             _explain_body(difference, frame, face, one.thumbnail.gray, one.faces[number])
-        x1, y1, x2, y2 = (max(0, round(value / frame.scale)) for value in face)
-        difference[y1:y2, x1:x2] = 0  # it is masked
+            x1, y1, x2, y2 = (max(0, round(value / frame.scale)) for value in face)
+            difference[y1:y2, x1:x2] = 0  # it is masked
+        contrast = cv2.max(contrast, _contrast(carried))
+        if not _is_new(difference, contrast):
+            return False
+    return True
+
+
+def _is_new(difference: Gray, contrast: Gray) -> bool:
+    """Whether a block differs by more than the contrast around it allows."""
     blocks = cv2.blur(difference, (BLOCK, BLOCK))
     if blocks.max() <= SHARE * FLOOR:
         return False
-    contrast = np.maximum.reduce([_contrast(one) for one, _ in carried])
     allowed = cv2.convertScaleAbs(cv2.blur(contrast, (AROUND, AROUND)), alpha=SHARE, beta=SHARE * FLOOR)
     return bool((blocks > allowed).any())
 
 
 def _carried(one: Neighbour, scale: float) -> tuple[Gray, Gray | None]:
-    """A neighbour's copy where the camera carries it, and 0 where that is unknown; None: it is known everywhere."""
+    """A neighbour's copy where the camera carries it, and 255 where that is unknown, else 0; None: it is known."""
     gray = one.thumbnail.gray
     if one.motion == NO_MOTION:
         return gray, None
@@ -79,16 +87,14 @@ def _carried(one: Neighbour, scale: float) -> tuple[Gray, Gray | None]:
     moved = cv2.warpAffine(gray, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
     left, top, right, bottom = -BORDER, -BORDER, width - 1 + BORDER, height - 1 + BORDER
     corners = np.array([(left, top, 1), (right, top, 1), (right, bottom, 1), (left, bottom, 1)]) @ matrix.T
-    known = np.zeros_like(gray)
-    cv2.fillConvexPoly(known, np.rint(corners * 16).astype(np.int32), 255, shift=4)
-    return moved, known  # type: ignore[return-value]
+    unknown = np.full_like(gray, 255)
+    cv2.fillConvexPoly(unknown, np.rint(corners * 16).astype(np.int32), 0, shift=4)
+    return moved, unknown  # type: ignore[return-value]
 
 
-def _difference(gray: Gray, moved: Gray, known: Gray | None) -> Gray:
+def _difference(gray: Gray, moved: Gray, unknown: Gray | None) -> Gray:
     difference = cv2.absdiff(gray, moved)
-    if known is not None:
-        difference[known == 0] = 255
-    return difference  # type: ignore[return-value]
+    return difference if unknown is None else cv2.max(difference, unknown)  # type: ignore[return-value]
 
 
 def _contrast(gray: Gray) -> Gray:

@@ -132,7 +132,8 @@ class Span(Generic[SearchableT]):
                 Neighbour(before.thumbnail, motion, [one for one, _ in pairs]),
                 Neighbour(self.after.thumbnail, back.then(motion), [other for _, other in pairs]),
             ]
-            if shows_new(frame.thumbnail, [interpolate(*pair, share) for pair in pairs], neighbours):
+            nearest_first = neighbours if share < 0.5 else neighbours[::-1]
+            if shows_new(frame.thumbnail, [interpolate(*pair, share) for pair in pairs], nearest_first):
                 found.append(frame)
         return found
 
