@@ -107,15 +107,14 @@ def rows_of_tiles(areas: Sequence[Area], look: Enlargement) -> list[Tile]:
 def _show(frame: Frame, tile: Tile, pixels: Frame) -> None:
     """Draw a tile. Beyond the frame's border is its mirror image, which completes a face that is seen to a half."""
     area, look = tile.area, tile.look
-    scale = look.tile / (look.around * area.side)
-    # Of the middles of pixels, the first of which is at 0 for OpenCV.
-    left, top = (look.tile / 2 - 0.5 - scale * (middle - 0.5) for middle in (area.x, area.y))
-    matrix, size_wh = np.array([[scale, 0, left], [0, scale, top]]), (look.tile, look.tile)
-    cv2.warpAffine(frame, matrix, size_wh, dst=pixels, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    if area.turns:
-        pixels[:] = np.rot90(pixels, area.turns).copy()
+    turned = np.array([[0, area.turns], [-area.turns, 0]] if area.turns else [[1, 0], [0, 1]], float)
+    matrix = turned * look.tile / (look.around * area.side)
     if look.mirrored:
-        pixels[:] = pixels[:, ::-1].copy()
+        matrix[0] *= -1
+    # Of the middles of pixels, the first of which is at 0 for OpenCV.
+    shift = look.tile / 2 - 0.5 - matrix @ (np.array([area.x, area.y]) - 0.5)
+    matrix, size_wh = np.column_stack([matrix, shift]), (look.tile, look.tile)
+    cv2.warpAffine(frame, matrix, size_wh, dst=pixels, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
 
 
 def turned_back(points: Floats, turns: Floats | int) -> Floats:
