@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from faceblur.jobs import parallel_files
-from faceblur.jobs.parallel_files import ParallelFiles, available_memory
+from faceblur.jobs.parallel_files import ParallelFiles
 
 
 class Idle:
@@ -40,11 +38,3 @@ def test_no_more_than_the_memory_can_take(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_what_was_asked_for_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wanted(monkeypatch, cores=2, free=0.1, jobs=50) == 50
-
-
-def test_the_memory_that_is_available(tmp_path: Path) -> None:
-    (tmp_path / "meminfo").write_text("MemTotal:  4000 kB\nMemFree:  1 kB\nMemAvailable:  1000 kB\n")
-    assert available_memory(tmp_path / "meminfo") == 0.25
-    (tmp_path / "other").write_text("nothing\n")
-    assert available_memory(tmp_path / "other") == available_memory(tmp_path / "none") == 1.0
-    assert 0 < available_memory() <= 1

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Protocol
 
+from faceblur.jobs.available_memory import available_memory
 from faceblur.redaction.threads import codec_threads
 
 # Two, so that short videos do not wait behind a long one. Not more than so many for each core: on a machine that others
 # load, this process never takes all of it.
 MIN_AUTOMATIC_JOBS, MAX_AUTOMATIC_JOBS, PER_CORE = 2, 32, 2
-# More files are started while this share of the machine's memory is available: one takes up to half a gigabyte.
+# More files are started while this share of the memory is available: one takes up to half a gigabyte.
 FREE_MEMORY = 0.25
 IDLE_SHARE = 0.25  # of the requests that may be in flight: from here on more files are started
 BUSY_SHARE = 0.9  # of this machine's cores: from here on none are
@@ -44,13 +44,3 @@ class ParallelFiles:
                 most = min(MAX_AUTOMATIC_JOBS, PER_CORE * codec_threads())
                 self._wanted = max(self._wanted, min(most, self._wanted + max(1, self._wanted // 2)))
         return self._wanted
-
-
-def available_memory(path: Path = Path("/proc/meminfo")) -> float:
-    """The share of the machine's memory that is available, 0 to 1; 1 where the system does not say."""
-    try:
-        lines = dict(line.split(":", 1) for line in path.read_text().splitlines())
-        available, total = (int(lines[name].split()[0]) for name in ("MemAvailable", "MemTotal"))
-    except (OSError, ValueError, KeyError, IndexError):
-        return 1.0
-    return available / max(total, 1)
