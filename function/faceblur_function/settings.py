@@ -26,7 +26,6 @@ class Settings:
     threshold: Annotated[float, Field(ge=0, le=1)] = defaults.THRESHOLD
     threads: Annotated[int, Field(ge=0)] = 0
     workers: Annotated[int, Field(ge=1)] = 1
-    verifier_ahead: bool = False
     max_megapixels: Annotated[float, Field(gt=0)] = defaults.MAX_MEGAPIXELS
     max_bytes: Annotated[int, Field(gt=0)] = defaults.MAX_BYTES
 

@@ -7,10 +7,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 import sys
-from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -83,7 +81,7 @@ def run(
     """
     if audits and not options.sidecar:
         raise click.UsageError("--audit needs the sidecars: leave --no-sidecar out")
-    spawned = spawn_ahead(endpoint, {"VERIFIER_AHEAD": "1"} if options.verify else {})
+    spawned = spawn_ahead(endpoint)
     from faceblur.cli.execute_job import execute_job
     from faceblur.jobs.crash_guard import Journal
     from faceblur.jobs.video_run import VideoRun
@@ -280,14 +278,10 @@ def evaluate(
     sys.exit(execute(command, verbosity, unexpected=WRONG_CALL))
 
 
-def spawn_ahead(endpoint: Endpoint, env: Mapping[str, str] = MappingProxyType({})) -> Endpoint:
-    """Have the function on this machine load its model while this program is being loaded, where it is asked for.
-
-    `env` are settings of it that the user may choose otherwise.
-    """
+def spawn_ahead(endpoint: Endpoint) -> Endpoint:
+    """Have the function on this machine load its model while this program is being loaded, where it is asked for."""
     if endpoint.urls:
         return endpoint
-    endpoint = dataclasses.replace(endpoint, env={**env, **endpoint.env})
     spawned: list[Worker] = []
     with suppress(UsageError):  # the call itself comes to the same error, and reports it
         config = read_config(find_function_yaml(), env=endpoint.env, workers=endpoint.workers)

@@ -23,7 +23,7 @@ from faceblur_function.defaults import CROP_SIDES, MAX_FRAMES
 
 log = logging.getLogger("faceblur")
 # Pixels of a box: of a larger one a smaller copy is sent. The second detector looks at no larger one.
-MAX_SIDE = 96
+MAX_SIDE = 64
 # What is beside a frame: its mirror image, which makes a face of half a one, and black. Of 468 faces that it cuts,
 # 1 is given less than 0.08 by the second detector; 75 where the border is repeated (docs/defaults.md).
 BESIDE = (cv2.BORDER_REFLECT, cv2.BORDER_CONSTANT)

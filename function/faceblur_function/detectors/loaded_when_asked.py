@@ -1,28 +1,24 @@
-"""A detector whose network is loaded for its first frames, or ahead: where it is never asked, it costs nothing."""
+"""A detector whose network is loaded for its first frames: where it is never asked, it costs nothing."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
-from faceblur_function.detectors.detector import Detector, DetectorError, Faces, Frame
-from faceblur_function.weights import load_weights
+from faceblur_function.detectors.detector import Detector, Faces, Frame
 
 
 class LoadedWhenAsked:
-    """A Detector that stands for the one of that `name`, with its published weights, which `load` gives.
+    """A Detector that stands for the one of that `name` and weights, which `load` gives.
 
-    The weights are fetched and verified at once. Raises DetectorError where that fails; `detect` and `status` raise it
-    where the network cannot be loaded, and try again the next time.
+    `detect` and `status` raise DetectorError where it cannot be loaded, and try again the next time.
     """
 
     suspicion = None
     provider = "loaded when asked"
 
-    def __init__(self, name: str, load: Callable[[], Detector], *, device: str) -> None:
-        _, self.weights_sha256 = load_weights(name)
-        self.name, self.device, self._load = name, device, load
+    def __init__(self, name: str, weights_sha256: str, load: Callable[[], Detector], *, device: str) -> None:
+        self.name, self.weights_sha256, self.device, self._load = name, weights_sha256, device, load
         self._loaded: Detector | None = None
         self._lock = threading.Lock()
 
@@ -33,19 +29,6 @@ class LoadedWhenAsked:
     def detect(self, frames: Sequence[Frame], *, threshold: float) -> list[Faces]:
         """Detect faces in frames `(H, W, 3) uint8 BGR`."""
         return self._network().detect(frames, threshold=threshold) if frames else []
-
-    @property
-    def is_loaded(self) -> bool:
-        return self._loaded is not None
-
-    def load_ahead(self) -> None:
-        """Load the network in the background, for frames that come later. Where that fails, they try again."""
-
-        def load() -> None:
-            with suppress(DetectorError):
-                self._network()
-
-        threading.Thread(target=load, name="load", daemon=True).start()
 
     def _network(self) -> Detector:
         with self._lock:
