@@ -18,6 +18,7 @@ from faceblur_function.detectors import closer_look, second_pass, suspicious_are
 from faceblur_function.detectors.closer_look import AREAS, FIRST, LYING_FIRST, PICTURE_WH, detect_closely
 from faceblur_function.detectors.collage import COLUMNS
 from faceblur_function.detectors.detector import Detector, Faces, Frame
+from faceblur_function.detectors.load import load_detector
 from faceblur_function.detectors.second_pass import detect_all_sizes
 from faceblur_function.detectors.suspicious_areas import LYING, MAX_SHARE
 from tests.evaluation.labelled import blank, paste
@@ -165,8 +166,8 @@ WITHOUT_COPY = (4 * FIRST.tile + LYING_HEIGHT, PICTURE_WH[0], 3)
 class Suspicious:
     """A detector that suspects a face in each of a frame's cells of 40 px, and knows which pictures it was shown."""
 
-    def __init__(self, suspicion: float | None) -> None:
-        self.suspicion, self.shown = suspicion, list[tuple[int, ...]]()
+    def __init__(self, suspicion: float | None, detect_size: int = 1920) -> None:
+        self.suspicion, self.detect_size, self.shown = suspicion, detect_size, list[tuple[int, ...]]()
 
     def detect(self, frames: Sequence[Any], *, threshold: float) -> list[Faces]:
         self.shown += [frame.shape for frame in frames]
@@ -217,6 +218,24 @@ def test_one_picture_has_the_copy_too(size_wh: tuple[int, int], picture_wh: tupl
     detect_all_sizes(detector, [np.zeros((*size_wh[::-1], 3), np.uint8)], threshold=0.3)  # type: ignore[arg-type]
     assert detector.shown[1] == (*picture_wh[::-1], 3)
     assert all(width == COLUMNS * FIRST.tile and height <= 4 * FIRST.tile for height, width, _ in detector.shown[2:])
+
+
+@pytest.mark.parametrize(("detect_size", "size_wh"), [(640, (1280, 720)), (384, (720, 1280)), (800, (960, 960))])
+def test_no_picture_is_scaled_down_because_it_has_the_copy_too(detect_size: int, size_wh: tuple[int, int]) -> None:
+    detector = Suspicious(0.01, detect_size)
+    detect_all_sizes(detector, [np.zeros((*size_wh[::-1], 3), np.uint8)], threshold=0.3)  # type: ignore[arg-type]
+    _, *pictures, copy = detector.shown
+    assert copy == (*(round(length * 320 / max(size_wh)) for length in size_wh[::-1]), 3)
+    assert len(pictures) >= 2 and max(max(shape) for shape in pictures) <= 4 * FIRST.tile
+
+
+def test_faces_are_detected_where_frames_are_scaled_down_to_less_than_a_picture() -> None:
+    detector = load_detector("retinaface-mobilenet0.25", detect_size=320)
+    seen = 0
+    for height, angle in ((60, 40), (80, 60), (100, 20)):
+        frame, boxes = scene(height, angle, noise=8)
+        seen += detected(detect_all_sizes(detector, [frame], threshold=0.3)[0], boxes, 0.3)
+    assert seen >= 4
 
 
 class InALargeFace(Suspicious):

@@ -45,7 +45,7 @@ def test_a_large_face_with_a_low_score_does_not_hide_its_part_with_a_high_score(
     """The small copy's box goes before the parts found at full size, and keeps the best of their scores."""
 
     class TwoPasses:
-        suspicion = None
+        suspicion, detect_size = None, 1920
 
         def detect(self, frames: Sequence[Any], *, threshold: float) -> list[Faces]:
             (frame,) = frames
@@ -66,7 +66,7 @@ def two_passes(at_full_size: tuple[list[int], float], in_the_copy: float) -> Det
     """A detector that detects this box with these scores in a frame of 1080x1920 and in its small copy."""
 
     class Passes:
-        suspicion = None
+        suspicion, detect_size = None, 1920
 
         def detect(self, frames: Sequence[Any], *, threshold: float) -> list[Faces]:
             (frame,) = frames

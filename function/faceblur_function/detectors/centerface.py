@@ -41,7 +41,7 @@ class CenterFace:
         content, is_own = of_any_size(content), weights is not None
         self._network = OnnxNetwork(self.name, content, device=device, threads=threads, is_own=is_own, light=light)
         self.device, self.provider = device, self._network.provider
-        self._detect_size = detect_size
+        self.detect_size = detect_size
 
     def status(self) -> dict[str, str | int | float]:
         """What `GET /` reports: the precision."""
@@ -52,7 +52,7 @@ class CenterFace:
         return self._network.each(lambda frame: self._detect_one(frame, threshold), frames)
 
     def _detect_one(self, frame: Frame, threshold: float) -> Faces:
-        scaled = fit(frame, self._detect_size)
+        scaled = fit(frame, self.detect_size)
         faces = _decoded(self._network.run(self._input(scaled)), threshold)
         size_wh = (frame.shape[1], frame.shape[0])
         scale = np.divide(size_wh, scaled.shape[1::-1]).astype(np.float32)

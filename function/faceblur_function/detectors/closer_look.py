@@ -64,7 +64,8 @@ def detect_closely(
     lowest = threshold if suspicion is None else min(threshold, suspicion)
     found = detector.detect(frames, threshold=lowest)
     areas = [suspicious_areas(*one, suspicion, tile=FIRST.tile) for one in zip(found, frames, strict=True)]
-    first = _seen(detector, frames, map(_first_pictures, frames, areas, copies), min(SURE, in_copies))
+    pictures = (_first_pictures(*one, detector.detect_size) for one in zip(frames, areas, copies, strict=True))
+    first = _seen(detector, frames, pictures, min(SURE, in_copies))
     second = _seen(detector, frames, map(_second_pictures, frames, first), SURE)
     for number, (frame, once, again) in enumerate(zip(frames, first, second, strict=True)):
         for lying, pair in ((False, (once.upright, again.upright)), (True, (once.lying, again.lying))):
@@ -72,22 +73,29 @@ def detect_closely(
     return [(_above(faces, threshold), _above(one.in_copy, in_copies)) for faces, one in zip(found, first, strict=True)]
 
 
-def _first_pictures(frame: Frame, areas: SuspiciousAreas, copy: Frame | None) -> Iterator[Collage]:
-    """The pictures of a frame's areas; the first one also has those turned to both sides, and the copy."""
-    parts = _parts(areas.upright)
-    part = next(parts, [])
-    if not part and not areas.lying:
-        if copy is not None:
-            yield collage(frame, [], copy.shape[1::-1], copy)
-        return
-    width, top = COLUMNS * FIRST.tile, _rows(part, FIRST_ROWS) * FIRST.tile
-    cells = _cells(copy, width, top)
+def _first_pictures(frame: Frame, areas: SuspiciousAreas, copy: Frame | None, longest: int) -> Iterator[Collage]:
+    """The pictures of a frame's areas; the first one also has those turned to both sides, and the copy.
+
+    These have pictures of their own where one of all would have a side above `longest`: it would be scaled down, and
+    what the copy shows would not be seen.
+    """
+    parts = list(_parts(areas.upright))
     turned = [area._replace(turns=turns) for area in areas.lying for turns in TO_BOTH_SIDES]
-    lying = [Tile(x, y, area, LYING_FIRST) for (x, y), area in zip(cells, turned, strict=False)]
-    height = max(cells[-1][1] + LYING_FIRST.tile, top + (0 if copy is None else copy.shape[0]))
-    yield collage(frame, rows_of_tiles(part, FIRST) + lying, (width, height), copy, top)
-    for part in parts:
-        yield collage(frame, rows_of_tiles(part, FIRST), (width, _rows(part, FIRST_ROWS) * FIRST.tile))
+    if parts or turned:
+        width, top = COLUMNS * FIRST.tile, _rows(parts[0] if parts else [], FIRST_ROWS) * FIRST.tile
+        cells = _cells(copy, width, top)
+        height = max(cells[-1][1] + LYING_FIRST.tile, top + (0 if copy is None else copy.shape[0]))
+        if height <= longest:
+            lying = [Tile(x, y, area, LYING_FIRST) for (x, y), area in zip(cells, turned, strict=False)]
+            upright = rows_of_tiles(parts.pop(0) if parts else [], FIRST)
+            yield collage(frame, upright + lying, (width, height), copy, top)
+            turned, copy = [], None
+    for look, some in ((FIRST, parts), (LYING_FIRST, _parts(turned))):
+        for part in some:
+            size_wh = (COLUMNS * look.tile, _rows(part, FIRST_ROWS) * look.tile)
+            yield collage(frame, rows_of_tiles(part, look), size_wh)
+    if copy is not None:
+        yield collage(frame, [], copy.shape[1::-1], copy)
 
 
 def _cells(copy: Frame | None, width: int, top: int) -> list[tuple[int, int]]:

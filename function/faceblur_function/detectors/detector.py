@@ -41,6 +41,11 @@ class Detector(Protocol):
     weights_sha256: str
 
     @property
+    def detect_size(self) -> int:
+        """The long side in pixels above which `detect` scales a frame down."""
+        ...
+
+    @property
     def suspicion(self) -> float | None:
         """The score from which a small area deserves a closer look (see `closer_look`); None where none does."""
         ...

@@ -22,6 +22,11 @@ class LoadedWhenAsked:
         self._loaded: Detector | None = None
         self._lock = threading.Lock()
 
+    @property
+    def detect_size(self) -> int:
+        """That of the network, which is loaded for it."""
+        return self._network().detect_size
+
     def status(self) -> dict[str, str | int | float]:
         """What the network reports."""
         return self._network().status()

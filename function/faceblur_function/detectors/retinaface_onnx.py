@@ -31,7 +31,7 @@ class RetinaFaceOnnx:
         content = with_byte_input(content, MEAN_BGR)
         self._network = OnnxNetwork(self.name, content, device=device, threads=threads, is_own=is_own)
         self.device, self.provider = device, self._network.provider
-        self._detect_size = detect_size
+        self.detect_size = detect_size
 
     def status(self) -> dict[str, str | int | float]:
         """What `GET /` reports: the precision."""
@@ -42,7 +42,7 @@ class RetinaFaceOnnx:
         return self._network.each(lambda frame: self._detect_one(frame, threshold), frames)
 
     def _detect_one(self, frame: Frame, threshold: float) -> Faces:
-        scaled = fit(frame, self._detect_size)
+        scaled = fit(frame, self.detect_size)
         return _decoded(self._network.run(self._input(scaled)), scaled.shape[1::-1], frame, threshold)
 
     def _input(self, scaled: Frame) -> Planes:

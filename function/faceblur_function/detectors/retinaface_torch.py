@@ -58,7 +58,7 @@ class RetinaFaceTorch:
         self._network = network.eval()
         self.device = device
         self.provider = f"torch {torch.__version__}"
-        self._detect_size = detect_size
+        self.detect_size = detect_size
         self._run_pixels = int(RUN_MEGAPIXELS[self._device.type] * 1e6)
         self._mean = torch.tensor(MEAN_RGB, device=self._device).view(3, 1, 1)
         self._deviation = torch.tensor(DEVIATION_RGB, device=self._device).view(3, 1, 1)
@@ -81,7 +81,7 @@ class RetinaFaceTorch:
     def detect(self, frames: Sequence[Frame], *, threshold: float) -> list[Faces]:
         """Detect faces in frames `(H, W, 3) uint8 BGR`; frames of one size run together."""
         # Scaled as retinaface-pytorch does, but never up.
-        inputs = [fit(frame, self._detect_size, cv2.INTER_LINEAR) for frame in frames]
+        inputs = [fit(frame, self.detect_size, cv2.INTER_LINEAR) for frame in frames]
         faces: dict[int, Faces] = {}
         for size_wh, indices in group_by_size(inputs).items():
             rows = self._run([inputs[index] for index in indices], threshold)

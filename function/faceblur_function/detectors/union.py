@@ -19,6 +19,7 @@ class DetectorUnion:
     def __init__(self, name: str, detectors: Sequence[Detector]) -> None:
         self.name, self.detectors = name, detectors
         self.device = detectors[0].device
+        self.detect_size = min(one.detect_size for one in detectors)
         self.provider = ", ".join(dict.fromkeys(one.provider for one in detectors))
         self.weights_sha256 = hashlib.sha256("".join(one.weights_sha256 for one in detectors).encode()).hexdigest()
 
