@@ -45,7 +45,7 @@ def init_context(context: Any) -> None:
         provider=service.detector.provider,
         device=service.detector.device,
         threads=service.settings.cpu_threads,
-        verifier=service.second.fast.name if service.second else service.second_error or "none",
+        verifier=service.verifier.name if service.verifier else service.verifier_error or "none",
         **service.detector.status(),
     )
 

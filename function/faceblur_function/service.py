@@ -20,7 +20,7 @@ from faceblur_function.defaults import MAX_FACES
 from faceblur_function.detectors.closer_look import PICTURE_WH
 from faceblur_function.detectors.dark_frames import brightened
 from faceblur_function.detectors.detector import Detector, DetectorError, Faces, Frame
-from faceblur_function.detectors.load import load_detector, load_second
+from faceblur_function.detectors.load import load_detector, load_verifier
 from faceblur_function.detectors.second_pass import detect_all_sizes
 from faceblur_function.detectors.small_frames import with_small_faces
 from faceblur_function.detectors.verification import verify
@@ -30,8 +30,6 @@ from faceblur_function.styles import redact
 
 # Frames of one request are decoded, searched and encoded in groups of this size, which bounds the memory of a request.
 GROUP_MEGAPIXELS = 64.0
-# From so many crops in one request on, a video is likely to have enough of them to load the fast network.
-MANY_CROPS = 16
 Milliseconds = dict[str, float]
 
 
@@ -50,13 +48,13 @@ class Service:
             detect_size=settings.detect_size,
             threads=threads,
         )
-        self.second, self.second_error = None, ""
+        self.verifier, self.verifier_error = None, ""
         try:
-            self.second = load_second(
+            self.verifier = load_verifier(
                 self.detector, weights=settings.weights, threads=threads, detect_size=settings.detect_size
             )
         except DetectorError as error:  # without it everything that is doubtful stays masked
-            self.second_error = str(error)
+            self.verifier_error = str(error)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="codec")
         # The first frame of each size takes long: closer looks need this one.
         width, height = (64, 64) if self.detector.suspicion is None else PICTURE_WH
@@ -73,7 +71,7 @@ class Service:
             threads=self.settings.cpu_threads,
             function=__version__,
             digests=True,
-            verifier=self.second.fast.name if self.second else "",
+            verifier=self.verifier.name if self.verifier else "",
             detect_size=self.settings.detect_size,
             runtime=self.detector.status(),
             limits=self.limits,
@@ -120,11 +118,11 @@ class Service:
 
     def _verifier(self, request: wire.Request) -> Detector:
         """The second detector. Raises WireError where there is none, or where a request cannot ask for it."""
-        if self.second is None:
+        if self.verifier is None:
             raise wire.WireError("bad_request", "verify: this function has no second detector")
         if request.return_ != "faces":
             raise wire.WireError("bad_request", 'verify: nothing is redacted, so "return" has to be "faces"')
-        return self.second.fast
+        return self.verifier
 
     def image(self, content: bytes, options: wire.RequestOptions) -> bytes:
         """Redact one encoded image; the result is encoded as the options say. Raises WireError."""
@@ -168,13 +166,12 @@ class Service:
                 frames = [future.result() for future in decoding]
             with _timed(timings, "detect"):
                 seen = [brightened(frame) for frame in frames]
-                if verifying and self.second is not None:
-                    second = self.second.light if len(seen) < MANY_CROPS else self.second.fast
-                    detected = verify(second, seen, threshold=options.listed_from)
+                if verifying and self.verifier is not None:
+                    detected = verify(self.verifier, seen, threshold=options.listed_from)
                 else:
                     detected = detect_all_sizes(self.detector, seen, threshold=options.listed_from)
-                    if self.second is not None and not options.alone:
-                        detected = with_small_faces(self.second.fast, seen, detected, threshold=options.listed_from)
+                    if self.verifier is not None and not options.alone:
+                        detected = with_small_faces(self.verifier, seen, detected, threshold=options.listed_from)
             listed = [to_wire(one) for one in detected]
             for index, its_faces in zip(group, listed, strict=True):
                 limit_faces(its_faces, options.threshold, index)

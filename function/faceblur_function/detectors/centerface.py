@@ -26,20 +26,15 @@ FIXED_SHAPE = re.compile(rb"\n\x02\x08\n(\n\x02\x08.)(?:(?:\n\x02\x08 ){2}|(?:\n
 
 
 class CenterFace:
-    """A Detector; `light` is that of OnnxNetwork.
-
-    Raises DetectorError when the weights are no usable ONNX model or the device is not the CPU.
-    """
+    """A Detector. Raises DetectorError when the weights are no usable ONNX model or the device is not the CPU."""
 
     name = "centerface"
     suspicion = None
 
-    def __init__(
-        self, *, weights: str | None, device: str, detect_size: int, threads: int, light: bool = False
-    ) -> None:
+    def __init__(self, *, weights: str | None, device: str, detect_size: int, threads: int) -> None:
         content, self.weights_sha256 = load_weights(self.name, weights)
-        content, is_own = of_any_size(content), weights is not None
-        self._network = OnnxNetwork(self.name, content, device=device, threads=threads, is_own=is_own, light=light)
+        is_own = weights is not None
+        self._network = OnnxNetwork(self.name, of_any_size(content), device=device, threads=threads, is_own=is_own)
         self.device, self.provider = device, self._network.provider
         self.detect_size = detect_size
 

@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
 
 from faceblur_function import defaults
 from faceblur_function.detectors.detector import Detector, DetectorError
 from faceblur_function.detectors.loaded_when_asked import LoadedWhenAsked
 from faceblur_function.detectors.small_frames import ENLARGED
 from faceblur_function.detectors.union import DetectorUnion
-from faceblur_function.weights import load_weights
 
 # `both` searches with the two models for the CPU.
 MODELS = ("retinaface-mobilenet0.25", "centerface", "both", "retinaface-resnet50")
-
-
-class SecondDetector(NamedTuple):
-    """It verifies doubtful faces, and searches small frames too: `light` is for a few crops, `fast` for all else.
-
-    To load OpenVINO's network takes 0.2 to 0.35 s of CPU time, as long as 20 crops take longer with the light one.
-    """
-
-    fast: Detector
-    light: Detector
 
 
 def load_detector(
@@ -44,7 +32,9 @@ def load_detector(
 
         return RetinaFaceOnnx(weights=weights, device=device, detect_size=detect_size, threads=threads)
     if name == "centerface":
-        return load_centerface(weights=weights, device=device, detect_size=detect_size, threads=threads)
+        from faceblur_function.detectors.centerface import CenterFace
+
+        return CenterFace(weights=weights, device=device, detect_size=detect_size, threads=threads)
     if name == "both":
         if weights is not None:
             raise DetectorError("WEIGHTS is one file, and MODEL=both takes two: choose one model, or leave WEIGHTS out")
@@ -63,41 +53,20 @@ def load_detector(
     raise DetectorError(f"unknown model {name!r}: choose {', '.join(MODELS)}")
 
 
-def load_centerface(
-    *,
-    device: str,
-    threads: int,
-    weights: str | None = None,
-    detect_size: int = defaults.DETECT_SIZE,
-    light: bool = False,
-) -> Detector:
-    """Load CenterFace; `light` is that of OnnxNetwork. Raises DetectorError."""
-    from faceblur_function.detectors.centerface import CenterFace
-
-    return CenterFace(weights=weights, device=device, detect_size=detect_size, threads=threads, light=light)
-
-
-def load_second(
+def load_verifier(
     detector: Detector, *, weights: str | None, threads: int, detect_size: int = defaults.DETECT_SIZE
-) -> SecondDetector | None:
-    """CenterFace beside the MobileNet.
+) -> Detector | None:
+    """The second detector, CenterFace beside the MobileNet: it verifies doubtful faces, and searches small frames too.
 
     None for other detectors and for `weights` of one's own: how certain their scores are was not measured. The
-    MobileNet cannot verify what CenterFace detects: of tilted faces it would reject most. Its networks are loaded when
-    they are first needed: many videos show nothing doubtful. That of `both` serves, unless its `detect_size` is so
-    small that it would scale enlarged small frames down again. Raises DetectorError.
+    MobileNet cannot verify what CenterFace detects: of tilted faces it would reject most. Its network is loaded when
+    it is first needed: many videos show nothing doubtful. That of `both` serves, unless its `detect_size` is so small
+    that it would scale enlarged small frames down again. Raises DetectorError.
     """
     if isinstance(detector, DetectorUnion):
         if detect_size >= ENLARGED * defaults.SMALL_FRAME:
-            loaded = next(one for one in detector.detectors if one.name == "centerface")
-            return SecondDetector(loaded, loaded)
+            return next(one for one in detector.detectors if one.name == "centerface")
     elif detector.name != "retinaface-mobilenet0.25" or weights is not None:
         return None
-
-    _, sha256 = load_weights("centerface")
-
-    def network(*, light: bool) -> Detector:
-        load = partial(load_centerface, device=detector.device, threads=threads, light=light)
-        return LoadedWhenAsked("centerface", sha256, load, device=detector.device)
-
-    return SecondDetector(fast=network(light=False), light=network(light=True))
+    load = partial(load_detector, "centerface", device=detector.device, threads=threads)
+    return LoadedWhenAsked("centerface", load, device=detector.device)

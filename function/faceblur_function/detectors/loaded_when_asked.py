@@ -6,19 +6,22 @@ import threading
 from collections.abc import Callable, Sequence
 
 from faceblur_function.detectors.detector import Detector, Faces, Frame
+from faceblur_function.weights import load_weights
 
 
 class LoadedWhenAsked:
-    """A Detector that stands for the one of that `name` and weights, which `load` gives.
+    """A Detector that stands for the one of that `name`, with its published weights, which `load` gives.
 
-    `detect` and `status` raise DetectorError where it cannot be loaded, and try again the next time.
+    The weights are fetched and verified at once. Raises DetectorError where that fails; `detect` and `status` raise it
+    where the network cannot be loaded, and try again the next time.
     """
 
     suspicion = None
     provider = "loaded when asked"
 
-    def __init__(self, name: str, weights_sha256: str, load: Callable[[], Detector], *, device: str) -> None:
-        self.name, self.weights_sha256, self.device, self._load = name, weights_sha256, device, load
+    def __init__(self, name: str, load: Callable[[], Detector], *, device: str) -> None:
+        _, self.weights_sha256 = load_weights(name)
+        self.name, self.device, self._load = name, device, load
         self._loaded: Detector | None = None
         self._lock = threading.Lock()
 

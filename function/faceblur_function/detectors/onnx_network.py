@@ -29,23 +29,18 @@ ERRORS_ONLY = 3  # of ONNX Runtime's levels of logging
 class OnnxNetwork:
     """The network of a detector that is called `name`. Raises DetectorError when `content` is no usable ONNX model.
 
-    `is_own` says that the weights are a file of the user's. A `light` network runs in float32 by ONNX Runtime's own
-    kernels: it is loaded in a fifth of the time, and takes four times as long for a frame.
-
-    One thread runs the network on one frame, and `threads` frames run concurrently: that keeps the cores busier than
-    several threads on one frame.
+    `is_own` says that the weights are a file of the user's. One thread runs the network on one frame, and `threads`
+    frames run concurrently: that keeps the cores busier than several threads on one frame.
     """
 
-    def __init__(
-        self, name: str, content: bytes, *, device: str, threads: int, is_own: bool, light: bool = False
-    ) -> None:
+    def __init__(self, name: str, content: bytes, *, device: str, threads: int, is_own: bool) -> None:
         if device != "cpu":
             raise DetectorError(f"{name} runs on the CPU only: set DEVICE=cpu, not {device!r}")
         threads = threads or cores()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = ERRORS_ONLY
-        fast = not light and OPENVINO in onnxruntime.get_available_providers() and BFLOAT16_FLAGS & _cpu_flags()
+        fast = OPENVINO in onnxruntime.get_available_providers() and BFLOAT16_FLAGS & _cpu_flags()
         self.precision = "bfloat16" if fast else "float32"
         providers = [*([_openvino(threads)] if fast else []), "CPUExecutionProvider"]
         self._open_session = partial(onnxruntime.InferenceSession, content, options, providers=providers)
