@@ -6,6 +6,7 @@ import importlib.util
 import json
 import re
 import subprocess
+from collections import Counter
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
@@ -254,3 +255,10 @@ def test_every_row_of_the_dashboard_and_no_other() -> None:
     table = section("fleet", "Monitoring").split("| row of the dashboard |", 1)[1].split("\n\n", 1)[0]
     listed = [line.split(" | ")[0].strip("| ") for line in table.splitlines()[2:]]
     assert listed == [one["title"] for one in panels if one["type"] == "row"]
+
+
+def test_the_changelog_says_nothing_twice() -> None:
+    """Where git merges by union, both versions of a changed line stay."""
+    words = (ROOT / "CHANGELOG.md").read_text().split()
+    parts = [" ".join(words[at : at + 10]) for at in range(len(words) - 9)]
+    assert [part for part, count in Counter(parts).items() if count > 1] == []
