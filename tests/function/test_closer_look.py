@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,12 +14,12 @@ from benchmarks.heads import GROW, heads
 from examples.sample_clip import Image
 from faceblur.tracking.doubtful_tracks import CERTAIN
 from faceblur_function.detectors import closer_look, second_pass, suspicious_areas
-from faceblur_function.detectors.closer_look import AREAS, FIRST, LYING_FIRST, PICTURE_WH, detect_closely
+from faceblur_function.detectors.closer_look import AREAS, FIRST, PICTURE_WH, detect_closely
 from faceblur_function.detectors.collage import COLUMNS
 from faceblur_function.detectors.detector import Detector, Faces, Frame
 from faceblur_function.detectors.load import load_detector
 from faceblur_function.detectors.second_pass import detect_all_sizes
-from faceblur_function.detectors.suspicious_areas import LYING, MAX_SHARE
+from faceblur_function.detectors.suspicious_areas import MAX_SHARE
 from tests.evaluation.labelled import blank, paste
 from tests.support.faces import box_iou
 
@@ -158,9 +157,8 @@ def test_a_batch_equals_its_frames_one_by_one(detector: Detector) -> None:
         np.testing.assert_allclose(together.scores, alone.scores, atol=1e-3)
 
 
-# A frame's first picture, without a copy, and its part below for areas that are turned, each to both sides.
-LYING_HEIGHT = math.ceil(2 * LYING / (PICTURE_WH[0] // LYING_FIRST.tile)) * LYING_FIRST.tile
-WITHOUT_COPY = (4 * FIRST.tile + LYING_HEIGHT, PICTURE_WH[0], 3)
+# A frame's first picture.
+FIRST_PICTURE = (*PICTURE_WH[::-1], 3)
 
 
 class Suspicious:
@@ -187,7 +185,7 @@ def test_a_look_has_a_bound_and_no_suspicion_no_look() -> None:
     closely_detected(detector, [frame], threshold=0.3)  # type: ignore[arg-type]
     searched, first, *pictures = detector.shown
     assert searched == frame.shape
-    assert first == WITHOUT_COPY
+    assert first == FIRST_PICTURE
     assert {width for _, width, _ in pictures} == {COLUMNS * FIRST.tile}
     assert {height // FIRST.tile for height, _, _ in pictures} <= {2, 4}
     share = (sum(height * width for height, width, _ in pictures) + AREAS * FIRST.tile**2) / (
@@ -197,31 +195,23 @@ def test_a_look_has_a_bound_and_no_suspicion_no_look() -> None:
     detector = Suspicious(0.01)
     closely_detected(detector, [np.zeros((1080, 608, 3), np.uint8)], threshold=0.3)  # type: ignore[arg-type]
     # A quarter has room for 17 areas. The last one would be a picture of its own.
-    assert detector.shown == [(1080, 608, 3), WITHOUT_COPY]
+    assert detector.shown == [(1080, 608, 3), FIRST_PICTURE]
     for suspicion, shape in ((None, (1080, 1920, 3)), (0.03, (1080, 1920, 3))):
         detector = Suspicious(suspicion)
         closely_detected(detector, [np.zeros(shape, np.uint8)], threshold=0.3)  # type: ignore[arg-type]
         assert detector.shown == [shape]
 
 
-@pytest.mark.parametrize(
-    ("size_wh", "picture_wh"),
-    [
-        ((1280, 720), PICTURE_WH),
-        ((1920, 1080), PICTURE_WH),
-        ((720, 1280), PICTURE_WH),
-        ((640, 360), (WITHOUT_COPY[1], WITHOUT_COPY[0])),
-    ],
-)
-def test_one_picture_has_the_copy_too(size_wh: tuple[int, int], picture_wh: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size_wh", [(1280, 720), (1920, 1080), (720, 1280), (960, 960)])
+def test_the_copy_is_a_picture_of_its_own_and_so_its_borders_are_those_of_the_frame(size_wh: tuple[int, int]) -> None:
     detector = Suspicious(0.01)
     detect_all_sizes(detector, [np.zeros((*size_wh[::-1], 3), np.uint8)], threshold=0.3)  # type: ignore[arg-type]
-    assert detector.shown[1] == (*picture_wh[::-1], 3)
-    assert all(width == COLUMNS * FIRST.tile and height <= 4 * FIRST.tile for height, width, _ in detector.shown[2:])
+    assert detector.shown[1] == FIRST_PICTURE
+    assert (*(round(length * 320 / max(size_wh)) for length in size_wh[::-1]), 3) in detector.shown[2:]
 
 
-@pytest.mark.parametrize(("detect_size", "size_wh"), [(640, (1280, 720)), (384, (720, 1280)), (800, (960, 960))])
-def test_no_picture_is_scaled_down_because_it_has_the_copy_too(detect_size: int, size_wh: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("detect_size", "size_wh"), [(560, (1280, 720)), (384, (720, 1280)), (400, (960, 960))])
+def test_no_picture_is_scaled_down_because_it_has_turned_areas_too(detect_size: int, size_wh: tuple[int, int]) -> None:
     detector = Suspicious(0.01, detect_size)
     detect_all_sizes(detector, [np.zeros((*size_wh[::-1], 3), np.uint8)], threshold=0.3)  # type: ignore[arg-type]
     _, *pictures, copy = detector.shown

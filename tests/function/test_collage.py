@@ -1,11 +1,11 @@
-"""Pictures of enlarged areas and of the copy: what they show is found where it is in the frame."""
+"""Pictures of enlarged areas: what they show is found where it is in the frame."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from faceblur_function.detectors.collage import Area, Collage, Enlargement, Tile, collage, rows_of_tiles
+from faceblur_function.detectors.collage import Area, Collage, Enlargement, collage, rows_of_tiles
 from faceblur_function.detectors.detector import Faces, Frame
 
 GRAY = 90
@@ -49,17 +49,3 @@ def test_what_a_tile_shows_is_found_where_it_is_in_the_frame(at: tuple[int, int]
 def test_a_face_beside_the_middle_of_a_tile_is_left_to_another_tile() -> None:
     one = collage(spot_at(80, 60), rows_of_tiles([Area(70.0, 60.0, 20.0)], Enlargement(1.5, 96, False)), (384, 96))
     assert not len(one.in_tiles(spots(one), threshold=0.3, turned=False))
-
-
-def test_a_copy_has_its_own_faces_in_its_own_pixels() -> None:
-    frame, look = spot_at(80, 60), Enlargement(1.5, 64, False)
-    copy = np.full((45, 80, 3), 17, np.uint8)
-    one = collage(frame, [Tile(96, 64, Area(80.0, 60.0, 20.0), look)], (384, 128), copy, 64)
-    assert (one.picture[64:109, :80] == 17).all() and (one.picture[:64] == 0).all()
-    boxes = np.array([[10, 70, 40, 120], [100, 70, 150, 120], [10, 10, 40, 60]], np.float32)
-    seen = Faces(boxes, np.array([0.9, 0.8, 0.7], np.float32), np.full((3, 5, 2), 80, np.float32))
-    in_copy = one.in_copy(seen)
-    assert in_copy.xyxy.tolist() == [[10, 6, 40, 45]] and in_copy.scores.tolist() == pytest.approx([0.9])
-    assert (in_copy.landmarks == [80, 16]).all()
-    without = collage(frame, one.tiles, (384, 128))
-    assert not len(without.in_copy(seen))

@@ -2,13 +2,11 @@
 
 A small network hardly detects faces of less than 32 px, and small ones that are turned or tilted, but nearly always has
 some suspicion. Enlarged, the same network is sure of them; a head that lies on its side is seen once it is turned. What
-it is sure of in a second look too, larger still and mirrored, is a face. One picture has all areas of a frame, and its
-downscaled copy.
+it is sure of in a second look too, larger still and mirrored, is a face. One picture has all areas of a frame.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -37,8 +35,10 @@ LYING_CONFIRMED = 1.6
 # Pictures have so many rows of areas.
 FIRST_ROWS, SECOND_ROWS = (2, 4), (1, 2, 4)
 AREAS = COLUMNS * 4
-# The largest first picture of usual frames: their areas, those turned to both sides, and the downscaled copy.
-PICTURE_WH = (COLUMNS * FIRST.tile, FIRST_ROWS[-1] * FIRST.tile + 5 * LYING_FIRST.tile)
+# The largest first picture of usual frames: their areas, and below them those turned to both sides.
+LYING_COLUMNS = COLUMNS * FIRST.tile // LYING_FIRST.tile
+LYING_HEIGHT = math.ceil(LYING * len(TO_BOTH_SIDES) / LYING_COLUMNS) * LYING_FIRST.tile
+PICTURE_WH = (COLUMNS * FIRST.tile, FIRST_ROWS[-1] * FIRST.tile + LYING_HEIGHT)
 
 NONE = Faces(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
 
@@ -74,36 +74,30 @@ def detect_closely(
 
 
 def _first_pictures(frame: Frame, areas: SuspiciousAreas, copy: Frame | None, longest: int) -> Iterator[Collage]:
-    """The pictures of a frame's areas; the first one also has those turned to both sides, and the copy.
+    """The pictures of a frame's areas, the first one of which also has those turned to both sides; and of the copy.
 
-    These have pictures of their own where one of all would have a side above `longest`: it would be scaled down, and
-    what the copy shows would not be seen.
+    The turned ones have pictures of their own where a picture of both would have a side above `longest`, and would be
+    scaled down. The copy always has: beside other things the network misses faces in it that the frame's border cuts.
     """
     parts = list(_parts(areas.upright))
     turned = [area._replace(turns=turns) for area in areas.lying for turns in TO_BOTH_SIDES]
-    if parts or turned:
-        width, top = COLUMNS * FIRST.tile, _rows(parts[0] if parts else [], FIRST_ROWS) * FIRST.tile
-        cells = _cells(copy, width, top)
-        height = max(cells[-1][1] + LYING_FIRST.tile, top + (0 if copy is None else copy.shape[0]))
-        if height <= longest:
-            lying = [Tile(x, y, area, LYING_FIRST) for (x, y), area in zip(cells, turned, strict=False)]
-            upright = rows_of_tiles(parts.pop(0) if parts else [], FIRST)
-            yield collage(frame, upright + lying, (width, height), copy, top)
-            turned, copy = [], None
+    top = _rows(parts[0] if parts else [], FIRST_ROWS) * FIRST.tile
+    if (parts or turned) and top + LYING_HEIGHT <= longest:
+        upright = rows_of_tiles(parts.pop(0) if parts else [], FIRST)
+        yield collage(frame, upright + _lying_tiles(turned, top), (PICTURE_WH[0], top + LYING_HEIGHT))
+        turned = []
     for look, some in ((FIRST, parts), (LYING_FIRST, _parts(turned))):
         for part in some:
             size_wh = (COLUMNS * look.tile, _rows(part, FIRST_ROWS) * look.tile)
             yield collage(frame, rows_of_tiles(part, look), size_wh)
     if copy is not None:
-        yield collage(frame, [], copy.shape[1::-1], copy)
+        yield Collage(copy, [])
 
 
-def _cells(copy: Frame | None, width: int, top: int) -> list[tuple[int, int]]:
-    """The corners of all tiles of lying heads that a picture has room for, from `top` on: beside the copy and below."""
-    side = LYING_FIRST.tile
-    height_used, width_used = (0, 0) if copy is None else (math.ceil(length / side) for length in copy.shape[:2])
-    cells = ((x, y) for y in itertools.count() for x in range(width // side) if x >= width_used or y >= height_used)
-    return [(x * side, top + y * side) for x, y in itertools.islice(cells, LYING * len(TO_BOTH_SIDES))]
+def _lying_tiles(areas: Sequence[Area], top: int) -> list[Tile]:
+    """Tiles of lying heads from the left to the right, and from `top` on."""
+    side, places = LYING_FIRST.tile, (divmod(number, LYING_COLUMNS) for number in range(len(areas)))
+    return [Tile(x * side, top + y * side, area, LYING_FIRST) for (y, x), area in zip(places, areas, strict=True)]
 
 
 def _second_pictures(frame: Frame, first: Seen) -> Iterator[Collage]:
@@ -136,7 +130,7 @@ def _seen(
         frame, its = frames[number], seen[number]
         its.upright = _joined(frame, its.upright, one.in_tiles(faces, threshold=SURE, turned=False))
         its.lying = _joined(frame, its.lying, one.in_tiles(faces, threshold=SURE, turned=True))
-        its.in_copy = its.in_copy if one.copy_wh is None else one.in_copy(faces)
+        its.in_copy = its.in_copy if one.tiles else faces
     return seen
 
 

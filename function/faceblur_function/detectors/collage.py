@@ -49,20 +49,10 @@ class Tile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Collage:
-    """A picture `(H, W, 3) uint8 BGR` of tiles and of a copy of the frame, which begins at the left at `copy_top`."""
+    """A picture `(H, W, 3) uint8 BGR` of tiles; without any it is the frame's downscaled copy."""
 
     picture: Frame
     tiles: Sequence[Tile]
-    copy_top: int
-    copy_wh: tuple[int, int] | None
-
-    def in_copy(self, seen: Faces) -> Faces:
-        """Of the faces that the picture shows those in the copy, in its pixels."""
-        corner, size_wh = np.array([0, self.copy_top], np.float32), np.array(self.copy_wh or (0, 0), np.float32)
-        middles = (seen.xyxy[:, :2] + seen.xyxy[:, 2:]) / 2 - corner
-        kept = ((middles >= 0) & (middles < size_wh)).all(axis=1)
-        xyxy = np.clip(seen.xyxy[kept] - np.tile(corner, 2), 0, np.tile(size_wh, 2))
-        return Faces(xyxy, seen.scores[kept], seen.landmarks[kept] - corner)
 
     def in_tiles(self, seen: Faces, *, threshold: float, turned: bool) -> Faces:
         """Of the faces that the picture shows those in the middle of a tile, in pixels of the frame.
@@ -83,19 +73,13 @@ class Collage:
         return Faces(points[:, :2].reshape(-1, 4), seen.scores[kept], points[:, 2:])
 
 
-def collage(
-    frame: Frame, tiles: Sequence[Tile], size_wh: tuple[int, int], copy: Frame | None = None, copy_top: int = 0
-) -> Collage:
-    """The picture of a frame's tiles and of its copy. What no tile and no copy covers is black."""
+def collage(frame: Frame, tiles: Sequence[Tile], size_wh: tuple[int, int]) -> Collage:
+    """The picture of a frame's tiles. What no tile covers is black."""
     picture = np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
     for tile in tiles:
         side = tile.look.tile
         _show(frame, tile, picture[tile.y : tile.y + side, tile.x : tile.x + side])
-    if copy is None:
-        return Collage(picture, tiles, copy_top, None)
-    height, width = copy.shape[:2]
-    picture[copy_top : copy_top + height, :width] = copy
-    return Collage(picture, tiles, copy_top, (width, height))
+    return Collage(picture, tiles)
 
 
 def rows_of_tiles(areas: Sequence[Area], look: Enlargement) -> list[Tile]:
