@@ -113,8 +113,17 @@ def test_the_frame_that_is_shown_at_the_start_is_the_first(face: Image, function
     # A frame that is shown over all of the span.
     run("run", clip, "-o", tmp_path / "two", "--start", "5", "--end", "6", *shared)
     assert [media.number(one) for one in media.frames(tmp_path / "two" / "a.mkv")] == [3]
-    output = run("run", clip, "-o", tmp_path / "three", "--start", "600", "--end", "601", *shared, code=1)
-    assert "no frame" in output and not (tmp_path / "three").exists()
+
+
+@pytest.mark.parametrize("rest", [(), ("--keep-rest",)], ids=["cut", "keep-rest"])
+@pytest.mark.parametrize("span", [("--start", "600"), ("--start", "600", "--end", "601")], ids=["start", "both"])
+def test_a_span_without_a_frame_fails_the_video(
+    source: Path, function_url: str, tmp_path: Path, span: tuple[str, ...], rest: tuple[str, ...]
+) -> None:
+    """With --keep-rest too: all of its faces would stay visible."""
+    output = run("run", source, "-o", tmp_path / "out", *span, *rest, "--function", function_url, code=1)
+    assert f"a.mkv: its video stream holds no frame from 600 s to {'601 s' if '--end' in span else 'the end'}" in output
+    assert not [one for one in tmp_path.rglob("*") if one.is_file()]
 
 
 def test_what_comes_long_after_a_span_is_not_read(face: Image, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from faceblur.base.errors import MediaError
 from faceblur.base.events import FramesRead
 from faceblur.base.memory_bounds import BATCH_BYTES, window_frames
 from faceblur.base.options import Options
+from faceblur.base.time_span import TimeSpan
 from faceblur.detection.gate import Gate, Lease
 from faceblur.redaction.batch import Batch, Interval
 from faceblur.redaction.frame import Frame
@@ -91,11 +92,12 @@ class BatchReader:
         for lease in self._open:
             lease.release()
 
-    async def first(self) -> Batch:
-        """The first batch, which `read` will give too. Raises MediaError when there is no frame in it."""
+    async def first(self, span: TimeSpan | None = None) -> Batch:
+        """The first batch, which `read` will give too. Raises MediaError when no frame is in it, read from a span."""
         batch = self._first = await self.next()
         if batch is None or not batch.frames:
-            raise MediaError(f"{self._work.source}: its video stream holds no frame")
+            where = f" from {span}" if span is not None else ""
+            raise MediaError(f"{self._work.source}: its video stream holds no frame{where}")
         return batch
 
     async def read(self) -> AsyncGenerator[Batch]:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from faceblur.base.errors import MediaError
 from faceblur.base.face_checks import reaches_into
 from faceblur.base.options import Options
 from faceblur.base.regions import TimedRegion, parse_regions
@@ -15,7 +16,10 @@ from faceblur.redaction.video_frame import VideoFrame, video_frames
 
 
 def frames_with_regions(reader: VideoReader, options: Options) -> Iterator[Any]:
-    """The frames of a video and the packets of its other streams, as `video_frames` gives them, with their regions."""
+    """The frames of a video and the packets of its other streams, as `video_frames` gives them, with their regions.
+
+    Raises MediaError at the end of a video that is kept with its rest, if no frame of its main stream is in the span.
+    """
     items = video_frames(reader)
     if not options.cover and not options.spare and not options.keep_rest:
         return items
@@ -36,6 +40,7 @@ class _Regions:
         self._reader, self._main = reader, reader.main_stream.index
         self._cover, self._spare = parse_regions(options.cover), parse_regions(options.spare)
         self._searched = options.span if options.keep_rest else None
+        self._is_all_rest = self._searched is not None
 
     def set_all(self, items: Iterable[Any]) -> Iterator[Any]:
         last: VideoFrame | None = None
@@ -53,6 +58,8 @@ class _Regions:
         if last is not None:
             end = self._reader.frames_end
             self._set(last, end if end is not None and end > last.seconds else math.inf)
+            if self._is_all_rest:
+                raise MediaError(f"{self._reader.path}: its video stream holds no frame from {self._searched}")
         yield from held
 
     def _set(self, frame: VideoFrame, until: float) -> None:
@@ -61,6 +68,7 @@ class _Regions:
         frame.cover = _inside(frame, [one for one in self._cover if one.is_shown_in(*shown)])
         frame.spare = [one for one in self._spare if one.is_all_of(*shown)]
         frame.in_rest = self._searched is not None and not self._searched.shows(*shown)
+        self._is_all_rest &= frame.in_rest
 
     def _set_untimed(self, frame: VideoFrame) -> None:
         frame.cover = _inside(frame, self._cover)

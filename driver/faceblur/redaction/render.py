@@ -68,7 +68,7 @@ async def _render(
             masks.mask(one, {one.stream: one.decoded.pixels.format.name})
         batches = into_batches(video_frames(reader), reader.main_stream.index, options, RENDER_BATCH_BYTES)
         batch_reader = stack.enter_context(BatchReader(batches, reading, Gate(lambda: RENDER_BATCHES), work))
-        first: list[Any] = (await batch_reader.first()).frames
+        first: list[Any] = (await batch_reader.first(options.cut)).frames
         recorded.check_size([one.decoded.upright_wh for one in first], reader.videos.values())
         header = header_to_write(recorded, edits, changes, target, work.source)
         opening_output = partial(open_output, target, reader, options, header, cover_art)

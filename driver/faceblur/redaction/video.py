@@ -93,7 +93,7 @@ async def _redact(
         reader = reading.object
         batches = into_batches(frames_with_regions(reader, options), reader.main_stream.index, options)
         batch_reader = stack.enter_context(BatchReader(batches, reading, client.limit.batches, work))
-        main_frame = _main_frame(reader, await batch_reader.first())
+        main_frame = _main_frame(reader, await batch_reader.first(options.cut))
         check_regions(options, main_frame.upright_wh, work.source)
         cover_art = await reading.call(cover_art_frames, reader, options)
         await searching(pix_fmts={one.stream: one.decoded.pixels.format.name for one in cover_art}).search_all(
