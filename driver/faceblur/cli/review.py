@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceblur.base.box_at import BoxAt
+from faceblur.base.counted import counted
 from faceblur.base.errors import FaceblurError, MediaError, UsageError
 from faceblur.base.events import Emit
 from faceblur.cli.group import main
@@ -176,6 +177,9 @@ async def _fix(report: AuditReport) -> bool:
         run = EditRun(Path(report.output), added=boxes, stream=stream, source=Path(report.source))
         for failed in (await run.run()).failed:
             raise MediaError(f"{report.output}: {failed.reason}")
+    if added:
+        number = counted(sum(map(len, added.values())), "box", "boxes")
+        log.warning("%s: written again with %s more to mask", report.output, number)
     return bool(added)
 
 
