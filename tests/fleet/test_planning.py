@@ -174,6 +174,16 @@ def test_a_plan_is_compared_with_what_it_was(archive: Path, function_url: str, t
     assert "no jobs" in faceblur("jobs", "--ledger", ledger, "report", "--plan", elsewhere).stdout
 
 
+@pytest.mark.parametrize("rest", [(), ("--keep-rest",)], ids=["cut", "keep-rest"])
+def test_a_plan_of_a_span_is_sampled(archive: Path, function_url: str, rest: tuple[str, ...]) -> None:
+    """The span is in the times of the video, and a sample is a part of it."""
+    arguments = ("--function", function_url, "--samples", 2, "--sample-length", 0.5, "--json")
+    planned = faceblur("plan", archive / "a.mp4", "--start", 1.6, "--end", 1.9, *rest, *arguments)
+    assert planned.returncode == 0 and "error" not in planned.stderr, planned.stderr
+    plan = json.loads(planned.stdout)
+    assert len(plan["samples"]) == 2 and all(one["searched"] for one in plan["samples"])
+
+
 def test_the_tables_name_what_is_awkward(archive: Path) -> None:
     printed = faceblur("plan", archive, "--samples", 0)
     assert printed.returncode == 1

@@ -121,7 +121,8 @@ def plan(
         raise click.UsageError("--gpus is for a deployed function: name one of its addresses by --function")
 
     async def redact(folder: Path, target: Path) -> Report:
-        tolerant = replace(options, tolerate_damage=True)  # a part begins amid what its first frames refer to
+        # A part begins amid what its first frames refer to, and a span is in the times of the complete video.
+        tolerant = replace(options, tolerate_damage=True, start=None, end=None, keep_rest=False)
         with RunProgress(choose_display(Console(stderr=True), verbosity)) as progress:
             return await VideoRun([folder], target, tolerant, endpoint, jobs=1, on_event=progress).run()
 
