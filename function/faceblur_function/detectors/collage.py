@@ -83,9 +83,12 @@ def collage(frame: Frame, tiles: Sequence[Tile], size_wh: tuple[int, int]) -> Co
 
 
 def rows_of_tiles(areas: Sequence[Area], look: Enlargement) -> list[Tile]:
-    """Tiles from the left to the right, and from the top on."""
-    places = (divmod(number, COLUMNS) for number in range(len(areas)))
-    return [Tile(x * look.tile, y * look.tile, area, look) for (y, x), area in zip(places, areas, strict=True)]
+    """Tiles from the left to the right, mirrored ones from the right to the left, and from the top on."""
+    tiles = []
+    for number, area in enumerate(areas):
+        row, column = divmod(number, COLUMNS)
+        tiles.append(Tile((COLUMNS - 1 - column if look.mirrored else column) * look.tile, row * look.tile, area, look))
+    return tiles
 
 
 def _show(frame: Frame, tile: Tile, pixels: Frame) -> None:
