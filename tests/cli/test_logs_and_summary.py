@@ -8,8 +8,10 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import cv2
 import pytest
 
+from examples.sample_clip import Image
 from tests.cli.calls import COMMAND, invoke
 
 
@@ -56,6 +58,20 @@ def test_summary_has_the_command_that_audits_the_output(face_clip: Path, functio
     assert shlex.split(line.split(": ", 1)[1]) == ["faceblur", "audit", str(source), str(out / source.name)]
     # Nothing was written: there is nothing to check.
     assert "check it" not in invoke("run", source, "-o", out, "--function", function_url).output
+
+
+def test_an_edited_output_is_to_be_audited_again(face_clip: Path, function_url: str, tmp_path: Path) -> None:
+    """The pages of the audit before are of the output as it was."""
+    out = tmp_path / "out.mp4"
+    invoke("run", face_clip, "-o", out, "--function", function_url)
+    output = invoke("edit", out, "--add", "10,10,60,60@0.2-0.5").output
+    assert f"check it: faceblur audit {face_clip} {out}\n" in output
+
+
+def test_images_are_not_audited(face: Image, function_url: str, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), face)
+    output = invoke("image", tmp_path / "a.png", "-o", tmp_path / "out", "--function", function_url).output
+    assert "1 done" in output and "faceblur audit" not in output
 
 
 def test_the_command_names_folders_as_the_call_did(

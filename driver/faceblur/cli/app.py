@@ -186,7 +186,7 @@ def image(
     def make(emit: Emit) -> ImageRun:
         return ImageRun(inputs, outdir, options, endpoint, overwrite=overwrite, on_event=emit)
 
-    sys.exit(execute_job(make, verbosity))
+    sys.exit(execute_job(make, verbosity, proposes_audit=False))
 
 
 @main.command()

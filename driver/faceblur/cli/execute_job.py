@@ -25,7 +25,7 @@ def execute_job(
     """The exit code of the job that `make` gives for a listener to its events; `interrupted` as of `execute`.
 
     `shares_files`: with other workers, so that a job without a file, or one that left a file to them, is done.
-    `proposes_audit`: as the next step, after a run of videos.
+    `proposes_audit`: as the next step, after videos were written.
     """
 
     async def command(console: Console) -> int:

@@ -89,9 +89,9 @@ def _by_hand(report: Report) -> Iterator[str]:
 
 
 def _next_step(report: Report) -> Iterator[str]:
-    """After a run of videos, the command that checks what was written."""
+    """The command that checks the videos that were written, or written again."""
     written = [one for one in report.files.values() if one.state == "done" and one.target is not None]
-    if not report.lines or not written:
+    if not written:
         return
     source, target = str(written[0].source), str(written[0].target)
     if len(written) > 1:
