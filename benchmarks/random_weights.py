@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from pathlib import Path
 
+import click
 import torch
 from retinaface.network import RetinaFace
 
@@ -24,5 +24,11 @@ def write_random_weights(path: Path, seed: int = 0) -> Path:
     return path
 
 
+@click.command(help=__doc__)
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+def main(path: Path) -> None:
+    click.echo(write_random_weights(path))
+
+
 if __name__ == "__main__":
-    print(write_random_weights(Path(sys.argv[1])))
+    main()
