@@ -16,7 +16,7 @@ from faceblur.tracking.doubtful_tracks import CERTAIN
 from faceblur_function.detectors import closer_look, second_pass, suspicious_areas
 from faceblur_function.detectors.closer_look import AREAS, FIRST, PICTURE_WH, detect_closely
 from faceblur_function.detectors.collage import COLUMNS
-from faceblur_function.detectors.detector import Detector, Faces, Frame
+from faceblur_function.detectors.detector import Detector, Faces
 from faceblur_function.detectors.load import load_detector
 from faceblur_function.detectors.second_pass import detect_all_sizes
 from faceblur_function.detectors.suspicious_areas import MAX_SHARE
@@ -47,13 +47,6 @@ def scene(height: float, angle: float = 0, noise: float = 2) -> tuple[Image, lis
     return np.clip(image + grain, 0, 255).astype(np.uint8), boxes
 
 
-def closely_detected(detector: Detector, frames: Sequence[Frame], *, threshold: float) -> list[Faces]:
-    """What closer looks detect in frames without copies."""
-    both = detect_closely(detector, frames, [None] * len(frames), threshold=threshold, in_copies=0.05)
-    assert not any(len(in_copy) for _, in_copy in both)
-    return [faces for faces, _ in both]
-
-
 def detected(faces: Faces, boxes: Sequence[np.ndarray], iou: float) -> int:
     """How many of the boxes a face agrees with."""
     return sum(any(box_iou(found, box) > iou for found in faces.xyxy) for box in boxes)
@@ -68,7 +61,7 @@ def test_small_and_tilted_faces_are_detected(
 ) -> None:
     frame, boxes = scene(height, angle)
     (alone,) = detector.detect([frame], threshold=0.3)
-    (closely,) = closely_detected(detector, [frame], threshold=0.3)
+    (closely,) = detect_closely(detector, [frame], threshold=0.3)
     assert detected(alone, boxes, 0.3) <= without
     assert detected(closely, boxes, 0.3) >= least
     assert (np.diff(closely.scores) <= 0).all() and closely.scores[-1] >= 0.3
@@ -77,7 +70,7 @@ def test_small_and_tilted_faces_are_detected(
 
 def test_boxes_and_landmarks_are_in_pixels_of_the_frame(detector: Detector) -> None:
     frame, boxes = scene(24)
-    (closely,) = closely_detected(detector, [frame], threshold=0.3)
+    (closely,) = detect_closely(detector, [frame], threshold=0.3)
     for box in boxes:
         best = int(np.argmax([box_iou(found, box) for found in closely.xyxy]))
         assert box_iou(closely.xyxy[best], box) > 0.5
@@ -92,9 +85,9 @@ def test_heads_that_lie_on_their_side_are_detected(
     detector: Detector, height: int, angle: int, without: int, least: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frame, boxes = scene(height, angle)
-    (closely,) = closely_detected(detector, [frame], threshold=0.3)
+    (closely,) = detect_closely(detector, [frame], threshold=0.3)
     monkeypatch.setattr(suspicious_areas, "LYING", 0)
-    (upright,) = closely_detected(detector, [frame], threshold=0.3)
+    (upright,) = detect_closely(detector, [frame], threshold=0.3)
     assert detected(upright, boxes, 0.3) <= without
     assert detected(closely, boxes, 0.3) >= least
 
@@ -109,7 +102,7 @@ def test_lying_heads_have_the_higher_score_as_the_verifier_does_not_know_them(ly
 @pytest.mark.parametrize("angle", [90, -90])
 def test_boxes_and_landmarks_of_lying_heads_are_in_pixels_of_the_frame(detector: Detector, angle: int) -> None:
     frame, boxes = scene(48, angle)
-    (closely,) = closely_detected(detector, [frame], threshold=0.3)
+    (closely,) = detect_closely(detector, [frame], threshold=0.3)
     seen = 0
     for x1, y1, x2, y2 in boxes:
         x, y = (x1 + x2) / 2, (y1 + y2) / 2
@@ -137,7 +130,7 @@ def test_a_large_face_that_the_border_cuts_is_detected(
     if mirrored:
         frame, seen = np.ascontiguousarray(frame[:, ::-1]), np.array([0, y1, frame.shape[1] - seen[0], y2])
     (alone,) = detector.detect([frame], threshold=0.3)
-    (closely,) = closely_detected(detector, [frame], threshold=0.3)
+    (closely,) = detect_closely(detector, [frame], threshold=0.3)
     assert (detected(alone, [seen], 0.5), detected(closely, [seen], 0.5)) == (0, 1)
 
 
@@ -145,14 +138,14 @@ def test_little_more_is_taken_for_a_face_that_is_none(detector: Detector) -> Non
     for name in ("coffee", "chelsea", "rocket"):
         frame = cv2.resize(np.ascontiguousarray(getattr(skimage.data, name)()[:, :, ::-1]), (1280, 720))
         (alone,) = detector.detect([frame], threshold=0.3)
-        (closely,) = closely_detected(detector, [frame], threshold=0.3)
+        (closely,) = detect_closely(detector, [frame], threshold=0.3)
         assert len(closely) <= len(alone) + 1
 
 
 def test_a_batch_equals_its_frames_one_by_one(detector: Detector) -> None:
     frames = [scene(24)[0], np.full((90, 120, 3), 80, np.uint8), scene(40, 40)[0], scene(90)[0][:300, :400]]
-    for frame, together in zip(frames, closely_detected(detector, frames, threshold=0.05), strict=True):
-        (alone,) = closely_detected(detector, [frame], threshold=0.05)
+    for frame, together in zip(frames, detect_closely(detector, frames, threshold=0.05), strict=True):
+        (alone,) = detect_closely(detector, [frame], threshold=0.05)
         np.testing.assert_allclose(together.xyxy, alone.xyxy, atol=0.05)
         np.testing.assert_allclose(together.scores, alone.scores, atol=1e-3)
 
@@ -182,7 +175,7 @@ class Suspicious:
 def test_a_look_has_a_bound_and_no_suspicion_no_look() -> None:
     frame = np.zeros((1080, 1920, 3), np.uint8)
     detector = Suspicious(0.01)
-    closely_detected(detector, [frame], threshold=0.3)  # type: ignore[arg-type]
+    detect_closely(detector, [frame], threshold=0.3)  # type: ignore[arg-type]
     searched, first, *pictures = detector.shown
     assert searched == frame.shape
     assert first == FIRST_PICTURE
@@ -193,12 +186,12 @@ def test_a_look_has_a_bound_and_no_suspicion_no_look() -> None:
     )
     assert 0.2 < share <= MAX_SHARE + AREAS * FIRST.tile**2 / 2e6
     detector = Suspicious(0.01)
-    closely_detected(detector, [np.zeros((1080, 608, 3), np.uint8)], threshold=0.3)  # type: ignore[arg-type]
+    detect_closely(detector, [np.zeros((1080, 608, 3), np.uint8)], threshold=0.3)  # type: ignore[arg-type]
     # A quarter has room for 17 areas. The last one would be a picture of its own.
     assert detector.shown == [(1080, 608, 3), FIRST_PICTURE]
     for suspicion, shape in ((None, (1080, 1920, 3)), (0.03, (1080, 1920, 3))):
         detector = Suspicious(suspicion)
-        closely_detected(detector, [np.zeros(shape, np.uint8)], threshold=0.3)  # type: ignore[arg-type]
+        detect_closely(detector, [np.zeros(shape, np.uint8)], threshold=0.3)  # type: ignore[arg-type]
         assert detector.shown == [shape]
 
 
@@ -245,7 +238,7 @@ class InALargeFace(Suspicious):
 @pytest.mark.parametrize(("score", "looks"), [(0.94, True), (0.96, False)])
 def test_what_lies_in_a_large_face_is_looked_at_where_that_may_yet_be_none(score: float, looks: bool) -> None:
     detector = InALargeFace(score)
-    closely_detected(detector, [np.zeros((400, 400, 3), np.uint8)], threshold=0.3)  # type: ignore[arg-type]
+    detect_closely(detector, [np.zeros((400, 400, 3), np.uint8)], threshold=0.3)  # type: ignore[arg-type]
     assert (len(detector.shown) > 1) == looks
     # The second pass and the second detector leave out no face of such a score.
     assert max(second_pass.HIGH_SCORE, CERTAIN) <= suspicious_areas.CERTAIN
@@ -256,7 +249,7 @@ def test_noise_takes_a_bounded_time(detector: Detector, monkeypatch: pytest.Monk
     compared: list[int] = []
     is_same = suspicious_areas._is_same
     monkeypatch.setattr(suspicious_areas, "_is_same", lambda *pair: compared.append(1) or is_same(*pair))
-    closely_detected(detector, [noise], threshold=0.05)
+    detect_closely(detector, [noise], threshold=0.05)
     limit = int(MAX_SHARE * 1280 * 720 / FIRST.tile**2)
     assert len(compared) <= suspicious_areas.TRIES * limit * limit
 
@@ -271,4 +264,4 @@ def test_a_part_of_a_face_that_was_detected_is_no_other_face(face: Image, detect
     frame = blank()
     paste(face, frame, 80, 20, 20)
     paste(face, frame, 40, 300, 200)
-    assert len(closely_detected(detector, [frame], threshold=0.3)[0]) == 2
+    assert len(detect_closely(detector, [frame], threshold=0.3)[0]) == 2

@@ -37,15 +37,14 @@ def test_what_a_tile_shows_is_found_where_it_is_in_the_frame(at: tuple[int, int]
     look = Enlargement(1.5, 96, mirrored)
     areas = [Area(79.0, 61.5, 20.0, turns), Area(81.0, 60.0, 24.0, turns)]
     one = collage(spot_at(*at), rows_of_tiles(areas, look), (384, 96))
-    found = one.in_tiles(spots(one), threshold=0.3, turned=turns != 0)
+    found = one.in_tiles(spots(one), turned=turns != 0)
     assert len(found) == 2
     x, y = at
     np.testing.assert_allclose(found.xyxy, [[x - 3, y - 2, x + 3, y + 2]] * 2, atol=0.5)
     np.testing.assert_allclose(found.landmarks, np.full((2, 5, 2), at), atol=0.5)
-    assert not len(one.in_tiles(spots(one), threshold=0.3, turned=turns == 0))
-    assert not len(one.in_tiles(spots(one), threshold=0.6, turned=turns != 0))
+    assert not len(one.in_tiles(spots(one), turned=turns == 0))
 
 
 def test_a_face_beside_the_middle_of_a_tile_is_left_to_another_tile() -> None:
     one = collage(spot_at(80, 60), rows_of_tiles([Area(70.0, 60.0, 20.0)], Enlargement(1.5, 96, False)), (384, 96))
-    assert not len(one.in_tiles(spots(one), threshold=0.3, turned=False))
+    assert not len(one.in_tiles(spots(one), turned=False))

@@ -45,39 +45,32 @@ NONE = Faces(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0,
 
 @dataclass(slots=True)
 class Seen:
-    """What pictures show of a frame: faces in upright and in turned areas, in its pixels, and in its copy, in those."""
+    """What pictures show of a frame: faces in upright and in turned areas, in its pixels."""
 
     upright: Faces = NONE
     lying: Faces = NONE
-    in_copy: Faces = NONE
 
 
-def detect_closely(
-    detector: Detector, frames: Sequence[Frame], copies: Sequence[Frame | None], *, threshold: float, in_copies: float
-) -> list[tuple[Faces, Faces]]:
-    """Detect in each frame `(H, W, 3) uint8 BGR`, and in its downscaled copy where it has one.
-
-    Returns the frame's faces that score at least `threshold`, best score first, and those of the copy, in its pixels,
-    that score at least `in_copies`.
-    """
+def detect_closely(detector: Detector, frames: Sequence[Frame], *, threshold: float) -> list[Faces]:
+    """Detect in each frame `(H, W, 3) uint8 BGR`; the faces that score at least `threshold`, best score first."""
     suspicion = detector.suspicion
-    lowest = threshold if suspicion is None else min(threshold, suspicion)
-    found = detector.detect(frames, threshold=lowest)
+    if suspicion is None:
+        return detector.detect(frames, threshold=threshold)
+    found = detector.detect(frames, threshold=min(threshold, suspicion))
     areas = [suspicious_areas(*one, suspicion, tile=FIRST.tile) for one in zip(found, frames, strict=True)]
-    pictures = (_first_pictures(*one, detector.detect_size) for one in zip(frames, areas, copies, strict=True))
-    first = _seen(detector, frames, pictures, min(SURE, in_copies))
-    second = _seen(detector, frames, map(_second_pictures, frames, first), SURE)
+    pictures = (_first_pictures(*one, detector.detect_size) for one in zip(frames, areas, strict=True))
+    first = _seen(detector, frames, pictures)
+    second = _seen(detector, frames, map(_second_pictures, frames, first))
     for number, (frame, once, again) in enumerate(zip(frames, first, second, strict=True)):
         for lying, pair in ((False, (once.upright, again.upright)), (True, (once.lying, again.lying))):
             found[number] = _joined(frame, found[number], _confirmed(found[number], *pair, lying=lying))
-    return [(_above(faces, threshold), _above(one.in_copy, in_copies)) for faces, one in zip(found, first, strict=True)]
+    return [_above(faces, threshold) for faces in found]
 
 
-def _first_pictures(frame: Frame, areas: SuspiciousAreas, copy: Frame | None, longest: int) -> Iterator[Collage]:
-    """The pictures of a frame's areas, the first one of which also has those turned to both sides; and of the copy.
+def _first_pictures(frame: Frame, areas: SuspiciousAreas, longest: int) -> Iterator[Collage]:
+    """The pictures of a frame's areas, the first one of which also has those turned to both sides.
 
-    The turned ones have pictures of their own where a picture of both would have a side above `longest`, and would be
-    scaled down. The copy always has: beside other things the network misses faces in it that the frame's border cuts.
+    These have pictures of their own where one of both would have a side above `longest`, and would be scaled down.
     """
     parts = list(_parts(areas.upright))
     turned = [area._replace(turns=turns) for area in areas.lying for turns in TO_BOTH_SIDES]
@@ -90,8 +83,6 @@ def _first_pictures(frame: Frame, areas: SuspiciousAreas, copy: Frame | None, lo
         for part in some:
             size_wh = (COLUMNS * look.tile, _rows(part, FIRST_ROWS) * look.tile)
             yield collage(frame, rows_of_tiles(part, look), size_wh)
-    if copy is not None:
-        yield Collage(copy, [])
 
 
 def _lying_tiles(areas: Sequence[Area], top: int) -> list[Tile]:
@@ -119,18 +110,15 @@ def _rows(areas: Sequence[Area], choice: Sequence[int]) -> int:
     return next(rows for rows in choice if len(areas) <= rows * COLUMNS)
 
 
-def _seen(
-    detector: Detector, frames: Sequence[Frame], pictures: Iterable[Iterable[Collage]], threshold: float
-) -> list[Seen]:
-    """What the pictures of each frame show: in the areas what the detector is sure of, in the copy from `threshold`."""
+def _seen(detector: Detector, frames: Sequence[Frame], pictures: Iterable[Iterable[Collage]]) -> list[Seen]:
+    """What the pictures of each frame show that the detector is sure of."""
     parts = [(number, one) for number, some in enumerate(pictures) for one in some]
     seen = [Seen() for _ in frames]
-    detected = detector.detect([one.picture for _, one in parts], threshold=threshold) if parts else []
+    detected = detector.detect([one.picture for _, one in parts], threshold=SURE) if parts else []
     for (number, one), faces in zip(parts, detected, strict=True):
         frame, its = frames[number], seen[number]
-        its.upright = _joined(frame, its.upright, one.in_tiles(faces, threshold=SURE, turned=False))
-        its.lying = _joined(frame, its.lying, one.in_tiles(faces, threshold=SURE, turned=True))
-        its.in_copy = its.in_copy if one.tiles else faces
+        its.upright = _joined(frame, its.upright, one.in_tiles(faces, turned=False))
+        its.lying = _joined(frame, its.lying, one.in_tiles(faces, turned=True))
     return seen
 
 

@@ -49,24 +49,20 @@ class Tile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Collage:
-    """A picture `(H, W, 3) uint8 BGR` of tiles; without any it is the frame's downscaled copy."""
+    """A picture `(H, W, 3) uint8 BGR` of tiles."""
 
     picture: Frame
     tiles: Sequence[Tile]
 
-    def in_tiles(self, seen: Faces, *, threshold: float, turned: bool) -> Faces:
-        """Of the faces that the picture shows those in the middle of a tile, in pixels of the frame.
-
-        Only those that score at least `threshold`, in upright tiles or in `turned` ones.
-        """
+    def in_tiles(self, seen: Faces, *, turned: bool) -> Faces:
+        """Of its faces those in the middle of an upright or a `turned` tile, in the frame's pixels."""
         tiles = [tile for tile in self.tiles if bool(tile.area.turns) == turned]
         points = np.concatenate([seen.xyxy.reshape(-1, 2, 2), seen.landmarks], axis=1)
         shown = np.array([(*area, *look) for _, _, area, look in tiles], np.float32).reshape(-1, 7)
         area_xy, side, turns, around, tile, mirrored = np.split(shown, [2, 3, 4, 5, 6], axis=1)
         middles = np.array([(x, y) for x, y, _, _ in tiles], np.float32).reshape(-1, 2) + tile / 2
         away = np.abs(points[:, None, :2].mean(axis=2) - middles[None]).max(axis=2)
-        inner = (away <= MIDDLE / 2 * tile[:, 0]) & (seen.scores[:, None] >= threshold)
-        kept, own = np.nonzero(inner)
+        kept, own = np.nonzero(away <= MIDDLE / 2 * tile[:, 0])
         points = points[kept] - middles[own, None]
         points[:, :, 0] *= 1 - 2 * mirrored[own]
         points = turned_back(points, turns[own, None]) * (side * around / tile)[own, None] + area_xy[own, None]

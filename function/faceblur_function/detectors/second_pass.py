@@ -38,22 +38,17 @@ def detect_all_sizes(detector: Detector, frames: Sequence[Frame], *, threshold: 
     if isinstance(detector, DetectorUnion):
         # Each verifies its own detections: low scores of one would confirm false detections of the other.
         return merged_faces(frames, [detect_all_sizes(one, frames, threshold=threshold) for one in detector.detectors])
-    copies = [small_copy(frame, COPY_SIZE) if max(frame.shape[:2]) >= LARGE_FRAME else None for frame in frames]
-    in_copies = min(threshold, LOW_SCORE)
-    detected = detect_closely(detector, frames, copies, threshold=threshold, in_copies=in_copies)
-    return [
-        fine if copy is None else _with_copy(frame, copy, fine, coarse, threshold)
-        for frame, copy, (fine, coarse) in zip(frames, copies, detected, strict=True)
-    ]
-
-
-def _with_copy(frame: Frame, copy: Frame, fine: Faces, coarse: Faces, threshold: float) -> Faces:
-    """A frame's faces by those of both passes, each in pixels of what it searched."""
-    height, width = frame.shape[:2]
-    scale = np.array([width / copy.shape[1], height / copy.shape[0]], np.float32)
-    coarse = Faces(coarse.xyxy * np.tile(scale, 2), coarse.scores, coarse.landmarks * scale)
-    fine = _down_weighted(fine, coarse.xyxy, VISIBLE_IN_COPY * float(scale.max()), threshold)
-    return _merged(fine, coarse, (width, height), threshold)
+    detected = detect_closely(detector, frames, threshold=threshold)
+    large = [index for index, frame in enumerate(frames) if max(frame.shape[:2]) >= LARGE_FRAME]
+    copies = [small_copy(frames[index], COPY_SIZE) for index in large]
+    second = detector.detect(copies, threshold=min(threshold, LOW_SCORE))
+    for index, copy, coarse in zip(large, copies, second, strict=True):
+        height, width = frames[index].shape[:2]
+        scale = np.array([width / copy.shape[1], height / copy.shape[0]], np.float32)
+        coarse = Faces(coarse.xyxy * np.tile(scale, 2), coarse.scores, coarse.landmarks * scale)
+        fine = _down_weighted(detected[index], coarse.xyxy, VISIBLE_IN_COPY * float(scale.max()), threshold)
+        detected[index] = _merged(fine, coarse, (width, height), threshold)
+    return detected
 
 
 def _down_weighted(fine: Faces, coarse_xyxy: Floats, min_side: float, threshold: float) -> Faces:

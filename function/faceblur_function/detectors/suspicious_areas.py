@@ -36,13 +36,11 @@ class SuspiciousAreas(NamedTuple):
     lying: list[Area]
 
 
-def suspicious_areas(faces: Faces, frame: Frame, suspicion: float | None, *, tile: int) -> SuspiciousAreas:
+def suspicious_areas(faces: Faces, frame: Frame, suspicion: float, *, tile: int) -> SuspiciousAreas:
     """The areas of what the network detected from a score of `suspicion` on, but not in a face that it is sure of.
 
-    None without a `suspicion`. Enlarged, an area has `tile` times `tile` pixels.
+    Enlarged, an area has `tile` times `tile` pixels.
     """
-    if suspicion is None:
-        return SuspiciousAreas([], [])
     sides = _sides(faces)
     open_ = (faces.scores < SURE) & (faces.scores >= suspicion) & (sides > 0) & ~in_sure(faces.xyxy, faces)
     cut = (faces.scores >= CUT_SCORE) & _at_border(faces.xyxy, sides, frame)
