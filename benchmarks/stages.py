@@ -65,7 +65,7 @@ def _round(service: Service, body: bytes, batch: int) -> dict[str, float]:
 
 def _by_parts(detector: RetinaFaceTorch, frames: list[Frame], threshold: float, timed: Any) -> list[Any]:
     """What `detect` does with frames of one size, stage by stage."""
-    inputs = timed("upload", lambda: [fit(frame, detector._detect_size, cv2.INTER_LINEAR) for frame in frames])
+    inputs = timed("upload", lambda: [fit(frame, detector.detect_size, cv2.INTER_LINEAR) for frame in frames])
     height, width = inputs[0].shape[:2]
     step = max(1, detector._run_pixels // (width * height))
     rows = []
@@ -85,7 +85,7 @@ def wait(device: str) -> None:
 
 def network_gflop(detector: RetinaFaceTorch, size_wh: tuple[int, int]) -> float:
     """The network's arithmetic for one frame of this size, in 1e9 operations (a multiply-add is two)."""
-    frame = fit(np.zeros((size_wh[1], size_wh[0], 3), np.uint8), detector._detect_size)
+    frame = fit(np.zeros((size_wh[1], size_wh[0], 3), np.uint8), detector.detect_size)
     counter = FlopCounterMode(display=False)
     with counter:
         detector.forward(detector.upload([frame]))
