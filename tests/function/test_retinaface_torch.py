@@ -185,11 +185,12 @@ def test_a_gpu_that_fails_at_its_first_use_is_one_clear_line(monkeypatch: pytest
 def test_a_driver_that_is_too_old_is_named(
     monkeypatch: pytest.MonkeyPatch, built_for: str | None, driver: int, reason: str
 ) -> None:
+    weights = str(random_weights())  # made before: to make them starts CUDA where there is some
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.version, "cuda", built_for)
     monkeypatch.setattr(retinaface_torch, "driver_cuda_version", lambda: driver)
     with pytest.raises(DetectorError, match=re.escape(f"{reason}: give it a GPU, or set DEVICE=cpu")):
-        load_detector("retinaface-resnet50", weights=str(random_weights()), device="cuda")
+        load_detector("retinaface-resnet50", weights=weights, device="cuda")
 
 
 @pytest.mark.parametrize("device", ["tpu", "mps", "cuda:first", ""])
