@@ -154,6 +154,8 @@ class Service:
         sizes = images.check_images(
             contents, max_bytes=limits.max_bytes, max_megapixels=limits.max_megapixels, formats=formats
         )
+        if verifying:
+            check_squares(sizes)
         timings: Milliseconds = dict.fromkeys(("decode", "detect", "redact", "encode"), 0.0)
         redacted: list[bytes] = []
         faces: list[list[wire.Face]] = []
@@ -224,6 +226,14 @@ def to_wire(faces: Faces) -> list[wire.Face]:
         for box, score, points in rows
         if box[0] < box[2] and box[1] < box[3]
     ]
+
+
+def check_squares(sizes: Sequence[tuple[int, int]]) -> None:
+    """Raises WireError for a crop of this size (width, height) that is no square."""
+    for index, (width, height) in enumerate(sizes):
+        if width != height:
+            message = f"frame {index}: a crop to verify is a square, not {width}x{height}"
+            raise wire.WireError("bad_image", message, frame=index)
 
 
 def limit_faces(faces: list[wire.Face], threshold: float, frame: int) -> None:

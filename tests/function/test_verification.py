@@ -168,6 +168,9 @@ def test_over_http_the_second_detector_answers(function_url: str, face: Image) -
     assert answer.digests[0] == wire.digest(body["frames"][0], "", answer.faces[0])  # type: ignore[index]
     refused = post(function_url, body | {"return": "frames"})
     assert refused.status_code == 400 and "verify" in refused.json()["error"]["message"]
+    wide = post(function_url, body | {"frames": [body["frames"][0], encoded(np.zeros((64, 65, 3), np.uint8))]})
+    assert wide.status_code == 400
+    assert wide.json()["error"]["message"] == "frame 1: a crop to verify is a square, not 65x64"
 
 
 def test_a_second_detector_that_cannot_be_loaded_ends_nothing(monkeypatch: pytest.MonkeyPatch, face: Image) -> None:
