@@ -65,7 +65,7 @@ class Region:
         np.sqrt(opacity, out=opacity)
         np.subtract(1, opacity, out=opacity)
         opacity *= np.float32(1 / SOFT_EDGE)
-        return np.clip(opacity, 0, 1, out=opacity)
+        return opacity.clip(0, 1, out=opacity)
 
     def reached(self, rows: slice, columns: slice) -> NDArray[np.bool_]:
         """Which pixels of the window are masked at all, those of the soft edge too."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import cv2
@@ -57,18 +57,22 @@ STYLES: dict[str, Callable[[Plane, Region, float], Plane]] = {"blur": _blur, "pi
 
 def redact(plane: Plane, masked: Iterable[Region], style: str, *, fill: float = 0) -> None:
     """Mask the regions of a plane in place. `fill` is what `solid` paints: the plane's value for black."""
+    layers = [plane] if plane.ndim == 2 else [plane[:, :, channel] for channel in range(plane.shape[2])]
+    redact_alike(layers, masked, style, fill=fill)
+
+
+def redact_alike(layers: Sequence[Plane], masked: Iterable[Region], style: str, *, fill: float = 0) -> None:
+    """Mask the same regions of some planes `(H, W)` of one size in place, as `redact` does."""
+    height, width = layers[0].shape
     for region in masked:
-        rows, columns = region.window(plane.shape[1], plane.shape[0])
-        crop = plane[rows, columns]
-        if crop.size == 0:
+        rows, columns = region.window(width, height)
+        if rows.start == rows.stop or columns.start == columns.stop:
             continue
         opacity = region.opacity(rows, columns)
-        if crop.ndim == 2:
-            crop[...] = _mixed(crop, region, style, opacity, fill)
-            continue
-        for channel in range(crop.shape[2]):  # all channels at once would take numpy several times as long
-            layer = crop[:, :, channel]
-            layer[...] = _mixed(np.ascontiguousarray(layer), region, style, opacity, fill)
+        for layer in layers:
+            crop = layer[rows, columns]
+            # A copy: numpy takes several times as long for a channel among others.
+            crop[...] = _mixed(np.ascontiguousarray(crop), region, style, opacity, fill)
 
 
 def _mixed(crop: NDArray[Any], region: Region, style: str, opacity: NDArray[np.float32], fill: float) -> NDArray[Any]:

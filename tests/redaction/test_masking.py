@@ -23,12 +23,15 @@ def frame_of(image: Image, pix_fmt: str) -> DecodedFrame:
     return DecodedFrame(0, 0, pixels)
 
 
-@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p10le", "gbrp", "gray"])
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p10le", "yuva444p", "gbrp", "gbrap", "gray"])
 def test_every_plane_is_masked_inside_the_region_only(face: Image, pix_fmt: str) -> None:
     frame = frame_of(face, pix_fmt)
-    before = [view.array.copy() for view in planes(frame.pixels)]
+    before = [view.array.copy() for view in planes(frame.pixels, with_alpha=True)]
+    if pix_fmt in ("yuva444p", "gbrap"):
+        *_, alpha = planes(frame.pixels, with_alpha=True)
+        alpha.array[:], before[-1][:] = 7, 7
     mask_frame(frame, [BOX], style="solid", padding=0.0)
-    for was, view in zip(before, planes(frame.pixels), strict=True):
+    for was, view in zip(before, planes(frame.pixels, with_alpha=True), strict=True):
         x1, y1, x2, y2 = (int(value / step) for value, step in zip(BOX, (view.step_x, view.step_y) * 2, strict=True))
         assert view.array[(y1 + y2) // 2, (x1 + x2) // 2] == view.black
         changed = was != view.array

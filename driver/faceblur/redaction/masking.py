@@ -6,14 +6,15 @@ Nothing outside a region changes. Frames are in a planar format of 8 to 16 bits,
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby
 
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.images.page import Page
 from faceblur.media.orientation import stored_box
-from faceblur.media.planes import planes
+from faceblur.media.planes import PlaneView, planes
 from faceblur.tracking.boxes import Box
 from faceblur_function.mask_shapes import Region, boxes_as_regions, regions
-from faceblur_function.styles import redact
+from faceblur_function.styles import redact, redact_alike
 
 
 def mask_frame(frame: DecodedFrame, boxes: Iterable[Box], *, style: str, padding: float) -> None:
@@ -31,9 +32,13 @@ def _mask_planes(frame: DecodedFrame, masks: list[Region], style: str) -> None:
     if not masks:
         return
     frame.pixels.make_writable()
-    for plane in planes(frame.pixels, with_alpha=True):
-        scaled = [region.scaled(1 / plane.step_x, 1 / plane.step_y) for region in masks]
-        redact(plane.array, scaled, style, fill=plane.black)
+    for (step_x, step_y, black), alike in groupby(planes(frame.pixels, with_alpha=True), _kind):
+        scaled = [region.scaled(1 / step_x, 1 / step_y) for region in masks]
+        redact_alike([plane.array for plane in alike], scaled, style, fill=black)
+
+
+def _kind(plane: PlaneView) -> tuple[int, int, int]:
+    return plane.step_x, plane.step_y, plane.black
 
 
 def mask_page(page: Page, view: int, boxes: Iterable[Box], *, style: str, padding: float) -> None:
