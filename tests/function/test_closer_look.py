@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import cv2
@@ -13,7 +14,7 @@ import skimage.data
 from benchmarks.heads import GROW, heads
 from examples.sample_clip import Image
 from faceblur.tracking.doubtful_tracks import CERTAIN
-from faceblur_function.detectors import closer_look, second_pass, suspicious_areas
+from faceblur_function.detectors import closer_look, onnx_network, second_pass, suspicious_areas
 from faceblur_function.detectors.closer_look import AREAS, FIRST, PICTURE_WH, detect_closely
 from faceblur_function.detectors.collage import COLUMNS
 from faceblur_function.detectors.detector import Detector, Faces
@@ -26,7 +27,19 @@ from tests.support.faces import box_iou
 PLACES = [(250, 180), (640, 200), (1000, 160), (300, 520), (700, 600), (1100, 500)]
 
 
-def scene(height: float, angle: float = 0, noise: float = 2) -> tuple[Image, list[np.ndarray]]:
+@pytest.fixture(scope="module", params=["float32", "bfloat16"])
+def either_detector(request: pytest.FixtureRequest) -> Detector:
+    """The detector in each precision that this CPU computes in: faces must be detected in both."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "float32":
+            patch.setattr(onnx_network, "BFLOAT16_FLAGS", frozenset())
+        loaded = load_detector("retinaface-mobilenet0.25")
+    if loaded.status()["precision"] != request.param:
+        pytest.skip("this CPU computes in float32 only")
+    return loaded
+
+
+def scene(height: float, angle: float = 0, noise: float = 2, seed: int = 0) -> tuple[Image, list[np.ndarray]]:
     """A frame of 1280x720 with six faces of this height, tilted by this angle; their boxes when they are not tilted."""
     coffee = np.ascontiguousarray(skimage.data.coffee()[:, :, ::-1])
     image = cv2.resize(coffee, (1280, 720), interpolation=cv2.INTER_CUBIC).astype(np.float32)
@@ -43,8 +56,19 @@ def scene(height: float, angle: float = 0, noise: float = 2) -> tuple[Image, lis
         place += (turned[:, :, :3] - place) * turned[:, :, 3:]
         half_wh = np.array([small.shape[1], small.shape[0]]) / (1 + 2 * GROW) / 2
         boxes.append(np.array([x - half_wh[0], y - half_wh[1], x + half_wh[0], y + half_wh[1]]))
-    grain = np.random.default_rng(0).normal(0, noise, image.shape)
+    grain = np.random.default_rng(seed).normal(0, noise, image.shape)
     return np.clip(image + grain, 0, 255).astype(np.uint8), boxes
+
+
+def scenes(height: float, angle: float) -> tuple[list[Image], list[np.ndarray]]:
+    """Four frames with different noise, 24 faces: in one frame, faces at a limit are detected by chance."""
+    frames = [scene(height, angle, seed=seed) for seed in range(4)]
+    return [frame for frame, _ in frames], frames[0][1]
+
+
+def detected_in(found: Sequence[Faces], boxes: Sequence[np.ndarray]) -> int:
+    """How many faces of all frames were detected."""
+    return sum(detected(faces, boxes, 0.3) for faces in found)
 
 
 def detected(faces: Faces, boxes: Sequence[np.ndarray], iou: float) -> int:
@@ -54,18 +78,18 @@ def detected(faces: Faces, boxes: Sequence[np.ndarray], iou: float) -> int:
 
 @pytest.mark.parametrize(
     ("height", "angle", "without", "least"),
-    [(20, 0, 2, 5), (24, 0, 4, 6), (24, 20, 4, 5), (40, 40, 2, 4)],
+    [(20, 0, 2, 20), (24, 0, 6, 23), (24, 20, 6, 19), (40, 40, 6, 11)],
 )
 def test_small_and_tilted_faces_are_detected(
-    detector: Detector, height: int, angle: int, without: int, least: int
+    either_detector: Detector, height: int, angle: int, without: int, least: int
 ) -> None:
-    frame, boxes = scene(height, angle)
-    (alone,) = detector.detect([frame], threshold=0.3)
-    (closely,) = detect_closely(detector, [frame], threshold=0.3)
-    assert detected(alone, boxes, 0.3) <= without
-    assert detected(closely, boxes, 0.3) >= least
-    assert (np.diff(closely.scores) <= 0).all() and closely.scores[-1] >= 0.3
-    assert closely.landmarks.shape == (len(closely), 5, 2)
+    frames, boxes = scenes(height, angle)
+    assert detected_in(either_detector.detect(frames, threshold=0.3), boxes) <= without
+    closely = detect_closely(either_detector, frames, threshold=0.3)
+    assert detected_in(closely, boxes) >= least
+    for faces in closely:
+        assert (np.diff(faces.scores) <= 0).all() and faces.scores[-1] >= 0.3
+        assert faces.landmarks.shape == (len(faces), 5, 2)
 
 
 def test_boxes_and_landmarks_are_in_pixels_of_the_frame(detector: Detector) -> None:
@@ -79,17 +103,17 @@ def test_boxes_and_landmarks_are_in_pixels_of_the_frame(detector: Detector) -> N
 
 
 @pytest.mark.parametrize(
-    ("height", "angle", "without", "least"), [(32, 90, 2, 5), (48, 60, 2, 4), (48, 90, 3, 5), (48, -60, 2, 4)]
+    ("height", "angle", "without", "least"), [(32, 90, 8, 16), (48, 60, 11, 13), (48, 90, 13, 17), (48, -60, 9, 12)]
 )
 def test_heads_that_lie_on_their_side_are_detected(
-    detector: Detector, height: int, angle: int, without: int, least: int, monkeypatch: pytest.MonkeyPatch
+    either_detector: Detector, height: int, angle: int, without: int, least: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    frame, boxes = scene(height, angle)
-    (closely,) = detect_closely(detector, [frame], threshold=0.3)
+    frames, boxes = scenes(height, angle)
+    closely = detect_closely(either_detector, frames, threshold=0.3)
     monkeypatch.setattr(suspicious_areas, "LYING", 0)
-    (upright,) = detect_closely(detector, [frame], threshold=0.3)
-    assert detected(upright, boxes, 0.3) <= without
-    assert detected(closely, boxes, 0.3) >= least
+    upright = detect_closely(either_detector, frames, threshold=0.3)
+    assert detected_in(upright, boxes) <= without
+    assert detected_in(closely, boxes) >= least
 
 
 @pytest.mark.parametrize(("lying", "score"), [(False, 0.8), (True, 0.97)])
@@ -100,11 +124,10 @@ def test_lying_heads_have_the_higher_score_as_the_verifier_does_not_know_them(ly
 
 
 @pytest.mark.parametrize("angle", [90, -90])
-def test_boxes_and_landmarks_of_lying_heads_are_in_pixels_of_the_frame(detector: Detector, angle: int) -> None:
-    frame, boxes = scene(48, angle)
-    (closely,) = detect_closely(detector, [frame], threshold=0.3)
+def test_boxes_and_landmarks_of_lying_heads_are_in_pixels_of_the_frame(either_detector: Detector, angle: int) -> None:
+    frames, boxes = scenes(48, angle)
     seen = 0
-    for x1, y1, x2, y2 in boxes:
+    for closely, (x1, y1, x2, y2) in product(detect_closely(either_detector, frames, threshold=0.3), boxes):
         x, y = (x1 + x2) / 2, (y1 + y2) / 2
         lying = np.array([x - (y2 - y1) / 2, y - (x2 - x1) / 2, x + (y2 - y1) / 2, y + (x2 - x1) / 2])
         best = int(np.argmax([box_iou(found, lying) for found in closely.xyxy]))
@@ -114,7 +137,7 @@ def test_boxes_and_landmarks_of_lying_heads_are_in_pixels_of_the_frame(detector:
         assert (points >= lying[:2] - 5).all() and (points <= lying[2:] + 5).all()
         # The forehead points to the left of a head that was turned to the left. Not every one was seen turned.
         seen += bool(np.sign(angle) * (points[3:, 0].mean() - points[:2, 0].mean()) > 10)
-    assert seen >= 2
+    assert seen >= 5
 
 
 @pytest.mark.parametrize("share", [0.35, 0.4])
