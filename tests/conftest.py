@@ -26,7 +26,7 @@ from tests.support.postgres import PostgresServer
 
 
 class ServerThread:
-    """An async context manager with a `url`, run in a thread of its own for tests that are not async."""
+    """An async context manager, such as a server, run in a thread of its own for tests that are not async."""
 
     def __init__(self, server: Any) -> None:
         self.server = server

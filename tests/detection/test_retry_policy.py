@@ -15,7 +15,8 @@ from aiohttp import web
 from faceblur.base.errors import FunctionError, InvalidReply, RequestRejected, Unavailable
 from faceblur.detection import retry_policy
 from faceblur.detection.client import FunctionClient
-from faceblur.detection.transport import AttemptFailed, ConnectionBroken, Response, Transport, Unreachable
+from faceblur.detection.exchange import AttemptFailed, ConnectionBroken, Response, Unreachable
+from faceblur.detection.http_transport import HttpTransport
 from faceblur_function import wire
 from tests.support.batches import OPTIONS, echo, image, send, use
 from tests.support.hostile import Server, first_contact, scripted
@@ -209,10 +210,10 @@ def test_a_connection_may_break_before_the_client_has_it(
     def fails(address: Any) -> Any:
         raise OSError(number, "as the kernel says when the client looks")
 
-    monkeypatch.setattr("faceblur.detection.transport._socket", fails)
+    monkeypatch.setattr("faceblur.detection.http_transport._socket", fails)
 
     async def main() -> None:
-        async with Transport(None, None) as transport:
+        async with HttpTransport(None, None) as transport:
             await transport.exchange("http://127.0.0.1:9", "GET", None, 1.0)
 
     with pytest.raises(Unreachable, match="cannot connect") as caught:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from faceblur.detection.exchange import Response
 from faceblur.detection.round_trips import RoundTrips
-from faceblur.detection.transport import Response
 
 
 def test_round_trips_are_split() -> None:

@@ -54,7 +54,7 @@ def test_a_cut_image_is_not_filled_up(face: Image, kept: float, ending: bytes) -
 
 
 def test_a_bomb_costs_nothing(local_function: LocalFunction) -> None:
-    process = psutil.Process(local_function.pids[0])
+    process = psutil.Process(local_function.workers.pids[0])
     peak = process.memory_info().rss
     for content in (bomb_jpeg(65000, 65000), bomb_png(65000, 65000)):
         assert post(local_function.url, {"frames": [base64.b64encode(content).decode()]}).status_code == 400

@@ -97,8 +97,8 @@ BAD_BODIES: dict[str, Any] = {
 
 
 def worker_pids(function: LocalFunction) -> list[int]:
-    assert all(psutil.pid_exists(pid) for pid in function.pids)
-    return function.pids
+    assert all(psutil.pid_exists(pid) for pid in function.workers.pids)
+    return function.workers.pids
 
 
 def test_bad_bodies_are_400_and_the_workers_live(function_url: str, request: pytest.FixtureRequest) -> None:

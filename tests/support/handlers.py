@@ -94,7 +94,17 @@ def _size(context: Any, event: Any, argument: str) -> Any:
     return str(len(event.body))
 
 
+def _say(context: Any, event: Any, argument: str) -> Any:
+    return argument
+
+
+def _retry_after(context: Any, event: Any, argument: str) -> Any:
+    return context.Response(status_code=503, headers={"Retry-After": "7"})
+
+
 ACTIONS = {
+    "say": _say,
+    "retry-after": _retry_after,
     "size": _size,
     "describe": _describe,
     "raise": _raise,
@@ -105,6 +115,12 @@ ACTIONS = {
     "output": _output,
     "log": _log,
 }
+
+
+def told_handler(context: Any, event: Any) -> Any:
+    """Does what the body says, not the path."""
+    action, _, argument = (event.body or "describe").partition(" ")
+    return ACTIONS[action](context, event, argument)
 
 
 async def async_handler(context: Any, event: Any) -> Any:

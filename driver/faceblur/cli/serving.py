@@ -53,7 +53,7 @@ def serve(host: str, port: int, workers: int | None, env: dict[str, str], verbos
             print(f"{config.handler} on {function.url} with {count}: in place of Nuclio, on this machine", flush=True)
             with suppress(asyncio.CancelledError):  # the way in which a server is meant to end
                 await asyncio.Event().wait()
-            await function.drain(DRAIN_SECONDS)
+            await function.workers.drain(DRAIN_SECONDS)
         return DONE
 
     if not verbosity.quiet:

@@ -20,6 +20,7 @@ from faceblur.base.options import BATCH_SECONDS, REQUEST_SECONDS
 from faceblur.detection import function_check
 from faceblur.detection.adaptive_limit import Ticket
 from faceblur.detection.concurrency_limit import ConcurrencyLimit
+from faceblur.detection.exchange import AttemptFailed, ConnectionBroken, Response, Transport, Unreachable
 from faceblur.detection.halving import Halving, halves, joined
 from faceblur.detection.load_balancing import LoadBalancer
 from faceblur.detection.reply import CheckedReply
@@ -28,7 +29,6 @@ from faceblur.detection.request_body import Sent, encode_request
 from faceblur.detection.request_statistics import RequestStatistics
 from faceblur.detection.retry_policy import BatchAttempts, check_status, patience, probe_attempts
 from faceblur.detection.round_trips import RoundTrips, computing_seconds
-from faceblur.detection.transport import AttemptFailed, ConnectionBroken, Response, Transport, Unreachable
 from faceblur_function import wire
 
 log = logging.getLogger("faceblur.client")
@@ -38,7 +38,7 @@ Result = TypeVar("Result")
 
 
 class FunctionClient:
-    """An async context manager over one HTTP session.
+    """An async context manager over one transport.
 
     >>> async with FunctionClient(["http://127.0.0.1:8080"], concurrency=4) as client:
     ...     info = await client.probe()
@@ -47,7 +47,7 @@ class FunctionClient:
     `concurrency` is the limit on the requests in flight. With `max_concurrency` the limit is adaptive: it starts at
     `concurrency` and is at most `max_concurrency`. `headers` go with every request; `ca_file` holds the authorities to
     trust instead of the system's; `timeout` bounds one request and `give_up_after` all attempts of one batch, in
-    seconds.
+    seconds. Another `transport` than HTTP takes the URLs for names.
     """
 
     def __init__(
@@ -60,9 +60,10 @@ class FunctionClient:
         ca_file: str | None = None,
         timeout: float = REQUEST_SECONDS,
         give_up_after: float = BATCH_SECONDS,
+        transport: Transport | None = None,
     ) -> None:
         self._balancer = LoadBalancer(urls)
-        self._transport = Transport(headers, ca_file)
+        self._transport = transport or _http(headers, ca_file)
         self._timeout, self._give_up_after = timeout, give_up_after
         self._halving = Halving()
         self._round_trips = RoundTrips()
@@ -213,6 +214,13 @@ class FunctionClient:
             await self._transport.exchange(url, "GET", None, self._timeout)
         except ConnectionBroken as error:
             raise Unreachable(str(error)) from error
+
+
+def _http(headers: Mapping[str, str] | None, ca_file: str | None) -> Transport:
+    # Not above: it takes a quarter of the time in which a run is loaded, which may need none.
+    from faceblur.detection.http_transport import HttpTransport
+
+    return HttpTransport(headers, ca_file)
 
 
 def _read_info(url: str, response: Response) -> wire.Info:

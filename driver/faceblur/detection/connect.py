@@ -11,8 +11,10 @@ from contextlib import asynccontextmanager
 from faceblur.base.errors import UsageError
 from faceblur.detection.client import FunctionClient
 from faceblur.detection.endpoint import Endpoint
+from faceblur.detection.exchange import Transport
 from faceblur.detection.local_function.function_yaml import find_function_yaml, read_config
-from faceblur.detection.local_function.http_trigger import LocalFunction
+from faceblur.detection.local_function.local_transport import LocalTransport
+from faceblur.detection.local_function.worker_pool import WorkerPool
 from faceblur_function import wire
 
 log = logging.getLogger("faceblur.progress")
@@ -22,6 +24,7 @@ START_PER_URL = 4
 MAX_CONCURRENCY = 128
 # At the local function every worker has one request, and two wait or travel.
 SPARE_LOCAL_REQUESTS = 2
+LOCAL = "the function on this machine"
 
 
 @asynccontextmanager
@@ -41,9 +44,10 @@ async def connect(endpoint: Endpoint, *, again: bool = False) -> AsyncIterator[t
         config = read_config(find_function_yaml(), env=endpoint.env, workers=endpoint.workers)
         log.log(level, "loading the model on this machine: the first frame takes some seconds")
         start = min((worker.spawned_at for worker in endpoint.spawned), default=time.monotonic())
-        async with LocalFunction(config, spawned=endpoint.spawned) as function:
+        async with WorkerPool(config, spawned=endpoint.spawned) as workers:
             concurrency = endpoint.concurrency or config.workers + SPARE_LOCAL_REQUESTS
-            async with _client(endpoint, (function.url,), concurrency) as client:
+            transport = LocalTransport(workers, endpoint.headers)
+            async with _client(endpoint, (LOCAL,), concurrency, transport=transport) as client:
                 info = await client.probe()
                 log.log(level, "%s loaded in %.1f s, on %s", info.model, time.monotonic() - start, info.device)
                 yield client, info
@@ -62,7 +66,11 @@ async def _check(endpoint: Endpoint, url: str) -> None:
 
 
 def _client(
-    endpoint: Endpoint, urls: tuple[str, ...], concurrency: int, max_concurrency: int | None = None
+    endpoint: Endpoint,
+    urls: tuple[str, ...],
+    concurrency: int,
+    max_concurrency: int | None = None,
+    transport: Transport | None = None,
 ) -> FunctionClient:
     return FunctionClient(
         urls,
@@ -72,4 +80,5 @@ def _client(
         ca_file=endpoint.ca_file,
         timeout=endpoint.timeout,
         give_up_after=endpoint.give_up_after,
+        transport=transport,
     )

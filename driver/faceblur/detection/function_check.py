@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from faceblur.base.errors import InvalidReply
 from faceblur.base.printable import printable
+from faceblur.detection.exchange import Response
 from faceblur.detection.reply import CheckedReply
 from faceblur.detection.retry_policy import RETRIED_STATUS, check_status
-from faceblur.detection.transport import Response
 from faceblur_function import images, self_check, wire
 
 OPTIONS = wire.RequestOptions(format="png")

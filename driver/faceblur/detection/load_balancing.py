@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from faceblur.detection.transport import AttemptFailed
+from faceblur.detection.exchange import AttemptFailed
 
 REST_SECONDS = 1.0  # after a failure, while another URL is available
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from faceblur.base.counted import counted
 from faceblur.base.errors import InvalidReply, RequestRejected, RequestTooLarge
-from faceblur.detection.transport import AttemptFailed, Busy, ConnectionBroken, Late, Unreachable
+from faceblur.detection.exchange import AttemptFailed, Busy, ConnectionBroken, Late, Unreachable
 
 # How a request ended, by its error; the first kind that fits counts.
 OUTCOMES: dict[str, type[Exception] | None] = {

@@ -25,8 +25,8 @@ import tenacity
 
 from faceblur.base.errors import InvalidReply, RequestRejected, RequestTooLarge
 from faceblur.base.printable import printable
+from faceblur.detection.exchange import AttemptFailed, Busy, ConnectionBroken, Response, Unreachable
 from faceblur.detection.retry_after import bounded_wait
-from faceblur.detection.transport import AttemptFailed, Busy, ConnectionBroken, Response, Unreachable
 
 RETRIED_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 HINTS = {401: "; give credentials with --header 'Authorization: …'", 403: "; see --header", 404: "; is the URL right?"}

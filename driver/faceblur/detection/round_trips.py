@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from faceblur.detection.transport import Response
+from faceblur.detection.exchange import Response
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def test_async_handler(tmp_path: Path) -> None:
 @pytest.mark.parametrize("action", ["raise", "exit"])
 def test_exception_is_500_with_its_traceback_and_the_worker_lives(start: Start, action: str) -> None:
     function = start()
-    pids = function.pids
+    pids = function.workers.pids
     reply = requests.get(f"{function.url}/{action}", timeout=9)
     assert reply.status_code == 500 and reply.headers["Content-Type"] == "text/plain"
     assert reply.text.startswith("Exception caught in handler - ") and "Traceback" in reply.text
@@ -108,7 +108,7 @@ def test_request_waits_for_a_worker(start: Start) -> None:
 
 def test_event_timeout_is_408_and_the_worker_is_restarted(start: Start) -> None:
     function = start(event_timeout=0.3, worker_timeout=5)
-    before = function.pids
+    before = function.workers.pids
     reply = requests.get(f"{function.url}/sleep/30", timeout=9)
     assert reply.status_code == 408 and reply.json() == {"error": "handler timed out"}
     # Its only worker is free at once and refuses until it has started again.
@@ -216,7 +216,7 @@ def test_a_function_that_drains_answers_what_it_has_begun_and_refuses_the_rest(t
     with server as function, ThreadPoolExecutor(1) as pool:
         begun = pool.submit(requests.get, f"{function.url}/hold{tmp_path}", timeout=60)
         wait_for_files(tmp_path, 1)
-        draining = asyncio.run_coroutine_threadsafe(function.drain(60), server._loop)
+        draining = asyncio.run_coroutine_threadsafe(function.workers.drain(60), server._loop)
         assert requests.get(f"{function.url}/describe", timeout=9).status_code == 503
         assert not draining.done()
         (tmp_path / "release").touch()

@@ -16,6 +16,7 @@ import requests
 from faceblur.base.errors import UsageError
 from faceblur.detection.local_function.http_trigger import LocalFunction
 from faceblur.detection.local_function.worker_handle import Worker
+from faceblur.detection.local_function.worker_pool import WorkerPool
 from tests.conftest import ServerThread
 from tests.detection.local_function.conftest import Start, config, wait_for_files
 
@@ -26,7 +27,7 @@ def test_every_worker_is_a_process(start: Start, tmp_path: Path) -> None:
         replies = [pool.submit(requests.get, f"{function.url}/hold{tmp_path}", timeout=60) for _ in range(3)]
         wait_for_files(tmp_path, 3)
         (tmp_path / "release").touch()
-    assert sorted(reply.result().text for reply in replies) == sorted(f"held in {pid}" for pid in function.pids)
+    assert sorted(reply.result().text for reply in replies) == sorted(f"held in {pid}" for pid in function.workers.pids)
 
 
 @pytest.mark.parametrize(
@@ -62,10 +63,8 @@ def test_workers_spawned_before_are_used_for_their_own_settings_only(tmp_path: P
         worker.spawn()
     try:
         pids = [worker.pid for worker in workers]
-        red = LocalFunction(config(env={"COLOUR": "red"}), spawned=workers)
-        with ServerThread(red) as function:
-            assert function.pids == pids[:1]
-            assert requests.post(f"{function.url}/describe", data="{}", timeout=9).status_code == 200
+        with ServerThread(WorkerPool(config(env={"COLOUR": "red"}), spawned=workers)) as pool:
+            assert pool.pids == pids[:1]
         assert not psutil.pid_exists(pids[0]) and psutil.pid_exists(pids[1])
     finally:
         for worker in workers:

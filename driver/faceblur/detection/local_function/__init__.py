@@ -1,1 +1,1 @@
-"""A stand-in for Nuclio on one machine: function.yaml's function behind its HTTP trigger, in worker processes."""
+"""A stand-in for Nuclio on one machine: function.yaml's function in worker processes, also behind its HTTP trigger."""

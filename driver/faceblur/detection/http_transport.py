@@ -1,4 +1,4 @@
-"""One HTTP exchange with the function, its phases timed: the only module that turns aiohttp's exceptions into ours."""
+"""The exchange over HTTP, its phases timed: the only module that turns aiohttp's exceptions into ours."""
 
 from __future__ import annotations
 
@@ -11,68 +11,22 @@ import ssl
 import time
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 import aiohttp
 
-from faceblur.base.errors import InvalidReply, RequestRejected, Unavailable, UsageError
+from faceblur.base.errors import InvalidReply, RequestRejected, UsageError
 from faceblur.base.printable import printable
+from faceblur.detection.exchange import SMALL_BYTES, ConnectionBroken, Late, Response, Unreachable, too_large
 from faceblur.detection.retry_after import stated_seconds
 
 CONNECT_SECONDS = 10.0
-# Of the answer to `GET /`, and of an error's body.
-SMALL_BYTES = 64 << 10
 # An answer may be packed on the way: a list of faces shrinks to a tenth of its size.
 HEADERS = {"Accept-Encoding": "gzip"}
 GZIP = 16 + zlib.MAX_WBITS
 # The kernel takes megabytes that it has not sent yet: with this bound, the end of writing is the end of sending.
 UNSENT_BYTES = 128 << 10
-
-
-class AttemptFailed(Unavailable):
-    """No answer from this attempt. `retry_after` is the time to wait before the next in seconds, None where unknown."""
-
-    retry_after: float | None = None
-
-
-class Unreachable(AttemptFailed):
-    """No connection. `listens`: something took it, and broke it at once."""
-
-    listens = False
-
-
-class ConnectionBroken(AttemptFailed):
-    """The connection broke while the request was in flight."""
-
-
-class Late(AttemptFailed):
-    """No answer within the time for one request."""
-
-
-class Busy(AttemptFailed):
-    """The function had no worker for the request: HTTP 503."""
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """An HTTP response, and the seconds that it took to send the body, to wait for an answer and to receive it.
-
-    `retry_after` is the time to wait before another attempt, in seconds, where the response states one.
-    """
-
-    status: int
-    content: bytes
-    sending: float
-    waiting: float
-    receiving: float
-    retry_after: float | None = None
-
-    @property
-    def seconds(self) -> float:
-        """How long the exchange took."""
-        return self.sending + self.waiting + self.receiving
 
 
 class _Body(io.BytesIO):
@@ -85,8 +39,8 @@ class _Body(io.BytesIO):
         return super().read(size)
 
 
-class Transport:
-    """An async context manager over one HTTP session. `headers` go with every request.
+class HttpTransport:
+    """The transport over one HTTP session. `headers` go with every request.
 
     `ca_file` holds the authorities to trust instead of the system's. Raises UsageError when it cannot be read.
     """
@@ -107,11 +61,6 @@ class Transport:
     async def exchange(
         self, url: str, method: str, body: bytes | None, seconds: float, max_bytes: int = SMALL_BYTES
     ) -> Response:
-        """One request within so many seconds; any HTTP status is a response. Of an error's body the begin is enough.
-
-        Raises AttemptFailed, InvalidReply for a body of more than `max_bytes`, or RequestRejected when another attempt
-        cannot help.
-        """
         start, data = time.perf_counter(), _Body(body or b"")
         try:
             async with self._session.request(
@@ -160,7 +109,7 @@ async def bounded_body(response: aiohttp.ClientResponse, max_bytes: int) -> byte
         pieces.append(piece)
         left -= len(piece)
         if not left and response.status == 200:
-            raise InvalidReply(f"the answer is larger than {max_bytes} bytes, the most that what was sent can lead to")
+            raise too_large(max_bytes)
         if not left:
             break
     if left and unpacking is not None and not unpacking.eof:

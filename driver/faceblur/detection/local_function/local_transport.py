@@ -1,0 +1,54 @@
+"""The exchange with the function on this machine: what HTTP would carry goes to its workers at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from faceblur.detection.exchange import SMALL_BYTES, ConnectionBroken, Late, Response, too_large
+from faceblur.detection.local_function.event_mapping import TOO_LARGE, event_message
+from faceblur.detection.local_function.worker_handle import WorkerDied
+from faceblur.detection.local_function.worker_pool import WorkerPool
+from faceblur.detection.retry_after import stated_seconds
+
+
+class LocalTransport:
+    """The transport to `workers`. `headers` go with every request; a URL is a name in errors."""
+
+    def __init__(self, workers: WorkerPool, headers: Mapping[str, str]) -> None:
+        self._workers, self._headers = workers, headers
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """The workers are their owner's."""
+
+    async def exchange(
+        self, url: str, method: str, body: bytes | None, seconds: float, max_bytes: int = SMALL_BYTES
+    ) -> Response:
+        start = time.perf_counter()
+        headers = {**self._headers, **({"Content-Type": "application/json"} if body is not None else {})}
+        event = event_message(method, "/", headers, body or b"", url="/", query={})
+        try:
+            answer = TOO_LARGE
+            if event["size"] <= self._workers.config.max_body_bytes:
+                answer = await asyncio.wait_for(self._workers.answer(event), seconds)
+        except TimeoutError as error:
+            raise Late(f"{url}: no answer within {seconds:g} s") from error
+        except WorkerDied as error:
+            raise ConnectionBroken(f"{url}: its worker died: {error}") from error
+        if answer.status == 200 and len(answer.body) > max_bytes:
+            raise too_large(max_bytes)
+        return Response(
+            *(answer.status, answer.body),
+            sending=0.0,
+            waiting=time.perf_counter() - start,
+            receiving=0.0,
+            retry_after=stated_seconds(answer.headers.get("Retry-After", "")),
+        )

@@ -1,0 +1,133 @@
+"""The exchange with the function on this machine, without HTTP: what the client gets, what becomes of the workers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from faceblur.base.errors import InvalidReply
+from faceblur.detection.exchange import ConnectionBroken, Late, Response
+from faceblur.detection.local_function.local_transport import LocalTransport
+from faceblur.detection.local_function.worker_pool import MAX_DEATHS, WorkerPool
+from tests.detection.local_function.conftest import config
+
+NAME = "the function here"
+HANDLER = "tests.support.handlers:told_handler"
+
+
+def use(work: Callable[[LocalTransport], Awaitable[Any]], headers: dict[str, str] | None = None, **more: Any) -> Any:
+    """What work with the transport comes to, to a handler that does what the body says."""
+
+    async def main() -> Any:
+        async with WorkerPool(config(HANDLER, **more)) as workers, LocalTransport(workers, headers or {}) as transport:
+            return await work(transport)
+
+    return asyncio.run(main())
+
+
+async def post(transport: LocalTransport, action: str, *, seconds: float = 60, max_bytes: int = 1 << 20) -> Response:
+    return await transport.exchange(NAME, "POST", json.dumps(action).encode(), seconds, max_bytes)
+
+
+def test_an_exchange() -> None:
+    got = use(lambda transport: post(transport, "describe"), {"x-my-header": "v"})
+    seen = json.loads(got.content)
+    assert got.status == 200 and got.seconds == got.waiting > 0
+    assert (seen["method"], seen["path"], seen["trigger"], seen["body"]) == ("POST", "/", "http", "describe")
+    assert seen["headers"] == {"X-My-Header": "v", "Content-Type": "application/json"}
+
+
+def test_a_get_has_no_body() -> None:
+    got = use(lambda transport: transport.exchange(NAME, "GET", None, 60))
+    seen = json.loads(got.content)
+    assert (seen["method"], seen["body"], seen["content_type"], seen["headers"]) == ("GET", "", "", {})
+
+
+def test_a_handler_that_raises_is_500_with_its_traceback() -> None:
+    got = use(lambda transport: post(transport, "raise"))
+    assert got.status == 500 and got.content.startswith(b"Exception caught in handler - ")
+
+
+def test_a_stated_time_arrives() -> None:
+    got = use(lambda transport: post(transport, "retry-after"))
+    assert (got.status, got.retry_after) == (503, 7)
+
+
+def test_a_large_body_is_refused() -> None:
+    async def both(transport: LocalTransport) -> list[int]:
+        return [(await post(transport, f"describe {'x' * length}")).status for length in (989, 990)]
+
+    assert use(both, max_body_bytes=1000) == [200, 400]
+
+
+def test_a_large_answer_is_an_error_and_an_error_of_that_size_is_none() -> None:
+    with pytest.raises(InvalidReply, match="larger than 10 bytes"):
+        use(lambda transport: post(transport, "describe", max_bytes=10))
+    assert use(lambda transport: post(transport, "raise", max_bytes=10)).status == 500
+
+
+def test_no_free_worker_is_503() -> None:
+    async def two(transport: LocalTransport) -> list[int]:
+        return [one.status for one in await asyncio.gather(post(transport, "sleep 1"), post(transport, "describe"))]
+
+    assert use(two, worker_timeout=0.2) == [200, 503]
+
+
+def test_a_late_answer_is_not_waited_for_and_its_worker_lives() -> None:
+    async def late(transport: LocalTransport) -> tuple[float, list[int]]:
+        before = json.loads((await post(transport, "describe")).content)["pid"]
+        start = time.monotonic()
+        with pytest.raises(Late, match=f"^{NAME}: no answer within 0.2 s$"):
+            await post(transport, "sleep 1", seconds=0.2)
+        seconds = time.monotonic() - start
+        return seconds, [before, json.loads((await post(transport, "describe")).content)["pid"]]
+
+    seconds, (before, after) = use(late)
+    assert seconds < 0.9 and after == before
+
+
+def test_a_call_that_is_cancelled_leaves_its_worker_to_the_next() -> None:
+    async def cancelled(transport: LocalTransport) -> bytes:
+        first = asyncio.create_task(post(transport, "sleep 0.5"))
+        await asyncio.sleep(0.2)
+        first.cancel()
+        return (await post(transport, "say next")).content
+
+    assert use(cancelled) == b"next"
+
+
+def test_a_dead_worker_breaks_its_exchange_and_comes_back() -> None:
+    async def die(transport: LocalTransport) -> int:
+        with pytest.raises(ConnectionBroken, match=f"^{NAME}: its worker died: exit code 9$"):
+            await post(transport, "die")
+        return (await post(transport, "describe")).status
+
+    assert use(die) == 200
+
+
+def test_workers_that_die_one_after_the_other_end_in_a_refusal() -> None:
+    async def die(transport: LocalTransport) -> Response:
+        for _ in range(MAX_DEATHS):
+            with pytest.raises(ConnectionBroken):
+                await post(transport, "die")
+        return await post(transport, "die")
+
+    got = use(die)
+    assert got.status == 507 and "died 4 times in a row" in json.loads(got.content)["error"]["message"]
+
+
+def test_what_is_open_at_the_end_ends() -> None:
+    async def leave(transport: LocalTransport) -> list[asyncio.Task[Response]]:
+        tasks = [asyncio.create_task(post(transport, "sleep 30")) for _ in range(2)]  # the second waits for the worker
+        await asyncio.sleep(0.3)
+        return tasks
+
+    start = time.monotonic()
+    tasks = use(leave)
+    assert time.monotonic() - start < 20
+    assert all(task.cancelled() or isinstance(task.exception(), ConnectionBroken) for task in tasks)
