@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from examples.sample_clip import Image
 from faceblur_function import wire
 from faceblur_function.defaults import SMALL_FRAME
 from faceblur_function.detectors.closer_look import NONE
-from faceblur_function.detectors.detector import Detector
+from faceblur_function.detectors.detector import Detector, Faces, Frame
 from faceblur_function.detectors.load import load_detector
 from faceblur_function.detectors.second_pass import detect_all_sizes
 from faceblur_function.detectors.small_frames import with_small_faces
@@ -72,3 +74,26 @@ def test_a_threshold_above_its_scores_holds(centerface: Detector, face: Image) -
     frame = with_head(cup(), face, (300, 60), 0)
     for threshold, count in ((0.3, 1), (0.9, 0)):
         assert len(with_small_faces(centerface, [frame], [NONE], threshold=threshold)[0]) == count
+
+
+class OneFace:
+    """A second detector that detects one face of a height, in pixels of the frame, in each frame enlarged twice."""
+
+    def __init__(self, height: float, score: float) -> None:
+        box = np.array([[100, 100, 100 + 1.6 * height, 100 + 2 * height]], np.float32)
+        self.faces = Faces(box, np.array([score], np.float32), np.full((1, 5, 2), 110, np.float32))
+
+    def detect(self, frames: Sequence[Frame], *, threshold: float) -> list[Faces]:
+        return [self.faces if self.faces.scores[0] >= threshold else NONE for _ in frames]
+
+
+@pytest.mark.parametrize(
+    ("height", "score", "listed"),
+    [(16, 0.2, True), (16, 0.19, False), (17, 0.34, False), (17, 0.35, True), (32, 0.35, True), (33, 0.9, False)],
+)
+def test_only_the_smallest_faces_are_listed_with_low_scores(height: float, score: float, listed: bool) -> None:
+    second = OneFace(height, score)
+    (found,) = with_small_faces(second, [cup()], [NONE], threshold=0.05)  # type: ignore[arg-type]
+    assert len(found) == listed
+    (found,) = with_small_faces(second, [cup()], [NONE], threshold=0.3)  # type: ignore[arg-type]
+    assert len(found) == (listed and score >= 0.3)

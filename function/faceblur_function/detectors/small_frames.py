@@ -18,6 +18,9 @@ from faceblur_function.detectors.detector import Detector, Faces, Frame
 ENLARGED = 2
 # A face counts from this score on, up to this height in pixels of the frame: of larger ones the first detector is sure.
 MIN_SCORE, MAX_HEIGHT = 0.35, 32.0
+# Faces up to this height, of which the first detector misses most, are listed from a lower score on: over some frames a
+# driver adds up what stays below its threshold (docs/defaults.md).
+TINY_SCORE, TINY_HEIGHT = 0.2, 16.0
 
 
 def with_small_faces(
@@ -26,7 +29,7 @@ def with_small_faces(
     """Each frame's faces `found` by the first detector, and the small ones that the second detects in small frames."""
     small = [index for index, frame in enumerate(frames) if max(frame.shape[:2]) <= SMALL_FRAME]
     joined = list(found)
-    seen = second.detect([_enlarged(frames[index]) for index in small], threshold=max(threshold, MIN_SCORE))
+    seen = second.detect([_enlarged(frames[index]) for index in small], threshold=max(threshold, TINY_SCORE))
     for index, faces in zip(small, seen, strict=True):
         joined[index] = _joined(frames[index], found[index], faces)
     return joined
@@ -38,7 +41,8 @@ def _enlarged(frame: Frame) -> Frame:
 
 def _joined(frame: Frame, first: Faces, enlarged: Faces) -> Faces:
     xyxy, landmarks = enlarged.xyxy / ENLARGED, enlarged.landmarks / ENLARGED
-    kept = xyxy[:, 3] - xyxy[:, 1] <= MAX_HEIGHT
+    heights = xyxy[:, 3] - xyxy[:, 1]
+    kept = np.where(enlarged.scores >= MIN_SCORE, heights <= MAX_HEIGHT, heights <= TINY_HEIGHT)
     if not kept.any():
         return first
     both = Faces(
