@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import os
+import signal
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -89,6 +92,21 @@ def test_a_late_answer_is_not_waited_for_and_its_worker_lives() -> None:
 
     seconds, (before, after) = use(late)
     assert seconds < 0.9 and after == before
+
+
+def test_a_worker_that_dies_after_its_caller_left_comes_back_without_a_warning() -> None:
+    async def die_late(transport: LocalTransport) -> tuple[list[Any], bytes]:
+        warnings: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: warnings.append(context))
+        pid = json.loads((await post(transport, "describe")).content)["pid"]
+        with pytest.raises(Late):
+            await post(transport, "sleep 30", seconds=0.2)
+        os.kill(pid, signal.SIGKILL)
+        answer = (await post(transport, "say next")).content
+        gc.collect()
+        return warnings, answer
+
+    assert use(die_late) == ([], b"next")
 
 
 def test_a_call_that_is_cancelled_leaves_its_worker_to_the_next() -> None:

@@ -89,8 +89,14 @@ class WorkerPool:
         """
         task = asyncio.create_task(self._answer(event))
         self._events.add(task)
-        task.add_done_callback(self._events.discard)
+        task.add_done_callback(self._ended)
         return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[EventResponse]) -> None:
+        self._events.discard(task)
+        # asyncio warns of an error that nobody reads: this one's caller may have gone.
+        if not task.cancelled():
+            task.exception()
 
     async def _answer(self, event: dict[str, Any]) -> EventResponse:
         if self._lost:
