@@ -1,4 +1,4 @@
-"""The local function's worker processes, as the HTTP trigger sees them: start, call, stop, pass their log on."""
+"""The local function's worker processes, as their pool sees them: start, call, stop, pass their log on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a worker process and the HTTP trigger exchange messages: pickled, each behind its length."""
+"""How a worker process and the driver exchange messages: pickled, each behind its length."""
 
 from __future__ import annotations
 
