@@ -42,7 +42,8 @@ def draw_sweep(path: Path, setting: SweptSetting, sweep: Sequence[SettingFigures
     axes.set_xlabel("threshold" if setting == "threshold" else "detection size in pixels")
     axes.set_ylim(-0.02, 1.02)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="small")
+    # Beside the curves: to look for the best place among them may take long, and then warns.
+    figure.legend(loc="outside right upper", fontsize="small")
     try:
         figure.savefig(path, format="png")
     except OSError as error:
