@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -137,6 +139,21 @@ def test_workers_that_die_one_after_the_other_end_in_a_refusal() -> None:
 
     got = use(die)
     assert got.status == 507 and "died 4 times in a row" in json.loads(got.content)["error"]["message"]
+
+
+def test_a_worker_that_cannot_be_started_again_ends_in_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    async def die(transport: LocalTransport) -> Response:
+        monkeypatch.setattr(subprocess, "Popen", refuse)
+        with pytest.raises(ConnectionBroken):
+            await post(transport, "die")
+        await asyncio.sleep(0.5)  # it is started again at once
+        return await post(transport, "describe")
+
+    got = use(die, worker_timeout=1)
+    assert got.status == 507 and "do not start again: [Errno 12] Cannot allocate" in got.content.decode()
 
 
 def test_what_is_open_at_the_end_ends() -> None:

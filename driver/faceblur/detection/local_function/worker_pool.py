@@ -161,7 +161,7 @@ class WorkerPool:
             await worker.stop()
             try:
                 await worker.start()
-            except WorkerDied as error:
+            except (WorkerDied, OSError) as error:
                 log.error("a worker did not start again: %s", error)
                 self._workers.remove(worker)
                 await worker.stop()
