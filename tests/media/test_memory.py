@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,14 @@ def test_it_is_raised_as_what_it_is(
             pass
 
 
-def test_a_decoder_passes_it_on(face_clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def no_thread(*arguments: Any, **named: Any) -> Any:
+    raise av.error.BlockingIOError(11, "Resource temporarily unavailable")
+
+
+@pytest.mark.parametrize("fail", [no_memory, no_thread])
+def test_a_decoder_passes_it_on(face_clip: Path, monkeypatch: pytest.MonkeyPatch, fail: Callable[..., Any]) -> None:
     class Decoder:
-        decode = staticmethod(no_memory)
+        decode = staticmethod(fail)
 
     monkeypatch.setattr("faceblur.media.stream_decoder.decoder_of", lambda _, *, in_step: Decoder())
     reader = VideoReader(face_clip, tolerate=True)

@@ -59,7 +59,10 @@ class StreamDecoder:
         self._next_number = 0
 
     def decode(self, packet: Any) -> Iterator[DecodedFrame]:
-        """The frames that are ready after this packet; an empty one brings the last. Raises MediaError on damage."""
+        """The frames that are ready after this packet; an empty one brings the last.
+
+        Raises MediaError on damage, and MemoryError.
+        """
         if self._repeats_by_empty and not packet.size and packet.dts is not None:
             return
         self.count.add_packet(packet)
@@ -71,6 +74,8 @@ class StreamDecoder:
             if self._headers.changes_at(packet):
                 frames += self._last_frames()
             frames += self._decoder.decode(packet)
+        except BlockingIOError as error:  # the system has no memory for a thread of the decoder: no damage
+            raise MemoryError("a thread could not be started") from error
         except READ_ERRORS as error:
             self.count.failed += 1
             self._damage.record("damaged", reason(error), seconds_of(packet))
