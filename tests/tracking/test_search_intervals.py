@@ -10,6 +10,7 @@ import pytest
 
 from examples.sample_clip import Image
 from faceblur.tracking.boxes import Box, Detection
+from faceblur.tracking.camera_motion import CameraMotion
 from faceblur.tracking.doubtful_tracks import CERTAIN
 from faceblur.tracking.new_content import Neighbour
 from faceblur.tracking.search_intervals import SearchedFrame, SearchInterval, Span, agree
@@ -60,7 +61,8 @@ def faces(*boxes: Box, score: float = 0.9) -> list[Detection]:
         (faces(BOX), [], False),
         ([], faces(BOX), False),
         (faces(BOX, score=0.2), faces(BOX, score=0.2), False),
-        ([], faces(BOX, score=0.2), False),  # small: low scores may add up to a face
+        ([], faces(BOX, score=0.1), False),  # small: low scores may add up to a face
+        ([], faces(BOX, score=0.09), True),
         ([], faces((100.0, 100.0, 200.0, 200.0), score=0.2), True),
         (faces(BOX), faces(BOX, (200.0, 100.0, 240.0, 140.0)), False),
     ],
@@ -124,6 +126,18 @@ def test_what_appears_in_a_doubtful_face_is_new(scores: tuple[float, float], is_
     box = (4.0 * 80, 4.0 * 30, 4.0 * 110, 4.0 * 60)
     one = span((), (90,), (), detections=(faces(box, score=scores[0]), faces(box, score=scores[1])))
     assert one.frame_to_search(0.3) is (None if is_masked else one.inner[0])
+
+
+@pytest.mark.parametrize(
+    ("face", "camera", "stays"),
+    [(0, 0, True), (10, 10, True), (0, 10, True), (10, 0, False), (-10, 10, False)],
+)
+def test_a_face_that_stays_in_the_scene_or_in_the_frame_has_not_moved(face: int, camera: int, stays: bool) -> None:
+    boxes = [(160.0 + face * index, 160.0, 200.0 + face * index, 200.0) for index in range(4)]
+    one = span(*[()] * 4, detections=(faces(boxes[0]), faces(boxes[3])))
+    for frame in (*one.inner, one.after):
+        frame.camera = CameraMotion(shift=complex(camera))
+    assert one.frame_to_search(0.3) is (None if stays else one.inner[1])
 
 
 def test_where_the_faces_differ_the_middle_is_searched_and_then_both_parts() -> None:

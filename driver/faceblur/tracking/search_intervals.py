@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import accumulate, pairwise
 from typing import Generic, Protocol, TypeVar
 
@@ -25,6 +26,9 @@ from faceblur.tracking.thumbnails import Thumbnail
 # Every 6th frame at most, and no longer apart than this: half of the time over which a lost face stays masked.
 AUTOMATIC_FRAMES = 6
 AUTOMATIC_SECONDS = 0.2
+# A small face below the threshold has to be searched for from this score on. Of the lower ones nearly all are none, and
+# the function looked at them closely before (docs/defaults.md).
+LOW_SCORE = 0.1
 # A face that moves by more than this share of its size between two searches may have moved in any way between them.
 MAX_SHIFT = 0.25
 # Frames are searched at intervals only where the look-ahead window holds this many of them.
@@ -112,7 +116,12 @@ class Span(Generic[SearchableT]):
         return [Span(self.before, self.inner[:at], searched), Span(later, self.inner[at + 1 :], self.after)]
 
     def _agrees(self, threshold: float) -> bool:
-        return self.before is not None and agree(self.before.detections, self.after.detections, threshold)
+        """Whether the faces of both ends agree, where they lie or where the camera carries them."""
+        if self.before is None:
+            return False
+        motion = reduce(CameraMotion.then, (one.camera for one in (*self.inner, self.after)))
+        carried = [Detection(motion.carry(one.box), one.score) for one in self.before.detections]
+        return any(agree(faces, self.after.detections, threshold) for faces in (self.before.detections, carried))
 
     def _has_change(self) -> bool:
         thumbnails = [one.thumbnail for one in (self.before, *self.inner, self.after) if one is not None]
@@ -141,15 +150,17 @@ class Span(Generic[SearchableT]):
 def agree(before: Sequence[Detection], after: Sequence[Detection], threshold: float) -> bool:
     """Whether every face of either frame is in the other one too, at about the same location.
 
-    A high score may be a low one there. A small face with a low score has to have a high one there: else only
-    detections that follow each other show whether it is a face (see the tracker), and they must not become fewer.
+    A high score may be a low one there. A small face with a low score, from LOW_SCORE on, has to have a high one there:
+    else only detections that follow each other show whether it is a face (see the tracker), and they must not become
+    fewer.
     """
     return _all_in(before, after, threshold) and _all_in(after, before, threshold)
 
 
 def _all_in(faces: Sequence[Detection], others: Sequence[Detection], threshold: float) -> bool:
     high = [face.box for face in faces if face.score >= threshold]
-    small = [face.box for face in faces if face.score < threshold and face.box[3] - face.box[1] <= LOW_SCORE_HEIGHT]
+    low = [face.box for face in faces if LOW_SCORE <= face.score < threshold]
+    small = [box for box in low if box[3] - box[1] <= LOW_SCORE_HEIGHT]
     high_others = [face.box for face in others if face.score >= threshold]
     return _matched(high, [face.box for face in others]) and _matched(small, high_others)
 
