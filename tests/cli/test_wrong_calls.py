@@ -54,6 +54,11 @@ def test_wrong_calls_are_refused_before_any_work(face_clip: Path, tmp_path: Path
         (("run", source, "-o", tmp_path / "out", "--preset", "blitz"), "--preset"),
         (("run", source, "-o", tmp_path / "out", "--function", "localhost:8080"), "is http://localhost:8080 meant?"),
         (("run", source, "-o", tmp_path / "out", "--function", "http://x", "--env", "A=1"), "not together"),
+        (("run", source, "-o", tmp_path / "out", "--function", "http://x", "--workers", "1"), "not together"),
+        (("run", source, "-o", tmp_path / "out", "--ca-file", source / "a.mp4"), "are for a deployed function"),
+        (("image", source, "-o", tmp_path / "out", "--header", "A: b"), "are for a deployed function"),
+        (("audit", face_clip, source / "a.mp4", "--header", "A: b"), "are for a deployed function"),
+        (("evaluate", source, "--header", "A: b"), "are for a deployed function"),
         (("serve", "--port", "99999"), "--port"),
         (("image", bare / "b.png", "-o", bare), "is an input and would be an output"),
     ]:

@@ -27,6 +27,27 @@ def test_endpoint(arguments: dict[str, Any]) -> None:
         Endpoint(**arguments)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"urls": ("http://x",), "workers": 1}, "not together with --function"),
+        ({"urls": ("http://x",), "env": {"DEVICE": "cpu"}}, "not together with --function"),
+        ({"urls": ("localhost:8080",)}, "is http://localhost:8080 meant"),
+        ({"headers": {"Authorization": "Bearer a"}}, "are for a deployed function"),
+        ({"ca_file": "authorities.pem"}, "are for a deployed function"),
+        ({"ca_file": ""}, "are for a deployed function"),
+    ],
+)
+def test_what_does_not_go_together(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Endpoint(**arguments)
+
+
+def test_what_the_function_on_this_machine_has_too() -> None:
+    Endpoint(timeout=5, give_up_after=5, concurrency=1, workers=1, env={"DEVICE": "cpu"})
+    Endpoint(urls=("https://x",), headers={"Authorization": "Bearer a"}, ca_file="authorities.pem", timeout=5)
+
+
 @pytest.mark.parametrize("arguments", [{"batch_size": 2.5}, {"detect_every": 2.0}, {"crf": 20.5}])
 def test_whole_numbers(arguments: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="an integer is needed"):

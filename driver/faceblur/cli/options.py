@@ -110,9 +110,9 @@ FUNCTION = grouped(
                  help="Address of a deployed function. May be repeated: the requests are spread over all addresses; "
                       "audit asks each of them.  [default: function.yaml's function on this machine]"),
     click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", callback=_pairs(":", "'Name: value'"),
-                 help="HTTP header of every request, such as 'Authorization: …'. May be repeated."),
+                 help="HTTP header of every request to --function, such as 'Authorization: …'. May be repeated."),
     click.option("--ca-file", metavar="FILE", type=click.Path(exists=True, dir_okay=False),
-                 help="File of the certificates to trust for https addresses, instead of the system's."),
+                 help="File of the certificates to trust for https addresses of --function, instead of the system's."),
     click.option("--timeout", type=Number(1), default=AN_ENDPOINT.timeout, show_default=True, metavar="SECONDS",
                  help="Seconds that one request may take."),
     click.option("--give-up-after", type=Number(0), default=AN_ENDPOINT.give_up_after, show_default=True,

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from faceblur.base.errors import UsageError
 from faceblur.base.options import MAX_SECONDS, MIN_SECONDS, Options
 from faceblur.base.regions import TimedRegion, read_regions
 from faceblur.base.unreadable import why_unreadable
@@ -48,12 +47,9 @@ class RegionsFile(click.ParamType[tuple[RegionTexts, RegionTexts]]):
 def options_with_regions(
     cover: RegionTexts, spare: RegionTexts, regions: tuple[RegionTexts, RegionTexts] | None, **rest: Any
 ) -> Options:
-    """The options of a command, with the regions of the command line and of the file. Raises click's UsageError."""
+    """The options of a command, with the regions of the command line and of the file. Raises UsageError."""
     more_cover, more_spare = regions or ((), ())
-    try:
-        return Options(cover=cover + more_cover, spare=spare + more_spare, **rest)
-    except UsageError as error:
-        raise click.UsageError(str(error)) from error
+    return Options(cover=cover + more_cover, spare=spare + more_spare, **rest)
 
 
 # fmt: off

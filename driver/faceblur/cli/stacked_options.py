@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from faceblur.base.errors import UsageError
+
 Command = TypeVar("Command", bound=Callable[..., None])
 
 
@@ -33,7 +35,10 @@ def grouped(name: str, build: Callable[..., Any], *options: Any) -> Callable[[Co
 
         @functools.wraps(command)
         def call(**values: Any) -> None:
-            built = build(**{one: values.pop(one) for one in names})
+            try:
+                built = build(**{one: values.pop(one) for one in names})
+            except UsageError as error:  # of options that do not go together
+                raise click.UsageError(str(error)) from error
             command(**values, **{name: built})
 
         return call  # type: ignore[return-value]

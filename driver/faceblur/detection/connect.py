@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from faceblur.base.errors import UsageError
 from faceblur.detection.client import FunctionClient
 from faceblur.detection.endpoint import Endpoint
 from faceblur.detection.exchange import Transport
@@ -34,11 +33,6 @@ async def connect(endpoint: Endpoint, *, again: bool = False) -> AsyncIterator[t
     The function at each given URL is checked with one real face first. `again`: it is not said that the one on this
     machine is loaded.
     """
-    for url in endpoint.urls:
-        if not url.startswith(("http://", "https://")):
-            raise UsageError(f"--function {url}: no HTTP address; is http://{url} meant?")
-    if endpoint.urls and (endpoint.env or endpoint.workers):
-        raise UsageError("--env and --workers are for the function on this machine: not together with --function")
     if not endpoint.urls:
         level = logging.DEBUG if again else logging.INFO
         config = read_config(find_function_yaml(), env=endpoint.env, workers=endpoint.workers)
@@ -46,7 +40,7 @@ async def connect(endpoint: Endpoint, *, again: bool = False) -> AsyncIterator[t
         start = min((worker.spawned_at for worker in endpoint.spawned), default=time.monotonic())
         async with WorkerPool(config, spawned=endpoint.spawned) as workers:
             concurrency = endpoint.concurrency or config.workers + SPARE_LOCAL_REQUESTS
-            transport = LocalTransport(workers, endpoint.headers)
+            transport = LocalTransport(workers)
             async with _client(endpoint, (LOCAL,), concurrency, transport=transport) as client:
                 info = await client.probe()
                 log.log(level, "%s loaded in %.1f s, on %s", info.model, time.monotonic() - start, info.device)

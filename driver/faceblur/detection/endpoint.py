@@ -16,7 +16,8 @@ class Endpoint:
     `headers` go with every request; `ca_file` holds the authorities to trust instead of the system's; `timeout` bounds
     one request and `give_up_after` all attempts of one batch, in seconds. `concurrency` is the limit on the requests in
     flight. None: it is adaptive, or, at the function on this machine, two above the number of workers. Some workers may
-    have been `spawned` already. Raises UsageError for a `concurrency` or `workers` below 1.
+    have been `spawned` already. Raises UsageError for a `concurrency` or `workers` below 1, for a URL that is no HTTP
+    address, and for what only a function elsewhere can have where there is none, and the reverse.
     """
 
     urls: tuple[str, ...] = ()
@@ -33,3 +34,10 @@ class Endpoint:
         for name, value in (("concurrency", self.concurrency), ("workers", self.workers)):
             if value is not None and value < 1:
                 raise UsageError(f"{name}: {value} is less than 1")
+        for url in self.urls:
+            if not url.startswith(("http://", "https://")):
+                raise UsageError(f"--function {url}: no HTTP address; is http://{url} meant?")
+        if self.urls and (self.env or self.workers):
+            raise UsageError("--env and --workers are for the function on this machine: not together with --function")
+        if not self.urls and (self.headers or self.ca_file is not None):
+            raise UsageError("--header and --ca-file are for a deployed function: give its address with --function")

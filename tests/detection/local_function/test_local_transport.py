@@ -25,11 +25,11 @@ NAME = "the function here"
 HANDLER = "tests.support.handlers:told_handler"
 
 
-def use(work: Callable[[LocalTransport], Awaitable[Any]], headers: dict[str, str] | None = None, **more: Any) -> Any:
+def use(work: Callable[[LocalTransport], Awaitable[Any]], **more: Any) -> Any:
     """What work with the transport comes to, to a handler that does what the body says."""
 
     async def main() -> Any:
-        async with WorkerPool(config(HANDLER, **more)) as workers, LocalTransport(workers, headers or {}) as transport:
+        async with WorkerPool(config(HANDLER, **more)) as workers, LocalTransport(workers) as transport:
             return await work(transport)
 
     return asyncio.run(main())
@@ -40,11 +40,11 @@ async def post(transport: LocalTransport, action: str, *, seconds: float = 60, m
 
 
 def test_an_exchange() -> None:
-    got = use(lambda transport: post(transport, "describe"), {"x-my-header": "v"})
+    got = use(lambda transport: post(transport, "describe"))
     seen = json.loads(got.content)
     assert got.status == 200 and got.seconds == got.waiting > 0
     assert (seen["method"], seen["path"], seen["trigger"], seen["body"]) == ("POST", "/", "http", "describe")
-    assert seen["headers"] == {"X-My-Header": "v", "Content-Type": "application/json"}
+    assert seen["headers"] == {"Content-Type": "application/json"}
 
 
 def test_a_get_has_no_body() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -16,10 +15,10 @@ from faceblur.detection.retry_after import stated_seconds
 
 
 class LocalTransport:
-    """The transport to `workers`. `headers` go with every request; a URL is a name in errors."""
+    """The transport to `workers`. A URL is a name in errors."""
 
-    def __init__(self, workers: WorkerPool, headers: Mapping[str, str]) -> None:
-        self._workers, self._headers = workers, headers
+    def __init__(self, workers: WorkerPool) -> None:
+        self._workers = workers
 
     async def __aenter__(self) -> Self:
         return self
@@ -33,7 +32,7 @@ class LocalTransport:
         self, url: str, method: str, body: bytes | None, seconds: float, max_bytes: int = SMALL_BYTES
     ) -> Response:
         start = time.perf_counter()
-        headers = {**self._headers, **({"Content-Type": "application/json"} if body is not None else {})}
+        headers = {"Content-Type": "application/json"} if body is not None else {}
         event = event_message(method, "/", headers, body or b"", url="/", query={})
         try:
             answer = TOO_LARGE
