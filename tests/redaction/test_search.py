@@ -101,11 +101,12 @@ def test_without_masked_gaps_every_frame_is_searched(calm: Path, detector: Detec
     assert run(calm, tmp_path, detector, "--look-around", 0) == [*range(FRAMES)]
 
 
-def test_where_the_window_is_too_small_every_frame_is_searched(
-    calm: Path, detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("window", "searched"), [(11, [*range(0, 37, 3)]), (5, [*range(FRAMES)])])
+def test_the_smaller_the_window_the_more_frames_are_searched(
+    calm: Path, detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, window: int, searched: list[int]
 ) -> None:
-    monkeypatch.setattr(memory_bounds, "WINDOW_BYTES", 11 * 320 * 240 * 3 // 2)
-    assert run(calm, tmp_path, detector) == [*range(FRAMES)]
+    monkeypatch.setattr(memory_bounds, "WINDOW_BYTES", window * 320 * 240 * 3 // 2)
+    assert run(calm, tmp_path, detector) == searched
 
 
 def test_a_face_that_comes_jumps_or_goes_is_searched_up_to_that_frame(

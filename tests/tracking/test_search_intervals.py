@@ -24,27 +24,38 @@ BOX = (100.0, 100.0, 140.0, 140.0)
 @pytest.mark.parametrize(
     ("every", "look_around", "step", "searched"),
     [
-        (None, 0.4, 1 / 30, [0, 6]),
-        (None, 0.4, 1 / 25, [0, 5]),
-        (None, 0.4, 1 / 24, [0, 4, 8]),
-        (None, 0.4, 1 / 60, [0, 6]),
-        (None, 0.4, 1 / 8, [*range(10)]),
-        (None, 0.2, 1 / 30, [0, 3, 6, 9]),
-        (None, 0.1, 1 / 30, [*range(10)]),
-        (5, 0.4, 1 / 30, [0, 5]),
-        (5, 0.2, 1 / 30, [0, 3, 6, 9]),
+        (None, 0.4, 1 / 30, [0, 6, 12]),
+        (None, 0.4, 1 / 25, [0, 5, 10]),
+        (None, 0.4, 1 / 24, [0, 4, 8, 12]),
+        (None, 0.4, 1 / 60, [0, 12]),
+        (None, 0.4, 1 / 50, [0, 10]),
+        (None, 0.4, 1 / 120, [0, 12]),
+        (None, 0.4, 1 / 8, [*range(13)]),
+        (None, 0.2, 1 / 30, [0, 3, 6, 9, 12]),
+        (None, 0.1, 1 / 30, [*range(13)]),
+        (5, 0.4, 1 / 30, [0, 5, 10]),
+        (5, 0.2, 1 / 30, [0, 3, 6, 9, 12]),
     ],
 )
 def test_interval_ends(every: int | None, look_around: float, step: float, searched: list[int]) -> None:
     interval = SearchInterval(every, look_around, WINDOW)
-    assert [number for number in range(10) if interval.ends_at(number * step)] == searched
+    assert [number for number in range(13) if interval.ends_at(number * step)] == searched
 
 
-@pytest.mark.parametrize(("every", "window_frames"), [(None, 17), (5, 14)])
-def test_window_that_is_too_short_has_every_frame_searched(every: int | None, window_frames: int) -> None:
-    short, long = SearchInterval(every, 0.4, window_frames), SearchInterval(every, 0.4, window_frames + 1)
-    assert all(short.ends_at(number / 30) for number in range(10))
-    assert not all(long.ends_at(number / 30) for number in range(10))
+@pytest.mark.parametrize(
+    ("every", "window_frames", "searched"),
+    [
+        (None, 18, [0, 6]),
+        (None, 17, [0, 5]),
+        (5, 14, [0, 4, 8]),
+        (5, 15, [0, 5]),
+        (None, 5, [*range(10)]),
+        (None, 1, [*range(10)]),
+    ],
+)
+def test_a_window_holds_three_intervals(every: int | None, window_frames: int, searched: list[int]) -> None:
+    interval = SearchInterval(every, 0.4, window_frames)
+    assert [number for number in range(10) if interval.ends_at(number / 30)] == searched
 
 
 def faces(*boxes: Box, score: float = 0.9) -> list[Detection]:

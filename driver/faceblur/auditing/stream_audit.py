@@ -27,7 +27,8 @@ from faceblur.tracking.search_intervals import SearchInterval
 
 # So many intervals of frames are handled together, unless their pixels are more than this; so many such parts at once.
 INTERVALS, MAX_PIXELS, IN_FLIGHT = 2, 8 << 20, 3
-WINDOW = 1000  # frames: intervals are as long as the times allow
+# A frame is searched at least every so many frames, and every so many seconds. No window bounds the intervals.
+FRAMES, SECONDS, WINDOW = 6, 0.2, 1000
 Advance = Callable[[int, int], None]
 
 
@@ -123,7 +124,7 @@ class StreamAudit:
     async def _walk(self, reader: Pairs, searching: bool) -> None:
         loop = asyncio.get_running_loop()
         pairs = reader.pairs()
-        interval = SearchInterval(None, 1.0, WINDOW)
+        interval = SearchInterval(FRAMES, 2 * SECONDS, WINDOW)
         pending: deque[asyncio.Task[list[_Checked]]] = deque()
         last: asyncio.Future[_Before] = loop.create_future()
         last.set_result(_Before(None, asyncio.Event()))

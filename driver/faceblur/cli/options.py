@@ -137,7 +137,7 @@ VIDEO_OPTIONS = grouped(
     click.option("--detect-every", type=SearchedEvery(), default="auto", show_default=True, metavar="N|auto",
                  help="Search every Nth frame where the faces before and after agree and nothing new is seen, and more "
                 "frames elsewhere. "
-                      "auto: N is at most 6. 1: every frame."),
+                      "auto: N is at most 12. 1: every frame."),
     click.option("--batch-size", type=click.IntRange(1, MAX_FRAMES), default=DEFAULTS.batch_size, show_default=True,
                  metavar="N", help="Frames in one request."),
     click.option("--sidecar/--no-sidecar", default=True, show_default=True,

@@ -23,15 +23,16 @@ from faceblur.tracking.new_content import Neighbour, shows_new
 from faceblur.tracking.scene_cuts import is_change
 from faceblur.tracking.thumbnails import Thumbnail
 
-# Every 6th frame at most, and no longer apart than this: half of the time over which a lost face stays masked.
-AUTOMATIC_FRAMES = 6
+# No further apart than this: half of the time over which a lost face stays masked. That is every 6th frame at 30 frames
+# a second, and every 12th at 60; at more than that, it stays every 12th.
 AUTOMATIC_SECONDS = 0.2
+AUTOMATIC_FRAMES = 12
 # A small face below the threshold has to be searched for from this score on. Of the lower ones nearly all are none, and
 # the function looked at them closely before (docs/defaults.md).
 LOW_SCORE = 0.1
 # A face that moves by more than this share of its size between two searches may have moved in any way between them.
 MAX_SHIFT = 0.25
-# Frames are searched at intervals only where the look-ahead window holds this many of them.
+# The look-ahead window holds at least this many intervals: else it could not mask gaps backwards.
 WINDOW_INTERVALS = 3
 
 
@@ -39,15 +40,12 @@ class SearchInterval:
     """Says of each frame's time, in order, whether it ends an interval: such a frame is searched in any case.
 
     `frames` is the length, None for the automatic one. It is never longer than half of `look_around`, in seconds, over
-    which gaps are masked. Where the look-ahead window of `window_frames` frames is too short to mask gaps backwards,
-    every frame is searched.
+    which gaps are masked, and than a third of the look-ahead window, which has `window_frames` frames.
     """
 
     def __init__(self, frames: int | None, look_around: float, window_frames: int) -> None:
-        fits = window_frames // WINDOW_INTERVALS >= (frames or AUTOMATIC_FRAMES)
-        self._frames = (frames or AUTOMATIC_FRAMES) if fits else 1
-        automatic = frames is None and fits
-        self._seconds = min(AUTOMATIC_SECONDS if automatic else math.inf, look_around / 2)
+        self._frames = max(1, min(frames or AUTOMATIC_FRAMES, window_frames // WINDOW_INTERVALS))
+        self._seconds = min(AUTOMATIC_SECONDS if frames is None else math.inf, look_around / 2)
         self._since, self._last, self._before = self._frames, 0.0, 0.0
 
     def ends_at(self, seconds: float) -> bool:
