@@ -78,6 +78,7 @@ def test_an_output_without_a_sidecar_is_published(unnamed: Claim) -> None:
     temporary_path(sidecar_path(unnamed.target), unnamed.tag).unlink()
     digest = digest_of([temporary_path(unnamed.target, unnamed.tag)])
     alone = dataclasses.replace(unnamed, settings={"sidecar": False}, output_digest=digest)
+    sidecar_path(alone.target).write_bytes(b"that of an earlier output")
     assert finish_publishing(alone)
     assert list(alone.target.parent.iterdir()) == [alone.target]
 

@@ -53,6 +53,8 @@ def finish_publishing(claim: Claim) -> bool:
         return False
     for path in reversed(waiting):  # the sidecar first, as in the attempt itself
         publish(temporaries[path], path)
+    if len(paths) == 1:
+        sidecar_path(claim.target).unlink(missing_ok=True)  # that of an earlier output
     return True
 
 

@@ -23,7 +23,7 @@ from faceblur.jobs.discovery import Discovery, PlannedFile
 from faceblur.jobs.failure import why
 from faceblur.jobs.job import Job
 from faceblur.jobs.report import FileReport
-from faceblur.redaction.earlier_output import has_other_choices, other_settings
+from faceblur.redaction.earlier_output import has_other_choices, is_of_other_video, other_settings
 
 log = logging.getLogger("faceblur")
 NAMES_SHOWN = 10
@@ -93,7 +93,14 @@ class Run(Job):
         return waiting
 
     def _existing(self, one: PlannedFile) -> FileEnded:
-        """What becomes of a file whose output exists: one that masks or shows other boxes is not what was asked for."""
+        """What becomes of a file whose output exists: one of another video or with other boxes was not asked for."""
+        try:
+            is_of_other = is_of_other_video(one.target, one.source)
+        except OSError as error:
+            return FileEnded(one.source, "failed", f"cannot be read: {error.strerror}")
+        if is_of_other:
+            why = "exists, and was made of another video; --overwrite writes it again"
+            return FileEnded(one.source, "failed", f"{one.target} {why}")
         if has_other_choices(one.target, self.options):
             why = "exists, and other boxes or another span were chosen for it; --overwrite writes it again"
             return FileEnded(one.source, "failed", f"{one.target} {why}")

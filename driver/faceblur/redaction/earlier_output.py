@@ -1,4 +1,4 @@
-"""Whether an output that is there already was made by the same choices of people, and with the same settings."""
+"""An output that is there already: was it made of this video, by the same choices and settings?"""
 
 from __future__ import annotations
 
@@ -7,8 +7,17 @@ from pathlib import Path
 
 from faceblur.base.errors import SidecarError
 from faceblur.base.options import Options
-from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
+from faceblur.redaction.sidecar_files import SidecarReader, identify, sidecar_path
 from faceblur.redaction.sidecar_format import Header, SettingsUsed
+
+
+def is_of_other_video(output: Path, source: Path) -> bool:
+    """Whether the sidecar of an output says that it was made of another video than this one. Raises OSError.
+
+    False where it has no sidecar that can be read: nothing is known of it then.
+    """
+    header = _header_of(output)
+    return header is not None and not identify(source, None).is_of(header.video)
 
 
 def has_other_choices(output: Path, options: Options) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from faceblur.base.errors import MediaError
 from faceblur.base.events import PositionLeft
 from faceblur.base.options import Options
 from faceblur.base.stages import Channel
@@ -35,10 +36,11 @@ def open_output(
 ) -> VideoOutput:
     """Open an output, with a sidecar if `header` gives one; the cover art, which is masked, is written first.
 
+    Without one, a sidecar that is there stays only if the options want one: then the output is rendered from it.
     `tag` is in the names of its temporary files.
     """
     writer = VideoWriter(target, reader, options, [one.decoded for one in cover_art], tag=tag)
-    output = VideoOutput(writer, options.threshold)
+    output = VideoOutput(writer, options.threshold, keeps_sidecar=header is None and options.sidecar, tag=tag)
     try:
         if header is not None:
             output.sidecar = SidecarWriter(sidecar_path(target), header(), tag=tag)
@@ -106,13 +108,14 @@ async def finish(
 
 
 class VideoOutput:
-    """A video and its sidecar, None for no sidecar. Both get their final names by `publish`; closing removes them else.
+    """A video and its sidecar, None for no new one. Both get their final names by `publish`; closing removes them else.
 
-    A context manager. Raises MediaError or SidecarError, which name the file.
+    `keeps_sidecar`: the one that is there belongs to this output. A context manager. Raises MediaError or SidecarError,
+    which name the file.
     """
 
-    def __init__(self, writer: VideoWriter, threshold: float) -> None:
-        self.writer, self._threshold = writer, threshold
+    def __init__(self, writer: VideoWriter, threshold: float, *, keeps_sidecar: bool, tag: str) -> None:
+        self.writer, self._threshold, self._keeps_sidecar, self._tag = writer, threshold, keeps_sidecar, tag
         self.sidecar: SidecarWriter | None = None
 
     def write(self, frame: VideoFrame) -> None:
@@ -138,11 +141,25 @@ class VideoOutput:
             yield f"edited before: {edits.name} is not in this output; faceblur edit puts it in, if it still fits"
 
     def publish(self) -> None:
-        """Give both their names."""
+        """Give both their names. Not even a kill in between leaves an output beside the sidecar of another run."""
+        has_stale_sidecar = self.sidecar is None and not self._keeps_sidecar
+        # What a fleet's attempt did not finish, its ledger knows; and an attempt that was taken over removes nothing.
+        if not self._tag and not self._keeps_sidecar:
+            self._remove(self.writer.path)
+            if has_stale_sidecar:
+                self._remove(sidecar_path(self.writer.path))
         # A sidecar without its video is written again by the next run; the other way round it would stay missing.
         if self.sidecar is not None:
             self.sidecar.publish()
         self.writer.publish()
+        if self._tag and has_stale_sidecar:
+            self._remove(sidecar_path(self.writer.path))
+
+    def _remove(self, path: Path) -> None:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise MediaError(f"{path}: cannot be replaced: {error.strerror}") from error
 
     def __enter__(self) -> Self:
         return self
