@@ -108,7 +108,10 @@ def test_edits_for_which_the_disk_has_no_room_are_kept(disk: Path) -> None:
         file.truncate(ballast.stat().st_size - (16 << 10))  # enough for the edit, not for the output
     done = call("edit", output, "--add", "10,10,60,60@0-1")
     assert done.returncode == 1 and "No space left on device" in done.stderr, done.stderr
-    assert f"{output} is as it was; the edits are kept: the same command without options goes on" in done.stderr
+    assert (
+        f"{output} is as it was; the edits are kept: once the cause is gone, the same command without options goes on"
+        in done.stderr
+    )
     assert output.read_bytes() == before and len(edits_path(sidecar_path(output)).read_text().splitlines()) == 2
     ballast.unlink()
     assert call("edit", output).returncode == 0 and output.read_bytes() != before

@@ -44,7 +44,7 @@ class PairReader:
                     line = _line_of(files, lines, frame, source.shown_zero)
                     if frame.number == 0 and pair.source == source.main_stream.index:
                         sidecar.check_size([frame.upright_wh], source.videos.values())
-                    sidecar.check_in_frame(line, frame.upright_wh)
+                    sidecar.check_in_frame(line, frame.upright_wh, files.edits.added_boxes)
                 zero = source.shown_zero
                 yield FramePair(step, frame, other, line, _seconds(frame, zero), _seconds(other, zero))
             if self._steps is None and next(lines, None) is not None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterable
+from pathlib import Path
 
 from faceblur.auditing.report import BoxSpan, Finding
 from faceblur.auditing.stream_pairs import AuditedFiles
 from faceblur.base.box_at import BoxAt
+from faceblur.base.printable import shell_command
 from faceblur.redaction.named_source import named_in
 from faceblur.redaction.sidecar_files import sidecar_path
 
@@ -20,6 +21,7 @@ MAX_PARTS = 6
 
 def with_command(finding: Finding, files: AuditedFiles) -> Finding:
     """The finding, with the command that mends it where there is one."""
+    arguments: list[str | Path]
     if finding.kind == "exposed":
         arguments = []  # its mask is listed: rendering again draws it
     elif finding.kind in ("uncovered", "candidate") and finding.boxes:
@@ -37,8 +39,8 @@ def with_command(finding: Finding, files: AuditedFiles) -> Finding:
         return finding
     recorded = named_in(files.sidecar.parent, files.header.video.path or files.header.video.name)
     if not os.path.exists(recorded) or not recorded.samefile(files.source):
-        arguments += ["--source", str(files.source)]
-    command = shlex.join(["faceblur", "edit", str(files.output), *arguments])
+        arguments += ["--source", files.source]
+    command = shell_command("faceblur", "edit", files.output, *arguments)
     return finding.model_copy(update={"mend": command})
 
 

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("faceblur")
 GOES_ON = "the same command goes on from here"
-EDITS_ARE_KEPT = "the edits are kept: the same command without options goes on"
+EDITS_ARE_KEPT = "the edits are kept"
+GOES_ON_WITH_EDITS = "the same command without options goes on"
 
 
 class BoxAtType(click.ParamType[BoxAt]):
@@ -251,7 +252,7 @@ def edit(
         edit_run = partial(EditRun, output, added=added, removed=removed, spared=spared, masked=masked)
         return edit_run(stream=stream, source=source, preview=preview, on_event=emit)
 
-    code = execute_job(make, verbosity, interrupted=f"the output is as it was; {EDITS_ARE_KEPT}")
+    code = execute_job(make, verbosity, interrupted=f"the output is as it was; {EDITS_ARE_KEPT}: {GOES_ON_WITH_EDITS}")
     if code == FAILED:
-        log.error("%s is as it was; %s", output, EDITS_ARE_KEPT)
+        log.error("%s is as it was; %s: once the cause is gone, %s", output, EDITS_ARE_KEPT, GOES_ON_WITH_EDITS)
     sys.exit(code)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from rich.table import Table
 from faceblur.base.counted import counted
 from faceblur.base.errors import FaceblurError
 from faceblur.base.events import MaskedState, State
-from faceblur.base.printable import printable
+from faceblur.base.printable import printable, shell_command
 from faceblur.cli.verbosity import Verbosity
 from faceblur.jobs.report import FileReport, Report
 
@@ -93,21 +92,19 @@ def _next_step(report: Report) -> Iterator[str]:
     written = [one for one in report.files.values() if one.state == "done" and one.target is not None]
     if not written:
         return
-    source, target = str(written[0].source), str(written[0].target)
+    source, target = written[0].source, Path(written[0].target or "")
     if len(written) > 1:
         source = _common_folder([one.source for one in written])
         target = _common_folder([Path(one.target or "") for one in written])
-    # A name that begins with a dash is no option behind "./".
-    paths = [f"./{one}" if one.startswith("-") else one for one in (source, target)]
-    command = shlex.join(["faceblur", "audit", *paths])
+    command = shell_command("faceblur", "audit", source, target)
     what = "an output is published, check it" if len(written) == 1 else "outputs are published, check them"
     yield f"before {what}: {command}"
 
 
-def _common_folder(files: Sequence[Path]) -> str:
+def _common_folder(files: Sequence[Path]) -> Path:
     """The folder that holds files, relative where they are named so."""
     folder = os.path.commonpath([one.absolute().parent for one in files])
-    return folder if any(one.is_absolute() for one in files) else os.path.relpath(folder)
+    return Path(folder if any(one.is_absolute() for one in files) else os.path.relpath(folder))
 
 
 def _files(report: Report) -> Table:

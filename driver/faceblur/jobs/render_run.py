@@ -28,6 +28,7 @@ from faceblur.redaction.edits import (
     append_edits,
     check_reach,
     read_edits,
+    sidecar_digest,
 )
 from faceblur.redaction.named_source import named_in
 from faceblur.redaction.render import render_video
@@ -79,8 +80,10 @@ class RenderRun(Job):
 
     def _check_edits(self) -> None:
         """Check that each edit and track to spare changes a frame. Raises UsageError, MediaError or SidecarError."""
-        with SidecarReader(self._sidecar):  # what is no sidecar is said to be none, not to be another one
+        with SidecarReader(self._sidecar) as reader:  # what is no sidecar is said to be none, not to be another one
             edits, tracks = read_edits(self._sidecar), self._changes.spare_tracks
+            if not self._changes.encoder:
+                _check_recorded_encoder(reader)
         if not edits and not tracks:
             return
         with _opened(self._sidecar, self._video) as (sidecar, video), _as_usage_error():
@@ -147,7 +150,10 @@ class EditRun(RenderRun):
         return await super().execute()
 
     def _append(self) -> None:
+        with _as_usage_error():
+            of = sidecar_digest(self._sidecar)
         with _as_usage_error(), _opened(self._sidecar, self._video) as (sidecar, video):
+            _check_recorded_encoder(sidecar)
             if not identify(self._video, video.duration).is_of(sidecar.header.video):
                 raise UsageError(f"{self._video}: the sidecar {self._sidecar} is of another video")
             stream = video.main_stream.index if self._stream is None else self._stream
@@ -158,7 +164,20 @@ class EditRun(RenderRun):
             if stream == video.main_stream.index:
                 for one in self._added:
                     check_reach(one.box, sidecar.header)
-            append_edits(self._sidecar, settled(self._sidecar, timed_lines(sidecar, video), operations))
+            append_edits(self._sidecar, settled(self._sidecar, timed_lines(sidecar, video), operations), of)
+
+
+def _check_recorded_encoder(sidecar: SidecarReader) -> None:
+    """Refuse a sidecar whose output was written by an encoder that this machine lacks. Raises SidecarError."""
+    encoder = sidecar.header.settings.encoder
+    try:
+        if encoder:
+            check_encoder(encoder)
+    except UsageError as error:
+        raise SidecarError(
+            f"{sidecar.path}: its output was written with --encoder {encoder}, which this machine lacks: write another "
+            "output by `faceblur render`, with another --encoder"
+        ) from error
 
 
 def _as_known(path: Path) -> Path:

@@ -103,6 +103,11 @@ class Edits:
     def __bool__(self) -> bool:
         return bool(self.operations)
 
+    @property
+    def added_boxes(self) -> frozenset[tuple[float, float, float, float]]:
+        """The boxes of the faces that are added."""
+        return frozenset(one.box for one in self._added)
+
     def fold(self, line: FrameLine, seconds: float) -> FrameLine:
         """A sidecar's line as it was edited. Raises SidecarError.
 
@@ -148,7 +153,7 @@ def read_edits(sidecar: Path) -> Edits:
     if len(lines) > MAX_EDITS:
         raise SidecarError(f"{path}: more than {MAX_EDITS} edits")
     header = _parsed(path, 1, EDITS_HEADER, lines[0] if lines else b"")
-    if header.sidecar_sha256 != _sha256(sidecar):
+    if header.sidecar_sha256 != sidecar_digest(sidecar):
         raise SidecarError(
             f"{path}: its edits are of another sidecar than {sidecar.name}, which a later run may have written: "
             "move it away, and make the edits again"
@@ -160,17 +165,24 @@ def read_edits(sidecar: Path) -> Edits:
     return Edits(operations)
 
 
-def append_edits(sidecar: Path, operations: Sequence[Operation]) -> Edits:
+def append_edits(sidecar: Path, operations: Sequence[Operation], of: str | None = None) -> Edits:
     """Append edits to those of a sidecar, on the disk; all edits. Raises SidecarError.
 
-    What another process appends at the same time is not lost.
+    `of` is the SHA-256 of the sidecar that they were made for, None: the one that is there. What another process
+    appends at the same time is not lost.
     """
     path = edits_path(sidecar)
     try:
         with held(sidecar):
+            if of is not None and of != sidecar_digest(sidecar):
+                raise SidecarError(
+                    f"{sidecar}: was written again at the same time, with other tracks: look at it again"
+                )
             before = read_edits(sidecar)
             if not path.exists():
-                write_complete(path, EDITS_HEADER.dump_json(EditsHeader(sidecar_sha256=_sha256(sidecar))) + b"\n")
+                write_complete(
+                    path, EDITS_HEADER.dump_json(EditsHeader(sidecar_sha256=sidecar_digest(sidecar))) + b"\n"
+                )
             with path.open("rb") as file:
                 is_ended = file.read().endswith(b"\n")  # a person's editor may have left the last line open
             lines = b"".join(OPERATION.dump_json(one) + b"\n" for one in operations)
@@ -216,7 +228,8 @@ def _parsed(path: Path, number: int, kind: TypeAdapter[Any], line: bytes) -> Any
         raise SidecarError(f"{path}: line {number}: {where + ': ' if where else ''}{first['msg']}") from error
 
 
-def _sha256(path: Path) -> str:
+def sidecar_digest(path: Path) -> str:
+    """The SHA-256 of a sidecar, by which edits name it. Raises SidecarError."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -73,9 +73,12 @@ async def _render(
         header = header_to_write(recorded, edits, changes, target, work.source)
         opening_output = partial(open_output, target, reader, options, header, cover_art)
         writing = await stack.enter_async_context(OwnThread(opening_output, "write"))
-        # Only now no other process can write this output, with edits that this one does not know.
-        if Edits((*read_edits(sidecar).operations, *spared)).operations != edits.operations:
-            raise SidecarError(f"{sidecar}: somebody edited it at the same time: try again")
+        # Only now no other process can write this output, with edits that this one does not know, or its sidecar.
+        if (
+            not recorded.is_current()
+            or Edits((*read_edits(sidecar).operations, *spared)).operations != edits.operations
+        ):
+            raise SidecarError(f"{sidecar}: somebody edited it at the same time, or wrote it again: try again")
         async with Stages() as stages:
             read = stages.link(batch_reader.read(), capacity=1)
             ready = stages.link(masks.mask_recorded(read, writing.object.writer.pix_fmts), capacity=RENDER_BATCHES)
@@ -180,7 +183,7 @@ class RecordedMasks:
         assert frame.line is not None
         frame.convert(pix_fmts)
         frame_wh, padding = frame.decoded.upright_wh, self._options.padding
-        self._sidecar.check_in_frame(frame.line, frame_wh)
+        self._sidecar.check_in_frame(frame.line, frame_wh, self._edits.added_boxes)
         # With less padding than it was recorded with, a box beside the frame has no part in it.
         faces = [face for face in frame.line.faces if reaches_into(face.box, frame_wh, face.padding(padding))]
         if len(faces) < len(frame.line.faces):

@@ -20,7 +20,17 @@ from faceblur.base.face_checks import MAX_MASKS, described, fault_of, reaches_in
 from faceblur.base.options import REGIONS, check_value
 from faceblur.base.unreadable import why_unreadable
 from faceblur.redaction.named_source import json_name
-from faceblur.redaction.sidecar_format import FRAME_LINE, HEADER, SUFFIX, FrameLine, Header, Identity, SettingsUsed
+from faceblur.redaction.sidecar_format import (
+    FRAME_LINE,
+    HEADER,
+    SUFFIX,
+    FrameLine,
+    Header,
+    Identity,
+    SettingsUsed,
+    edits_path,
+)
+from faceblur.tracking.boxes import Box
 
 # What identifies a video: hashing hundreds of gigabytes completely would take longer than reading them for their faces.
 HASHED_BYTES = 1 << 20
@@ -227,16 +237,31 @@ class SidecarReader:
                 f"{self.path}: line 1: frame_wh: {given} is not the size of the video's frames, which is {real}"
             )
 
-    def check_in_frame(self, line: FrameLine, frame_wh: tuple[int, int]) -> None:
-        """Check that each face of a line has a part in its frame, upright. Raises OutsideFrame."""
+    def check_in_frame(self, line: FrameLine, frame_wh: tuple[int, int], added: Collection[Box] = ()) -> None:
+        """Check that each face of a line has a part in its frame, upright. Raises OutsideFrame.
+
+        `added` are the boxes of its edits: one of these is to be mended there.
+        """
         padding = self.header.settings.padding
         for index, face in enumerate(line.faces):
             if not reaches_into(face.box, frame_wh, face.padding(padding)):
-                width, height = frame_wh
+                box, size = described(face.box), "x".join(map(str, frame_wh))
+                where = f"frame {line.frame} of stream {line.stream}"
+                if face.box in added:
+                    raise OutsideFrame(
+                        f"{edits_path(self.path)}: the face to add, {box}, lies outside of {where}, which is {size}: "
+                        "correct or delete its line"
+                    )
                 raise OutsideFrame(
-                    f"{self.path}: frame {line.frame} of stream {line.stream}: face {index}: its box "
-                    f"{described(face.box)} lies outside of the frame of {width}x{height}"
+                    f"{self.path}: {where}: face {index}: its box {box} lies outside of the frame of {size}"
                 )
+
+    def is_current(self) -> bool:
+        """Whether its path still names the file that is read: a run may have written another one meanwhile."""
+        try:
+            return os.path.samestat(os.fstat(self._file.fileno()), self.path.stat())
+        except OSError:
+            return False
 
     def corrections(self) -> tuple[str, ...]:
         """What was put right in the lines that were read, to be reported: one text, or none."""

@@ -1,0 +1,95 @@
+"""Edits that cannot be made, or not any more: nothing of them is in the output, and the error says what to do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from examples.sample_clip import Image, pan, write_clip
+from faceblur.jobs import render_run
+from faceblur.redaction import render
+from faceblur.redaction.edits import AddedFace, append_edits
+from faceblur.redaction.output import VideoOutput
+from faceblur.redaction.sidecar_files import sidecar_path
+from faceblur.redaction.sidecar_format import edits_path
+from tests.redaction.regions import run
+
+
+@pytest.fixture(scope="module")
+def made(face: Image, function_url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("edited")
+    source = write_clip(folder / "in" / "face.mp4", islice(pan(face, (320, 240), 60), 10))
+    run("run", source, "-o", folder / "out", "--function", function_url)
+    return folder
+
+
+@pytest.fixture
+def output(made: Path, tmp_path: Path) -> Path:
+    """A fresh copy of a source and its output; it gives the output."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "out" / "face.mp4"
+
+
+def write_again(sidecar: Path, **settings: object) -> None:
+    """What a run does that replaces an output: another sidecar has its name."""
+    first, *lines = sidecar.read_text().splitlines()
+    header = json.loads(first)
+    header["settings"] |= {"look_around": 0.5} | settings
+    other = sidecar.with_name("other")
+    other.write_text("\n".join([json.dumps(header), *lines]) + "\n")
+    other.replace(sidecar)
+
+
+def test_edits_of_a_sidecar_that_is_written_again_meanwhile_are_not_made(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its tracks have other numbers: another face would be clear."""
+
+    def settle_late(*arguments: Any) -> Any:
+        write_again(sidecar_path(output))
+        return settled(*arguments)
+
+    before, settled = output.read_bytes(), render_run.settled
+    monkeypatch.setattr(render_run, "settled", settle_late)
+    assert "was written again at the same time" in run("edit", output, "--remove-track", "1", code=2)
+    assert output.read_bytes() == before and not edits_path(sidecar_path(output)).exists()
+
+
+def test_a_sidecar_that_is_written_again_while_rendering_begins_fails_it(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the output would be masked by the one before, and stand beside the new one."""
+
+    def open_late(*arguments: Any, **named: Any) -> VideoOutput:
+        write_again(sidecar_path(output))
+        return open_output(*arguments, **named)
+
+    before, open_output = output.read_bytes(), render.open_output  # type: ignore[attr-defined]
+    monkeypatch.setattr(render, "open_output", open_late)
+    assert "at the same time, or wrote it again: try again" in run("edit", output, code=1)
+    assert output.read_bytes() == before
+
+
+def test_a_box_that_lies_outside_is_named_where_it_can_be_corrected(output: Path, tmp_path: Path) -> None:
+    append_edits(sidecar_path(output), [AddedFace((1000.0, 10.0, 1100.0, 90.0), 0.1, 0.3)])
+    why = f"{edits_path(sidecar_path(output))}: the face to add, [1000, 10, 1100, 90], lies outside of frame 3"
+    source = tmp_path / "in" / "face.mp4"
+    assert why in run("edit", output, code=1)
+    assert why in run("render", source, sidecar_path(output), "-o", tmp_path / "other.mp4", code=1)
+    assert why in run("audit", source, output, code=2)
+
+
+def test_an_encoder_that_this_machine_lacks_is_named_before_the_edit_is_made(output: Path, tmp_path: Path) -> None:
+    """As where a GPU wrote the output."""
+    write_again(sidecar_path(output), encoder="h264_nvenc")
+    why = "its output was written with --encoder h264_nvenc, which this machine lacks"
+    assert why in run("edit", output, "--remove-track", "1", code=2)
+    assert not edits_path(sidecar_path(output)).exists()
+    render_it = ("render", tmp_path / "in" / "face.mp4", sidecar_path(output), "-o", tmp_path / "other.mp4")
+    assert why in run(*render_it, code=1)
+    run(*render_it, "--encoder", "libx264")
