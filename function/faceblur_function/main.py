@@ -62,7 +62,9 @@ def handler(context: Any, event: Any) -> Any:
     except Exception as error:
         if ran_out_of_memory(error):
             context.logger.error_with("the memory ran out", reason=str(error)[:200])
-            failure = wire.WireError("out_of_memory", "the function's memory ran out", status=507)
+            failure = wire.WireError(
+                "out_of_memory", "the function's memory ran out: give it more, or fewer workers", status=507
+            )
             return context.Response(
                 body=failure.to_json(), headers={}, content_type="application/json", status_code=failure.status
             )

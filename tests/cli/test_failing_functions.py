@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from examples.sample_clip import Image
 from faceblur.detection.local_function.http_trigger import LocalFunction
 from faceblur_function import wire
 from faceblur_function.images import decode_image, encode_image
-from tests.cli.calls import invoke, run_against
+from faceblur_function.weights import load_weights
+from tests.cli.calls import COMMAND, invoke, run_against
 from tests.support import clips as media
 from tests.support.hostile import HostileProxy, scripted
 
@@ -40,6 +43,27 @@ def test_failing_function_fails_the_video_and_writes_nothing(face_clip: Path, tm
     assert done.returncode == 1
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert str(face_clip) in line and "Traceback" not in done.stderr
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+
+
+def test_worker_that_dies_and_cannot_start_again_fails_the_video_in_one_line(long_clip: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "weights.onnx"
+    weights.write_bytes(load_weights("retinaface-mobilenet0.25")[0])
+    options = ("--workers", "1", "--env", f"WEIGHTS={weights}", "--detect-every", "1")
+    command = [*COMMAND, "run", str(long_clip), "-o", str(tmp_path / "out"), *options]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert any("loaded in" in line for line in process.stderr)
+        weights.unlink()
+        for child in psutil.Process(process.pid).children(recursive=True):
+            if any("worker_main" in argument for argument in child.cmdline()):
+                child.kill()
+        printed = process.stderr.read()
+        assert process.wait(60) == 1
+    (line,) = [line for line in printed.splitlines() if line.startswith("error: ")]
+    why = f"faceblur cannot start: cannot read the weights {weights}: No such file or directory"
+    assert line == f"error: {long_clip}: the function on this machine: its workers do not start again: {why}"
+    assert "HTTP" not in printed and "in halves" not in printed
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
 
 

@@ -12,7 +12,12 @@ from tests.cli.calls import COMMAND
 
 MIB = 1 << 20
 # What may be said of it: native code that cannot allocate says no more than that it failed, or crashes.
-REASONS = ("the memory ran out", "memory may have run out", "the limit on memory too low")
+REASONS = (
+    "the memory ran out",
+    "give the function more memory",
+    "memory may have run out",
+    "the limit on memory too low",
+)
 
 
 @pytest.mark.parametrize("mib", [300, 450, 700, 900])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,10 @@ def _die(context: Any, event: Any, argument: str) -> Any:
     os._exit(9)
 
 
+def _kill(context: Any, event: Any, argument: str) -> Any:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def _output(context: Any, event: Any, argument: str) -> Any:
     outputs: dict[str, Any] = {
         "str": "text",
@@ -112,6 +117,7 @@ ACTIONS = {
     "sleep": _sleep,
     "hold": _hold,
     "die": _die,
+    "kill": _kill,
     "output": _output,
     "log": _log,
 }

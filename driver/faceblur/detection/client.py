@@ -137,12 +137,13 @@ class FunctionClient:
         """Send encoded images as one batch, or as several when the platform takes no body of that size.
 
         `verify`: they are crops, and the second detector answers.
-        Raises Unavailable, RequestRejected, RequestTooLarge or InvalidReply when there is no valid answer in the end.
+        Raises Unavailable, RequestRejected, RequestTooLarge or InvalidReply when there is no valid answer in the end,
+        MemoryError when the memory here is not enough for a single image.
         """
         if not self._halving.is_needed(images):
             try:
                 return await self._send_batch(images, options, return_frames, verify)
-            except (RequestTooLarge, ConnectionBroken) as error:
+            except (RequestTooLarge, ConnectionBroken, MemoryError) as error:
                 if len(images) == 1:
                     raise
                 self._halving.learn(images, error)

@@ -40,7 +40,8 @@ class Busy(AttemptFailed):
 class Response:
     """An HTTP response, and the seconds that it took to send the body, to wait for an answer and to receive it.
 
-    `retry_after` is the time to wait before another attempt, in seconds, where the response states one.
+    Errors put `protocol` before the status. `retry_after` is the time to wait before another attempt, in seconds, where
+    the response states one.
     """
 
     status: int
@@ -49,6 +50,7 @@ class Response:
     waiting: float
     receiving: float
     retry_after: float | None = None
+    protocol: str = "HTTP"
 
     @property
     def seconds(self) -> float:
@@ -68,8 +70,8 @@ class Transport(Protocol):
     ) -> Response:
         """One request within so many seconds; any HTTP status is a response. Of an error's body the begin is enough.
 
-        Raises AttemptFailed, InvalidReply for a body of more than `max_bytes`, or RequestRejected when another attempt
-        cannot help.
+        Raises AttemptFailed, InvalidReply for a body of more than `max_bytes`, RequestRejected when another attempt
+        cannot help, RequestTooLarge when only a smaller one can.
         """
 
 

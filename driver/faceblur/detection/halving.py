@@ -1,4 +1,4 @@
-"""Batches that the platform refuses as too large are sent in halves."""
+"""Batches that are too large for the platform, or for the memory here, are sent in halves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from faceblur.base.errors import FunctionError, RequestTooLarge
+from faceblur.base.errors import RequestTooLarge
 from faceblur.detection.reply import CheckedReply
 
 log = logging.getLogger("faceblur.client")
@@ -23,12 +23,12 @@ class Halving:
         """Whether a batch of this size is known to be refused. A single image cannot be halved."""
         return len(images) > 1 and sum(map(len, images)) >= self._refused_bytes
 
-    def learn(self, images: Sequence[bytes], error: FunctionError) -> None:
-        """`error` is what this batch got: RequestTooLarge, or a connection that broke several times."""
-        if isinstance(error, RequestTooLarge):
+    def learn(self, images: Sequence[bytes], error: Exception) -> None:
+        """`error` is what this batch got: RequestTooLarge, MemoryError, or a connection that broke several times."""
+        if isinstance(error, (RequestTooLarge, MemoryError)):
             size = sum(map(len, images))
             self._refused_bytes = min(size, self._refused_bytes)
-            log.info("%d bytes of images are too large for the platform: sent in halves", size)
+            log.info("%d bytes of images are too large for the platform or the memory: sent in halves", size)
         else:
             log.info("the connection broke several times: the batch is sent in halves")
 

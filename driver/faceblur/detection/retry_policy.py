@@ -49,18 +49,19 @@ def check_status(url: str, response: Response) -> None:
     status, content = response.status, response.content
     if status == 200:
         return
-    message = printable(_message(content))
+    answer = f"{response.protocol} {status} {printable(_message(content))}".rstrip()
     if status == 413 or (status == 400 and b"Error when parsing request" in content[:200]):
-        raise RequestTooLarge(f"{url}: the body is too large for the platform, even with a single frame")
+        why = "the body is too large for the platform; see maxRequestBodySize in function.yaml"
+        raise RequestTooLarge(f"{url}: even with a single frame {why}")
     if status == 507:
-        raise RequestTooLarge(f"{url}: HTTP 507 {message}, even with a single frame")
+        raise RequestTooLarge(f"{url}: even with a single frame: {answer}")
     if status in RETRIED_STATUS:
         kind = Busy if status == 503 else AttemptFailed
-        failure = kind(f"{url}: HTTP {status} {message}".rstrip())
+        failure = kind(f"{url}: {answer}")
         failure.retry_after = response.retry_after
         raise failure
     hint = OLDER if b'"unknown_field"' in content[:200] else HINTS.get(status, "")
-    raise RequestRejected(f"{url}: HTTP {status} {message}".rstrip() + hint)
+    raise RequestRejected(f"{url}: {answer}{hint}")
 
 
 def _message(content: bytes) -> str:

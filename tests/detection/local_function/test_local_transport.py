@@ -7,29 +7,36 @@ import errno
 import gc
 import json
 import os
+import pickle
 import signal
 import subprocess
 import time
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from faceblur.base.errors import InvalidReply
-from faceblur.detection.exchange import ConnectionBroken, Late, Response
+from faceblur.base.errors import InvalidReply, RequestRejected, RequestTooLarge
+from faceblur.detection.client import FunctionClient
+from faceblur.detection.exchange import Busy, ConnectionBroken, Late, Response
+from faceblur.detection.local_function import worker_handle, worker_pool
 from faceblur.detection.local_function.local_transport import LocalTransport
+from faceblur.detection.local_function.worker_messages import EncodedMessage, encode_message
 from faceblur.detection.local_function.worker_pool import MAX_DEATHS, WorkerPool
+from faceblur.detection.retry_policy import check_status
 from tests.detection.local_function.conftest import config
+from tests.support.batches import OPTIONS, image
 
 NAME = "the function here"
 HANDLER = "tests.support.handlers:told_handler"
 
 
-def use(work: Callable[[LocalTransport], Awaitable[Any]], **more: Any) -> Any:
-    """What work with the transport comes to, to a handler that does what the body says."""
+def use(work: Callable[[LocalTransport], Awaitable[Any]], handler: str = HANDLER, **more: Any) -> Any:
+    """What work with the transport comes to, by default to a handler that does what the body says."""
 
     async def main() -> Any:
-        async with WorkerPool(config(HANDLER, **more)) as workers, LocalTransport(workers) as transport:
+        async with WorkerPool(config(handler, **more)) as workers, LocalTransport(workers) as transport:
             return await work(transport)
 
     return asyncio.run(main())
@@ -76,11 +83,14 @@ def test_a_large_answer_is_an_error_and_an_error_of_that_size_is_none() -> None:
     assert use(lambda transport: post(transport, "raise", max_bytes=10)).status == 500
 
 
-def test_no_free_worker_is_503() -> None:
-    async def two(transport: LocalTransport) -> list[int]:
-        return [one.status for one in await asyncio.gather(post(transport, "sleep 1"), post(transport, "describe"))]
+def test_no_free_worker_is_503_and_no_http() -> None:
+    async def two(transport: LocalTransport) -> list[Response]:
+        return list(await asyncio.gather(post(transport, "sleep 1"), post(transport, "describe")))
 
-    assert use(two, worker_timeout=0.2) == [200, 503]
+    done, refused = use(two, worker_timeout=0.2)
+    assert (done.status, refused.status) == (200, 503)
+    with pytest.raises(Busy, match=f"^{NAME}: status 503 no worker is free$"):
+        check_status(NAME, refused)
 
 
 def test_a_late_answer_is_not_waited_for_and_its_worker_lives() -> None:
@@ -130,33 +140,82 @@ def test_a_dead_worker_breaks_its_exchange_and_comes_back() -> None:
     assert use(die) == 200
 
 
-def test_workers_that_die_one_after_the_other_end_in_a_refusal() -> None:
-    async def die(transport: LocalTransport) -> Response:
+@pytest.mark.parametrize(
+    ("action", "why", "way_out"),
+    [
+        ("die", "exit code 9", ""),
+        ("kill", "SIGKILL, perhaps out of memory", "; give the function more memory, or fewer --workers"),
+    ],
+)
+def test_workers_that_die_one_after_the_other_end_in_a_refusal(action: str, why: str, way_out: str) -> None:
+    async def die(transport: LocalTransport) -> None:
         for _ in range(MAX_DEATHS):
-            with pytest.raises(ConnectionBroken):
-                await post(transport, "die")
-        return await post(transport, "die")
+            with pytest.raises(ConnectionBroken, match=f"^{NAME}: its worker died: {why}$"):
+                await post(transport, action)
+        with pytest.raises(RequestTooLarge) as caught:  # a smaller request may pass
+            await post(transport, action)
+        assert (
+            str(caught.value)
+            == f"{NAME}: even with a single frame its worker died 4 times in a row, as -vv shows: {why}{way_out}"
+        )
 
-    got = use(die)
-    assert got.status == 507 and "died 4 times in a row" in json.loads(got.content)["error"]["message"]
+    use(die)
 
 
-def test_a_worker_that_cannot_be_started_again_ends_in_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("refusal", "reason"),
+    [
+        (OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)), "[Errno 12] Cannot allocate memory"),
+        (MemoryError(), "MemoryError"),
+    ],
+)
+def test_a_worker_that_cannot_be_started_again_ends_in_a_refusal(
+    monkeypatch: pytest.MonkeyPatch, refusal: Exception, reason: str
+) -> None:
     def refuse(*_: Any, **__: Any) -> None:
-        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+        raise refusal
 
-    async def die(transport: LocalTransport) -> Response:
+    async def die(transport: LocalTransport) -> list[Response | BaseException]:
         monkeypatch.setattr(subprocess, "Popen", refuse)
         with pytest.raises(ConnectionBroken):
             await post(transport, "die")
-        # It may not have been tried yet: then no worker becomes free.
-        while (got := await post(transport, "describe")).status == 503:
-            assert time.monotonic() - start < 30
-        return got
+        # They wait for a worker, and for no longer than until it is clear that there is none.
+        waiting = await asyncio.gather(*(post(transport, "describe") for _ in range(3)), return_exceptions=True)
+        return [*waiting, *await asyncio.gather(post(transport, "describe"), return_exceptions=True)]
 
-    start = time.monotonic()
-    got = use(die, worker_timeout=0.5)
-    assert got.status == 507 and "do not start again: [Errno 12] Cannot allocate" in got.content.decode()
+    why = f"{reason}; give the function more memory, or fewer --workers"
+    for error in use(die, worker_timeout=300):
+        assert type(error) is RequestRejected and str(error) == f"{NAME}: its workers do not start again: {why}"
+
+
+@pytest.mark.parametrize("where", ["to the worker", "from the worker"])
+def test_a_batch_that_the_memory_here_is_not_enough_for_is_halved(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    sizes: list[int] = []
+
+    def encoded(event: Any) -> EncodedMessage:
+        sizes.append(len(json.loads(event["body"] or "{}").get("frames", [])))
+        if where == "to the worker" and sizes[-1] > 2:
+            raise MemoryError
+        return encode_message(event)
+
+    def decoded(content: bytes) -> Any:
+        reply = pickle.loads(content)
+        if where == "from the worker" and reply != "ready" and sizes[-1] > 2:
+            raise MemoryError
+        return reply
+
+    async def send(transport: LocalTransport) -> list[int]:
+        async with FunctionClient([NAME], concurrency=1, transport=transport) as client:
+            await client.probe()
+            images = [image(shade) for shade in range(0, 50, 10)]
+            answers = [await client.send(images, OPTIONS, return_frames=False) for _ in range(2)]
+            return [len(answer.faces) for answer in answers]
+
+    monkeypatch.setattr(worker_pool, "encode_message", encoded)
+    monkeypatch.setattr(worker_handle, "pickle", SimpleNamespace(loads=decoded))
+    answered = use(send, handler="faceblur_function.main:handler", env={"MODEL": "retinaface-mobilenet0.25"})
+    # The second batch is split before it is sent.
+    assert answered == [5, 5] and sizes == [0, 5, 2, 3, 1, 2, 2, 1, 2]
 
 
 def test_what_is_open_at_the_end_ends() -> None:

@@ -31,7 +31,7 @@ class EventResponse:
 
     @classmethod
     def given_up(cls, why: str) -> EventResponse:
-        """To a request that no worker can serve: another attempt cannot help, a smaller request may."""
+        """To a request that no worker can serve: another attempt cannot help."""
         error = {"code": "worker_died", "message": f"the function gave up: {why}"}
         return cls(507, json.dumps({"error": error}).encode(), {"Content-Type": "application/json; charset=utf-8"})
 

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from faceblur.base.module_path import child_python_path
 from faceblur.detection.local_function.function_yaml import FunctionConfig
-from faceblur.detection.local_function.worker_messages import LENGTH, encode_message
+from faceblur.detection.local_function.worker_messages import LENGTH, EncodedMessage
 
 log = logging.getLogger("faceblur.function")
 BUFFER_BYTES = 1 << 20  # a logged traceback is one line
@@ -26,7 +26,15 @@ START_SECONDS = 600.0  # to load the model; a slow network's download of the wei
 
 
 class WorkerDied(Exception):
-    """A worker process ended. The message is the last line that it printed."""
+    """A worker process ended. The message is what killed it, or the last line that it printed."""
+
+
+class KeepsDying(WorkerDied):
+    """One worker after the other died: another attempt cannot help, a smaller event may."""
+
+
+class NoWorkerLeft(WorkerDied):
+    """No worker could be started again: no event gets an answer any more."""
 
 
 class Worker:
@@ -77,12 +85,11 @@ class Worker:
         if first != "ready":
             raise WorkerDied(f"worker {self.number} did not report that it is ready")
 
-    async def call(self, message: dict[str, Any]) -> dict[str, Any]:
+    async def call(self, message: EncodedMessage) -> dict[str, Any]:
         """The reply of the handler to one event. Raises WorkerDied."""
-        length, content = encode_message(message)
         try:
-            self._writer.write(length)
-            self._writer.write(content)
+            for part in message:
+                self._writer.write(part)
             await self._writer.drain()
         except ConnectionError as error:
             raise WorkerDied(await self._last_line()) from error
@@ -103,7 +110,7 @@ class Worker:
         if code < 0:
             limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
             memory = ", perhaps out of memory" if code == -signal.SIGKILL or limited else ""
-            return f"it died of {signal.Signals(-code).name}{memory}"
+            return f"{signal.Signals(-code).name}{memory}"
         return self._last_lines[-1] if self._last_lines else f"exit code {code}"
 
     async def stop(self) -> None:

@@ -7,10 +7,11 @@ import struct
 from typing import IO, Any
 
 Stream = IO[bytes]
+EncodedMessage = tuple[bytes, bytes]
 LENGTH = struct.Struct(">Q")
 
 
-def encode_message(message: object) -> tuple[bytes, bytes]:
+def encode_message(message: object) -> EncodedMessage:
     """The length and the content, in two parts so that a large content is not copied."""
     content = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
     return LENGTH.pack(len(content)), content

@@ -2,7 +2,7 @@
 
 503 when no worker becomes free, 500 with a traceback when the handler raises, 408 and a restarted worker after
 `eventTimeout`. Unlike a pod, the pool survives a worker that dies: it is started again, and its event has no answer.
-When that happens MAX_DEATHS times in a row, events get 507.
+When that happens MAX_DEATHS times in a row, or when none can be started again, the error says so.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from typing import Any, Self
 from faceblur.base.errors import Unavailable, UsageError
 from faceblur.detection.local_function.event_mapping import EventResponse, answer_of
 from faceblur.detection.local_function.function_yaml import FunctionConfig
-from faceblur.detection.local_function.worker_handle import Worker, WorkerDied
-from faceblur_function.defaults import OUT_OF_MEMORY
+from faceblur.detection.local_function.worker_handle import KeepsDying, NoWorkerLeft, Worker, WorkerDied
+from faceblur.detection.local_function.worker_messages import encode_message
+from faceblur_function.defaults import ran_out_of_memory
 
 log = logging.getLogger("faceblur.function")
 # Of workers, without a reply in between: each is started again, until it is clear that the next one dies too.
@@ -56,9 +57,8 @@ class WorkerPool:
         except BaseException as error:
             await self._close()
             if isinstance(error, WorkerDied):
-                if OUT_OF_MEMORY.search(str(error)):
-                    raise Unavailable(f"the function did not start, the memory may have run out: {error}") from error
-                raise UsageError(f"the function did not start: {error}") from error
+                kind = Unavailable if ran_out_of_memory(error) else UsageError
+                raise kind(f"the function did not start: {_with_way_out(error)}") from error
             raise
         for worker in self._workers:
             self._free.put_nowait(worker)
@@ -83,7 +83,7 @@ class WorkerPool:
             await asyncio.wait(set(self._events), timeout=seconds)
 
     async def answer(self, event: dict[str, Any]) -> EventResponse:
-        """The answer to an event. Raises WorkerDied where there is none.
+        """The answer to an event. Raises WorkerDied where there is none, MemoryError.
 
         A caller that does not wait for it takes nothing back: the worker goes on with the event.
         """
@@ -100,7 +100,7 @@ class WorkerPool:
 
     async def _answer(self, event: dict[str, Any]) -> EventResponse:
         if self._lost:
-            return EventResponse.given_up(self._lost)
+            raise NoWorkerLeft(self._lost)
         if self._draining:
             return EventResponse(503)
         try:
@@ -114,7 +114,12 @@ class WorkerPool:
 
     async def _call(self, worker: Worker, event: dict[str, Any]) -> EventResponse:
         try:
-            reply = await asyncio.wait_for(worker.call(event), self._seconds_left())
+            message = encode_message(event)
+        except MemoryError:
+            self._free.put_nowait(worker)
+            raise
+        try:
+            reply = await asyncio.wait_for(worker.call(message), self._seconds_left())
         except TimeoutError:
             log.error("event time-out after %g s: the worker is restarted", self.config.event_timeout)
             self._stopped.add(worker)
@@ -127,7 +132,8 @@ class WorkerPool:
             self._restart(worker)
             self._deaths += 1
             if self._deaths > MAX_DEATHS:
-                return EventResponse.given_up(f"its worker died {self._deaths} times in a row: {error}")
+                how_often = f"its worker died {self._deaths} times in a row, as -vv shows"
+                raise KeepsDying(f"{how_often}: {_with_way_out(error)}") from error
             raise
         except BaseException:
             self._restart(worker)
@@ -152,6 +158,8 @@ class WorkerPool:
                 worker = await asyncio.wait_for(self._free.get(), self.config.worker_timeout)
             if worker in self._workers:  # not one that did not start again
                 return worker
+            if self._lost:
+                raise NoWorkerLeft(self._lost)
 
     def _restart(self, worker: Worker) -> None:
         if self._closing:
@@ -161,12 +169,15 @@ class WorkerPool:
             await worker.stop()
             try:
                 await worker.start()
-            except (WorkerDied, OSError) as error:
-                log.error("a worker did not start again: %s", error)
+            except (WorkerDied, OSError, MemoryError) as error:
+                why = _with_way_out(error)
+                log.error("a worker did not start again: %s", why)
                 self._workers.remove(worker)
                 await worker.stop()
                 if not self._workers:
-                    self._lost = f"its workers do not start again: {error}"
+                    self._lost = f"its workers do not start again: {why}"
+                    for _ in self._events:  # those that wait for a worker
+                        self._free.put_nowait(worker)
                 return
             if worker in self._stopped:
                 self._stopped.remove(worker)
@@ -176,6 +187,12 @@ class WorkerPool:
         task = asyncio.create_task(again())
         self._restarts.add(task)
         task.add_done_callback(self._restarts.discard)
+
+
+def _with_way_out(error: WorkerDied | OSError | MemoryError) -> str:
+    """Why a worker died or did not start, and what helps."""
+    why = str(error) or type(error).__name__
+    return f"{why}; give the function more memory, or fewer --workers" if ran_out_of_memory(error) else why
 
 
 async def _cancel(tasks: set[asyncio.Task[Any]]) -> None:
