@@ -12,6 +12,7 @@ from examples.sample_clip import Image, pan, write_clip
 from faceblur.base.errors import MediaError
 from faceblur.media.writer import VideoWriter
 from faceblur.redaction.sidecar_files import sidecar_path
+from faceblur.redaction.sidecar_format import edits_path
 from tests.redaction.regions import run
 
 
@@ -62,3 +63,17 @@ def test_an_output_of_another_video_is_not_taken_for_done(source: Path, function
     assert f"{tmp_path / 'out' / 'face.mp4'} exists, and was made of another video" in run(*call, code=1)
     run(*call, "--overwrite")
     assert "1 skipped" in run(*call)
+
+
+def test_an_edit_of_a_link_corrects_the_output_that_it_leads_to(
+    source: Path, function_url: str, tmp_path: Path
+) -> None:
+    run("run", source, "-o", tmp_path, "--function", function_url)
+    output, link = tmp_path / source.name, tmp_path / "published" / "latest.mp4"
+    link.parent.mkdir()
+    link.symlink_to(output)
+    before = output.read_bytes()
+    run("edit", link, "--add", "10,10,60,60@0-1")
+    assert link.is_symlink() and output.read_bytes() != before
+    assert [path.name for path in link.parent.iterdir()] == [link.name]
+    assert edits_path(sidecar_path(output)).exists()

@@ -131,6 +131,8 @@ class EditRun(RenderRun):
         preview: bool = False,
         on_event: Emit | None = None,
     ) -> None:
+        if output.is_symlink():  # else the link would be replaced, and what it leads to stay as it was
+            output = Path(os.path.realpath(output))
         sidecar = sidecar_path(output)
         self._added, self._stream = added, stream
         self._tracks = ((RemovedTrack, removed), (SparedTrack, spared), (MaskedTrack, masked))
