@@ -99,6 +99,12 @@ class AuditTally:
         text = f"the output has a video stream more, its stream {stream}, which was not compared"
         self.findings.add("extra", [Observation(0, 0.0, 1.0, text)])
 
+    def add_lost(self, stream: int) -> None:
+        """Add a video stream of the source that a run wrote, and that the output has not."""
+        self.findings.begin(stream)
+        text = f"the video stream {stream} of the source is not in the output: the sidecar lists its frames"
+        self.findings.add("missing", [Observation(0, 0.0, 1.0, text)])
+
     def add_part(self, part: UnsearchedPart) -> None:
         """Add a part of the output that no frame shows."""
         self.findings.begin(part.stream)

@@ -126,6 +126,7 @@ class _Audit:
         """The report, and which frames belong together."""
         loop = asyncio.get_running_loop()
         alignments: Alignments = {}
+        listed = set[int]()
         with ThreadPoolExecutor(1, "read") as reading, ThreadPoolExecutor(codec_threads(), "image") as threads:
             search = SourceSearch(self._detectors, self._files.header.settings.low_threshold, threads)
             self._begin("check")
@@ -138,11 +139,14 @@ class _Audit:
                 )
                 alignments[pair] = await audited.run()
                 self._tally = audited.tally
+                listed |= audited.listed
             for part in await loop.run_in_executor(reading, self._find_unsearched):
                 self._tally.add_part(part)
             self._begin("report")
         for stream in self._files.surplus:
             self._tally.add_surplus(stream)
+        for stream in sorted(listed.difference(pair.source for pair in self._files.pairs)):
+            self._tally.add_lost(stream)
         return self._report(), alignments
 
     def _find_unsearched(self) -> list[UnsearchedPart]:

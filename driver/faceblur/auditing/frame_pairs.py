@@ -23,13 +23,14 @@ class PairReader:
     """The frames of a stream of both videos in pairs, each frame once. A context manager.
 
     Without an `alignment` each frame belongs to that of the same number. `damage` is what could not be read of the
-    source. Raises MediaError or SidecarError.
+    source, `listed` are the video streams in the sidecar, both once all is read. Raises MediaError or SidecarError.
     """
 
     def __init__(self, files: AuditedFiles, pair: StreamPair, alignment: Alignment | None = None) -> None:
         self._files, self._pair = files, pair
         self._steps = None if alignment is None else iter(alignment)
         self.damage: tuple[str, ...] = ()
+        self.listed = set[int]()
 
     def pairs(self) -> Generator[FramePair]:
         """Read both videos to their ends."""
@@ -37,7 +38,7 @@ class PairReader:
         with _opened(files) as (source, output, sidecar):
             sources = stream_frames(source, pair.source, pair.is_cover_art)
             outputs = stream_frames(output, pair.output, pair.is_cover_art)
-            lines = (line for line in sidecar if line.stream == pair.source)
+            lines = self._lines(sidecar)
             for frame, other, step in self._steps_through(sources, outputs):
                 line = None
                 if frame is not None:
@@ -52,6 +53,13 @@ class PairReader:
             self.damage = tuple(source.damage.summary())
             for text in sidecar.corrections() if self._steps is None else ():
                 log.warning("%s: %s: they were put right", files.sidecar, text)
+
+    def _lines(self, sidecar: SidecarReader) -> Iterator[FrameLine]:
+        """The lines of the stream."""
+        for line in sidecar:
+            self.listed.add(line.stream)
+            if line.stream == self._pair.source:
+                yield line
 
     def _steps_through(
         self, sources: Iterator[DecodedFrame], outputs: Iterator[DecodedFrame]

@@ -63,9 +63,10 @@ class _Before:
 
 
 class Pairs(Protocol):
-    """Reads a stream of both videos; `damage` is what could not be read of the source, once all is read."""
+    """Reads a stream of both videos; see `PairReader`."""
 
     damage: tuple[str, ...]
+    listed: set[int]
 
     def pairs(self) -> Generator[FramePair]: ...
 
@@ -83,7 +84,8 @@ class StreamAudit:
 
     `opening` gives its frames in pairs, those of the same number or those of an alignment. `reading` is a thread for
     the videos, `threads` are for images; `advance` gets the number of frames that are done, and of the faces listed in
-    them. May be cancelled. Raises MediaError, SidecarError or FunctionError.
+    them. `listed` are the video streams in the sidecar, once it was read. May be cancelled. Raises MediaError,
+    SidecarError or FunctionError.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class StreamAudit:
         self._journal, self._reading, self._threads, self._advance = journal, reading, threads, advance
         self._detections: dict[int, list[MergedDetection]] = {}
         self._aligner = Aligner(pair.tolerance)
+        self.listed = set[int]()
 
     @property
     def _settings(self) -> SettingsUsed:
@@ -112,6 +115,7 @@ class StreamAudit:
         reader = self._opening(None)
         self.tally.begin(self._pair)
         await self._walk(reader, searching=True)
+        self.listed = reader.listed
         alignment = self._aligner.finish()
         if alignment.is_shifted:
             self.tally = before

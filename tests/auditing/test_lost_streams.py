@@ -1,0 +1,40 @@
+"""An output that lacks a whole video stream or its cover art, which the sidecar lists."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from examples.sample_clip import Image, pan, write_clip
+from faceblur.auditing.report import report_path
+from tests.cli.calls import invoke
+from tests.support.awkward_kind import run_ffmpeg
+
+
+@pytest.fixture(params=["second video", "cover art"])
+def output(request: pytest.FixtureRequest, face: Image, function_url: str, tmp_path: Path) -> Path:
+    """An output of a source in `in`, which has two video streams."""
+    one = write_clip(tmp_path / "one.mp4", pan(face, (320, 240), 8))
+    other = write_clip(tmp_path / "other.mp4", pan(face[:, ::-1].copy(), (160, 120), 8), audio_codec=None)
+    source = tmp_path / "in" / "clip.mp4"
+    source.parent.mkdir()
+    kept = "-c copy"
+    if request.param == "cover art":
+        kept += " -c:v:1 png -frames:v:1 1 -disposition:v:1 attached_pic"
+    run_ffmpeg(f"-i {{one}} -i {{other}} -map 0:v -map 0:a -map 1:v {kept} {{to}}", one=one, other=other, to=source)
+    assert invoke("run", source, "-o", tmp_path / "out", "--function", function_url).exit_code == 0
+    return tmp_path / "out" / "clip.mp4"
+
+
+def test_a_video_stream_that_is_not_in_the_output_is_missing(output: Path, function_url: str, tmp_path: Path) -> None:
+    call = ("audit", tmp_path / "in" / "clip.mp4", output, "--function", function_url)
+    assert invoke(*call).exit_code == 0
+    whole = Path(shutil.move(output, tmp_path / "whole.mp4"))
+    run_ffmpeg("-i {whole} -map 0:v:0 -map 0:a -c copy {to}", whole=whole, to=output)
+    assert invoke(*call).exit_code == 1
+    (found,) = json.loads(report_path(output, "json").read_text())["findings"]
+    assert (found["kind"], found["stream"]) == ("missing", 2)
+    assert "the video stream 2 of the source is not in the output" in report_path(output, "html").read_text()
