@@ -62,8 +62,21 @@ def test_a_run_says_that_it_waits_for_another_worker(
         run = faceblur("run", source, "-o", out, "--ledger", file_ledger, "--function", function_url)
         other.wait()
     assert run.returncode == 0, run.stderr
+    assert "another worker has done it" in run.stdout
     assert run.stderr.count("waiting for videos that other workers have") == 1
     assert "40 s after its last heartbeat" in run.stderr
+
+
+def test_outputs_that_were_done_before_are_audited_too(
+    file_ledger: str, function_url: str, short_clip: Path, tmp_path: Path
+) -> None:
+    source, out = tree(tmp_path / "in", short_clip, 1), tmp_path / "out"
+    run = ("run", source, "-o", out, "--ledger", file_ledger, "--audit", "--function", function_url)
+    first = faceblur(*run)
+    assert first.returncode == 0 and "1 output audited: nothing exposed was found" in first.stdout, first.stdout
+    (out / "000.mp4").write_bytes(short_clip.read_bytes())
+    again = faceblur(*run)
+    assert again.returncode == 1 and "1 output audited: do not publish" in again.stdout, again.stdout
 
 
 def test_a_run_is_not_good_while_one_of_its_videos_is_not_done(

@@ -29,7 +29,7 @@ def test_an_output_in_which_rejected_faces_are_visible_is_not_one_without_verifi
     found = read_sidecar(sidecar)
     verified = dataclasses.replace(found.header, function=dataclasses.replace(found.header.function, verifier="second"))
     write_sidecar(sidecar, dataclasses.replace(found, header=verified))
-    assert _submit(file_ledger, short_clip, tmp_path).done == [short_clip]
+    assert _submit(file_ledger, short_clip, tmp_path).done == {short_clip: tmp_path / short_clip.name}
     assert _submit(file_ledger, short_clip, tmp_path, verify=False).counts == {"queued": 1}
 
 
@@ -37,7 +37,7 @@ def test_an_output_without_the_preview_that_is_asked_for_is_not_done(
     file_ledger: str, function_url: str, short_clip: Path, tmp_path: Path
 ) -> None:
     _redact(function_url, short_clip, tmp_path, "--preview")
-    assert _submit(file_ledger, short_clip, tmp_path, preview=True).done == [short_clip]
+    assert _submit(file_ledger, short_clip, tmp_path, preview=True).done == {short_clip: tmp_path / short_clip.name}
     preview_path(tmp_path / short_clip.name).unlink()
     assert _submit(file_ledger, short_clip, tmp_path, preview=True).counts == {"queued": 1}
 

@@ -36,14 +36,14 @@ NOT_DONE = {
 class Submission:
     """What became of the videos: how many were put in or were there, and which cannot be redacted, with the reason.
 
-    `done` are those that are not put in, since their outputs are there, `failed` those that were set aside before.
-    `jobs` are the videos that workers do or will do, by the keys of their jobs.
+    `done` are those that are not put in, with their outputs, which are there; `failed` were set aside before. `jobs`
+    are of the videos that workers do or will do, by their keys.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
-    done: list[Path] = field(default_factory=list)
+    done: dict[Path, Path] = field(default_factory=dict)
     failed: list[Path] = field(default_factory=list)
-    jobs: dict[str, Path] = field(default_factory=dict)
+    jobs: dict[str, NewJob] = field(default_factory=dict)
     broken: list[tuple[Path, str]] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
 
@@ -55,11 +55,11 @@ class Submission:
                 continue
             self.counts[how] += 1
             if how == "done":
-                self.done.append(one.source)
+                self.done[one.source] = one.target
             elif how == "failed":
                 self.failed.append(one.source)
             else:
-                self.jobs[one.key] = one.source
+                self.jobs[one.key] = one
 
 
 async def submit_videos(
@@ -114,8 +114,8 @@ async def submitted_for_run(
     found = await submit_videos(ledger, inputs, outdir, options, overwrite=overwrite, journal=journal)
     for path, reason in found.broken:
         run.emit(FileEnded(path, "failed", reason))
-    for path in found.done:
-        run.emit(FileEnded(path, "skipped", "it is done; --overwrite writes it again"))
+    for path, target in found.done.items():
+        run.emit(FileEnded(path, "skipped", "it is done; --overwrite writes it again", target))
     for path in found.failed:
         run.emit(FileEnded(path, "failed", "it failed before: `faceblur jobs retry` queues it again"))
     run.emit(RunPlanned(len(found.jobs), None))
@@ -123,9 +123,17 @@ async def submitted_for_run(
     async with Database(ledger) as database:  # another worker may have done them, or not
         unfinished = await find_unfinished(database, list(found.jobs))
     for key, (state, reason) in unfinished.items():
-        source = found.jobs[key]
+        source = found.jobs[key].source
         if source not in run.report.files or run.report.files[source].state != "failed":
             run.emit(FileEnded(source, "failed", reason or NOT_DONE.get(state, f"its job is {state}")))
+    for key, job in found.jobs.items():
+        if key not in unfinished and _is_left_to_others(run, job.source) and job.target.is_file():
+            run.emit(FileEnded(job.source, "skipped", "another worker has done it", job.target))
+
+
+def _is_left_to_others(run: Job, source: Path) -> bool:
+    """Whether a run has neither done nor failed a video itself."""
+    return source not in run.report.files or run.report.files[source].state == "not done"
 
 
 def _jobs(
@@ -146,7 +154,7 @@ def _jobs(
             continue
         if not overwrite and _is_current(target, identity, options):
             submission.counts["done"] += 1
-            submission.done.append(one.source)
+            submission.done[one.source] = one.target
             continue
         content = dataclasses.asdict(identity)
         del content["name"]
