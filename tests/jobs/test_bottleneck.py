@@ -145,13 +145,14 @@ def test_the_line_names_the_largest_share_once(
 
 
 @pytest.mark.parametrize(
-    ("local", "advice"), [(False, "or --return faces"), (True, "the function runs on this machine: more cores")]
+    ("local", "stage", "advice"),
+    [(False, "network", "or --return faces"), (True, "hand-over", "the function runs on this machine: more cores")],
 )
-def test_on_this_machine_no_connection_is_to_blame(local: bool, advice: str) -> None:
+def test_on_this_machine_no_network_is_to_blame(local: bool, stage: str, advice: str) -> None:
     sampler = BottleneckSampler(list, lambda: False, adaptive=True)
     sampler.seconds.update({"function": 9, "encode": 1})
     statistics = RequestStatistics()
     statistics.add_seconds(network=8, queue=0, computing=1)
     made = sampler.summary(statistics, local=local)
-    assert made.startswith("bound by network (80% of the time): ") and advice in made
-    assert ("--return faces" in made) is not local
+    assert made.startswith(f"bound by {stage} (80% of the time): ") and advice in made
+    assert ("--return faces" in made) is ("network" in made) is not local

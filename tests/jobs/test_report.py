@@ -40,7 +40,7 @@ EVENTS: list[Event] = [
     PositionLeft(A, "decode"),
     TimeSpent(A, "decode", 0.5),
     FramesRead(A, 10),
-    ReplyReceived(A, "a model", "cpu", 2, {"detect": 250.0, "network": 1000.0}),
+    ReplyReceived(A, "a model", "cpu", 2, {"detect": 250.0, "network": 1000.0, "hand-over": 500.0}),
     FramesMasked(A, 10, 12),
     GapsMasked(A, 3, "gap-filled"),
     FacesRejected(A, 2),
@@ -72,7 +72,7 @@ def test_a_file_from_its_start_to_its_end() -> None:
     assert (one.state, one.expected_frames, one.frames, one.masked, one.searched) == ("not done", 100, 10, 10, 2)
     assert (one.faces, one.faces_by_state, one.rejected) == (15, {"detected": 12, "gap-filled": 3}, 2)
     assert (one.model, one.device) == ("a model", "cpu")
-    assert one.stage_seconds == {"decode": 0.5, "function: detect": 0.25, "network": 1.0}
+    assert one.stage_seconds == {"decode": 0.5, "function: detect": 0.25, "network": 1.0, "hand-over": 0.5}
     report = reduced(*events, ended, over)
     one = report.files[A]
     assert (one.state, one.target, one.seconds, one.reason) == ("done", OUT, 1.5, "left out: a note")
@@ -86,7 +86,7 @@ def test_figures_add_up() -> None:
     report = reduced(*[event for event in EVENTS for _ in range(3) if not isinstance(event, FileEnded)])
     one = report.files[A]
     assert (one.frames, one.masked, one.searched, one.faces, one.faces_by_state["gap-filled"]) == (30, 30, 6, 45, 9)
-    assert one.stage_seconds == {"decode": 1.5, "function: detect": 0.75, "network": 3.0}
+    assert one.stage_seconds == {"decode": 1.5, "function: detect": 0.75, "network": 3.0, "hand-over": 1.5}
 
 
 def test_files_do_not_mix() -> None:

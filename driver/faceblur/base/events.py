@@ -83,19 +83,26 @@ class FramesRead:
     frames: int
 
 
+# Where a request spends time outside of the function: on the network, or between driver and worker on this machine.
+ON_THE_WAY = ("network", "hand-over")
 # The device of a ReplyReceived where no function detects the faces: a render takes them from the sidecar.
 FROM_SIDECAR = "sidecar"
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyReceived:
-    """The function searched `frames` frames. `timings_ms` has its own stages, and `queue` and `network`."""
+    """The function searched `frames` frames. `timings_ms` has its own stages, `queue`, and one of ON_THE_WAY."""
 
     source: Path
     model: str
     device: str
     frames: int
     timings_ms: Mapping[str, float]
+
+    def stage_seconds(self) -> dict[str, float]:
+        """The times by the names under which all stages of a run are reported."""
+        names = {stage: stage if stage in ON_THE_WAY else f"function: {stage}" for stage in self.timings_ms}
+        return {names[stage]: milliseconds / 1000 for stage, milliseconds in self.timings_ms.items()}
 
 
 @dataclass(frozen=True, slots=True)

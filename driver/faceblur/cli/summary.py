@@ -14,7 +14,7 @@ from rich.table import Table
 
 from faceblur.base.counted import counted
 from faceblur.base.errors import FaceblurError
-from faceblur.base.events import MaskedState, State
+from faceblur.base.events import ON_THE_WAY, MaskedState, State
 from faceblur.base.printable import printable, shell_command
 from faceblur.cli.verbosity import Verbosity
 from faceblur.jobs.report import FileReport, Report
@@ -25,7 +25,7 @@ STAGES = (
     "decode",
     "compare",
     "JPEG",
-    "network",
+    *ON_THE_WAY,
     "function: queue",
     "function: decode",
     "function: detect",

@@ -206,7 +206,7 @@ class FunctionClient:
         self.limit.answered(ticket, response.seconds, computing_seconds(answer.timings_ms.values()))
         trip = self._round_trips.split(response, answer.timings_ms.values(), ticket.concurrent)
         self.statistics.add_seconds(network=trip.network, queue=trip.queue, computing=trip.computing)
-        answer.timings_ms.update(queue=trip.queue * 1000, network=trip.network * 1000)
+        answer.timings_ms.update({"queue": trip.queue * 1000, self._transport.on_the_way: trip.network * 1000})
         return answer
 
     async def _look(self, url: str) -> None:

@@ -59,7 +59,12 @@ class Response:
 
 
 class Transport(Protocol):
-    """An async context manager that takes requests to the function."""
+    """An async context manager that takes requests to the function.
+
+    `on_the_way` is what their time outside of the function is called.
+    """
+
+    on_the_way: str
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(

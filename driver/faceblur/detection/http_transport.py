@@ -45,6 +45,8 @@ class HttpTransport:
     `ca_file` holds the authorities to trust instead of the system's. Raises UsageError when it cannot be read.
     """
 
+    on_the_way = "network"
+
     def __init__(self, headers: Mapping[str, str] | None, ca_file: str | None) -> None:
         self._headers, self._ssl = dict(headers or {}), _trust(ca_file)
 

@@ -12,7 +12,7 @@ class CheckedReply:
     """The answer to one batch. The lists are in the order of the frames that were sent.
 
     `frames` holds encoded images, None when only faces were asked for. `timings_ms` has the function's own stages, as
-    it reports them; the client adds `queue` and `network`.
+    it reports them; the client adds `queue` and `network`, or `hand-over`.
     """
 
     model: str

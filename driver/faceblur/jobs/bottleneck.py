@@ -29,12 +29,12 @@ ADVICE = {
     "decode": "more videos at a time (--jobs) or more cores make it faster",
     "JPEG": "more cores make it faster, or several drivers with some of the videos each",
     "network": "a faster way to the function makes it faster, or --return faces, which sends no images back",
+    "hand-over": "the function runs on this machine: more cores make it faster",
     "function": "more workers or GPUs make it faster (replicas in function.yaml)",
     "encode": "a faster --preset, more videos at a time (--jobs) or more cores make it faster",
     "driver": "the driver's own thread is full: a larger --batch-size makes it faster, or several drivers",
 }
 LOCAL_ADVICE = "it runs on this machine: one on a GPU makes it faster (--function)"
-LOCAL_NETWORK_ADVICE = "the function runs on this machine: more cores make it faster"
 CONCURRENCY_ADVICE = "a higher --concurrency makes it faster, or none: then the limit is adaptive"
 
 
@@ -107,13 +107,13 @@ class BottleneckSampler:
             return ""
         own: tuple[Stage, ...] = ("decode", "JPEG", "encode", "driver")
         shares: dict[str, float] = {stage: self.seconds[stage] / total for stage in own}
-        network, queue, computing = _function_shares(self.seconds["function"], requests, total)
-        shares |= {"network": network, "function": queue + computing}
+        on_the_way, queue, computing = _function_shares(self.seconds["function"], requests, total)
+        shares |= {"hand-over" if local else "network": on_the_way, "function": queue + computing}
         parts = {"function": f": {computing:.0%} computing, {queue:.0%} in its queue"}
         first, *others = sorted(shares, key=lambda stage: -shares[stage])
         advice = ADVICE[first]
-        if local:
-            advice = {"function": LOCAL_ADVICE, "network": LOCAL_NETWORK_ADVICE}.get(first, advice)
+        if local and first == "function":
+            advice = LOCAL_ADVICE
         elif first == "function" and not self._adaptive and queue < shares["function"] / 10:
             advice = CONCURRENCY_ADVICE
         listed = [f"{stage} {shares[stage]:.0%}" for stage in others if shares[stage] >= LISTED_SHARE]

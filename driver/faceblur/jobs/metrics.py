@@ -109,8 +109,8 @@ class Metrics:
     def _take_reply(self, reply: ReplyReceived) -> None:
         self._frames.labels("searched").inc(reply.frames)
         self._reply.observe(sum(reply.timings_ms.values()) / 1000)
-        for stage, milliseconds in reply.timings_ms.items():
-            self._stages.labels(stage if stage == "network" else f"function: {stage}").inc(milliseconds / 1000)
+        for stage, seconds in reply.stage_seconds().items():
+            self._stages.labels(stage).inc(seconds)
 
     def _end(self, ended: FileEnded) -> None:
         self._finished.labels("video", ended.state).inc()

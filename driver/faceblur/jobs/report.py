@@ -107,9 +107,8 @@ class FileReport:
     def _add_reply(self, reply: ReplyReceived) -> None:
         self.model, self.device = reply.model, reply.device
         self.searched += reply.frames
-        for stage, milliseconds in reply.timings_ms.items():
-            name = stage if stage == "network" else f"function: {stage}"
-            self.stage_seconds[name] += milliseconds / 1000
+        for stage, seconds in reply.stage_seconds().items():
+            self.stage_seconds[stage] += seconds
 
     def _end(self, event: FileEnded) -> None:
         self.state, self.reason, self.seconds = event.state, event.reason, event.seconds

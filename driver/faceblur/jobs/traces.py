@@ -92,10 +92,9 @@ class Traces:
                 self._end(self._parts.pop(source), event)
             case TimeSpent(source=source, stage=stage, seconds=seconds) if source in self._parts:
                 self._parts[source].spend(stage, seconds)
-            case ReplyReceived(source=source, timings_ms=timings) if source in self._parts:
-                for stage, milliseconds in timings.items():
-                    name = stage if stage == "network" else f"function: {stage}"
-                    self._parts[source].spend(name, milliseconds / 1000)
+            case ReplyReceived(source=source) if source in self._parts:
+                for stage, seconds in event.stage_seconds().items():
+                    self._parts[source].spend(stage, seconds)
             case FramesMasked(source=source, frames=frames, faces=faces) if source in self._parts:
                 self._parts[source].frames += frames
                 self._parts[source].faces += faces

@@ -209,6 +209,7 @@ def test_a_batch_that_the_memory_here_is_not_enough_for_is_halved(monkeypatch: p
             await client.probe()
             images = [image(shade) for shade in range(0, 50, 10)]
             answers = [await client.send(images, OPTIONS, return_frames=False) for _ in range(2)]
+            assert all("hand-over" in one.timings_ms and "network" not in one.timings_ms for one in answers)
             return [len(answer.faces) for answer in answers]
 
     monkeypatch.setattr(worker_pool, "encode_message", encoded)

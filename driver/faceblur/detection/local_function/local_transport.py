@@ -21,6 +21,8 @@ NO_BODY = {503: b"no worker is free"}
 class LocalTransport:
     """The transport to `workers`. A URL is a name in errors."""
 
+    on_the_way = "hand-over"
+
     def __init__(self, workers: WorkerPool) -> None:
         self._workers = workers
 

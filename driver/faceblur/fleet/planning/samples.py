@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from faceblur.base.errors import MediaError
+from faceblur.base.events import ON_THE_WAY
 from faceblur.fleet.planning.findings import Probe, SpeedSample
 from faceblur.jobs.crash_guard import Journal
 from faceblur.jobs.report import FileReport, Report
@@ -92,7 +93,8 @@ def _measured(excerpts: dict[Path, Probe], report: Report) -> Iterator[SpeedSamp
 def _sample(excerpt: Path, one: Probe, done: FileReport) -> SpeedSample:
     megapixels = done.frames * one.width * one.height / 1e6
     spent = dict(done.stage_seconds)
-    driver = sum(value for stage, value in spent.items() if not stage.startswith("function: ") and stage != "network")
+    own = (stage for stage in spent if not stage.startswith("function: ") and stage not in ON_THE_WAY)
+    driver = sum(spent[stage] for stage in own)
     assert done.target is not None
     written = [path for path in (done.target, sidecar_path(done.target)) if path.exists()]
     return SpeedSample(
