@@ -91,6 +91,18 @@ def test_one_that_is_wrong_is_named_and_fails_all(folder: Path, function_url: st
     assert reasons[wrong] in (folder / "out" / "faceblur-audit.html").read_text()
 
 
+def test_of_two_sources_of_one_name_each_output_gets_its_own(folder: Path, function_url: str) -> None:
+    """As the run named the outputs: the deeper one came first."""
+    shutil.copy(folder / "in" / "a.mp4", folder / "in" / "b.mp4")
+    one, other = folder / "in" / "deep" / "b.mp4", folder / "in" / "b.mp4"
+    done = invoke("run", one, other, "-o", folder / "two", "--function", function_url)
+    assert done.exit_code == 0, done.output
+    sources = {
+        Path(each.output).name: Path(each.source).resolve() for each in find_outputs(folder / "in", folder / "two")
+    }
+    assert (sources["b.mp4"], sources["b (2).mp4"]) == (one, other)
+
+
 @pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
 def test_a_sidecar_that_names_what_can_be_no_file_fails_alone(folder: Path, function_url: str, name: str) -> None:
     sidecar = sidecar_path(folder / "out" / "a.mp4")

@@ -13,9 +13,9 @@ import pytest
 from examples.sample_clip import Image, pan, write_clip
 from faceblur.jobs import render_run
 from faceblur.redaction import render
-from faceblur.redaction.edits import AddedFace, append_edits
+from faceblur.redaction.edits import AddedFace, append_edits, read_edits
 from faceblur.redaction.output import VideoOutput
-from faceblur.redaction.sidecar_files import sidecar_path
+from faceblur.redaction.sidecar_files import read_sidecar, sidecar_path
 from faceblur.redaction.sidecar_format import edits_path
 from tests.redaction.regions import run
 
@@ -93,3 +93,15 @@ def test_an_encoder_that_this_machine_lacks_is_named_before_the_edit_is_made(out
     render_it = ("render", tmp_path / "in" / "face.mp4", sidecar_path(output), "-o", tmp_path / "other.mp4")
     assert why in run(*render_it, code=1)
     run(*render_it, "--encoder", "libx264")
+
+
+def test_files_that_an_editor_gave_a_byte_order_mark_are_read(output: Path, tmp_path: Path) -> None:
+    sidecar = sidecar_path(output)
+    run("edit", output, "--add", "200,20,260,90@0-0.1")
+    edits = edits_path(sidecar)
+    edits.write_bytes(b"\xef\xbb\xbf" + edits.read_bytes().replace(b"\n", b"\r\n"))
+    run("edit", output, "--add", "200,20,260,90@0.2-0.3")
+    assert len(read_edits(sidecar).operations) == 2
+    copy = tmp_path / "edited.jsonl"
+    copy.write_bytes(b"\xef\xbb\xbf" + sidecar.read_bytes().replace(b"\n", b"\r\n"))
+    assert read_sidecar(copy) == read_sidecar(sidecar)

@@ -21,7 +21,8 @@ from faceblur.detection.endpoint import Endpoint
 from faceblur.jobs.discovery import walk
 from faceblur.jobs.video_suffixes import SHARED_WITH_TEXT, VIDEO_SUFFIXES
 from faceblur.redaction.named_source import named_in
-from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
+from faceblur.redaction.sidecar_files import SidecarReader, identify, sidecar_path
+from faceblur.redaction.sidecar_format import Identity
 
 NO_OUTPUT = "there is no output of it"
 Planned = Callable[[int, int | None], None]
@@ -31,8 +32,8 @@ Advanced = Callable[[Path, AuditProgress], None]
 def find_outputs(source: Path, outdir: Path) -> list[FileVerdict]:
     """The outputs below a folder with their sources, and what cannot be audited, with its reason. Raises UsageError.
 
-    A source is looked for below the folder `source` as the outputs lie below theirs, then where it was; or it is that
-    file.
+    A source is looked for below the folder `source` as the outputs lie below theirs, and where it was; or it is that
+    file. Of two videos of this name it is the one that the output was made of.
     """
     found, used = [], set()
     outputs, unreadable = _videos(outdir)
@@ -74,10 +75,19 @@ def _paired(source: Path, output: Path, outdir: Path) -> FileVerdict:
     below = source / output.relative_to(outdir).parent
     places = [named_in(below, video.name), named_in(sidecar.parent, video.path or video.name)]
     places = [source] if source.is_file() else places
-    for place in places:
-        if os.path.isfile(place) and not place.samefile(output):
-            return FileVerdict(source=str(place), output=str(output))
+    found = [place for place in places if os.path.isfile(place) and not place.samefile(output)]
+    if found:
+        # Where none is the right one, the audit says of the first that it is another video.
+        right = next((place for place in found if _is_of(place, video)), found[0])
+        return FileVerdict(source=str(right), output=str(output))
     return FileVerdict(source=str(places[0]), output=str(output), reason=f"its source {video.name} is not there")
+
+
+def _is_of(place: Path, video: Identity) -> bool:
+    try:
+        return identify(place, None).is_of(video)
+    except OSError:
+        return False
 
 
 async def audit_outputs(

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import json
 import os
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -145,7 +146,7 @@ def read_edits(sidecar: Path) -> Edits:
     """The edits beside a sidecar; none where there is no such file. Raises SidecarError, which names file and line."""
     path = edits_path(sidecar)
     try:
-        lines = path.read_bytes().splitlines()
+        lines = path.read_bytes().removeprefix(BOM_UTF8).splitlines()  # as editors on Windows write it
     except FileNotFoundError:
         return Edits()
     except OSError as error:

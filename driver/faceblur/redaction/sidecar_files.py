@@ -172,7 +172,7 @@ class SidecarReader:
         self.path = path
         self._swapped: Counter[int] = Counter()
         try:
-            self._file = path.open(encoding="utf-8")
+            self._file = path.open(encoding="utf-8-sig")  # as editors on Windows write it
         except OSError as error:
             raise SidecarError(f"{path}: cannot be read: {error.strerror}") from error
         try:
