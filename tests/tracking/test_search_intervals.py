@@ -73,7 +73,9 @@ def faces(*boxes: Box, score: float = 0.9) -> list[Detection]:
         ([], faces(BOX), False),
         (faces(BOX, score=0.2), faces(BOX, score=0.2), False),
         ([], faces(BOX, score=0.1), False),  # small: low scores may add up to a face
-        ([], faces(BOX, score=0.09), True),
+        ([], faces(BOX, score=0.05), False),
+        (faces(BOX, score=0.05), faces(BOX, score=0.09), True),  # a suspicion that stays one
+        (faces(BOX, score=0.05), faces(BOX, score=0.1), False),
         ([], faces((100.0, 100.0, 200.0, 200.0), score=0.2), True),
         (faces(BOX), faces(BOX, (200.0, 100.0, 240.0, 140.0)), False),
     ],

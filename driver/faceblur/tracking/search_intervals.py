@@ -27,8 +27,8 @@ from faceblur.tracking.thumbnails import Thumbnail
 # a second, and every 12th at 60; at more than that, it stays every 12th.
 AUTOMATIC_SECONDS = 0.2
 AUTOMATIC_FRAMES = 12
-# A small face below the threshold has to be searched for from this score on. Of the lower ones nearly all are none, and
-# the function looked at them closely before (docs/defaults.md).
+# A small score below this one asks for no search where something is at its place at the other end too: it stays a
+# suspicion, and the function has looked at it closely (docs/defaults.md).
 LOW_SCORE = 0.1
 # A face that moves by more than this share of its size between two searches may have moved in any way between them.
 MAX_SHIFT = 0.25
@@ -153,19 +153,20 @@ class Span(Generic[SearchableT]):
 def agree(before: Sequence[Detection], after: Sequence[Detection], threshold: float) -> bool:
     """Whether every face of either frame is in the other one too, at about the same location.
 
-    A high score may be a low one there. A small face with a low score, from LOW_SCORE on, has to have a high one there:
-    else only detections that follow each other show whether it is a face (see the tracker), and they must not become
-    fewer.
+    A high score may be a low one there. A small face with a low score has to have a high one there: else only
+    detections that follow each other show whether it is a face (see the tracker), and they must not become fewer.
+    Below LOW_SCORE it may have a low one there.
     """
     return _all_in(before, after, threshold) and _all_in(after, before, threshold)
 
 
 def _all_in(faces: Sequence[Detection], others: Sequence[Detection], threshold: float) -> bool:
     high = [face.box for face in faces if face.score >= threshold]
-    low = [face.box for face in faces if LOW_SCORE <= face.score < threshold]
-    small = [box for box in low if box[3] - box[1] <= LOW_SCORE_HEIGHT]
-    high_others = [face.box for face in others if face.score >= threshold]
-    return _matched(high, [face.box for face in others]) and _matched(small, high_others)
+    small = [face for face in faces if face.score < threshold and face.box[3] - face.box[1] <= LOW_SCORE_HEIGHT]
+    low = [face.box for face in small if face.score >= LOW_SCORE]
+    lowest = [face.box for face in small if face.score < LOW_SCORE]
+    boxes, high_others = [face.box for face in others], [face.box for face in others if face.score >= threshold]
+    return _matched(high, boxes) and _matched(low, high_others) and _matched(lowest, boxes)
 
 
 def _matched(boxes: Sequence[Box], candidates: Sequence[Box]) -> bool:
