@@ -35,6 +35,19 @@ def test_codec_that_dies_takes_its_own_video_down(
     assert all(len(media.frames(tmp_path / "out" / name)) == 12 for name in ("a.mp4", "c.mp4"))
 
 
+@pytest.mark.parametrize("code", [0, 1])
+def test_library_that_ends_the_run_is_no_success_and_its_video_is_named(
+    face: Image, function_url: str, tmp_path: Path, code: int
+) -> None:
+    clip = write_clip(tmp_path / "deadly.mp4", pan(face, (160, 120), 12), audio_codec=None)
+    driver = GUARDED.format(code=DEADLY.replace("os.kill(os.getpid(), {signal})", f"os._exit({code})"))
+    arguments = ["run", str(clip), "-o", str(tmp_path / "out"), "--function", function_url]
+    done = subprocess.run([sys.executable, "-c", driver, *arguments], capture_output=True, text=True, timeout=120)
+    why = "a library ended the run at work on it: the memory may have run out"
+    assert done.returncode == 1 and done.stderr.splitlines()[-1] == f"error: {clip}: {why}"
+    assert not list((tmp_path / "out").glob("*.mp4"))
+
+
 def test_crash_in_nothing_of_a_video_ends_the_run() -> None:
     code = GUARDED.format(code="import os; os.abort()")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

@@ -89,6 +89,11 @@ class Journal:
             self.suspects = (self.suspects | self._in_work) - set(self.given_up) - set(self.ended)
             self._in_work.clear()
 
+    @property
+    def in_work(self) -> frozenset[Path]:
+        """The files that were begun and not ended."""
+        return frozenset(self._in_work)
+
     def write(self, what: Entry, source: Path | None, details: Any = None) -> None:
         """Add an entry. Where that fails, as on a full disk, no more are added: a crash then ends the run."""
         if self._path is None:
@@ -167,6 +172,10 @@ def start(command: Sequence[str]) -> int:
             if code == -signal.SIGKILL:
                 killed = "error: the run was killed (SIGKILL): the memory may have run out"
                 _say("interrupted: what was not finished is removed by the next run" if stopped else killed)
+            if code in (0, 1) and not stopped and (unfinished := Journal(path).in_work):  # OpenBLAS exits so
+                for source in sorted(unfinished):
+                    _say(f"error: {source}: a library ended the run at work on it: the memory may have run out")
+                return 1
             return (128 + signal.SIGINT if stopped else 128 - code) if code < 0 else code
 
 
