@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from faceblur.auditing.finding_kinds import FindingKind
+from faceblur.base.atomic_files import fitting_name
 from faceblur.tracking.boxes import Box
 
 # Of each kind at most this many findings are listed, the worst; all are counted.
@@ -135,7 +136,7 @@ class FolderReport(BaseModel):
 
 def report_path(output: Path, suffix: Literal["json", "html"]) -> Path:
     """Where the report of an output is written: beside it."""
-    return output.with_name(f"{output.name}.audit.{suffix}")
+    return output.with_name(fitting_name(output.name, f".audit.{suffix}"))
 
 
 def as_json(report: AuditReport | FolderReport) -> bytes:
