@@ -10,7 +10,6 @@ import pytest
 
 from examples.sample_clip import Image
 from faceblur.tracking.boxes import Box, Detection
-from faceblur.tracking.camera_motion import CameraMotion
 from faceblur.tracking.doubtful_tracks import CERTAIN
 from faceblur.tracking.new_content import Neighbour
 from faceblur.tracking.search_intervals import SearchedFrame, SearchInterval, Span, agree
@@ -141,49 +140,6 @@ def test_what_appears_in_a_doubtful_face_is_new(scores: tuple[float, float], is_
     assert one.frame_to_search(0.3) is (None if is_masked else one.inner[0])
 
 
-@pytest.mark.parametrize(
-    ("face", "camera", "stays"),
-    [(0, 0, True), (10, 10, True), (0, 10, True), (10, 0, False), (-10, 10, False)],
-)
-def test_a_face_that_stays_in_the_scene_or_in_the_frame_has_not_moved(face: int, camera: int, stays: bool) -> None:
-    boxes = [(160.0 + face * index, 160.0, 200.0 + face * index, 200.0) for index in range(4)]
-    one = span(*[()] * 4, detections=(faces(boxes[0]), faces(boxes[3])))
-    for frame in (*one.inner, one.after):
-        frame.camera = CameraMotion(shift=complex(camera))
-    assert one.frame_to_search(0.3) is (None if stays else one.inner[1])
-
-
-@pytest.mark.parametrize(
-    ("seen", "chosen"),
-    [
-        ((30, 40, 50, 60), None),  # a face in the scene
-        ((30, 30, 30, 60), 1),  # another face in its place, after one that the camera followed
-        ((30, 30, 50, 60), 0),
-        ((30, 60, 60, 60), 1),
-    ],
-)
-def test_a_face_that_the_camera_follows_is_new_where_another_one_is_in_its_place(
-    seen: tuple[int, ...], chosen: int | None
-) -> None:
-    ends = (faces((4.0 * x, 160.0, 4.0 * x + 40, 200.0)) for x in (seen[0], seen[-1]))
-    one = span(*((x,) for x in seen), detections=(next(ends), next(ends)))
-    for frame in (*one.inner, one.after):
-        frame.camera = CameraMotion(shift=40.0)
-    assert one.frame_to_search(0.3) is (None if chosen is None else one.inner[chosen])
-
-
-def test_what_appears_where_one_face_was_and_another_one_comes_is_new() -> None:
-    """The camera moves by the distance of two faces in the scene: one ends where the other one began."""
-    squares = [(30, 60), (40, 70), (50, 80), (60, 90)]
-    boxes = [[(4.0 * x - 16, 144.0, 4.0 * x + 56, 216.0) for x in squares[at]] for at in (0, 3)]
-    ends = [faces(*one, score=CERTAIN) for one in boxes]
-    for seen in ((), (60,)):
-        one = span(squares[0], (*squares[1], *seen), *squares[2:], detections=(ends[0], ends[1]))
-        for frame in (*one.inner, one.after):
-            frame.camera = CameraMotion(shift=40.0)
-        assert one.frame_to_search(0.3) is (one.inner[0] if seen else None)
-
-
 def test_where_the_faces_differ_the_middle_is_searched_and_then_both_parts() -> None:
     whole = span((), (), (), (), (), detections=([], faces(BOX)))
     middle = whole.frame_to_search(0.3)
@@ -203,7 +159,7 @@ def test_frames_before_the_first_searched_one_are_searched() -> None:
 def test_each_frame_is_compared_with_its_nearer_end_first(monkeypatch: pytest.MonkeyPatch) -> None:
     one, first = span((), (), (), (), (), ()), list[object]()
 
-    def looked_at(frame: Thumbnail, faces: object, neighbours: Sequence[Neighbour], *, with_camera: bool) -> bool:
+    def looked_at(frame: Thumbnail, faces: object, neighbours: Sequence[Neighbour]) -> bool:
         first.append(neighbours[0].thumbnail)
         return False
 

@@ -41,14 +41,10 @@ class Neighbour:
     faces: Sequence[Box]
 
 
-def shows_new(
-    frame: Thumbnail, faces: Sequence[Box], neighbours: Sequence[Neighbour], *, with_camera: bool = False
-) -> bool:
+def shows_new(frame: Thumbnail, faces: Sequence[Box], neighbours: Sequence[Neighbour]) -> bool:
     """Whether a frame shows what none of its `neighbours` does. Give the nearest one first.
 
     `faces` are the known ones, where they lie in the frame; each neighbour has the same ones in the same order.
-    `with_camera`: they are known only where the camera carries them. Then what stands still while it moves is new: it
-    may be a face that the camera follows until it is gone, while another one is seen where it was in the scene.
     """
     if any(one.thumbnail.gray.shape != frame.gray.shape for one in neighbours):
         return True
@@ -57,9 +53,7 @@ def shows_new(
     for one in neighbours:  # one more can only explain more: where the camera is still, the nearest one explains all
         carried, unknown = _carried(one, frame.scale)
         difference = cv2.min(difference, _difference(frame.gray, carried, unknown))
-        if (
-            one.motion != NO_MOTION and not with_camera
-        ):  # what stands still while the camera moves: a logo, a border, the car around a face
+        if one.motion != NO_MOTION:  # what stands still while the camera moves: a logo, a border, the car around a face
             difference = cv2.min(difference, cv2.absdiff(frame.gray, one.thumbnail.gray))
         for number, face in enumerate(faces):
             _explain_body(difference, frame, face, one.thumbnail.gray, one.faces[number])

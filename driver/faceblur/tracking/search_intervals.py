@@ -11,12 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from itertools import accumulate, pairwise
 from typing import Generic, Protocol, TypeVar
 
 from faceblur.tracking.boxes import LOW_SCORE_HEIGHT, Box, Detection, interpolate
-from faceblur.tracking.camera_motion import NO_MOTION, CameraMotion
+from faceblur.tracking.camera_motion import CameraMotion
 from faceblur.tracking.doubtful_tracks import CERTAIN
 from faceblur.tracking.face_matching import match_boxes
 from faceblur.tracking.new_content import Neighbour, shows_new
@@ -103,11 +102,8 @@ class Span(Generic[SearchableT]):
         if not self.inner:
             return None
         may_show = self.inner
-        if self.before is not None and not self._has_change():
-            after = self.after.detections
-            stay = agree(self.before.detections, after, threshold)
-            if stay or agree(self._carried(self.before), after, threshold):
-                may_show = self._frames_with_new_content(self.before, threshold, with_camera=not stay)
+        if self.before is not None and not self._has_change() and self._agrees(threshold):
+            may_show = self._frames_with_new_content(self.before, threshold)
         return may_show[len(may_show) // 2] if may_show else None
 
     def split(self, searched: SearchableT) -> list[Span[SearchableT]]:
@@ -116,36 +112,29 @@ class Span(Generic[SearchableT]):
         later = SearchedFrame.of(searched)
         return [Span(self.before, self.inner[:at], searched), Span(later, self.inner[at + 1 :], self.after)]
 
-    def _carried(self, before: SearchedFrame) -> list[Detection]:
-        """The faces of the first end where the camera carries them in the last one."""
-        motion = reduce(CameraMotion.then, (one.camera for one in (*self.inner, self.after)))
-        return [Detection(motion.carry(one.box), one.score) for one in before.detections]
+    def _agrees(self, threshold: float) -> bool:
+        return self.before is not None and agree(self.before.detections, self.after.detections, threshold)
 
     def _has_change(self) -> bool:
         thumbnails = [one.thumbnail for one in (self.before, *self.inner, self.after) if one is not None]
         return any(is_change(one, following) for one, following in pairwise(thumbnails))
 
-    def _frames_with_new_content(
-        self, before: SearchedFrame, threshold: float, *, with_camera: bool
-    ) -> list[SearchableT]:
-        """The inner frames that show what neither end shows. `with_camera`: the faces agree where it carries them."""
+    def _frames_with_new_content(self, before: SearchedFrame, threshold: float) -> list[SearchableT]:
+        """The inner frames that show what neither end shows."""
         # A doubtful face may yet be rejected, and is no mask then for what appears in it.
-        start = self._carried(before) if with_camera else before.detections
-        pairs = _same_faces(start, self.after.detections, max(threshold, CERTAIN))
+        pairs = _same_faces(before.detections, self.after.detections, max(threshold, CERTAIN))
         forth = list(accumulate((one.camera for one in (*self.inner, self.after)), CameraMotion.then))
         back = forth[-1].inverse()
         duration = max(self.after.seconds - before.seconds, 1e-6)
         found = []
         for frame, motion in zip(self.inner, forth, strict=False):  # the last motion is that of the end
             share = (frame.seconds - before.seconds) / duration
-            to_start, to_frame = (back, back.then(motion)) if with_camera else (NO_MOTION, NO_MOTION)
             neighbours = [
-                Neighbour(before.thumbnail, motion, [to_start.carry(one) for one, _ in pairs]),
+                Neighbour(before.thumbnail, motion, [one for one, _ in pairs]),
                 Neighbour(self.after.thumbnail, back.then(motion), [other for _, other in pairs]),
             ]
             nearest_first = neighbours if share < 0.5 else neighbours[::-1]
-            faces = [to_frame.carry(interpolate(*pair, share)) for pair in pairs]
-            if shows_new(frame.thumbnail, faces, nearest_first, with_camera=with_camera):
+            if shows_new(frame.thumbnail, [interpolate(*pair, share) for pair in pairs], nearest_first):
                 found.append(frame)
         return found
 
