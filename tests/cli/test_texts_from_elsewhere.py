@@ -16,6 +16,7 @@ from faceblur.jobs.report import Report
 
 EVIL = "\x1b]0;owned\x07\x9b31m\u202e\u2028"
 ESCAPED = r"\x1b]0;owned\x07\x9b31m\u202e\u2028"
+QUOTED = r"$'\033]0;owned\007\302\23331m\342\200\256\342\200\250.mp4'"
 
 
 def test_the_summary_escapes_them() -> None:
@@ -26,7 +27,8 @@ def test_the_summary_escapes_them() -> None:
     console = Console(file=io.StringIO(), width=400)
     print_summary(console, report)
     shown = console.file.getvalue()  # type: ignore[attr-defined]
-    assert shown.count(ESCAPED) == 7 and not set(EVIL) & set("\x1b\x07\x9b\u202e\u2028") & set(shown)
+    assert shown.count(ESCAPED) == 5 and shown.count(QUOTED) == 2  # in the command to paste
+    assert not set(EVIL) & set("\x1b\x07\x9b\u202e\u2028") & set(shown)
 
 
 def test_logs_escape_them() -> None:

@@ -49,9 +49,12 @@ def test_intervals_do_not_depend_on_the_memory_bound_of_a_batch() -> None:
     assert [len(batch.frames) for batch in batches] == [7, 12, 12, 6]
 
 
-def test_frames_that_fill_the_window_are_all_searched(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory_bounds, "WINDOW_BYTES", 17 * 1000)
-    assert intervals(list(into_batches(plain_frames(9), MAIN, Options()))) == [[number] for number in range(9)]
+@pytest.mark.parametrize(("window", "expected"), [(17, [[0], [*range(1, 6)], [6, 7, 8]]), (5, [[n] for n in range(9)])])
+def test_the_window_holds_three_intervals(
+    monkeypatch: pytest.MonkeyPatch, window: int, expected: list[list[int]]
+) -> None:
+    monkeypatch.setattr(memory_bounds, "WINDOW_BYTES", window * 1000)
+    assert intervals(list(into_batches(plain_frames(9), MAIN, Options()))) == expected
 
 
 def test_packets_go_before_the_frame_that_follows_them() -> None:
