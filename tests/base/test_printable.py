@@ -1,4 +1,4 @@
-"""Commands that a person is told to call: Bash reads the names of files back as they are."""
+"""Commands that are shown to be pasted: Bash gets the names of files as they are."""
 
 from __future__ import annotations
 

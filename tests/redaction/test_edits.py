@@ -5,15 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
-import shutil
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-from examples.sample_clip import Image, pan, write_clip
 from faceblur.auditing.frame_alignment import gray_image
 from faceblur.auditing.legibility import measure_legibility
 from faceblur.auditing.mending import with_command
@@ -31,7 +28,7 @@ from faceblur.redaction.sidecar_format import edits_path
 from tests.support import clips as media
 from tests.support.awkward_kind import run_ffmpeg
 
-FRAMES = 10
+FRAMES = 10  # of the output
 BOX = (200.0, 20.0, 260.0, 90.0)
 
 
@@ -39,22 +36,6 @@ def run(*arguments: object, code: int = 0) -> str:
     result = CliRunner().invoke(main, [str(argument) for argument in arguments])
     assert result.exit_code == code, result.output
     return result.output
-
-
-@pytest.fixture(scope="module")
-def made(face: Image, function_url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a source in `in` and its output in `out`."""
-    folder = tmp_path_factory.mktemp("edited")
-    source = write_clip(folder / "in" / "face.mp4", islice(pan(face, (320, 240), 60), FRAMES))
-    run("run", source, "-o", folder / "out", "--function", function_url)
-    return folder
-
-
-@pytest.fixture
-def output(made: Path, tmp_path: Path) -> Path:
-    """A fresh copy of both; it gives the output."""
-    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
-    return tmp_path / "out" / "face.mp4"
 
 
 def clear_share(output: Path, number: int, box: tuple[float, float, float, float]) -> float:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from examples.sample_clip import Image, pan, write_clip
 from faceblur.jobs import render_run
 from faceblur.redaction import render
 from faceblur.redaction.edits import AddedFace, append_edits, read_edits
@@ -18,21 +15,6 @@ from faceblur.redaction.output import VideoOutput
 from faceblur.redaction.sidecar_files import read_sidecar, sidecar_path
 from faceblur.redaction.sidecar_format import edits_path
 from tests.redaction.regions import run
-
-
-@pytest.fixture(scope="module")
-def made(face: Image, function_url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("edited")
-    source = write_clip(folder / "in" / "face.mp4", islice(pan(face, (320, 240), 60), 10))
-    run("run", source, "-o", folder / "out", "--function", function_url)
-    return folder
-
-
-@pytest.fixture
-def output(made: Path, tmp_path: Path) -> Path:
-    """A fresh copy of a source and its output; it gives the output."""
-    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
-    return tmp_path / "out" / "face.mp4"
 
 
 def write_again(sidecar: Path, **settings: object) -> None:
