@@ -80,6 +80,8 @@ def test_a_corrected_sidecar_labels_its_video_and_no_other(
     (tmp_path / "clip.mp4").write_bytes(face_clip.read_bytes())
     result = invoke(labels, "--function", function_url)
     assert result.exit_code == 2 and "belongs to another video" in result.stderr
+    labels.write_text(labels.read_text().replace('"state":"detected"', '"state":"rejected"', 1))
+    assert sum(map(len, read_sidecar(labels)[1].values())) == FRAMES - 1
     labels.write_text(labels.read_text().replace('"box"', '"fox"', 1))
     result = invoke(labels, "--function", function_url)
     assert result.exit_code == 2 and f"{labels}: line 2: " in result.stderr

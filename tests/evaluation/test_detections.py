@@ -22,6 +22,7 @@ from tests.evaluation.labelled import (
     paste,
     wider,
 )
+from tests.support.awkward_kind import run_ffmpeg
 
 
 def test_an_image_that_cannot_be_read_is_named(tmp_path: Path, function_url: str) -> None:
@@ -83,6 +84,20 @@ def test_a_rotated_clip_is_measured_upright(face: Image, function_url: str, tmp_
     write_clip(tmp_path / "clip.mp4", [np.rot90(image, -1)] * 4, rotation=90)
     (tmp_path / "clip.gt.txt").write_text(mot([box] * 4))
     result = invoke(tmp_path, "--function", function_url, "--json", tmp_path / "numbers")
+    assert result.exit_code == 0, result.output
+    numbers = json.loads((tmp_path / "numbers").read_text())
+    assert numbers["scores"][0]["recall"] == 1 and numbers["videos"][0]["exposed_faces"] == 0
+
+
+def test_a_face_in_an_alpha_plane_is_detected(face: Image, function_url: str, tmp_path: Path) -> None:
+    image = blank(320, 240)
+    box = paste(face, image, 70, 40, 60)
+    portrait = write_clip(tmp_path / "portrait.mkv", [image] * 4, audio_codec=None)
+    merged = "-f lavfi -i color=gray:s=320x240:r=25 -filter_complex [0:v]format=gray[a];[1:v][a]alphamerge=shortest=1"
+    command = f"-i {{portrait}} {merged} -frames:v 4 -c:v ffv1 -pix_fmt yuva420p {{clip}}"
+    run_ffmpeg(command, portrait=portrait, clip=tmp_path / "clip.mkv")
+    (tmp_path / "clip.gt.txt").write_text(mot([box] * 4))
+    result = invoke(tmp_path / "clip.gt.txt", "--function", function_url, "--json", tmp_path / "numbers")
     assert result.exit_code == 0, result.output
     numbers = json.loads((tmp_path / "numbers").read_text())
     assert numbers["scores"][0]["recall"] == 1 and numbers["videos"][0]["exposed_faces"] == 0

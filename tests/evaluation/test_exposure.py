@@ -6,13 +6,15 @@ import asyncio
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from faceblur.base.errors import MediaError
+from faceblur.base.options import Options
+from faceblur.detection.client import FunctionClient
 from faceblur.detection.endpoint import Endpoint
 from faceblur.evaluation import exposure as exposure_module
 from faceblur.evaluation.evaluate import evaluate
@@ -20,11 +22,9 @@ from faceblur.evaluation.exposure import ellipses, exposure, masked_share
 from faceblur.evaluation.labels import Label
 from faceblur.evaluation.report import EvaluationReport
 from faceblur.evaluation.samples import EvaluatedFrame, EvaluatedVideo
-from faceblur.evaluation.simulated_search import searched_as_in_a_run
+from faceblur.evaluation.simulated_run import masked_boxes
 from faceblur.redaction.sidecar_files import SidecarReader
-from faceblur.tracking.boxes import Box, Detection
-from faceblur.tracking.camera_motion import NO_MOTION
-from faceblur.tracking.thumbnails import thumbnail
+from faceblur.tracking.boxes import Box
 from faceblur_function import wire
 from faceblur_function.detectors.detector import Detector
 from faceblur_function.images import decode_image
@@ -132,46 +132,47 @@ def test_only_what_lies_in_the_frame_can_be_exposed() -> None:
 
 def test_ignored_and_tiny_faces_are_not_counted_as_exposed_and_runs_end_with_a_masked_frame() -> None:
     small, ignored, face = Label((0, 0, 12, 15)), Label((0, 0, 50, 50), ignored=True), Label((60, 0, 90, 40))
-    shown = [0, 1, 4, 5, 6, 9]
-    frames = [
-        EvaluatedFrame(
-            number / 10,
-            False,
-            NO_MOTION,
-            [small, ignored, face],
-            [] if number in shown else [Detection(face.box, 0.9)],
-        )
-        for number in range(10)
-    ]
-    video = EvaluatedVideo(Path("x.mp4"), (200, 100), 1000, frames)
-    found = exposure(video, threshold=0.3, padding=0.25, look_around=0)
+    frames = [EvaluatedFrame(number / 10, [small, ignored, face], []) for number in range(10)]
+    masks = [[] if number in (0, 1, 4, 5, 6, 9) else [face.box] for number in range(10)]
+    found = exposure(EvaluatedVideo(Path("x.mp4"), (200, 100), frames), masks, 0.25)
     assert (found.faces, found.exposed_faces, found.exposed_frames) == (10, 6, 6)
     assert (found.longest_run_frames, found.longest_run_first_frame) == (3, 4)
     assert found.longest_run_seconds == pytest.approx(0.3)
     assert found.by_height["under 16"] == (10, 10) and found.by_height["all"] == (20, 16)
 
 
-def test_only_what_a_run_would_search_has_detections() -> None:
-    """Nothing moves, and one face is there for three frames: a run searches the ends of intervals and these frames."""
-    frames, thumbnails = [], []
-    for number in range(25):
-        image = np.full((90, 160, 3), 90, np.uint8)
-        if number in (8, 9, 10):
-            image[30:60, 60:90] = 200
-        faces = [Detection((60.0, 30.0, 90.0, 60.0), 0.9)] if number in (8, 9, 10, 15) else []
-        frames.append(EvaluatedFrame(number / 30, False, NO_MOTION, [], faces))
-        thumbnails.append(thumbnail(image, 1.0))
+@pytest.mark.parametrize(("verifier", "exposed"), [("second", FRAMES), ("", 0)])
+def test_what_the_second_detector_rejects_counts_as_exposed(
+    video: tuple[Path, list[Box]], tmp_path: Path, verifier: str, exposed: int
+) -> None:
+    clip, boxes = video
+    (tmp_path / "clip.mp4").write_bytes(clip.read_bytes())
+    (tmp_path / "clip.gt.txt").write_text(mot(boxes))
 
-    def searched(video: EvaluatedVideo, look_around: float = 0.4) -> list[int]:
-        simulated = list(searched_as_in_a_run(video, threshold=0.3, look_around=look_around))
-        assert [one.evaluated for one in simulated] == frames
-        assert all(bool(one.detections) == (one.is_searched and bool(one.found)) for one in simulated)
-        return [number for number, one in enumerate(simulated) if one.is_searched]
+    def doubtful(body: dict[str, Any]) -> dict[str, Any]:
+        """Detects every face with a low score, and none of them when it is asked to verify."""
+        faces = []
+        for text in body["frames"]:
+            number = -1 if body.get("verify") else media.number(decode_image(wire.decode_base64(text)))
+            faces.append([{"box": boxes[number], "score": 0.6}] if number >= 0 else [])
+        return {"version": 1, "model": "second" if body.get("verify") else "m", "device": "d", "faces": faces,
+                "timings_ms": {}}  # fmt: skip
 
-    video = EvaluatedVideo(Path("x.mp4"), (160, 90), 1000, frames, lambda: iter(thumbnails))
-    found = searched(video)
-    assert {0, 6, 12, 18, 24} < set(found) and {8, 9, 10} & set(found) and 15 not in found
-    assert searched(video, look_around=0) == [*range(25)]
-    assert searched(EvaluatedVideo(Path("x.mp4"), (160, 90), 1000, frames)) == [*range(25)]
-    with pytest.raises(MediaError, match=r"x\.mp4: ends after 20 frames now"):
-        searched(EvaluatedVideo(Path("x.mp4"), (160, 90), 1000, frames, lambda: iter(thumbnails[:20])))
+    async def go() -> EvaluationReport:
+        async with scripted(doubtful, info={"verifier": verifier}) as server:
+            return await evaluate([tmp_path], endpoint=Endpoint((server.url,)))
+
+    (found,) = asyncio.run(go()).videos
+    assert (found.faces, found.exposed_faces) == (FRAMES, exposed)
+
+
+@pytest.mark.parametrize("frames", [FRAMES - 1, FRAMES + 1])
+def test_a_video_that_was_replaced_after_its_frames_were_searched(video: tuple[Path, list[Box]], frames: int) -> None:
+    async def go() -> None:
+        searched = EvaluatedVideo(video[0], (320, 240), [EvaluatedFrame(0.0, [], [])] * frames)
+        with ThreadPoolExecutor(1) as codecs:
+            async with scripted(lambda body: 500) as server, FunctionClient([server.url], concurrency=2) as client:
+                await masked_boxes(searched, Options(), client, codecs)
+
+    with pytest.raises(MediaError, match=r"clip\.mp4: changed while it was evaluated"):
+        asyncio.run(go())

@@ -25,7 +25,7 @@ SOURCE = Path("a.mp4")
 
 
 def intervals(batches: list[Batch]) -> list[list[int]]:
-    return [[frame.number for frame in one.frames] for batch in batches for one in batch.intervals]
+    return [[frame.number for frame in one] for batch in batches for one in batch.intervals]
 
 
 @pytest.mark.parametrize("count", [1, 6, 7, 36, 37, 100])
@@ -39,7 +39,7 @@ def test_intervals_do_not_depend_on_batch_sizes(count: int) -> None:
         assert [len(batch.intervals) for batch in batches[:-1]] == growing, size
         for batch in batches:
             for one in batch.intervals:
-                assert [frame.ends_interval for frame in one.frames] == [False] * (len(one.frames) - 1) + [True]
+                assert [frame.ends_interval for frame in one] == [False] * (len(one) - 1) + [True]
 
 
 def test_intervals_do_not_depend_on_the_memory_bound_of_a_batch() -> None:
@@ -205,5 +205,5 @@ def test_the_rest_is_in_no_interval_and_a_span_ends_with_a_searched_frame() -> N
     batches = list(into_batches(frames, 0, Options()))
     assert [one for batch in batches for one in batch.frames] == frames
     intervals = [interval for batch in batches for interval in batch.intervals]
-    assert [one for interval in intervals for one in interval.frames] == frames[3:10]
+    assert [one for interval in intervals for one in interval] == frames[3:10]
     assert frames[9].ends_interval and not any(one.ends_interval for one in frames[:3] + frames[10:])

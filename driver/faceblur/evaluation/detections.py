@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,9 +19,6 @@ from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
 from faceblur.redaction.video_frame import VideoFrame
 from faceblur.tracking.boxes import Detection
-from faceblur.tracking.camera_motion import CameraMotion
-from faceblur.tracking.scene_cuts import transition
-from faceblur.tracking.thumbnails import Thumbnail
 from faceblur_function import images as codec
 from faceblur_function import wire
 
@@ -47,15 +44,6 @@ class DatasetDetections:
     def samples(self) -> list[Sample]:
         """Those of the images and of every video's frames."""
         return self.images + [sample for video in self.videos for sample in video.samples()]
-
-
-@dataclass(frozen=True, slots=True)
-class _FrameTime:
-    """What is kept of a frame: its time, and what happened since the frame before."""
-
-    seconds: float
-    cut: bool
-    camera: CameraMotion
 
 
 class DatasetDetector:
@@ -89,7 +77,7 @@ class DatasetDetector:
             except wire.WireError as error:
                 raise MediaError(f"{image.path}: {error}") from error
             try:
-                (detections,) = await self._send([content])
+                (detections,) = await self._send([[content]])
             except (RequestRejected, RequestTooLarge) as error:
                 raise MediaError(f"{image.path}: {error}") from error
         self._note_size(*size_wh)
@@ -98,22 +86,20 @@ class DatasetDetector:
     async def _video(self, video: LabelledVideo) -> None:
         decoder = _VideoDecoder(video.path)
         frames = [
-            EvaluatedFrame(frame.seconds, frame.cut, frame.camera, video.labels.get(number, []), faces)
-            for number, (frame, faces) in enumerate(await self._frames(decoder))
+            EvaluatedFrame(seconds, video.labels.get(number, []), faces)
+            for number, (seconds, faces) in enumerate(await self._frames(decoder))
         ]
         if beyond := [number for number in video.labels if number >= len(frames)]:
             labelled = f"labels frame {min(beyond) + 1}, but {video.path} has {len(frames)}"
             raise UsageError(f"{video.source}: {labelled}")
         self._note_size(*decoder.frame_wh)
-        self._result.videos.append(
-            EvaluatedVideo(video.path, decoder.frame_wh, decoder.frame_bytes, frames, decoder.thumbnails)
-        )
+        self._result.videos.append(EvaluatedVideo(video.path, decoder.frame_wh, frames))
 
-    async def _frames(self, decoder: _VideoDecoder) -> list[tuple[_FrameTime, list[Detection]]]:
-        """Each frame of a video, in order, with its detections."""
+    async def _frames(self, decoder: _VideoDecoder) -> list[tuple[float, list[Detection]]]:
+        """The time of each frame of a video, in order, with its detections."""
         loop = asyncio.get_running_loop()
         batches = decoder.batches()
-        decoded: list[_FrameTime] = []
+        times: list[float] = []
         tasks: list[asyncio.Task[list[list[Detection]]]] = []
 
         async def send_all(group: asyncio.TaskGroup, thread: Executor) -> None:
@@ -122,8 +108,8 @@ class DatasetDetector:
                 batch = await loop.run_in_executor(thread, next, batches, None)
                 if batch is None:
                     return
-                tasks.append(group.create_task(self._batch([image for image, _ in batch])))
-                decoded.extend(frame for _, frame in batch)
+                tasks.append(group.create_task(self._batch([images for images, _ in batch])))
+                times.extend(seconds for _, seconds in batch)
 
         with ThreadPoolExecutor(1, "read") as thread:
             try:
@@ -133,61 +119,47 @@ class DatasetDetector:
                 self._slots.release()  # the one that waits for the next batch
                 await asyncio.shield(loop.run_in_executor(thread, batches.close))
         detections = [faces for task in tasks for faces in task.result()]
-        return list(zip(decoded, detections, strict=True))
+        return list(zip(times, detections, strict=True))
 
-    async def _batch(self, images: list[bytes]) -> list[list[Detection]]:
+    async def _batch(self, frames: list[list[bytes]]) -> list[list[Detection]]:
         try:
-            return await self._send(images)
+            return await self._send(frames)
         finally:
             self._slots.release()
 
-    async def _send(self, images: list[bytes]) -> list[list[Detection]]:
+    async def _send(self, frames: list[list[bytes]]) -> list[list[Detection]]:
+        """The detections of each frame, in all of its images: a frame with an alpha plane has two."""
+        images = [image for own in frames for image in own]
         answer = await self._client.send(images, self._options, return_frames=False)
         self._result.detect_seconds += answer.timings_ms.get("detect", 0.0) / 1000
-        self._advance(len(images))
-        return [[Detection(face.box, face.score) for face in faces] for faces in answer.faces]
+        self._advance(len(frames))
+        faces = iter(answer.faces)
+        return [[Detection(face.box, face.score) for _ in own for face in next(faces)] for own in frames]
 
     def _note_size(self, width: int, height: int) -> None:
         self._result.long_side = max(self._result.long_side, width, height)
 
 
 class _VideoDecoder:
-    """Decodes a video into batches of encoded frames; afterwards its size and that of a frame in bytes are known."""
+    """Decodes a video's main stream into batches of frames: the encoded images of each, and its time in seconds."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self.frame_wh, self.frame_bytes = (1, 1), 1
+        self._path, self.frame_wh = path, (1, 1)
 
-    def batches(self) -> Generator[list[tuple[bytes, _FrameTime]]]:
-        batch: list[tuple[bytes, _FrameTime]] = []
-        before: Thumbnail | None = None
-        for item in self._decoded():
-            self.frame_wh, self.frame_bytes = item.upright_wh, item.size_bytes
-            frame = VideoFrame.of(item)
-            frame.make_thumbnail()
-            time = _FrameTime(frame.seconds, *transition(before, frame.thumbnail))
-            before = frame.thumbnail
-            (image,) = frame.encode()
-            batch.append((image, time))
-            if len(batch) == BATCH_SIZE:
-                yield batch
-                batch = []
-        if batch:
-            yield batch
-
-    def thumbnails(self) -> Iterator[Thumbnail]:
-        """The thumbnail of each frame, read again."""
-        for item in self._decoded():
-            frame = VideoFrame.of(item)
-            frame.make_thumbnail()
-            yield frame.thumbnail
-
-    def _decoded(self) -> Iterator[DecodedFrame]:
-        """The frames of its main stream."""
+    def batches(self) -> Generator[list[tuple[list[bytes], float]]]:
+        """All batches, in order; afterwards `frame_wh` is known. Raises MediaError."""
+        batch: list[tuple[list[bytes], float]] = []
         with VideoReader(self._path) as reader:
             for item in reader:
-                if isinstance(item, DecodedFrame) and item.stream == reader.main_stream.index:
-                    yield item
+                if not isinstance(item, DecodedFrame) or item.stream != reader.main_stream.index:
+                    continue
+                self.frame_wh = item.upright_wh
+                batch.append((VideoFrame.of(item).encode(), item.seconds))
+                if len(batch) == BATCH_SIZE:
+                    yield batch
+                    batch = []
+        if batch:
+            yield batch
 
 
 @asynccontextmanager

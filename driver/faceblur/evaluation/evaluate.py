@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from faceblur.base.errors import UsageError
 from faceblur.base.options import Options
+from faceblur.detection.client import FunctionClient
 from faceblur.detection.connect import connect
 from faceblur.detection.endpoint import Endpoint
 from faceblur.evaluation import scores
@@ -30,6 +33,8 @@ from faceblur.evaluation.report import (
     SweptSetting,
 )
 from faceblur.evaluation.scores import BandMatches
+from faceblur.evaluation.simulated_run import masked_boxes
+from faceblur.redaction.threads import codec_threads
 from faceblur_function import wire
 
 log = logging.getLogger("faceblur")
@@ -87,19 +92,19 @@ class _Evaluation:
         self, min_recall: float | None, sweep: SweptSetting | None, on_figures: Callable[[SettingFigures], None]
     ) -> EvaluationReport:
         """Detect, score, and sweep."""
-        info, detections = await self._detect(self._endpoint)
-        matches = await _in_thread(scores.match_labels, detections.samples)
-        figures = await self._figures(matches, detections, self._settings.threshold)
-        recall = figures.counted.recall
-        if min_recall is not None and recall is None:
-            raise UsageError(f"--min-recall: no face of {COUNTED} pixels is labelled")
-        on_figures(figures)
         swept: list[SettingFigures] = []
-        if sweep == "threshold":
-            swept = [await self._figures(matches, detections, one, threshold=one) for one in THRESHOLDS]
-        elif sweep == "detect-size":
-            swept = await self._sweep_sizes(detections.long_side)
+        async with self._searched(self._endpoint) as searched:
+            figures = await searched.figures(self._settings, self._settings.threshold)
+            recall = figures.counted.recall
+            if min_recall is not None and recall is None:
+                raise UsageError(f"--min-recall: no face of {COUNTED} pixels is labelled")
+            on_figures(figures)
+            if sweep == "threshold":
+                swept = [await searched.figures(replace(self._settings, threshold=one), one) for one in THRESHOLDS]
+        if sweep == "detect-size":
+            swept = await self._sweep_sizes(searched.detections.long_side)
         passed = None if min_recall is None else recall is not None and recall >= min_recall
+        info = searched.info
         return EvaluationReport(
             function=EvaluatedFunction(info.model, info.device, info.weights_sha256),
             settings=self._settings,
@@ -110,8 +115,9 @@ class _Evaluation:
             gate=RecallGate(min_recall, COUNTED, recall, passed),
         )
 
-    async def _detect(self, endpoint: Endpoint, *, again: bool = False) -> tuple[wire.Info, DatasetDetections]:
-        """Have a function search the dataset: what it runs, and what it detects."""
+    @asynccontextmanager
+    async def _searched(self, endpoint: Endpoint, *, again: bool = False) -> AsyncIterator[_SearchedDataset]:
+        """The dataset, searched by a function that is there until the context ends."""
         progress = EvaluationProgress("detect", 0, None if self._dataset.videos else len(self._dataset.images))
 
         def advance(number: int) -> None:
@@ -124,19 +130,8 @@ class _Evaluation:
             self._report_progress(progress)
             detections = await DatasetDetector(client, advance).run(self._dataset)
             self._report_progress(EvaluationProgress("score"))
-            return info, detections
-
-    async def _figures(
-        self,
-        matches: dict[str, BandMatches],
-        detections: DatasetDetections,
-        value: float,
-        *,
-        threshold: float | None = None,
-    ) -> SettingFigures:
-        """The figures of the settings, or of another threshold; `value` is what the sweep varies."""
-        settings = self._settings if threshold is None else replace(self._settings, threshold=threshold)
-        return await _in_thread(_figures_at, settings, matches, detections, value)
+            matches = await _in_thread(scores.match_labels, detections.samples)
+            yield _SearchedDataset(client, info, detections, matches)
 
     async def _sweep_sizes(self, long_side: int) -> list[SettingFigures]:
         """The figures at each detection size, up to the first one at which no image is scaled down."""
@@ -145,22 +140,29 @@ class _Evaluation:
             if index and DETECT_SIZES[index - 1] >= long_side:
                 break
             endpoint = replace(self._endpoint, env=self._endpoint.env | {"DETECT_SIZE": str(size)})
-            _, detections = await self._detect(endpoint, again=True)
-            matches = await _in_thread(scores.match_labels, detections.samples)
-            swept.append(await self._figures(matches, detections, size))
+            async with self._searched(endpoint, again=True) as searched:
+                swept.append(await searched.figures(self._settings, size))
         return swept
 
 
-def _figures_at(
-    settings: EvaluationSettings,
-    matches: dict[str, BandMatches],
-    detections: DatasetDetections,
-    value: float,
-    stop: threading.Event,
-) -> SettingFigures:
-    videos = [exposure(video, **asdict(settings), stop=stop) for video in detections.videos]
-    bands = [one.at(settings.threshold) for one in matches.values()]
-    return SettingFigures(value, bands, videos, detections.detect_seconds)
+@dataclass(frozen=True, slots=True)
+class _SearchedDataset:
+    """What a function detected in the dataset, with the function itself: it verifies what is doubtful."""
+
+    client: FunctionClient
+    info: wire.Info
+    detections: DatasetDetections
+    matches: dict[str, BandMatches]
+
+    async def figures(self, settings: EvaluationSettings, value: float) -> SettingFigures:
+        """The figures at some settings; `value` is what a sweep varies."""
+        options, videos = Options(**asdict(settings)), []
+        with ThreadPoolExecutor(codec_threads(), "codec") as codecs:
+            for video in self.detections.videos:
+                masks = await masked_boxes(video, options, self.client, codecs)
+                videos.append(await _in_thread(exposure, video, masks, settings.padding))
+        bands = [one.at(settings.threshold) for one in self.matches.values()]
+        return SettingFigures(value, bands, videos, self.detections.detect_seconds)
 
 
 async def _in_thread(work: Callable[..., T], *arguments: Any) -> T:

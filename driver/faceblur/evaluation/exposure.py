@@ -13,14 +13,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from faceblur.base.memory_bounds import window_frames
 from faceblur.evaluation.height_bands import BANDS, COUNTED, MIN_HEIGHT, bands_of
 from faceblur.evaluation.labels import visible
 from faceblur.evaluation.report import VideoExposure
 from faceblur.evaluation.samples import EvaluatedFrame, EvaluatedVideo
-from faceblur.evaluation.simulated_search import SimulatedFrame, searched_as_in_a_run
 from faceblur.tracking.boxes import Box
-from faceblur.tracking.tracker import Tracker
 from faceblur_function.mask_shapes import SOFT_EDGE, Region, regions
 
 Ellipses = NDArray[np.float64]
@@ -30,20 +27,15 @@ GRID = 32
 
 
 def exposure(
-    video: EvaluatedVideo,
-    *,
-    threshold: float,
-    padding: float,
-    look_around: float,
-    stop: threading.Event | None = None,
+    video: EvaluatedVideo, masks: Sequence[Sequence[Box]], padding: float, stop: threading.Event | None = None
 ) -> VideoExposure:
-    """Mask a video's detections as a run with these settings would, and count the labelled faces that stay exposed.
+    """Count the labelled faces of a video that stay exposed; `masks` are the boxes that are masked in each frame.
 
     `stop` ends it early.
     """
     counts = {band: [0, 0] for band in BANDS}
     shown: list[int] = []
-    for number, (frame, boxes) in enumerate(_masked_boxes(video, threshold, look_around)):
+    for number, (frame, boxes) in enumerate(zip(video.frames, masks, strict=True)):
         if stop is not None and stop.is_set():
             break
         labelled = list(_exposed_faces(frame, ellipses(regions(boxes, padding)), video.frame_wh))
@@ -75,20 +67,6 @@ def _exposed_faces(frame: EvaluatedFrame, masks: Ellipses, frame_wh: tuple[int, 
         if not label.ignored and (clipped := visible([label], frame_wh)):
             height = clipped[0].box[3] - clipped[0].box[1]
             yield height, masked_share(label.box, masks, frame_wh) < MASKED_SHARE
-
-
-def _masked_boxes(
-    video: EvaluatedVideo, threshold: float, look_around: float
-) -> Iterator[tuple[EvaluatedFrame, list[Box]]]:
-    """Each frame, in order, with every box that the driver masks in it."""
-    tracker: Tracker[SimulatedFrame] = Tracker(
-        threshold=threshold, look_around=look_around, max_frames=window_frames(video.frame_bytes)
-    )
-    for one in searched_as_in_a_run(video, threshold=threshold, look_around=look_around):
-        for frame in tracker.push(one):
-            yield frame.evaluated, list(frame.masks.values())
-    for frame in tracker.flush():
-        yield frame.evaluated, list(frame.masks.values())
 
 
 def ellipses(masks: Sequence[Region]) -> Ellipses:

@@ -23,6 +23,8 @@ from faceblur.redaction.sidecar_format import Identity
 WIDER_COLUMNS, WIDER_INVALID = 10, 7
 # frame, id, x, y, w, h, and more that may follow: the seventh is 0 for what is not to be counted.
 MOT_MIN_COLUMNS, MOT_COUNTED = 6, 6
+# What a sidecar lists that is no face.
+NO_FACES = ("region", "rejected")
 
 
 def read_wider(path: Path) -> dict[str, list[Label]]:
@@ -131,7 +133,7 @@ def _first_stream(reader: SidecarReader) -> dict[int, list[Label]]:
     for line in reader:
         stream = line.stream if stream is None else stream
         if line.stream == stream:
-            frames[line.frame] = [Label(face.box) for face in line.faces if face.state != "region"]
+            frames[line.frame] = [Label(face.box) for face in line.faces if face.state not in NO_FACES]
     return frames
 
 

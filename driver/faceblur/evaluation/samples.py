@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from faceblur.evaluation.labels import Label, visible
 from faceblur.tracking.boxes import Detection
-from faceblur.tracking.camera_motion import CameraMotion
-from faceblur.tracking.thumbnails import Thumbnail
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,30 +20,20 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedFrame:
-    """One frame of a video: its time, its labels as written, its detections.
-
-    `cut` says that a new scene begins with it, `camera` how the camera moved since the frame before.
-    """
+    """One frame of a video: its time, its labels as written, its detections."""
 
     seconds: float
-    cut: bool
-    camera: CameraMotion
     labels: Sequence[Label]
     detections: Sequence[Detection]
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedVideo:
-    """One video; `frame_bytes` is the size of a decoded frame, which bounds the driver's look-ahead.
-
-    `thumbnails` reads those of its frames again: they are too large to be kept. Without them no lost face is followed.
-    """
+    """One video: the size of its frames in pixels, and what is known of each."""
 
     path: Path
     frame_wh: tuple[int, int]
-    frame_bytes: int
     frames: list[EvaluatedFrame]
-    thumbnails: Callable[[], Iterator[Thumbnail]] | None = None
 
     def samples(self) -> list[Sample]:
         """Each frame as an image, for the scores."""

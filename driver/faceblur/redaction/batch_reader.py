@@ -13,7 +13,7 @@ from faceblur.base.memory_bounds import BATCH_BYTES, window_frames
 from faceblur.base.options import Options
 from faceblur.base.time_span import TimeSpan
 from faceblur.detection.gate import Gate, Lease
-from faceblur.redaction.batch import Batch, Interval
+from faceblur.redaction.batch import Batch
 from faceblur.redaction.frame import Frame
 from faceblur.redaction.threads import FileWork, OwnThread
 from faceblur.tracking.search_intervals import SearchInterval
@@ -46,7 +46,7 @@ def into_batches(items: Iterable[Any], main: int, options: Options, max_bytes: i
             item.packets, packets = packets, []
             if inner:  # the span ends here
                 inner[-1].ends_interval = True
-                batch.intervals.append(Interval(inner))
+                batch.intervals.append(inner)
                 inner = []
         else:
             if interval is None:
@@ -57,7 +57,7 @@ def into_batches(items: Iterable[Any], main: int, options: Options, max_bytes: i
             # Frames are compared by their colours alone.
             item.ends_interval = interval.ends_at(item.seconds) or item.views > 1
             if item.ends_interval:
-                batch.intervals.append(Interval(inner))
+                batch.intervals.append(inner)
                 inner = []
         searched = len(batch.intervals) or len(batch.frames)
         if not inner and (searched >= most or batch.size_bytes >= max_bytes):
@@ -65,7 +65,7 @@ def into_batches(items: Iterable[Any], main: int, options: Options, max_bytes: i
             batch, most = Batch(), min(2 * most, options.batch_size)
     if inner:
         inner[-1].ends_interval = True
-        batch.intervals.append(Interval(inner))
+        batch.intervals.append(inner)
     batch.tail = packets
     if batch.frames or packets:
         yield batch

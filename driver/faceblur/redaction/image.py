@@ -25,11 +25,12 @@ from faceblur.redaction.batch import Ready
 from faceblur.redaction.batch_reader import BatchReader, into_batches
 from faceblur.redaction.by_hand import check_regions
 from faceblur.redaction.comparison import compare_frames
+from faceblur.redaction.function_requests import FunctionRequests
 from faceblur.redaction.image_frame import PageFrame
 from faceblur.redaction.look_ahead import LookAhead
-from faceblur.redaction.search import FunctionSearch
+from faceblur.redaction.search import IntervalSearch
 from faceblur.redaction.threads import FileWork, OwnThread
-from faceblur.redaction.verification import Verification
+from faceblur.redaction.verification import verification_of
 from faceblur.redaction.written import Written
 from faceblur_function.defaults import MAX_FRAMES
 
@@ -50,8 +51,10 @@ async def redact_image(target: Path, options: Options, work: FileWork, *, client
         options = replace(options, detect_every=1, look_around=look_around, batch_size=batch_size)
         batches = into_batches(reading.object.frames(options), 0, options)
         batch_reader = stack.enter_context(BatchReader(batches, reading, Gate(lambda: IMAGE_BATCHES), work))
-        search = FunctionSearch(client, options, work, return_frames=False, pix_fmts={})
-        verification = Verification(client, work) if client.verifier and options.verify else None
+        search = IntervalSearch(
+            FunctionRequests(client, options, work, return_frames=False), options, work, pix_fmts={}
+        )
+        verification = verification_of(client, options, work)
         look_ahead = LookAhead(0, options, work, verification, max_frames=lambda _: len(image.pages))
         async with Stages() as stages:
             read = stages.link(batch_reader.read(), capacity=1)

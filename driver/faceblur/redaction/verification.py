@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from faceblur.base.errors import FunctionError
 from faceblur.base.events import TimeSpent
+from faceblur.base.options import Options
 from faceblur.detection.client import FunctionClient
 from faceblur.redaction.frame import Frame, all_pixels
 from faceblur.redaction.threads import FileWork
@@ -76,6 +77,11 @@ class Verification:
         seconds = sum(answer.timings_ms.get(name, 0.0) for name in ("decode", "detect")) / 1000
         self._work.emit(TimeSpent(self._work.source, "function: verify", seconds))
         return [max((face.score for face in faces), default=0.0) for faces in answer.faces]
+
+
+def verification_of(client: FunctionClient, options: Options, work: FileWork) -> Verification | None:
+    """What verifies a file's doubtful tracks; None where that is off, or the function has no second detector."""
+    return Verification(client, work) if client.verifier and options.verify else None
 
 
 def _crops(frame: Frame, boxes: Sequence[Box]) -> list[list[bytes]]:

@@ -23,16 +23,17 @@ from faceblur.redaction.by_hand import check_regions
 from faceblur.redaction.changing_frames import Canvases, redacted_in_one_form
 from faceblur.redaction.comparison import compare_frames
 from faceblur.redaction.frames_with_regions import frames_with_regions
+from faceblur.redaction.function_requests import FunctionRequests
 from faceblur.redaction.look_ahead import LookAhead
 from faceblur.redaction.named_source import json_name, path_from
 from faceblur.redaction.output import finish, open_output, write_all
 from faceblur.redaction.preview import Preview
 from faceblur.redaction.publication import DIRECT, Publication
-from faceblur.redaction.search import FunctionSearch
+from faceblur.redaction.search import IntervalSearch
 from faceblur.redaction.sidecar_files import identify
 from faceblur.redaction.sidecar_format import FunctionUsed, Header, SettingsUsed
 from faceblur.redaction.threads import FileWork, OwnThread
-from faceblur.redaction.verification import Verification
+from faceblur.redaction.verification import verification_of
 from faceblur.redaction.video_frame import cover_art_frames
 from faceblur.redaction.written import Written
 
@@ -87,7 +88,8 @@ async def _redact(
     publication: Publication,
 ) -> Written:
     opening = partial(VideoReader, work.source, tolerate=options.tolerate_damage, canvases=canvases, span=options.cut)
-    searching = partial(FunctionSearch, client, options, work, return_frames=return_frames)
+    requests = FunctionRequests(client, options, work, return_frames=return_frames)
+    searching = partial(IntervalSearch, requests, options, work)
     async with AsyncExitStack() as stack:
         reading = await stack.enter_async_context(OwnThread(opening, "read"))
         reader = reading.object
@@ -99,7 +101,7 @@ async def _redact(
         await searching(pix_fmts={one.stream: one.decoded.pixels.format.name for one in cover_art}).search_all(
             cover_art
         )
-        verification = Verification(client, work) if client.verifier and options.verify else None
+        verification = verification_of(client, options, work)
         function = replace(function, verifier=client.verifier if verification else None)
         header = partial(_header, reader, main_frame, target, function, options) if options.sidecar else None
         opening_output = partial(open_output, target, reader, options, header, cover_art, tag=publication.tag)
