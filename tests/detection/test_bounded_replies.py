@@ -79,10 +79,10 @@ def test_a_probe_without_end_is_no_function() -> None:
 def test_a_packed_answer_is_counted_unpacked() -> None:
     bomb = gzip.compress(bytes(256 * MIB), 1)
     assert len(bomb) < 2 * MIB
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(InvalidReply, match="the answer is larger than"):
         use(scripted(packed(bomb)), send([image(9)]))
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_a_packed_answer_is_used() -> None:

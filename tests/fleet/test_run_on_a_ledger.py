@@ -5,10 +5,8 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-from faceblur.ledger.claims import LEASE_SECONDS
 from tests.fleet.test_workers import tree
 from tests.support.clips import frames, number
 from tests.support.fleet import WorkerProcess, faceblur, rows, states, until
@@ -40,11 +38,10 @@ def test_what_a_killed_run_had_done_is_not_done_again(
     with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         until(lambda: [one.state for one in rows(ledger)].count("done") == 2)
         process.send_signal(signal.SIGKILL)
-    began = time.monotonic()
     done = faceblur(*command)
     assert done.returncode == 0 and "2 skipped" in done.stdout, done.stdout + done.stderr
     # What it had in work was its own: it does not wait until the lease of a killed worker ends.
-    assert time.monotonic() - began < LEASE_SECONDS and "waiting" not in done.stderr
+    assert "waiting" not in done.stderr
     attempts = {Path(one.source).name: (one.state, one.attempt) for one in rows(ledger)}
     assert attempts == {"000.mp4": ("done", 1), "001.mp4": ("done", 1), "long.mp4": ("done", 2)}
     assert [number(image) for image in frames(out / "000.mp4")] == list(range(24))

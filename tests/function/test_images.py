@@ -63,14 +63,14 @@ def test_a_bomb_costs_nothing(local_function: LocalFunction) -> None:
 
 def test_a_jpeg_of_many_scans_is_refused_before_it_is_decoded() -> None:
     assert decode_image(many_scans(100)).shape == (48, 64, 3)
-    start, bomb = time.monotonic(), many_scans(5000, (4000, 3000))
+    start, bomb = time.process_time(), many_scans(5000, (4000, 3000))
     with pytest.raises(WireError, match="frame 3: a JPEG of more than 100 scans"):
         decode_image(bomb, frame=3)
     with pytest.raises(WireError, match="frame 0: a JPEG of more than 100 scans"):
         check_images([bomb], max_bytes=1 << 30, max_megapixels=64)
     with pytest.raises(WireError, match="damaged or cut"):
         decode_image(in_tiff(many_scans(5000)), formats=CVAT_FORMATS)
-    assert time.monotonic() - start < 3
+    assert time.process_time() - start < 3
 
 
 def test_what_only_looks_like_a_scan_is_none(face: Image) -> None:

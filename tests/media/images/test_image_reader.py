@@ -92,10 +92,10 @@ def test_a_jpeg_of_many_scans_is_refused_before_it_is_decoded(tmp_path: Path) ->
     (tmp_path / "a.tif").write_bytes(in_tiff(many_scans(2000, size_wh), size_wh))
     (tmp_path / "good.jpg").write_bytes(many_scans(20))
     (tmp_path / "good.tif").write_bytes(in_tiff(many_scans(20)))
-    start = time.monotonic()
+    start = time.process_time()
     for name in ("a.jpg", "a.tif"):
         with pytest.raises(MediaError, match=f"{name}: .*JPEG of more than 100 scans"):
             read_image(tmp_path / name)
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
     for name in ("good.jpg", "good.tif"):
         assert read_image(tmp_path / name).pages[0].size_wh == (64, 48)
