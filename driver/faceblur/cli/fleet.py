@@ -104,7 +104,7 @@ def work(
     endpoint: Endpoint,
     verbosity: Verbosity,
 ) -> None:
-    """Redact the videos of a ledger, beside any number of other workers.
+    """Redact the videos of a ledger, beside other workers.
 
     SIGTERM or Ctrl-C gives what is not finished back to the ledger. Exit code 1: some videos failed here, at their last
     attempt of this worker. A video that was paused, cancelled or taken over did not fail.
@@ -149,6 +149,7 @@ def _traces(url: str) -> Traces:
     try:
         from faceblur.jobs.traces import Traces
     except ModuleNotFoundError as error:
-        way_out = f"{sys.executable} -m pip install 'faceblur[traces]'"
-        raise UsageError(f"--traces needs the extra `traces`: {way_out}") from error
+        # Not faceblur[traces]: on the package index another project has that name.
+        way_out = f"{sys.executable} -m pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http"
+        raise UsageError(f"--traces needs more packages ({error}): {way_out}") from error
     return Traces(url)
