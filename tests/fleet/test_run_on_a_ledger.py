@@ -89,3 +89,13 @@ def test_a_run_is_not_good_while_one_of_its_videos_is_not_done(
     assert faceblur("jobs", "--ledger", file_ledger, "resume", 2).returncode == 0
     again = faceblur("run", source, "-o", out, "--ledger", file_ledger, "--function", function_url)
     assert again.returncode == 0 and "1 done, 2 skipped" in again.stdout, again.stdout + again.stderr
+
+
+def test_a_worker_of_a_ledger_without_videos_says_so(file_ledger: str, short_clip: Path, tmp_path: Path) -> None:
+    nothing = "no video waits or runs in this ledger"
+    worked = faceblur("work", "--ledger", file_ledger, "--until-empty")
+    assert worked.returncode == 0 and nothing in worked.stderr
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(short_clip.read_bytes()[:100])
+    ran = faceblur("run", broken, "-o", tmp_path / "out", "--ledger", file_ledger)
+    assert ran.returncode == 1 and nothing not in ran.stderr and "broken.mp4" in ran.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
@@ -28,6 +29,8 @@ from faceblur.redaction.sidecar_format import FunctionUsed
 from faceblur.redaction.threads import FileWork
 from faceblur.redaction.video import redact_video
 from faceblur.redaction.written import Written
+
+log = logging.getLogger("faceblur")
 
 
 class VideoRun(Run):
@@ -87,6 +90,8 @@ class LedgerRun(Job):
         async with self._submitted(self), self._ledger as ledger:
             if not await ledger.is_over():
                 await redact_parts(self, ledger, self._endpoint, self._jobs)
+            elif not self.report.files:
+                log.warning("no video waits or runs in this ledger: `faceblur submit` puts videos in")
         return self.report
 
 
