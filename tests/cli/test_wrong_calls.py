@@ -44,6 +44,8 @@ def test_wrong_calls_are_refused_before_any_work(face_clip: Path, tmp_path: Path
         (("render", fifo, face_clip, "-o", tmp_path / "out.mp4"), "no regular file"),
         (("render", face_clip, fifo, "-o", tmp_path / "out.mp4"), "no regular file"),
         (("audit", face_clip, source / "a.mp4", fifo), "no such file"),
+        (("audit", face_clip, source / "a.mp4"), "a.mp4.faces.jsonl: no such file: it is the sidecar, which a run"),
+        (("edit", source / "a.mp4"), "a.mp4.faces.jsonl: no such file: it is the sidecar, which a run writes beside"),
         (("evaluate", fifo), "no such file"),
         (
             ("run", source, "-o", tmp_path / "out", "--ca-file", source / "a.mp4", "--function", "https://x"),

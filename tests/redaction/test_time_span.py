@@ -207,8 +207,8 @@ def test_wrong_spans_are_refused(source: Path, tmp_path: Path) -> None:
         (("--start", "-1"), "--start"),
         (("--end", "nan"), "--end"),
         (("--end", "0"), "--end"),
-        (("--start", "2", "--end", "2"), "is not after the start"),
-        (("--keep-rest",), "there is no rest"),
+        (("--start", "2", "--end", "2"), "--end: 2 s is not after the start"),
+        (("--keep-rest",), "--keep-rest: there is no rest"),
         (("--start", "1:30"), "--start"),
     ]:
         assert message in run("run", source, "-o", tmp_path / "out", *arguments, code=2)

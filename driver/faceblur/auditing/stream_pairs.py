@@ -84,9 +84,11 @@ def stream_frames(reader: VideoReader, stream: int, is_cover_art: bool) -> Itera
 
 
 def _check_names(source: Path, output: Path, sidecar: Path) -> None:
-    for path in (source, output, sidecar):
+    for path in (source, output):
         if not path.is_file():
             raise UsageError(f"{path}: no such file")
+    if not sidecar.is_file():
+        raise UsageError(f"{sidecar}: no such file: it is the sidecar, which a run writes beside its output")
     if output.samefile(source):
         raise UsageError(f"{output} is the source: name the output that a run wrote of it")
 

@@ -37,8 +37,10 @@ def grouped(name: str, build: Callable[..., Any], *options: Any) -> Callable[[Co
         def call(**values: Any) -> None:
             try:
                 built = build(**{one: values.pop(one) for one in names})
-            except UsageError as error:  # of options that do not go together
-                raise click.UsageError(str(error)) from error
+            except UsageError as error:  # of options that do not go together: it begins with the name of one
+                name_of_one, colon, rest = str(error).partition(": ")
+                option = {str(param.name): param.opts[0] for param in params}.get(name_of_one, name_of_one)
+                raise click.UsageError(option + colon + rest) from error
             command(**values, **{name: built})
 
         return call  # type: ignore[return-value]

@@ -136,6 +136,8 @@ class EditRun(RenderRun):
         sidecar = sidecar_path(output)
         self._added, self._stream = added, stream
         self._tracks = ((RemovedTrack, removed), (SparedTrack, spared), (MaskedTrack, masked))
+        if not sidecar.exists():
+            raise UsageError(f"{sidecar}: no such file: it is the sidecar, which a run writes beside its output")
         with _as_usage_error(), SidecarReader(sidecar) as reader:
             header = reader.header
         if source is None:

@@ -103,7 +103,7 @@ def check_encoder(name: str) -> str:
             context.open()
         except (av.error.FFmpegError, ValueError) as error:
             raise UsageError(
-                f"--encoder {name}: there is no such encoder on this machine, or its driver is missing: leave it away"
+                f"--encoder {name}: there is no such encoder on this machine, or its driver is missing: leave it out"
             ) from error
     return encoder.canonical_name
 
