@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from faceblur.cli import app, fleet, jobs, plan, review, serving  # noqa: F401  # they add their commands
 from faceblur.cli.group import main
@@ -162,6 +163,12 @@ def test_help_can_be_read(command: str | None) -> None:
     for option in chosen.params:
         if isinstance(option, click.Option) and option.name not in ("help", "version"):
             assert option.help and option.help.endswith((".", "]")), option.name
+
+
+@pytest.mark.parametrize("group", [(), ("jobs",)])
+def test_lists_of_commands_are_complete_on_80_columns(group: tuple[str, ...]) -> None:
+    listed = CliRunner().invoke(main, [*group, "--help"], terminal_width=78).output
+    assert "Commands:" in listed and "..." not in listed.partition("Commands:")[2]
 
 
 def test_every_page_is_in_the_index_and_there() -> None:

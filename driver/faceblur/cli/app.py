@@ -73,7 +73,7 @@ def run(
     endpoint: Endpoint,
     verbosity: Verbosity,
 ) -> None:
-    """Redact videos: files, and every video in directories and below.
+    """Redact videos: files, and every video in folders and below.
 
     Each video is written under its own name below OUT, with its own timestamps and its audio as it was. A file
     that exists there already is skipped, so the same command continues an interrupted run. With --ledger it is `submit`
@@ -174,10 +174,11 @@ def image(
     endpoint: Endpoint,
     verbosity: Verbosity,
 ) -> None:
-    """Redact images: JPEG, PNG, WebP, GIF and TIFF files, animated ones too, and those in directories and below.
+    """Redact images: files, and every image in folders and below.
 
-    Each image is written upright in its own format and bit depth, with its colour profile. All other metadata, such
-    as the location, is dropped.
+    JPEG, PNG, WebP, GIF and TIFF files, animated ones too. Each image is written upright in its own format and bit
+    depth, with its colour profile. All other metadata, such as the location, is dropped. The boxes of --cover and
+    --spare have no times here.
     """
     endpoint = spawn_ahead(endpoint)
     from faceblur.cli.execute_job import execute_job
@@ -243,7 +244,9 @@ def evaluate(
     endpoint: Endpoint,
     verbosity: Verbosity,
 ) -> None:
-    """Measure the detector on labelled faces: recall, precision, AP, and the faces of videos that stay exposed.
+    """Measure the detector on labelled faces.
+
+    It prints recall, precision and AP, and the faces of videos that stay exposed.
 
     DATASET is a file of labels, or a folder that is searched for such files:
 

@@ -86,7 +86,10 @@ def show(ledger: str, job_id: int, as_json: bool) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=9400, show_default=True, metavar="N", help="Port.")
 @LEDGER_OF_SUBCOMMAND
 def metrics(ledger: str, port: int) -> None:
-    """Serve the ledger's figures for Prometheus at /metrics: the number of jobs by state, and of their frames."""
+    """Serve the ledger's figures for Prometheus at /metrics.
+
+    They are the number of jobs by state, and of their frames.
+    """
     import asyncio
     from contextlib import suppress
 
@@ -112,7 +115,10 @@ def metrics(ledger: str, port: int) -> None:
 @JOB_IDS
 @LEDGER_OF_SUBCOMMAND
 def pause(ledger: str, ids: tuple[int, ...]) -> None:
-    """Have no worker take these jobs; those that run stop, and start anew after `resume`."""
+    """Have no worker take these jobs until `resume`.
+
+    Those that run stop, and start anew then.
+    """
     _apply(ledger, "pause", ids, "paused")
 
 
@@ -180,7 +186,10 @@ def _apply(ledger: str, change: str, ids: tuple[int, ...], word: str, *values: i
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @LEDGER_OF_SUBCOMMAND
 def report(ledger: str, plan_file: Path | None, contains: str, as_json: bool) -> None:
-    """Say what the jobs took: time, frames, the function's time, disk, attempts that came to nothing."""
+    """Say what the jobs took: time, frames, disk.
+
+    Also the function's time, the cost, and the time of attempts that came to nothing.
+    """
     import json
 
     from faceblur.cli.exit_codes import DONE, execute

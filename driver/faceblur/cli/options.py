@@ -100,7 +100,7 @@ LOCAL = stacked(
     click.option("--workers", type=click.IntRange(1), metavar="N",
                  help="Number of workers of the function on this machine.  "
                       "[default: numWorkers of function.yaml, at most one for every 2 cores]"),
-    click.option("--env", multiple=True, metavar="K=V", callback=_pairs("=", "NAME=VALUE"),
+    click.option("--env", multiple=True, metavar="NAME=VALUE", callback=_pairs("=", "NAME=VALUE"),
                  help="A setting of the function on this machine. May be repeated."),
 )
 FUNCTION = grouped(

@@ -100,10 +100,10 @@ def plan(
     endpoint: Endpoint,
     verbosity: Verbosity,
 ) -> None:
-    """Say what videos take before they are begun: hours, disk, time, cost, and which will be trouble.
+    """Say what videos take before they are begun: time, disk, cost.
 
-    Every file is opened, and parts of some videos are redacted in a temporary folder. The options are those of `run`.
-    Exit code 1: some videos cannot be done.
+    Every file is opened, and parts of some videos are redacted in a temporary folder. Videos that will be trouble are
+    named. The options are those of `run`. Exit code 1: some videos cannot be done.
     """
     from rich.console import Console
 

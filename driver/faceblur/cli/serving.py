@@ -35,7 +35,7 @@ DRAIN_SECONDS = 1.0
 @LOCAL
 @LOGGING
 def serve(host: str, port: int, workers: int | None, env: dict[str, str], verbosity: Verbosity) -> None:
-    """Run function.yaml's function on this machine, behind the HTTP trigger that it describes.
+    """Run function.yaml's function on this machine, over HTTP.
 
     It uses the model for the CPU. It has no authentication. On a cluster Nuclio runs the function; docs/http.md says
     where the two are not alike.
