@@ -16,6 +16,7 @@ from faceblur.ledger.database import Database
 log = logging.getLogger("faceblur")
 BEATS = 4  # in the time of a lease, so that some may be lost
 RETRY_SECONDS = 1.0
+END_SECONDS = 10.0  # for a beat that is on its way to a database that does not answer
 
 
 class Heartbeat:
@@ -62,3 +63,5 @@ class Heartbeat:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
+        # Else it is in greenlets while the interpreter is taken down, and the process crashes after all is done.
+        self._thread.join(END_SECONDS)
