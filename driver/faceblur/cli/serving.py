@@ -52,7 +52,7 @@ def serve(host: str, port: int, workers: int | None, env: dict[str, str], verbos
             count = counted(config.workers, "worker")
             print(f"{config.handler} on {function.url} with {count}: in place of Nuclio, on this machine", flush=True)
             with suppress(asyncio.CancelledError):  # the way in which a server is meant to end
-                await asyncio.Event().wait()
+                await function.workers.until_lost()
             await function.workers.drain(DRAIN_SECONDS)
         return DONE
 

@@ -15,6 +15,7 @@ import psutil
 import pytest
 import requests
 
+from faceblur.base.errors import Unavailable
 from faceblur.detection.local_function.http_trigger import LocalFunction
 from tests.conftest import ServerThread
 from tests.detection.local_function.conftest import Start, config, wait_for_files
@@ -242,13 +243,16 @@ def test_workers_that_die_one_after_the_other_end_in_a_refusal(start: Start) -> 
         assert requests.get(f"{url}/describe", timeout=60).status_code == 200
 
 
-def test_workers_that_do_not_start_again_end_in_a_refusal(start: Start, tmp_path: Path) -> None:
-    url = start(worker_timeout=1, env={"FAIL_AGAIN": str(tmp_path / "started")}).url
-    with pytest.raises(requests.ConnectionError):
-        requests.get(f"{url}/die", timeout=60)
-    while (reply := requests.get(f"{url}/describe", timeout=60)).status_code == 503:
-        continue  # it is still starting
-    assert reply.status_code == 507 and "cannot start: out of memory" in reply.json()["error"]["message"]
+def test_a_function_whose_workers_do_not_start_again_is_lost_and_answers_nothing(tmp_path: Path) -> None:
+    """An answer would say that smaller requests may pass, or that another attempt may help."""
+    server = ServerThread(LocalFunction(config(worker_timeout=60, env={"FAIL_AGAIN": str(tmp_path / "started")})))
+    with server as function:
+        lost = asyncio.run_coroutine_threadsafe(function.workers.until_lost(), server._loop)
+        for action in ("die", "describe", "describe"):
+            with pytest.raises(requests.ConnectionError):
+                requests.get(f"{function.url}/{action}", timeout=60)
+        with pytest.raises(Unavailable, match="its workers do not start again: cannot start: out of memory"):
+            lost.result(60)
 
 
 def test_health(start: Start) -> None:

@@ -17,6 +17,7 @@ from faceblur.base.errors import UsageError
 from faceblur.detection.local_function.http_trigger import LocalFunction
 from faceblur.detection.local_function.worker_handle import Worker
 from faceblur.detection.local_function.worker_pool import WorkerPool
+from faceblur_function.weights import load_weights
 from tests.conftest import ServerThread
 from tests.detection.local_function.conftest import Start, config, wait_for_files
 
@@ -111,6 +112,25 @@ def test_serve_leaves_no_process_behind(how: signal.Signals) -> None:
         assert process.wait(10) == (-how if how == signal.SIGKILL else 0)
         gone, alive = psutil.wait_procs(workers, timeout=10)
         assert not alive, gone
+
+
+def test_serve_ends_when_no_worker_can_be_started_again(tmp_path: Path) -> None:
+    """So that drivers cannot reach it, and whatever started it can start it again, as with a pod."""
+    weights = tmp_path / "weights.onnx"
+    weights.write_bytes(load_weights("retinaface-mobilenet0.25")[0])
+    options = ("--port", "0", "--workers", "1", "--env", f"WEIGHTS={weights}")
+    command = [sys.executable, "-m", "faceblur", "serve", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        url = next(word for word in process.stdout.readline().split() if word.startswith("http"))
+        weights.unlink()
+        for worker in psutil.Process(process.pid).children():
+            worker.kill()
+        with pytest.raises(requests.ConnectionError):
+            requests.get(url, timeout=60)
+        why = f"faceblur cannot start: cannot read the weights {weights}: No such file or directory"
+        assert process.stderr.read().endswith(f"error: the function gave up: its workers do not start again: {why}\n")
+        assert process.wait(60) == 1
 
 
 def test_worker_uses_no_more_cores_than_it_was_given(start: Start) -> None:

@@ -18,7 +18,7 @@ from aiohttp import web
 from faceblur.base.errors import UsageError
 from faceblur.detection.local_function.event_mapping import TOO_LARGE, EventResponse, event_message
 from faceblur.detection.local_function.function_yaml import FunctionConfig
-from faceblur.detection.local_function.worker_handle import KeepsDying, NoWorkerLeft, WorkerDied
+from faceblur.detection.local_function.worker_handle import KeepsDying, WorkerDied
 from faceblur.detection.local_function.worker_pool import WorkerPool
 
 log = logging.getLogger("faceblur.function")
@@ -102,7 +102,7 @@ class LocalFunction:
             return _response(EventResponse.of_text(500, "Failed to wrap structured cloud event"))
         try:
             return _response(await self.workers.answer(event))
-        except (KeepsDying, NoWorkerLeft) as error:
+        except KeepsDying as error:
             return _response(EventResponse.given_up(str(error)))
         except WorkerDied:
             if request.transport is not None:

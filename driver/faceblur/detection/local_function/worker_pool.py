@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from faceblur.base.errors import Unavailable, UsageError
 from faceblur.detection.local_function.event_mapping import EventResponse, answer_of
@@ -43,6 +43,7 @@ class WorkerPool:
         self._restarts: set[asyncio.Task[None]] = set()
         self._closing = self._draining = False
         self._deaths, self._lost = 0, ""
+        self._is_lost = asyncio.Event()
         self._opened = 0.0
         # After a time-out a worker is free at once, and refuses until it has started again.
         self._stopped: set[Worker] = set()
@@ -75,6 +76,11 @@ class WorkerPool:
         await _cancel(self._restarts)
         await asyncio.gather(*(worker.stop() for worker in self._workers))
         await _cancel(self._events)  # those that still wait for a worker
+
+    async def until_lost(self) -> NoReturn:
+        """Wait until no worker is left, and none can be started again. Raises Unavailable then."""
+        await self._is_lost.wait()
+        raise Unavailable(f"the function gave up: {self._lost}")
 
     async def drain(self, seconds: float) -> None:
         """Answer what has arrived, for so many seconds at most, and refuse the rest, as a pod does that ends."""
@@ -176,6 +182,7 @@ class WorkerPool:
                 await worker.stop()
                 if not self._workers:
                     self._lost = f"its workers do not start again: {why}"
+                    self._is_lost.set()
                     for _ in self._events:  # those that wait for a worker
                         self._free.put_nowait(worker)
                 return
