@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncGenerator, AsyncIterable, Coroutine
 from typing import Any
 
@@ -118,6 +119,22 @@ def test_first_failure_ends_all_stages_and_is_what_is_raised() -> None:
         run(main())
     assert received == [0, 1, 2][: len(received)] and numbers.made < 10
     assert numbers.closed and first.closed and second.closed and third.closed
+
+
+def test_a_failure_keeps_what_it_came_from() -> None:
+    async def fail() -> None:
+        try:
+            raise OSError(errno.ENOSPC, "full")
+        except OSError as error:
+            raise ValueError("cannot be written") from error
+
+    async def main() -> None:
+        with pytest.raises(ValueError, match="cannot be written") as caught:
+            async with Stages() as stages:
+                stages.start(fail())
+        assert isinstance(caught.value.__cause__, OSError)
+
+    run(main())
 
 
 def test_failure_of_work_that_was_started_ends_the_stages() -> None:

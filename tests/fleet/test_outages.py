@@ -89,6 +89,21 @@ def test_the_disk_of_the_database_may_be_full(function_url: str, short_clip: Pat
         _meets_a_full_disk(server.url, tree(tmp_path / "in", short_clip, 12), function_url, disk, server)
 
 
+def test_a_video_for_which_its_disk_has_no_room_is_tried_again(
+    file_ledger: str, function_url: str, long_clip: Path, tmp_path: Path
+) -> None:
+    """The disk gets full in the middle of the video."""
+    source = tree(tmp_path / "in", long_clip, 1)
+    with small_disk(4) as disk, ExitStack() as stack:
+        faceblur("submit", source, "-o", disk, "--ledger", file_ledger)
+        stack.enter_context(WorkerProcess(file_ledger, function_url, *LEASE))
+        until(lambda: list(disk.glob(".*")))
+        fill(disk)
+        until(lambda: rows(file_ledger)[0].error_kind)
+        [row] = rows(file_ledger)
+        assert (row.state, row.error_kind) == ("queued", "storage") and "No space left on device" in str(row.reason)
+
+
 # The driver, where everything that waits for the function takes a fiftieth of its time.
 FASTER = """
 from faceblur.ledger import states

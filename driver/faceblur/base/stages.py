@@ -73,7 +73,8 @@ class Stages:
         try:
             await self._group.__aexit__(kind, error, trace)
         except BaseExceptionGroup as failures:
-            raise first_failure(failures) from None
+            failure = first_failure(failures)
+            raise failure from failure.__cause__  # what a file's failure came from decides whether it is tried again
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Have work done beside the stages."""
