@@ -11,10 +11,12 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
 import pytest
 
 from faceblur.detection.local_function.function_yaml import find_function_yaml, read_config
 from faceblur.detection.local_function.http_trigger import LocalFunction
+from faceblur_function.weights import load_weights
 from tests.conftest import ServerThread
 from tests.support.file_systems import fill, small_disk
 from tests.support.fleet import WorkerProcess, attempts, events, faceblur, rows, states, tree, until
@@ -132,6 +134,28 @@ def test_a_function_may_be_away_for_ten_minutes(ledger: str, short_clip: Path, t
         errors = worker.wait()
     assert worker.process.returncode == 0, "each was done here in the end"
     assert states(ledger) == {"done": 4} and _is_complete(out, 4), errors
+
+
+def test_a_worker_ends_whose_own_function_cannot_be_started_again(
+    file_ledger: str, short_clip: Path, long_clip: Path, tmp_path: Path
+) -> None:
+    """It would take one video after the other from the workers that can do them, until all their attempts are used."""
+    source, weights = tree(tmp_path / "in", long_clip, 1), tmp_path / "weights.onnx"
+    shutil.copy(short_clip, source / "waits.mp4")
+    weights.write_bytes(load_weights("retinaface-mobilenet0.25")[0])
+    faceblur("submit", source, "-o", tmp_path / "out", "--ledger", file_ledger, "--detect-every", 1)
+    with WorkerProcess(file_ledger, None, "--jobs", "1", "--workers", "1", "--env", f"WEIGHTS={weights}") as worker:
+        until(lambda: list((tmp_path / "out").glob(".*")))
+        weights.unlink()
+        for child in psutil.Process(worker.process.pid).children(recursive=True):
+            if any("worker_main" in argument for argument in child.cmdline()):
+                child.kill()
+        errors = worker.wait()
+        assert worker.process.returncode == 1 and "its workers do not start again" in errors.splitlines()[-1]
+    assert [(one.state, one.attempt, one.error_kind) for one in rows(file_ledger)] == [
+        ("queued", 1, "function"),
+        ("queued", 0, None),
+    ]
 
 
 def test_the_clocks_of_machines_may_be_an_hour_off(

@@ -32,14 +32,16 @@ def faceblur(*arguments: object, **variables: str) -> subprocess.CompletedProces
 class WorkerProcess:
     """`faceblur work`, whose group of processes ends with it. A context manager.
 
-    `code` runs the driver in its stead, without the crash guard; `before` is a command that starts it, as `nice` does.
+    Without `function` it runs its own. `code` runs the driver in its stead, without the crash guard; `before` is a
+    command that starts it, as `nice` does.
     """
 
     def __init__(
-        self, ledger: str, function: str, *arguments: str, code: str | None = None, before: Sequence[str] = ()
+        self, ledger: str, function: str | None, *arguments: str, code: str | None = None, before: Sequence[str] = ()
     ) -> None:
         program = ["-m", "faceblur"] if code is None else ["-c", code]
-        command = ["work", "--ledger", ledger, "--function", function, "--log-json", *arguments]
+        given = () if function is None else ("--function", function)
+        command = ["work", "--ledger", ledger, *given, "--log-json", *arguments]
         self.process = subprocess.Popen(
             [*before, sys.executable, *program, *command],
             stdout=subprocess.PIPE,

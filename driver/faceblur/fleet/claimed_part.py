@@ -12,7 +12,7 @@ from typing import Literal
 from faceblur.base.errors import LedgerError
 from faceblur.base.options import Options
 from faceblur.base.work_item import WorkItem
-from faceblur.fleet.failures import kind_of
+from faceblur.fleet.failures import ends_worker, kind_of
 from faceblur.fleet.patience import until_answered
 from faceblur.fleet.publishing import LedgerPublication, finish_publishing
 from faceblur.jobs.discovery import PlannedFile
@@ -91,6 +91,8 @@ class ClaimedPart(Part):
             await asyncio.wait([telling], timeout=GOODBYE_SECONDS)
             raise
         self._forget(self)
+        if failure is not None and ends_worker(failure):
+            raise failure
 
     async def _tell(self, report: FileReport, failure: Exception | None) -> None:
         """Tell the ledger how the part ended. If it is another worker's by now, nothing failed here."""

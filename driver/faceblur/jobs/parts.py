@@ -37,7 +37,7 @@ class Part:
         return False
 
     async def ended(self, report: FileReport, failure: Exception | None) -> None:
-        """It is done, or it failed; `report` is complete."""
+        """It is done, or it failed; `report` is complete. Raises the failure if this worker can do no part any more."""
 
     async def stopped(self) -> bool:
         """Its task was cancelled. Returns whether the ledger wanted that; else it is the worker that stops."""
