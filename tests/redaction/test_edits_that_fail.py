@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from faceblur.base.errors import MediaError
 from faceblur.jobs import render_run
 from faceblur.redaction import render
 from faceblur.redaction.edits import AddedFace, append_edits, read_edits
@@ -55,6 +56,28 @@ def test_a_sidecar_that_is_written_again_while_rendering_begins_fails_it(
     monkeypatch.setattr(render, "open_output", open_late)
     assert "at the same time, or wrote it again: try again" in run("edit", output, code=1)
     assert output.read_bytes() == before
+
+
+def test_a_run_that_skips_an_output_says_that_its_edits_are_not_in_it(
+    output: Path, function_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The face that somebody wanted to mask is still clear, and the run ended well without a word."""
+
+    def ended(_: VideoOutput) -> None:
+        raise MediaError("killed")
+
+    def skipped(*more: object) -> str:
+        source = output.parents[1] / "in" / "face.mp4"
+        return run("run", source, "-o", output.parent, "--function", function_url, *more)
+
+    assert "edits" not in skipped()
+    with monkeypatch.context() as patched:
+        patched.setattr(VideoOutput, "publish", ended)
+        assert "the edits are kept" in run("edit", output, "--add", "200,20,260,90@0.12-0.2", code=1)
+    way_out = f"older than its edits, as when an edit was interrupted: faceblur edit {output} puts them in"
+    assert way_out in skipped() and way_out in skipped("--ledger", tmp_path / "ledger.db")
+    run("edit", output)
+    assert "edits" not in skipped()
 
 
 def test_a_box_that_lies_outside_is_named_where_it_can_be_corrected(output: Path, tmp_path: Path) -> None:

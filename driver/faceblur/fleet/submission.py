@@ -21,6 +21,7 @@ from faceblur.ledger.queries import find_unfinished
 from faceblur.ledger.submissions import Added, NewJob, submit
 from faceblur.media.encoder_choice import check_encoder
 from faceblur.media.preview_writer import preview_path
+from faceblur.redaction.earlier_output import warn_of_edits
 from faceblur.redaction.sidecar_files import SidecarReader, identify, sidecar_path
 from faceblur.redaction.sidecar_format import Identity, SettingsUsed
 
@@ -153,6 +154,7 @@ def _jobs(
             submission.broken.append((one.source, f"cannot be read: {error.strerror}"))
             continue
         if not overwrite and _is_current(target, identity, options):
+            warn_of_edits(one.target)
             submission.counts["done"] += 1
             submission.done[one.source] = one.target
             continue

@@ -23,7 +23,7 @@ from faceblur.jobs.discovery import Discovery, PlannedFile
 from faceblur.jobs.failure import why
 from faceblur.jobs.job import Job
 from faceblur.jobs.report import FileReport
-from faceblur.redaction.earlier_output import has_other_choices, is_of_other_video, other_settings
+from faceblur.redaction.earlier_output import has_other_choices, is_of_other_video, other_settings, warn_of_edits
 
 log = logging.getLogger("faceblur")
 NAMES_SHOWN = 10
@@ -104,6 +104,7 @@ class Run(Job):
         if has_other_choices(one.target, self.options):
             why = "exists, and other boxes or another span were chosen for it; --overwrite writes it again"
             return FileEnded(one.source, "failed", f"{one.target} {why}")
+        warn_of_edits(one.target)
         others = other_settings(one.target, self.options)
         why = f"exists, made with other values of {', '.join(others)}" if others else "exists"
         return FileEnded(one.source, "skipped", f"{one.target} {why}; --overwrite writes it again", one.target)

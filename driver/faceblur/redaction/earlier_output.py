@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import fields
 from pathlib import Path
 
 from faceblur.base.errors import SidecarError
 from faceblur.base.options import Options
+from faceblur.base.printable import shell_command
 from faceblur.redaction.sidecar_files import SidecarReader, identify, sidecar_path
-from faceblur.redaction.sidecar_format import Header, SettingsUsed
+from faceblur.redaction.sidecar_format import Header, SettingsUsed, edits_path
+
+log = logging.getLogger("faceblur")
 
 
 def is_of_other_video(output: Path, source: Path) -> bool:
@@ -40,6 +44,17 @@ def other_settings(output: Path, options: Options) -> list[str]:
     if header.function.verifier is not None and not options.verify:
         changed.append("verify")
     return ["--" + name.replace("_", "-") for name in changed]
+
+
+def warn_of_edits(output: Path) -> None:
+    """Say how the edits get into an output that is older than they are, as after an edit that was interrupted."""
+    try:
+        lacks_edits = edits_path(sidecar_path(output)).stat().st_mtime_ns > output.stat().st_mtime_ns
+    except OSError:
+        return
+    if lacks_edits:
+        command = shell_command("faceblur", "edit", output)
+        log.warning("%s is older than its edits, as when an edit was interrupted: %s puts them in", output, command)
 
 
 def _header_of(output: Path) -> Header | None:
