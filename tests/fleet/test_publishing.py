@@ -12,14 +12,15 @@ import pytest
 from faceblur.base.atomic_files import temporary_path
 from faceblur.base.events import State
 from faceblur.fleet.claimed_part import ClaimedPart
-from faceblur.fleet.publishing import digest_of, finish_publishing
+from faceblur.fleet.publishing import digest_of, finish_publishing, remove_attempt
 from faceblur.jobs.report import FileReport
-from faceblur.ledger.claims import Claim, claim, requeue_lost
+from faceblur.ledger.claims import Claim, Lost, claim, requeue_lost
 from faceblur.ledger.database import Database
 from faceblur.ledger.queries import list_jobs
 from faceblur.ledger.submissions import NewJob, submit
 from faceblur.redaction.sidecar_files import sidecar_path
 from tests.support.clips import frames, number
+from tests.support.file_systems import made_read_only
 from tests.support.fleet import WorkerProcess, faceblur, rows, tree, until
 
 LEASE = ("--lease", "2")
@@ -65,6 +66,15 @@ def test_an_output_that_was_changed_does_not_replace_an_older_one(unnamed: Claim
     assert not finish_publishing(unnamed)
     assert unnamed.target.read_bytes() == b"an older output"
     assert list(unnamed.target.parent.iterdir()) == [unnamed.target]
+
+
+def test_what_a_worker_left_and_nobody_can_remove_does_not_end_another_worker(unnamed: Claim) -> None:
+    """As on a share that is away, or read-only: every worker of the fleet ended by it."""
+    lost, folder = Lost(unnamed.target, unnamed.tag), unnamed.target.parent
+    with made_read_only(folder):
+        assert remove_attempt(lost) == []
+    assert len(list(folder.iterdir())) == 2
+    assert len(remove_attempt(lost)) == 2 and not list(folder.iterdir())
 
 
 def test_an_older_output_of_the_same_size_is_not_taken_for_one_that_vanished(unnamed: Claim) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from faceblur.ledger.database import Database
 from faceblur.ledger.endings import begin_publish
 from faceblur.media.preview_writer import preview_path
 from faceblur.redaction.sidecar_files import identify, sidecar_path
+
+log = logging.getLogger("faceblur")
 
 
 class LedgerPublication:
@@ -59,12 +63,19 @@ def finish_publishing(claim: Claim) -> bool:
 
 
 def remove_attempt(lost: Lost) -> list[Path]:
-    """Remove what an attempt left whose worker stopped. If it still runs, it will not be allowed to publish."""
+    """Remove what an attempt left whose worker stopped. If it still runs, it will not be allowed to publish.
+
+    Returns what was removed. What cannot be, as on a share that is away, stays: it is no reason not to work.
+    """
     paths = [*_output_of(lost.target, with_sidecar=True), preview_path(lost.target)]
-    temporaries = [temporary_path(path, lost.tag) for path in paths]
-    removed = [path for path in temporaries if path.exists()]
-    for path in removed:
-        path.unlink(missing_ok=True)
+    removed = []
+    for path in (temporary_path(path, lost.tag) for path in paths):
+        try:
+            if os.path.lexists(path):
+                path.unlink(missing_ok=True)
+                removed.append(path)
+        except OSError as error:
+            log.warning("%s, left by a worker that stopped, cannot be removed: %s", path, error.strerror)
     return removed
 
 
