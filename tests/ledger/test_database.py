@@ -99,6 +99,25 @@ def test_a_file_that_is_no_ledger_is_an_error(tmp_path: Path) -> None:
         asyncio.run(_open(str(path)))
 
 
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_file_that_is_removed_or_replaced_is_not_used_any_more(tmp_path: Path, is_replaced: bool) -> None:
+    """A worker would wait for ever for what is submitted to the file that has the name now."""
+    path = tmp_path / "ledger.db"
+
+    async def use() -> None:
+        async with Database(str(path)) as opened:
+            assert await list_jobs(opened) == []
+            path.unlink()
+            if is_replaced:
+                await _open(str(path))
+            for ask in (list_jobs(opened), claim(opened, "me")):
+                with pytest.raises(LedgerError, match="was removed or replaced while it was in use: start again"):
+                    await ask
+
+    asyncio.run(use())
+    assert path.exists() == is_replaced
+
+
 def test_a_ledger_on_a_read_only_place_is_read(tmp_path: Path) -> None:
     folder = tmp_path / "a copy?of#it"
     folder.mkdir()

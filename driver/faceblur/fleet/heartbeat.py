@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
-from faceblur.base.errors import LedgerError
+from faceblur.base.errors import LedgerError, UsageError
 from faceblur.ledger.claims import Answer, Progress, beat
 from faceblur.ledger.database import Database
 
@@ -40,11 +40,11 @@ class Heartbeat:
         away = False
         while not self._stop.is_set():
             try:
-                async with Database(self._ledger) as database:
+                async with Database(self._ledger, must_exist=True) as database:
                     while not await asyncio.to_thread(self._stop.wait, RETRY_SECONDS if away else self._lease / BEATS):
                         await self._beat(database)
                         away = False
-            except LedgerError as error:
+            except (LedgerError, UsageError) as error:
                 if not away:
                     log.warning("no heartbeat: %s", error)
                 away = True

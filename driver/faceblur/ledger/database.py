@@ -74,6 +74,7 @@ class Database:
             raise UsageError(f"there is no ledger {self.url.database}: `faceblur submit` makes one")
         self.name = str(self.url.database) if self.is_sqlite else self.url.set(drivername=backend).render_as_string()
         self._is_fixed = self.is_sqlite and _is_read_only(Path(self.url.database or ""))
+        self._opened: os.stat_result | None = None
         self._engine = self._create()
 
     def _create(self) -> AsyncEngine:
@@ -89,6 +90,7 @@ class Database:
             raise LedgerError(f"{self.name}: its folder cannot be made: {error.strerror}") from error
         with translated(self.name):  # here, since the driver's thread prints a traceback of what it cannot open
             sqlite3.connect(path).close()
+            self._opened = path.stat()
         engine = create_async_engine(self.url, connect_args={"timeout": BUSY_SECONDS})
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
@@ -118,6 +120,7 @@ class Database:
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that is committed at the end, or rolled back on an error."""
         with translated(self.name):
+            self._check_file()
             async with self._engine.begin() as connection:
                 yield connection
 
@@ -125,9 +128,24 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that only reads: on SQLite it waits for no other."""
         with translated(self.name):
+            self._check_file()
             async with self._engine.connect() as connection:
                 await connection.execution_options(**READ_ONLY)
                 yield connection
+
+    def _check_file(self) -> None:
+        """Check that the file still has its name: SQLite goes on with one that was removed, which nobody else sees.
+
+        Raises LedgerError.
+        """
+        if self._opened is None:
+            return
+        try:
+            is_there = os.path.samestat(self._opened, os.stat(self.name))
+        except FileNotFoundError:
+            is_there = False
+        if not is_there:
+            raise LedgerError(f"the ledger {self.name} was removed or replaced while it was in use: start again")
 
 
 def _is_read_only(path: Path) -> bool:
