@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from faceblur.base.atomic_files import temporary_path
+from faceblur.base.atomic_files import AtomicFile, temporary_path
 from faceblur.base.events import State
 from faceblur.fleet.claimed_part import ClaimedPart
+from faceblur.fleet.failures import kind_of
 from faceblur.fleet.publishing import digest_of, finish_publishing, remove_attempt
 from faceblur.jobs.report import FileReport
 from faceblur.ledger.claims import Claim, Lost, claim, requeue_lost
@@ -75,6 +76,15 @@ def test_what_a_worker_left_and_nobody_can_remove_does_not_end_another_worker(un
         assert remove_attempt(lost) == []
     assert len(list(folder.iterdir())) == 2
     assert len(remove_attempt(lost)) == 2 and not list(folder.iterdir())
+
+
+def test_an_output_that_a_worker_of_another_ledger_writes_is_tried_again(tmp_path: Path) -> None:
+    """Also one of the same ledger, from which an older copy was restored: the attempts have the same numbers."""
+    first = AtomicFile(tmp_path / "clip.mp4", "1.1")
+    with pytest.raises(BlockingIOError) as caught:
+        AtomicFile(tmp_path / "clip.mp4", "1.1")
+    assert kind_of(caught.value) == "storage"
+    first.abort()
 
 
 def test_an_older_output_of_the_same_size_is_not_taken_for_one_that_vanished(unnamed: Claim) -> None:

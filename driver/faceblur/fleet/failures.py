@@ -13,6 +13,7 @@ from faceblur.ledger.states import ErrorKind
 STORAGE = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.EROFS, errno.ENOENT, errno.EACCES, errno.ENOTCONN}
     | {errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENODEV, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+    | {errno.EWOULDBLOCK}  # a worker of another ledger, or of a later copy of this one, writes the same output
 )
 
 
