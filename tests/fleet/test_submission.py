@@ -9,7 +9,7 @@ from pathlib import Path
 from faceblur import Options, read_sidecar, sidecar_path, write_sidecar
 from faceblur.fleet.submission import Submission, submit_videos
 from faceblur.media.preview_writer import preview_path
-from tests.support.fleet import faceblur
+from tests.support.fleet import faceblur, rows
 
 
 def _submit(ledger: str, source: Path, out: Path, **options: object) -> Submission:
@@ -50,6 +50,16 @@ def test_an_output_that_was_replaced_by_one_of_other_settings_is_written_again(
     assert work.returncode == 0, work.stderr
     _redact(function_url, short_clip, tmp_path, "--threshold", "0.9", "--overwrite")
     assert _submit(file_ledger, short_clip, tmp_path).counts == {"queued": 1}
+
+
+def test_an_output_folder_with_two_names_is_one(file_ledger: str, short_clip: Path, tmp_path: Path) -> None:
+    """Else the older of two jobs may replace the output of the newer, and what that covered is clear."""
+    (tmp_path / "link").symlink_to("out")
+    assert _submit(file_ledger, short_clip, tmp_path / "out").counts == {"queued": 1}
+    assert _submit(file_ledger, short_clip, tmp_path / "link").counts == {"waiting": 1}
+    assert _submit(file_ledger, short_clip, tmp_path / "link", cover=["0,0,60,60"]).counts == {"queued": 1}
+    assert {one.target: one.state for one in rows(file_ledger)} == {str(tmp_path / "out" / short_clip.name): "queued"}
+    assert [one.state for one in rows(file_ledger)] == ["cancelled", "queued"]
 
 
 def test_two_videos_of_one_output_are_not_both_put_in(file_ledger: str, short_clip: Path, tmp_path: Path) -> None:

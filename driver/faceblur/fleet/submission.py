@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from faceblur.jobs.crash_guard import Journal
 from faceblur.jobs.discovery import Discovery, find_videos
 from faceblur.jobs.job import Job
 from faceblur.ledger.database import Database
-from faceblur.ledger.queries import find_unfinished
+from faceblur.ledger.queries import find_unfinished, target_folders
 from faceblur.ledger.submissions import Added, NewJob, submit
 from faceblur.media.encoder_choice import check_encoder
 from faceblur.media.preview_writer import preview_path
@@ -84,7 +85,9 @@ async def submit_videos(
         if not found.files and not found.broken:
             raise UsageError(f"no video in {', '.join(map(str, inputs))}")
         submission = Submission(broken=found.broken, others=found.others)
-        jobs = await asyncio.to_thread(_jobs, found, submission, options, priority=priority, overwrite=overwrite)
+        # Through a link a folder has two names, and two jobs of one output would not know of each other.
+        names = await asyncio.to_thread(_by_real_path, await target_folders(database))
+        jobs = await asyncio.to_thread(_jobs, found, submission, options, names, priority=priority, overwrite=overwrite)
 
         def has_output(target: Path) -> bool:
             # `_jobs` found that a sidecar that is there is of other settings, or of another video.
@@ -137,13 +140,26 @@ def _is_left_to_others(run: Job, source: Path) -> bool:
     return source not in run.report.files or run.report.files[source].state == "not done"
 
 
+def _by_real_path(folders: Iterable[str]) -> dict[str, str]:
+    """Folders by their paths without links."""
+    return {os.path.realpath(one): one for one in sorted(folders)}
+
+
 def _jobs(
-    found: Discovery, submission: Submission, options: Options, *, priority: int, overwrite: bool
+    found: Discovery,
+    submission: Submission,
+    options: Options,
+    names: Mapping[str, str],
+    *,
+    priority: int,
+    overwrite: bool,
 ) -> list[NewJob]:
+    """The jobs to put in. `names` are those of the folders of outputs in the ledger, by their paths without links."""
     settings = dataclasses.asdict(options)
     jobs = []
     for one in found.files:
-        source, target = one.source.absolute(), one.target.absolute()
+        source, folder = one.source.absolute(), one.target.absolute().parent
+        target = Path(names.get(os.path.realpath(folder), folder), one.target.name)
         try:
             str(source).encode(), str(target).encode()
             identity = identify(source, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -129,6 +130,13 @@ async def find_unfinished(database: Database, keys: Sequence[str]) -> dict[str, 
                 one.key: (one.state, one.reason or "") for one in (await connection.execute(query.where(some))).all()
             }
     return found
+
+
+async def target_folders(database: Database) -> set[str]:
+    """The folders of the outputs of all jobs, as the ledger names them."""
+    async with database.read() as connection:
+        targets = (await connection.execute(select(job.c.target))).scalars()
+        return {os.path.dirname(one) for one in targets}
 
 
 async def is_empty(database: Database) -> bool:
