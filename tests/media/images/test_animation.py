@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image as Pillow
 from PIL import ImageSequence
 
 from examples.sample_clip import Image, pan
-from faceblur.media.images.image_reader import read_image
+from faceblur.base.errors import MediaError
+from faceblur.media.images.image_reader import measure, read_image
 from faceblur_function.detectors.detector import Detector
 from tests.conftest import detail_left
 from tests.support.images import bgr, invoke, read
@@ -44,3 +48,25 @@ def test_default_image_of_an_animation_keeps_its_part(face: Image, tmp_path: Pat
             frame.load()
             durations.append(frame.info.get("duration"))
     assert durations == [None, 40, 80, 120] and len(source.pages) == 4
+
+
+def test_frames_that_are_missing_from_a_file_are_no_silent_loss(face: Image, tmp_path: Path) -> None:
+    """A GIF that was cut, at a frame's end too, and a PNG that announces other frames than it has."""
+    first, *rest = [Pillow.fromarray(one[..., ::-1].copy()) for one in list(pan(face, (64, 48), 48))[:4]]
+    first.save(tmp_path / "a.gif", save_all=True, append_images=rest)
+    first.save(tmp_path / "a.png", save_all=True, append_images=rest)
+    gif, png = (tmp_path / "a.gif").read_bytes(), (tmp_path / "a.png").read_bytes()
+    assert len(read_image(tmp_path / "a.gif").pages) == len(read_image(tmp_path / "a.png").pages) == 4
+    for content in (gif[:-1], gif[: len(gif) // 2], gif[:14]):
+        (tmp_path / "cut.gif").write_bytes(content)
+        with pytest.raises(MediaError, match=r"cut.gif: a damaged or cut image: it was cut: its end is missing"):
+            measure(tmp_path / "cut.gif")
+    at = png.index(b"acTL") + 4
+    for number in (0, 1, 9):
+        body = b"acTL" + struct.pack(">II", number, 0)
+        lying = png[: at - 4] + body + struct.pack(">I", zlib.crc32(body)) + png[at + 12 :]
+        (tmp_path / "lying.png").write_bytes(lying)
+        with pytest.raises(MediaError, match=f"lying.png: .*: it announces {number} frames, and has 4"):
+            measure(tmp_path / "lying.png")
+    (tmp_path / "stray.gif").write_bytes(gif[:-1] + b"\0\0" + gif[-1:])
+    assert len(read_image(tmp_path / "stray.gif").pages) == 4 and not read_image(tmp_path / "stray.gif").left_out

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from faceblur.media.images.png_chunks import KEPT, chunks
 
 JPEG, FURTHER_IMAGE = b"\xff\xd8\xff", "a further image"
-SOS, EOI = 0xDA, 0xD9
+SOS, EOI, END_OF_GIF = 0xDA, 0xD9, b";"
 STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
 # What ends the coded pixels of a JPEG: a marker that is neither an escaped byte nor one that restarts them.
 AFTER_PIXELS = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -92,8 +92,6 @@ def _png(content: bytes) -> Iterator[str]:
         at += len(chunk)
         if name not in PNG_STRUCTURE | PNG_NAMED and name not in KEPT:
             yield f"the chunk {name.decode('latin-1')}"
-        if name == b"IEND":
-            break
     yield from _after(content[at:])
 
 
@@ -109,26 +107,34 @@ def _webp(content: bytes) -> Iterator[str]:
 
 
 def _gif(content: bytes) -> Iterator[str]:
-    at = 13 + _palette(content[10]) if len(content) > 13 else len(content)
-    while at + 10 <= len(content) and content[at] != 0x3B:  # an image begins with ten bytes
-        if content[at] == 0x2C:
-            at = _blocks_end(content, at + 11 + _palette(content[at + 9]))
-        elif content[at] == 0x21:
-            label, begin = content[at + 1], content[at + 3 : at + 14]
-            if label == 0x01:
-                yield "plain text"
-            if label == 0xFF and not begin.startswith(GIF_APPLICATIONS):
-                yield f"data of the application {begin.decode('ascii', 'replace')}"
-            at = _blocks_end(content, at + 2)
-        else:
-            return
-    if content[at : at + 1] == b";":
+    at = len(content)
+    for at in gif_blocks(content):
+        kind, label, begin = content[at : at + 1], content[at + 1 : at + 2], content[at + 3 : at + 14]
+        if kind == b"!" and label == b"\x01":
+            yield "plain text"
+        if kind == b"!" and label == b"\xff" and not begin.startswith(GIF_APPLICATIONS):
+            yield f"data of the application {begin.decode('ascii', 'replace')}"
+    if content[at : at + 1] == END_OF_GIF:
         yield from _after(content[at + 1 :])
 
 
-def _palette(flags: int) -> int:
-    """How many bytes a palette takes in a GIF, by the flags of what it belongs to."""
-    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+def gif_blocks(content: bytes) -> Iterator[int]:
+    """Where the blocks of a GIF begin, the last one its end; not so where it was cut. Stray bytes count as blocks."""
+    at = 13 + _palette(content[10:11])
+    while at < len(content):
+        yield at
+        kind = content[at : at + 1]
+        if kind == END_OF_GIF:
+            return
+        if kind == b",":
+            at = _blocks_end(content, at + 11 + _palette(content[at + 9 : at + 10]))
+        else:
+            at = _blocks_end(content, at + 2) if kind == b"!" else at + 1
+
+
+def _palette(flags: bytes) -> int:
+    """How many bytes a palette takes in a GIF, by the byte of flags of what it belongs to."""
+    return 3 << (flags[0] & 7) + 1 if flags and flags[0] & 0x80 else 0
 
 
 def _blocks_end(content: bytes, at: int) -> int:

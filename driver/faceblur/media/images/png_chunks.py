@@ -27,11 +27,12 @@ def with_source_chunks(written: bytes, source: bytes) -> bytes:
 
 
 def chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The chunks of a PNG: each one's name, and all its bytes."""
-    start = 8
-    while start + 12 <= len(content):
+    """The chunks of a PNG up to its end: each one's name, and all its bytes."""
+    start, name = 8, b""
+    while start + 12 <= len(content) and name != b"IEND":
         (size,) = struct.unpack(">I", content[start : start + 4])
-        yield content[start + 4 : start + 8], content[start : start + 12 + size]
+        name = content[start + 4 : start + 8]
+        yield name, content[start : start + 12 + size]
         start += 12 + size
 
 

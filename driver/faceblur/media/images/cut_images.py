@@ -1,0 +1,25 @@
+"""Image files that hold fewer frames than they should: Pillow would read those that are there, and say nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from faceblur.media.images.carried_parts import END_OF_GIF, gif_blocks
+from faceblur.media.images.png_chunks import chunks
+
+
+def check_frames(content: bytes) -> None:
+    """Check that a GIF has its end, and an animated PNG the frames that it announces. Raises ValueError."""
+    if content.startswith(b"GIF8"):
+        *_, last = (len(content), *gif_blocks(content))
+        if content[last : last + 1] != END_OF_GIF:
+            raise ValueError("it was cut: its end is missing")
+    elif content.startswith(b"\x89PNG"):
+        names = Counter[bytes]()
+        announced = None
+        for name, chunk in chunks(content):
+            names[name] += 1
+            if name == b"acTL":
+                announced = int.from_bytes(chunk[8:12], "big")
+        if announced not in (None, names[b"fcTL"]):
+            raise ValueError(f"it announces {announced} frames, and has {names[b'fcTL']}")
