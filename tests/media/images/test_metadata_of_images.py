@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from PIL import ImageCms, ImageOps, PngImagePlugin
 from examples.sample_clip import Image
 from faceblur.media.images.image_reader import read_image
 from faceblur_function.detectors.detector import Detector
+from tests.media.images.test_carried_parts import chunk
 from tests.support import clips as media
-from tests.support.images import invoke
+from tests.support.images import PROFILE, invoke
 
 
 def tagged() -> Pillow.Exif:
@@ -98,3 +100,31 @@ def test_no_picture_in_a_colour_profile(face: Image, function_url: str, tmp_path
         Pillow.open(tmp_path / "out" / f"hidden{suffix}") as clean,
     ):
         assert kept.info["icc_profile"] == plain and "icc_profile" not in clean.info
+
+
+def test_what_says_something_about_colours_holds_no_more_than_that(face: Image, tmp_path: Path) -> None:
+    """Chunks of a PNG and tags of a TIFF that are kept: of their own size, and with nothing behind a profile."""
+    shown, small = Pillow.fromarray(np.ascontiguousarray(face[..., ::-1])), io.BytesIO()
+    shown.resize((160, 160)).save(small, "JPEG")
+    hidden, profile = small.getvalue(), zlib.compress(PROFILE)
+    shown.save(tmp_path / "a.png")
+    png = (tmp_path / "a.png").read_bytes()
+    bodies = [(b"iCCP", b"a\0\0" + profile + hidden), (b"iCCP", hidden.replace(b"\0", b"a") + b"\0\0" + profile)]
+    bodies += [(name, hidden) for name in (b"cHRM", b"cICP", b"gAMA", b"mDCV", b"cLLI", b"sRGB", b"pHYs")]
+    for name, body in bodies:
+        (tmp_path / "a.png").write_bytes(png[:33] + chunk(name, body) + png[33:] + chunk(b"sRGB", b"\0"))
+        source = read_image(tmp_path / "a.png")
+        assert source.left_out[0] == f"the chunk {name.decode()}"
+        written = source.encode(source.pages)
+        assert hidden[900:940] not in written and b"iCCP" not in written and b"sRGB" not in written
+    gamma, white = (301, 3, 256, tuple(range(256)), True), (318, 5, 2, (1, 3, 1, 3), True)
+    spoilt = (301, 1, len(hidden), hidden, True), (318, 1, len(hidden), hidden, True)
+    for tags, left_out in (((gamma, white), []), (spoilt, ["metadata (TransferFunction, WhitePoint)"])):
+        options = {"photometric": "rgb", "metadata": None, "software": False, "extratags": tags}
+        tifffile.imwrite(tmp_path / "a.tif", face[..., ::-1], **options)
+        source = read_image(tmp_path / "a.tif")
+        assert source.left_out == left_out
+        (tmp_path / "again.tif").write_bytes(source.encode(source.pages))
+        with tifffile.TiffFile(tmp_path / "again.tif") as file:
+            assert (301 in file.pages[0].tags) == (318 in file.pages[0].tags) == (not left_out)
+        assert hidden[900:940] not in (tmp_path / "again.tif").read_bytes()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from faceblur.media.images.png_chunks import KEPT, chunks
+from faceblur.media.images.png_chunks import chunks, is_kept
 
 JPEG, FURTHER_IMAGE = b"\xff\xd8\xff", "a further image"
 SOS, EOI, END_OF_GIF = 0xDA, 0xD9, b";"
@@ -90,7 +90,7 @@ def _png(content: bytes) -> Iterator[str]:
     at = 8
     for name, chunk in chunks(content):
         at += len(chunk)
-        if name not in PNG_STRUCTURE | PNG_NAMED and name not in KEPT:
+        if name not in PNG_STRUCTURE | PNG_NAMED and not is_kept(name, chunk):
             yield f"the chunk {name.decode('latin-1')}"
     yield from _after(content[at:])
 

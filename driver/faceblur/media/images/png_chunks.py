@@ -10,8 +10,9 @@ from faceblur.media.hidden_files import holds_file
 
 DEPTH_AT = 24  # in IHDR, the first chunk
 BEGIN = 33  # bytes of the signature and IHDR
-# https://www.w3.org/TR/png-3/#5ChunkOrdering
-KEPT = (b"cHRM", b"cICP", b"gAMA", b"iCCP", b"mDCV", b"cLLI", b"sRGB", b"pHYs")
+# How many bytes each of these has: https://www.w3.org/TR/png-3/#11Ancillary-chunks
+SIZES = {b"cHRM": 32, b"cICP": 4, b"gAMA": 4, b"mDCV": 24, b"cLLI": 8, b"sRGB": 1, b"pHYs": 9}
+PROFILE, MAX_NAME = b"iCCP", 79
 MAX_PROFILE = 1 << 24  # bytes, unpacked: the largest profiles of printers have some megabytes
 
 
@@ -22,7 +23,7 @@ def bit_depth(content: bytes) -> int:
 
 def with_source_chunks(written: bytes, source: bytes) -> bytes:
     """A PNG with what its source says about colours and resolution."""
-    kept = b"".join(chunk for name, chunk in chunks(source) if name in KEPT and not _holds_picture(name, chunk))
+    kept = b"".join(chunk for name, chunk in chunks(source) if is_kept(name, chunk) and not _holds_picture(name, chunk))
     return written[:BEGIN] + kept + written[BEGIN:]
 
 
@@ -36,13 +37,19 @@ def chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
         start += 12 + size
 
 
-def _holds_picture(name: bytes, chunk: bytes) -> bool:
-    """Whether a chunk is a colour profile with a picture in it, or one that cannot be looked into."""
-    if name != b"iCCP":
-        return False
-    packed = chunk[8:-4].partition(b"\0")[2][1:]  # after the profile's name and the number of the method
+def is_kept(name: bytes, chunk: bytes) -> bool:
+    """Whether a chunk describes colours or resolution, and holds no more than that."""
+    if name != PROFILE:
+        return len(chunk) - 12 == SIZES.get(name)
+    called, _, packed = chunk[8:-4].partition(b"\0")
     unpacker = zlib.decompressobj()
     try:
-        return holds_file(unpacker.decompress(packed, MAX_PROFILE)) or not unpacker.eof
+        unpacker.decompress(packed[1:], MAX_PROFILE)
     except zlib.error:
-        return True
+        return False
+    return len(called) <= MAX_NAME and unpacker.eof and not unpacker.unused_data
+
+
+def _holds_picture(name: bytes, chunk: bytes) -> bool:
+    """Whether a chunk, which is kept, is a colour profile with a picture in it."""
+    return name == PROFILE and holds_file(zlib.decompress(chunk[8:-4].partition(b"\0")[2][1:]))

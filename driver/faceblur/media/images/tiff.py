@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import tifffile
-from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, SAMPLEFORMAT
+from tifffile import COMPRESSION, DATATYPE, EXTRASAMPLE, PHOTOMETRIC, SAMPLEFORMAT
 
 from faceblur.base.errors import MediaError
 from faceblur.media.hidden_files import holds_file
@@ -33,8 +33,9 @@ KEPT = {
 CHANNELS = {PHOTOMETRIC.MINISWHITE: 1, PHOTOMETRIC.MINISBLACK: 1, PHOTOMETRIC.RGB: 3, PHOTOMETRIC.SEPARATED: 4}
 ALPHA = (EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA)
 SEPARATE = tifffile.PLANARCONFIG.SEPARATE
-# Tags that say what colours are meant: transfer function, white point, primaries, reference black and white.
-COLOUR = frozenset({301, 318, 319, 532})
+# Tags that say what colours are meant, and how many numbers each has: white point, primaries, black and white.
+COLOUR = {318: 2, 319: 6, 532: 6}
+TRANSFER_FUNCTION = 301  # of one or three tables: for each value of a sample one of 16 bits
 # Tags that hold an image's structure; all others but these are metadata.
 STRUCTURE = frozenset(
     {*range(254, 260), 262, 266, 273, 274, *range(277, 280), *range(282, 285), 296, 297, 317, 320, *range(322, 326)}
@@ -57,7 +58,12 @@ def read_tiff(path: Path, content: bytes) -> ImageFile:
             for leaf in leaves:
                 _check(path, leaf)
             pages, settings = [_page(leaf) for leaf in leaves], [_settings(leaf) for leaf in leaves]
-            dropped = {tag.name for leaf in leaves for tag in leaf.tags if tag.code not in STRUCTURE | COLOUR}
+            dropped = {
+                tag.name
+                for leaf in leaves
+                for tag in leaf.tags
+                if tag.code not in STRUCTURE and not _is_colour(tag, leaf)
+            }
             if any(leaf.iccprofile and holds_file(leaf.iccprofile) for leaf in leaves):
                 dropped.add(PROFILE_WITH_PICTURE)
             big = file.is_bigtiff
@@ -191,7 +197,7 @@ def _settings(leaf: Any) -> dict[str, Any]:
     if leaf.iccprofile and not holds_file(leaf.iccprofile):
         options["iccprofile"] = leaf.iccprofile
     options["extratags"] = [
-        (tag.code, tag.dtype, tag.count, tag.value, False) for tag in leaf.tags if tag.code in COLOUR
+        (tag.code, tag.dtype, tag.count, tag.value, False) for tag in leaf.tags if _is_colour(tag, leaf)
     ]
     across, down = leaf.tags.get("XResolution"), leaf.tags.get("YResolution")
     if across is not None and down is not None:
@@ -199,6 +205,13 @@ def _settings(leaf: Any) -> dict[str, Any]:
         options["resolution"] = resolution[::-1] if is_sideways(_orientation(leaf)) else resolution
         options["resolutionunit"] = leaf.resolutionunit
     return options
+
+
+def _is_colour(tag: Any, leaf: Any) -> bool:
+    """Whether a tag says what colours are meant, and holds no more than that."""
+    if tag.code == TRANSFER_FUNCTION:
+        return tag.dtype == DATATYPE.SHORT and tag.count in (1 << leaf.bitspersample, 3 << leaf.bitspersample)
+    return tag.dtype == DATATYPE.RATIONAL and tag.count == COLOUR.get(tag.code)
 
 
 def _orientation(leaf: Any) -> int:
