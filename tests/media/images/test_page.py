@@ -11,6 +11,7 @@ import pytest
 from PIL import Image as Pillow
 
 from examples.sample_clip import Image
+from faceblur.media.images.image_reader import read_image
 from faceblur.media.images.page import Page
 from tests.conftest import detail_left
 from tests.support.images import bgr, invoke, read
@@ -45,3 +46,14 @@ def test_planes_of_a_page_and_their_black(channels: int, white_is_zero: bool, bl
     assert (page.colours[..., -1] == 7).all()
     assert [value for _, value in page.planes(1)] == [65535]
     assert list(Page(page.colours).planes(1)) == []
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB", "P"])
+def test_a_colour_that_is_transparent_stays_so(mode: str, face: Image, tmp_path: Path) -> None:
+    Pillow.fromarray(face[..., ::-1]).convert(mode).save(
+        tmp_path / "a.png", transparency=0 if mode != "RGB" else (0,) * 3
+    )
+    source = read_image(tmp_path / "a.png")
+    (tmp_path / "again.png").write_bytes(source.encode(source.pages))
+    before, after = (np.array(Pillow.open(tmp_path / name).convert("RGBA")) for name in ("a.png", "again.png"))
+    assert before[..., 3].min() == 0 and np.array_equal(before, after)

@@ -24,8 +24,8 @@ def orientation_of(image: Image.Image) -> int:
 def to_page(image: Image.Image, orientation: int) -> Page:
     """An image of one of MODES as an upright page."""
     mode = MODES[image.mode]
-    if mode == "RGB" and image.has_transparency_data:
-        mode = "RGBA"
+    if mode in ("L", "RGB") and image.has_transparency_data:
+        mode += "A"
     planes: Samples = np.array(image if image.mode == mode else image.convert(mode))
     planes = planes[..., None] if planes.ndim == 2 else planes
     if mode not in ("LA", "RGBA"):
