@@ -69,7 +69,7 @@ def frames_of(report: AuditReport, *kinds: str) -> list[tuple[str, int, int]]:
 
 @pytest.fixture(scope="module")
 def source(face: Image, clips: Path) -> Path:
-    return write_clip(clips / "audit" / "pan.mp4", pan(face, (320, 240), FRAMES))
+    return write_clip(clips / "audit" / "pan.mp4", pan(face, (320, 240), FRAMES), audio_codec=None)
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +234,7 @@ def test_files_that_do_not_belong_together(
 ) -> None:
     output, sidecar, of = good, sidecar_path(good), source
     if wrong == "sidecar":
-        of = write_clip(tmp_path / "other.mp4", pan(face, (320, 240), FRAMES), audio_codec=None)
+        of = write_clip(tmp_path / "other.mp4", pan(face, (320, 240), FRAMES))
     elif wrong == "size":
         output = write_clip(tmp_path / "small.mp4", pan(face, (160, 120), FRAMES))
     elif wrong == "missing":

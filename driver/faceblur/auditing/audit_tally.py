@@ -99,11 +99,10 @@ class AuditTally:
         text = f"the output has a video stream more, its stream {stream}, which was not compared"
         self.findings.add("extra", [Observation(0, 0.0, 1.0, text)])
 
-    def add_lost(self, stream: int) -> None:
-        """Add a video stream of the source that a run wrote, and that the output has not."""
+    def add_lost(self, stream: int, what: str, why: str) -> None:
+        """Add a stream of the source that the output has not; `why` says how it is known that a run wrote it."""
         self.findings.begin(stream)
-        text = f"the video stream {stream} of the source is not in the output: the sidecar lists its frames"
-        self.findings.add("missing", [Observation(0, 0.0, 1.0, text)])
+        self.findings.add("missing", [Observation(0, 0.0, 1.0, f"{what} is not in the output: {why}")])
 
     def add_part(self, part: UnsearchedPart) -> None:
         """Add a part of the output that no frame shows."""

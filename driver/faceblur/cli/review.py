@@ -69,9 +69,9 @@ def audit(
 ) -> None:
     """Check OUTPUT against its SOURCE before it is published. SIDECAR is by default OUTPUT.faces.jsonl.
 
-    The audit checks that every listed face is illegible and that no frame is lost or changed. A second detection pass
-    searches for faces that were never masked. It writes OUTPUT.audit.json and OUTPUT.audit.html. Exit code 1: something
-    is exposed or lost.
+    The audit checks that every listed face is illegible, that no frame is lost or changed, and that no track of sound
+    or subtitles is lost. A second detection pass searches for faces that were never masked. It writes OUTPUT.audit.json
+    and OUTPUT.audit.html. Exit code 1: something is exposed or lost.
 
     OUTPUT may be a folder of outputs, and SOURCE that of their sources: then each one is audited, and the index page
     faceblur-audit.html is written there. The same command goes on with an audit that was interrupted.

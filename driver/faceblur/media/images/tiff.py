@@ -211,7 +211,7 @@ def _is_colour(tag: Any, leaf: Any) -> bool:
     """Whether a tag says what colours are meant, and holds no more than that."""
     if tag.code == TRANSFER_FUNCTION:
         return tag.dtype == DATATYPE.SHORT and tag.count in (1 << leaf.bitspersample, 3 << leaf.bitspersample)
-    return tag.dtype == DATATYPE.RATIONAL and tag.count == COLOUR.get(tag.code)
+    return bool(tag.dtype == DATATYPE.RATIONAL and tag.count == COLOUR.get(tag.code))
 
 
 def _orientation(leaf: Any) -> int:

@@ -1,0 +1,70 @@
+"""Tracks of sound and subtitles that a run copies, and that an output lacks: somebody removed them afterwards."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from typing import Any
+
+from faceblur.media.containers import FALLBACKS, MUXERS
+from faceblur.media.copied_packets import cleaned
+from faceblur.media.opening import open_input
+from faceblur.media.pyav import READ_ERRORS, codec_of, describe
+from faceblur.media.source_file import SourceFile
+from faceblur.media.stream_copy import keeps
+from faceblur.media.text_tracks import is_text_track, tracks_with_positions
+from faceblur.media.time_span import SpanCut
+
+log = logging.getLogger("faceblur")
+
+
+def lost_tracks(source: SourceFile, output: SourceFile, *, keep_location: bool) -> list[tuple[int, str]]:
+    """Those tracks, each by its index in the source and its description. `source` has the span that was written.
+
+    Tracks are counted: which of several is lost, is told by codec and language.
+    """
+    lost = []
+    for kind in ("audio", "subtitle"):
+        present = [one for one in output.copied if one.type == kind]
+        if len([one for one in source.copied if one.type == kind]) <= len(present):
+            continue  # a track may have been encoded again
+        needed = _needed(source, output, kind, keep_location)
+        there, unmatched = Counter(map(_look, present)), list[Any]()
+        for one in needed:
+            if there[_look(one)] > 0:
+                there[_look(one)] -= 1
+            else:
+                unmatched.append(one)
+        lost += [(one.index, describe(one)) for one in unmatched[: max(0, len(needed) - len(present))]]
+    return lost
+
+
+def _look(stream: Any) -> tuple[str, str]:
+    return codec_of(stream), stream.metadata.get("language", "und")
+
+
+def _needed(source: SourceFile, output: SourceFile, kind: str, keep_location: bool) -> list[Any]:
+    """The tracks of this kind of which a run writes anything; all else it names, or there is nothing of it."""
+    muxer = MUXERS.get(output.path.suffix.lower(), FALLBACKS[".mkv"])
+    tracks = {one.index: one for one in source.copied if one.type == kind and keeps(muxer, one)}
+    positions = set() if keep_location else tracks_with_positions(source.path, list(tracks.values()))
+    waiting, written = tracks.keys() - positions, set[int]()
+    cut = None
+    if source.span is not None:
+        cut = SpanCut(source.span.moved(source.start), list(source.container.streams), list(source.videos))
+    try:
+        with open_input(source.path) as container:
+            for packet in container.demux():
+                index = packet.stream_index
+                if not packet.size or index not in waiting:
+                    continue
+                is_text = is_text_track(tracks[index])
+                clean = cleaned(packet, codec_of(tracks[index]), is_text=is_text, keep_location=keep_location)
+                if clean is not None and (cut is None or list(cut.take(clean))):
+                    written.add(index)
+                    waiting = waiting - {index}
+                if not waiting:
+                    break
+    except READ_ERRORS as error:
+        log.debug("%s: %s", source.path, error)  # the pass that reads the complete file says so
+    return [tracks[index] for index in sorted(written)]
