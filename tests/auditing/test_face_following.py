@@ -132,6 +132,31 @@ def test_a_mask_that_is_missing_at_the_start_or_the_end_of_the_video_is_a_hole(
     assert judge_face(face, CONFIDENT, 2) == kind
 
 
+@pytest.mark.parametrize(
+    ("masks", "cut", "kind"),
+    [
+        ([BOX, BOX, None, FAR, FAR], 3, "uncovered"),  # right before the cut
+        ([BOX, None, None, FAR, FAR], 3, "uncovered"),
+        ([FAR, FAR, None, BOX, BOX], 2, "uncovered"),  # right after it
+        ([FAR, FAR, None, None, BOX], 2, "uncovered"),
+        ([BOX, BOX, None, FAR, FAR], 9, "candidate"),  # no cut
+        ([FAR, BOX, None, None, BOX, FAR], 3, "uncovered"),  # on both sides
+        ([BOX, *(20 * [None]), FAR], 21, "candidate"),  # a masked face that ended, and something else in its place
+    ],
+)
+def test_a_mask_that_is_missing_at_a_cut_is_a_hole(
+    masks: list[tuple[float, float, float, float] | None], cut: int, kind: str
+) -> None:
+    follower = FaceFollower(CONFIDENT)
+    for number, mask in enumerate(masks):
+        observation = Observation(number, number / 25, 1.0, "", BOX, 0.35) if mask is None else None
+        seen = [] if mask == FAR else [(MergedDetection(BOX, 0.9, by(0, 0.35 if observation else 0.9)), observation)]
+        follower.push(number / 25, seen, [] if mask is None else [mask], cut=number == cut)
+    (face,) = follower.flush()
+    face.confident = 1
+    assert judge_face(face, CONFIDENT, 2) == kind
+
+
 def seen_under(masks: list[tuple[float, ...] | None], seen: list[tuple[int, float, bool]]) -> FollowedFace:
     """A face in three frames, detected in all and legible in the second one, where it is `seen` like this."""
     follower = FaceFollower(CONFIDENT)

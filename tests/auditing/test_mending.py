@@ -139,16 +139,18 @@ def test_a_journal_that_was_cut_goes_on_where_it_was_cut(tmp_path: Path) -> None
     """As by kill -9 in the middle of a line: what an audit after that keeps is read by the one after it, too."""
 
     class Frame:
-        def __init__(self, number: int) -> None:
-            self.number = number
+        def __init__(self, number: int, cut: bool = False) -> None:
+            self.number, self.cut = number, cut
             self.detections = [MergedDetection((1.0, 2.0, 3.0, 4.0), 0.5, [(0, 0.5, False)])]
 
     path = tmp_path / "clip.audit.searched.jsonl"
     for number in range(3):
         with SearchJournal(path, "the same") as journal:
-            assert [journal.restore(0, [Frame(before)]) for before in range(number)] == [True] * number
+            known = [Frame(before) for before in range(number)]
+            assert [journal.restore(0, [one]) for one in known] == [True] * number
+            assert [one.cut for one in known] == [before == 1 for before in range(number)]
             assert not journal.restore(0, [Frame(number)])
-            journal.keep(0, [Frame(number)])
+            journal.keep(0, [Frame(number, cut=number == 1)])
         with path.open("a") as file:
             file.write('{"stream": 0, "frame": 7, "fo')
     with SearchJournal(path, "another") as journal:

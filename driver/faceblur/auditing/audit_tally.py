@@ -79,7 +79,7 @@ class AuditTally:
         self.findings.add("rejected", checks.rejected)
         self._misplaced(self._order.push(pair.step.source, pair.step.output, *checks.small))
         masks = [] if pair.line is None else [face.box for face in pair.line.faces if face.is_masked]
-        self._judge(self._follower.push(checks.small[0].seconds, checks.detections, masks))
+        self._judge(self._follower.push(checks.small[0].seconds, checks.detections, masks, cut=checks.cut))
 
     def end(self, alignment: Alignment, damage: Iterable[str]) -> None:
         """End the stream: decide about what was waiting for more frames. `damage` is that of the source."""

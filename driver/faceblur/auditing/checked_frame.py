@@ -16,7 +16,7 @@ class FrameChecks:
 
     `small` are the small frames of source and output, `planes` their gray images and, where it shows anything, their
     alpha planes, as long as they are needed; `masked` are the masks of the sidecar.
-    `detections` holds what was detected, and an observation where the output still shows it.
+    `detections` holds what was detected, and an observation where the output still shows it. `cut`: a new scene begins.
     """
 
     small: tuple[SmallFrame, SmallFrame]
@@ -28,5 +28,6 @@ class FrameChecks:
     rejected: list[Observation] = field(default_factory=list)
     changed: list[Observation] = field(default_factory=list)
     detections: list[tuple[MergedDetection, Observation | None]] = field(default_factory=list)
+    cut: bool = False
     psnr: float | None = None
     most_kept: float = 0.0

@@ -22,7 +22,7 @@ class FollowedFace:
     it, None where there is none; `best` is the highest score of each model in these, by its number, and `crops` that
     in crops. Scores in crops do not count for `confident`. `before` and `after` say whether the sidecar masks it in the
     frame before it is legible and in one after that; `masked` whether it has a mask, a wrong one, while it is legible;
-    `at_start` and `at_end` whether it is legible in the first frame of the video, and in the last one.
+    `at_start` and `at_end` whether it is legible in the first frame of the video or of a scene, and in the last one.
     """
 
     box: Box
@@ -41,7 +41,8 @@ class FollowedFace:
     def is_hole(self) -> bool:
         """Whether it is legible between two times at which it is masked, and has no mask there.
 
-        At the start and the end of a video, where a run would go on to mask it for a while, one such time is enough.
+        At the start and the end of a video or a scene, where a run would go on to mask it for a while, one such time is
+        enough.
         """
         if self.masked or self.legible is None:
             return False
@@ -68,11 +69,16 @@ class FaceFollower:
         seconds: float,
         detections: Sequence[tuple[MergedDetection, Observation | None]],
         masks: Sequence[Box] = (),
+        *,
+        cut: bool = False,
     ) -> list[FollowedFace]:
         """Add a frame at `seconds`: each detection, and an observation where the output still shows the face.
 
-        `masks` are the boxes that the sidecar masks there.
+        `masks` are the boxes that the sidecar masks there; `cut` says that a new scene begins with it.
         """
+        if cut:
+            self._mark_ends()
+            self._masks, self._last = (), None
         gone = [one for one in self._open if seconds - one.seconds > APART_SECONDS]
         self._open = [one for one in self._open if seconds - one.seconds <= APART_SECONDS]
         before = list(self._open)
@@ -105,9 +111,12 @@ class FaceFollower:
 
     def flush(self) -> list[FollowedFace]:
         """The video is over: the faces that are still followed."""
-        for face in self._open:
-            face.at_end = face.legible is not None and face.legible.last.seconds == self._last
+        self._mark_ends()
         return self._open
+
+    def _mark_ends(self) -> None:
+        for face in self._open:
+            face.at_end |= face.legible is not None and face.legible.last.seconds == self._last
 
 
 def _has_mask(box: Box, masks: Sequence[Box]) -> bool:

@@ -20,9 +20,10 @@ SUFFIX = ".audit.searched.jsonl"
 
 
 class Findable(Protocol):
-    """What was detected in a frame of the source."""
+    """What was detected in a frame of the source, and whether a new scene begins with it."""
 
     number: int
+    cut: bool
     detections: list[MergedDetection]
 
 
@@ -34,7 +35,7 @@ class SearchJournal:
 
     def __init__(self, path: Path | None, of: str) -> None:
         self._path, self._of = path, of
-        self._known: dict[tuple[int, int], list[MergedDetection]] = {}
+        self._known: dict[tuple[int, int], tuple[list[MergedDetection], bool]] = {}
         self._file: IO[str] | None = None
         self._end = 0
 
@@ -74,7 +75,7 @@ class SearchJournal:
         if any((stream, one.number) not in self._known for one in frames):
             return False
         for one in frames:
-            one.detections = self._known.pop((stream, one.number))
+            one.detections, one.cut = self._known.pop((stream, one.number))
         return True
 
     def keep(self, stream: int, frames: Sequence[Findable]) -> None:
@@ -84,7 +85,7 @@ class SearchJournal:
         try:
             for one in frames:
                 found = [[list(each.box), each.score, each.seen] for each in one.detections]
-                line = {"stream": stream, "frame": one.number, "found": found}
+                line = {"stream": stream, "frame": one.number, "cut": one.cut, "found": found}
                 self._file.write(json.dumps(line) + "\n")
             self._file.flush()
         except OSError as error:
@@ -102,12 +103,13 @@ class SearchJournal:
                     if not line.endswith(b"\n"):
                         break
                     one = json.loads(line)
-                    self._known[one["stream"], one["frame"]] = [
+                    found = [
                         MergedDetection(
                             tuple(box), score, [(int(model), float(value), bool(crop)) for model, value, crop in seen]
                         )
                         for box, score, seen in one["found"]
                     ]
+                    self._known[one["stream"], one["frame"]] = found, bool(one["cut"])
                     self._end += len(line)
         except FileNotFoundError:
             return

@@ -102,6 +102,7 @@ class StreamAudit:
         self._opening, self._pair, self.tally, self._search = opening, pair, tally, search
         self._journal, self._reading, self._threads, self._advance = journal, reading, threads, advance
         self._detections: dict[int, list[MergedDetection]] = {}
+        self._cuts = set[int]()
         self._aligner = Aligner(pair.tolerance)
         self.listed = set[int]()
 
@@ -176,6 +177,8 @@ class StreamAudit:
             last.set_result(start)
         for frame in frames:
             self._detections[frame.number] = frame.detections
+            if frame.cut:
+                self._cuts.add(frame.number)
         return await self._with_detections([checked for _, checked in prepared])
 
     async def _search_frames(self, before: _Before, frames: Sequence[AuditedFrame]) -> None:
@@ -220,6 +223,7 @@ class StreamAudit:
             if one.checks is not None and one.pair.line is not None:
                 detections = self._detections.get(one.pair.step.source, [])
                 check_detections(one.checks, one.pair.line, one.pair.source_seconds, detections)
+                one.checks.cut = one.pair.step.source in self._cuts
                 one.checks.planes = []
 
 
