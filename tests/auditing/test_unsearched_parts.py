@@ -81,6 +81,15 @@ def test_locations(clip: Path, tmp_path: Path) -> None:
     assert kinds(target, keep_location=True) == []
 
 
+def test_frames_that_an_edit_list_hides(face: Image, tmp_path: Path) -> None:
+    """As of a video that was cut without being encoded again: what comes before the cut is still in the file."""
+    whole = write_clip(tmp_path / "whole.mp4", pan(face, (160, 120), 24))
+    assert kinds(whole) == []
+    run_ffmpeg("-ss 0.5 -i {whole} -c copy {to}", whole=whole, to=tmp_path / "cut.mp4")
+    (part,) = unsearched_parts(tmp_path / "cut.mp4", keep_location=False)
+    assert part.kind == "unsearched" and "frames that its edit list hides" in part.text
+
+
 def test_boxes_and_bytes_at_the_end(face: Image, tmp_path: Path) -> None:
     plain = write_clip(tmp_path / "plain.mp4", pan(face, (160, 120), 6))
     assert kinds(plain) == []

@@ -9,7 +9,7 @@ from faceblur.base.counted import counted
 from faceblur.media.damage import DamageLog
 from faceblur.media.frame_count import FrameCount
 from faceblur.media.pyav import describe
-from faceblur.media.structure.structure import Structure
+from faceblur.media.structure.structure import Structure, VideoTrack
 
 # A file is cut when less came than its header promises; headers are not exact to the packet.
 CUT_SHORT_SECONDS = 1.0
@@ -35,16 +35,13 @@ def check_complete(
         what, _, why = structure.fault.partition(": ")
         log.record(what, why)
         return
-    tracks = dict(zip(_videos(streams, len(structure.videos or ())), structure.videos or (), strict=False))
+    tracks = _tracks(structure, streams)
+    yield from hidden_frames(structure, streams, {index: count.outside for index, count in counts.items()}).values()
     for index, count in counts.items():
         stream, track = streams[index], tracks.get(index)
         listed = track.frames if track else _indexed(stream) if "avi" in formats else 0
         if track and track.has_edits:
-            # FFmpeg does not even read most of what an edit list hides.
-            outside = max(0, listed - _indexed(stream)) + count.outside
             listed = min(listed, _indexed(stream))
-            if outside:
-                yield f"{describe(stream)}: {counted(outside, 'frame')} that its edit list hides"
         if count.packets < listed:
             log.record("cut short", f"{count.packets} of the {counted(listed, 'frame')} that its header promises")
         yield from _check_decoded(log, stream, count)
@@ -54,6 +51,24 @@ def check_complete(
             log.record("cut short", f"{read.get(stream.index, 0)} of the {listed_packets} of {describe(stream)}")
     if end is not None and HOLD_END & set(formats) and log.seconds < end - CUT_SHORT_SECONDS:
         log.record("cut short", f"its header promises {end:.3f} s")
+
+
+def hidden_frames(structure: Structure, streams: Sequence[Any], outside: Mapping[int, int]) -> dict[int, str]:
+    """What an edit list hides of the video streams by their index, in words. `outside` is how much of it was read."""
+    hidden = dict[int, str]()
+    for index, track in _tracks(structure, streams).items():
+        if index in outside and track.has_edits:
+            # FFmpeg does not even read most of it.
+            frames = max(0, track.frames - _indexed(streams[index])) + outside[index]
+            if frames:
+                hidden[index] = f"{describe(streams[index])}: {counted(frames, 'frame')} that its edit list hides"
+    return hidden
+
+
+def _tracks(structure: Structure, streams: Sequence[Any]) -> dict[int, VideoTrack]:
+    """The structure's video tracks by the index of their stream."""
+    tracks = structure.videos or ()
+    return dict(zip(_videos(streams, len(tracks)), tracks, strict=False))
 
 
 def _check_decoded(log: DamageLog, stream: Any, count: FrameCount) -> Iterator[str]:

@@ -14,11 +14,13 @@ from typing import Any, Literal
 from av.stream import Discard
 
 from faceblur.media.codec_headers import needed_header
+from faceblur.media.completeness import hidden_frames
 from faceblur.media.container_parts import container_parts
 from faceblur.media.copied_packets import cleaned
 from faceblur.media.first_frames import read_first_frames
 from faceblur.media.fonts import font_of
 from faceblur.media.hidden_files import picture_format
+from faceblur.media.integrity import read_structure
 from faceblur.media.metadata import HARMLESS_DATA, kept_chapters, kept_tags
 from faceblur.media.opening import open_input
 from faceblur.media.pyav import codec_of, describe
@@ -49,7 +51,7 @@ def unsearched_parts(path: Path, *, keep_location: bool) -> list[UnsearchedPart]
         streams: Any = container.streams
         for stream in streams:
             parts += _of_stream(path, stream, has_chapters=bool(chapters))
-        parts += _of_packets(container)
+        parts += _of_packets(path, container)
         for line in container_parts(path, container.format.name.split(",")):
             # What is in a track describes its pictures: a lost clean aperture is no leak.
             parts += [] if line.startswith("stream ") else [UnsearchedPart("unsearched", line)]
@@ -92,13 +94,16 @@ def _of_stream(path: Path, stream: Any, *, has_chapters: bool) -> Iterator[Unsea
             yield UnsearchedPart("unsearched", f"the codec's header of {name}: {', '.join(more)}", index)
 
 
-def _of_packets(container: Any) -> Iterator[UnsearchedPart]:
-    """Packets of sound and subtitles that a run would not have copied as they are."""
+def _of_packets(path: Path, container: Any) -> Iterator[UnsearchedPart]:
+    """Packets of sound and subtitles that a run would not have copied as they are, and frames that no player shows."""
+    outside = {one.index: 0 for one in container.streams if one.type == "video"}
     tracks = {one.index: one for one in container.streams if one.type in ("audio", "subtitle")}
     codecs = {index: (codec_of(one), is_text_track(one)) for index, one in tracks.items()}
     unsearched, positions = Counter[int](), Counter[int]()
     for packet in container.demux():
         index = packet.stream_index
+        if packet.size and index in outside:
+            outside[index] += packet.is_discard
         if not packet.size or index not in tracks:
             continue
         codec, is_text = codecs[index]
@@ -112,3 +117,6 @@ def _of_packets(container: Any) -> Iterator[UnsearchedPart]:
         yield UnsearchedPart("unsearched", text, index)
     for index, count in positions.items():
         yield _location(f"{count} packets of {describe(tracks[index])} hold a position", index)
+    structure = read_structure(path, container.format.name)
+    for index, text in hidden_frames(structure, list(container.streams), outside).items():
+        yield UnsearchedPart("unsearched", text, index)
