@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import resource
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,7 +23,9 @@ from faceblur.redaction.edits import (
     append_edits,
     read_edits,
     schema,
+    sidecar_digest,
 )
+from faceblur.redaction.sidecar_files import SidecarReader
 from faceblur.redaction.sidecar_format import FrameLine, SidecarFace, edits_path
 
 ROOT = Path(__file__).parents[2]
@@ -123,3 +126,16 @@ def test_what_two_processes_append_at_the_same_time_is_kept(sidecar: Path) -> No
             edits_path(sidecar).write_bytes(appended)
         assert waiting.result(10).operations == tuple(faces)
     assert read_edits(sidecar).operations == tuple(faces)
+
+
+@pytest.mark.parametrize("what", ["fifo", "device"])
+def test_what_is_no_file_is_refused_before_it_is_opened(sidecar: Path, what: str) -> None:
+    """A FIFO would wait for its writer for ever, a device give bytes for ever."""
+    for path, read in ((edits_path(sidecar), read_edits), (sidecar, SidecarReader), (sidecar, sidecar_digest)):
+        path.unlink(missing_ok=True)
+        if what == "fifo":
+            os.mkfifo(path)
+        else:
+            path.symlink_to("/dev/zero")
+        with pytest.raises(SidecarError, match=f"{path.name}: cannot be read: no regular file"):
+            read(sidecar)

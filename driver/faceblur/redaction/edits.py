@@ -22,6 +22,7 @@ from pydantic.dataclasses import dataclass
 from faceblur.base.atomic_files import held, write_complete
 from faceblur.base.errors import SidecarError
 from faceblur.base.face_checks import MAX_MASKS, described, fault_of, reaches_into
+from faceblur.base.regular_files import check_regular
 from faceblur.redaction.sidecar_format import SCHEMA_URL, FrameLine, Header, SidecarFace, edits_path
 
 MAX_EDITS = 100_000
@@ -146,6 +147,7 @@ def read_edits(sidecar: Path) -> Edits:
     """The edits beside a sidecar; none where there is no such file. Raises SidecarError, which names file and line."""
     path = edits_path(sidecar)
     try:
+        check_regular(path)
         lines = path.read_bytes().removeprefix(BOM_UTF8).splitlines()  # as editors on Windows write it
     except FileNotFoundError:
         return Edits()
@@ -232,6 +234,7 @@ def _parsed(path: Path, number: int, kind: TypeAdapter[Any], line: bytes) -> Any
 def sidecar_digest(path: Path) -> str:
     """The SHA-256 of a sidecar, by which edits name it. Raises SidecarError."""
     try:
+        check_regular(path)
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:

@@ -18,6 +18,7 @@ from faceblur.base.atomic_files import AtomicFile, fitting_name
 from faceblur.base.errors import OutsideFrame, SidecarError, UsageError
 from faceblur.base.face_checks import MAX_MASKS, described, fault_of, reaches_into
 from faceblur.base.options import REGIONS, check_value
+from faceblur.base.regular_files import check_regular
 from faceblur.base.unreadable import why_unreadable
 from faceblur.redaction.named_source import json_name
 from faceblur.redaction.sidecar_format import (
@@ -172,6 +173,7 @@ class SidecarReader:
         self.path = path
         self._swapped: Counter[int] = Counter()
         try:
+            check_regular(path)
             self._file = path.open(encoding="utf-8-sig")  # as editors on Windows write it
         except OSError as error:
             raise SidecarError(f"{path}: cannot be read: {error.strerror}") from error
