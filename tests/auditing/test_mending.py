@@ -14,6 +14,8 @@ import pytest
 
 from examples.sample_clip import Image, pan, write_clip
 from faceblur.auditing.audit import audit
+from faceblur.auditing.detectors import connected
+from faceblur.auditing.file_audit import audit_files, opened
 from faceblur.auditing.mending import boxes_to_add
 from faceblur.auditing.merged_detections import MergedDetection
 from faceblur.auditing.progress import AuditProgress
@@ -24,6 +26,7 @@ from faceblur.base.errors import MediaError, SidecarError, UsageError
 from faceblur.detection.client import FunctionClient
 from faceblur.detection.endpoint import Endpoint
 from faceblur.jobs import render_run
+from faceblur.redaction.edits import AddedFace, append_edits
 from faceblur.redaction.sidecar_files import sidecar_path
 from faceblur.redaction.sidecar_format import edits_path
 from tests.cli.calls import invoke
@@ -181,6 +184,22 @@ def test_an_output_that_changes_while_it_is_audited_is_not_called_good(
     with pytest.raises(MediaError, match="changed while it was audited"):
         asyncio.run(audit(source, output, endpoint=Endpoint((function_url,)), on_progress=change))
     assert not output.with_name(f"{output.name}.audit.json").exists()
+
+
+def test_edits_that_are_made_while_the_detectors_are_loaded_are_not_overlooked(
+    missed: tuple[Path, Path], function_url: str
+) -> None:
+    """The output is audited by the edits that were there before: its report would be taken for that of the new ones."""
+
+    async def edited_meanwhile() -> None:
+        source, output = missed
+        files = await opened(source, output, sidecar_path(output))
+        append_edits(sidecar_path(output), [AddedFace((10.0, 10.0, 60.0, 60.0), 0.0, 0.2)])
+        async with connected(Endpoint((function_url,))) as detectors:
+            await audit_files(files, detectors)
+
+    with pytest.raises(MediaError, match="changed while it was audited"):
+        asyncio.run(edited_meanwhile())
 
 
 def test_one_that_cannot_be_mended_does_not_keep_others_from_it(

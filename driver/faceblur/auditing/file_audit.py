@@ -29,10 +29,13 @@ from faceblur.media.lost_tracks import lost_tracks
 from faceblur.media.pyav import READ_ERRORS, reason
 from faceblur.media.survey import Survey
 from faceblur.media.unsearched_parts import UnsearchedPart, unsearched_parts
+from faceblur.redaction.edits import read_edits
+from faceblur.redaction.sidecar_files import SidecarReader
 from faceblur.redaction.sidecar_format import edits_path
 from faceblur.redaction.threads import OwnThread, codec_threads
 from faceblur_function import __version__
 
+CHANGED = "it or its sidecar was changed while it was audited: audit it again"
 Alignments = dict[StreamPair, Alignment]
 OnProgress = Callable[[AuditProgress], None]
 
@@ -67,14 +70,23 @@ async def _audited(files: AuditedFiles, detectors: Detectors, on_progress: OnPro
     of = f"{await asyncio.to_thread(search_identity, files, detectors)} {files.canvases}"
     with SearchJournal(path, of) as journal:
         audited = await asyncio.to_thread(audit_identity, files, detectors)
+        if not await asyncio.to_thread(_is_as_opened, files):  # the detectors were loaded meanwhile
+            raise MediaError(f"{files.output}: {CHANGED}")
         report, alignments = await _Audit(files, detectors, on_progress, journal).run()
         if await asyncio.to_thread(audit_identity, files, detectors) != audited:
-            raise MediaError(f"{files.output}: it or its sidecar was changed while it was audited: audit it again")
+            raise MediaError(f"{files.output}: {CHANGED}")
         report.of = audited
         if write:
             await asyncio.to_thread(_write, report, files, alignments)
         journal.complete()
     return report
+
+
+def _is_as_opened(files: AuditedFiles) -> bool:
+    """Whether the sidecar's header and its edits are still those by which the output is to be audited."""
+    with SidecarReader(files.sidecar) as reader:
+        header = reader.header
+    return header == files.header and read_edits(files.sidecar).operations == files.edits.operations
 
 
 def audit_identity(files: AuditedFiles, detectors: Detectors) -> str:
