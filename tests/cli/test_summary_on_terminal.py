@@ -14,6 +14,7 @@ from rich.console import Console
 
 from faceblur.base.events import (
     Emit,
+    FacesRejected,
     FileEnded,
     FileRestarted,
     FileStarted,
@@ -100,6 +101,17 @@ def test_the_table_has_a_column_of_each_kind_of_gap_that_there_is(states: tuple[
     numbers = [str(number) for number, _ in enumerate(states, 7)]
     assert rows[1] == ["a.mp4", "9", str(5 + sum(map(int, numbers))), *numbers, "1.0", "9.0", "done"]
     assert rows[2] == ["b.mp4", *[""] * (4 + len(states)), "skipped"]
+
+
+def test_the_files_with_the_most_rejected_faces_are_named() -> None:
+    report = Report()
+    for number, name in enumerate("abcde"):
+        report.apply(FileStarted(Path(name), 9))
+        report.apply(FacesRejected(Path(name), number))
+    (line,) = summary._rejected(report)
+    assert line.startswith("10 doubtful faces, counted in each frame, left visible: ")
+    assert line.endswith("They are in e (4), d (3), c (2) and 1 more file")
+    assert not list(summary._rejected(Report()))
 
 
 def test_a_worker_does_not_say_of_how_many_and_nothing_while_it_waits(capsys: pytest.CaptureFixture[str]) -> None:

@@ -38,6 +38,7 @@ STAGES = (
 )
 # Of the states of masked faces, those that tell how the detector copes with a file.
 GAPS: tuple[MaskedState, ...] = ("gap-filled", "followed")
+NAMES_SHOWN = 3  # of files with rejected faces
 WIDTH = 160  # of what is printed into a file or a pipe
 
 
@@ -73,12 +74,17 @@ def print_summary(console: Console, report: Report, proposes_audit: bool = True)
 
 
 def _rejected(report: Report) -> Iterator[str]:
-    """How many doubtful faces were not masked."""
-    if rejected := sum(one.rejected for one in report.files.values()):
-        yield (
-            f"{counted(rejected, 'doubtful face')}, counted in each frame, left visible: the second detector rejects "
-            "them (`rejected` in the sidecar; --no-verify masks them)"
-        )
+    """How many doubtful faces were not masked, and in which files most of them."""
+    files = sorted((one for one in report.files.values() if one.rejected), key=lambda one: -one.rejected)
+    if not files:
+        return
+    rejected = counted(sum(one.rejected for one in files), "doubtful face")
+    where = ", ".join(f"{one.source} ({one.rejected})" for one in files[:NAMES_SHOWN])
+    more = f" and {counted(len(files) - NAMES_SHOWN, 'more file')}" if len(files) > NAMES_SHOWN else ""
+    yield (
+        f"{rejected}, counted in each frame, left visible: the second detector rejects them (--no-verify masks them). "
+        f"They are in {where}{more}"
+    )
 
 
 def _by_hand(report: Report) -> Iterator[str]:
