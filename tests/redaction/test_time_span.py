@@ -213,3 +213,16 @@ def test_wrong_spans_are_refused(source: Path, tmp_path: Path) -> None:
     ]:
         assert message in run("run", source, "-o", tmp_path / "out", *arguments, code=2)
         assert not (tmp_path / "out").exists()
+
+
+def test_a_span_that_mxf_would_not_hold_to_its_end_fails(source: Path, function_url: str, tmp_path: Path) -> None:
+    """FFmpeg's muxer drops the last frames in silence where the audio, which is cut between packets, ends earlier."""
+    clip = tmp_path / "in" / "a.mxf"
+    clip.parent.mkdir()
+    run_ffmpeg("-i {source} -c:v mpeg2video -q:v 2 -c:a pcm_s16le -ar 48000 {clip}", source=source, clip=clip)
+    call = ("run", clip, "--start", "1.22", "--end", "2.4", "--function", function_url, "-o")
+    output = run(*call, tmp_path / "out", code=1)
+    assert "does not hold the last" in output and "name the output .mov or .mkv" in output, output
+    assert not list((tmp_path / "out").iterdir())
+    run(*call, tmp_path / "a.mov")
+    assert len(media.frames(tmp_path / "a.mov")) == 30

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from faceblur.base.counted import counted
 from faceblur.base.errors import MediaError
+from faceblur.media.opening import open_input
 
 
 class NumberedFrame(Protocol):
@@ -43,4 +45,15 @@ class FrameSequence:
                 raise MediaError(
                     f"{self._path}: internal error: {self.counts[stream]} of {count} frames of stream {stream} were "
                     "written: a bug in faceblur"
+                )
+
+    def check_file(self, file: Path, streams: Mapping[int, int]) -> None:
+        """Refuse a written file that lacks frames. `streams` are the indices of its streams by those of the source."""
+        with open_input(file) as container:
+            written = Counter(packet.stream_index for packet in container.demux() if packet.size)
+        for stream, index in streams.items():
+            if lost := self.counts[stream] - written[index]:
+                raise MediaError(
+                    f"{self._path}: its container does not hold the last {counted(lost, 'frame')}, after the end of "
+                    "the audio: name the output .mov or .mkv"
                 )

@@ -46,6 +46,7 @@ from faceblur.media.text_tracks import tracks_with_positions
 from faceblur.media.ts_service import service_tags
 
 MATROSKA, ISO = ("matroska", "webm"), ("mp4", "mov")
+PAIRED = ("mxf", "dv")  # FFmpeg's muxers of these drop, and do not say, the frames after the audio's end
 
 
 class VideoWriter:
@@ -211,12 +212,17 @@ class VideoWriter:
             self.left_out += self._copies.notes
             self._container.close()
             self._container = None
+            if self._muxer in PAIRED:
+                streams = {index: video.stream.index for index, video in self._videos.items()}
+                self.sequence.check_file(self._output.temporary, streams)
             if self._spatial:
                 add_spatial_boxes(self._output.temporary, self._spatial)
             if any(self._display_sizes):
                 set_display_sizes(self._output.temporary, self._display_sizes)
             self._output.complete()
             return self._output.temporary
+        except MediaError:
+            raise
         except WRITE_ERRORS as error:
             self.abort()
             raise MediaError(f"{self.path}: cannot be written: {reason(error)}") from error
