@@ -74,7 +74,7 @@ def test_a_run_that_skips_an_output_says_that_its_edits_are_not_in_it(
     with monkeypatch.context() as patched:
         patched.setattr(VideoOutput, "publish", ended)
         assert "the edits are kept" in run("edit", output, "--add", "200,20,260,90@0.12-0.2", code=1)
-    way_out = f"older than its edits, as when an edit was interrupted: faceblur edit {output} puts them in"
+    way_out = f"an edit was interrupted or files were copied without their times: faceblur edit {output} puts them in"
     assert way_out in skipped() and way_out in skipped("--ledger", tmp_path / "ledger.db")
     run("edit", output)
     assert "edits" not in skipped()

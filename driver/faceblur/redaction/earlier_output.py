@@ -47,14 +47,21 @@ def other_settings(output: Path, options: Options) -> list[str]:
 
 
 def warn_of_edits(output: Path) -> None:
-    """Say how the edits get into an output that is older than they are, as after an edit that was interrupted."""
+    """Say how the edits get into an output that is older than they are, as after an edit that was interrupted.
+
+    A copy whose times were not kept may be so too, and have them.
+    """
     try:
         lacks_edits = edits_path(sidecar_path(output)).stat().st_mtime_ns > output.stat().st_mtime_ns
     except OSError:
         return
     if lacks_edits:
         command = shell_command("faceblur", "edit", output)
-        log.warning("%s is older than its edits, as when an edit was interrupted: %s puts them in", output, command)
+        log.warning(
+            "%s is older than its edits, as when an edit was interrupted or files were copied without their times: %s "
+            "puts them in",
+            *(output, command),
+        )
 
 
 def _header_of(output: Path) -> Header | None:
