@@ -90,7 +90,32 @@ def test_two_masks_of_one_face_become_one_and_those_of_two_faces_stay_two() -> N
     inside, beside, half = (110.0, 105.0, 150.0, 145.0), (150.0, 100.0, 190.0, 140.0), (125.0, 100.0, 165.0, 140.0)
     assert joined({1: LARGE, 2: inside}, {2}) == {1: LARGE}
     assert joined({1: inside, 2: LARGE}, {2}) == {1: LARGE}  # the detected one's track goes on
-    assert joined({1: SMALL, 2: (95.0, 102.0, 136.0, 150.0)}, {1, 2}) == {1: (95.0, 100.0, 140.0, 150.0)}
     assert joined({1: SMALL, 2: beside, 3: half}, {2, 3}) == {1: SMALL, 2: beside, 3: half}
     assert joined({1: LARGE, 2: inside}, set()) == {1: LARGE, 2: inside}  # both were detected: two faces
+    assert joined({1: (0.0, 5.0, 0.0, 9.0), 2: (0.0, 5.0, 0.0, 9.0)}, {2}).keys() <= {1, 2}  # without an area
     assert joined({}, set()) == {}
+
+
+def in_ellipse(outer: Box, inner: Box, padding: float) -> bool:
+    """Whether the mask of a box holds that of another one."""
+    middle, half = (np.array([box[:2], box[2:]]) for box in (outer, inner))
+    angles = np.linspace(0, 2 * np.pi, 360)
+    edge = half.mean(axis=0) + (0.5 + padding) * (half[1] - half[0]) * np.stack([np.cos(angles), np.sin(angles)], 1)
+    ways = (edge - middle.mean(axis=0)) / ((0.5 + padding) * (middle[1] - middle[0]))
+    return bool(np.hypot(*ways.T).max() < 1.002)
+
+
+@pytest.mark.parametrize("padding", [0.0, 0.1, 0.25, 1.0])
+def test_a_joined_mask_holds_both_masks_with_any_padding(padding: float) -> None:
+    for missed in ((95.0, 102.0, 136.0, 150.0), (106.0, 105.0, 146.0, 145.0), (100.0, 98.0, 150.0, 145.0)):
+        (mask,) = joined({1: SMALL, 2: missed}, {2}).values()
+        assert in_ellipse(mask, SMALL, padding) and in_ellipse(mask, missed, padding)
+
+
+def test_masks_stay_two_where_one_would_be_in_a_corner_of_their_hull() -> None:
+    face, false = (293.0, 115.0, 483.0, 391.0), (278.0, 183.0, 700.0, 700.0)  # of a real clip
+    assert joined({1: face, 2: false}, {2}) == {1: face, 2: false}
+    corner = (80.0, 80.0, 105.0, 105.0)
+    assert joined({1: corner, 2: LARGE}, {2}) == {1: corner, 2: LARGE}
+    inside = (110.0, 105.0, 150.0, 145.0)
+    assert joined({1: corner, 2: LARGE, 3: inside}, {2, 3}) == {1: corner, 2: LARGE}

@@ -20,9 +20,11 @@ from faceblur.tracking.boxes import Box, hull
 # boxes' mean alone, four of ten stay.
 HULL_REACH, MEAN_REACH = 1, 3
 REACH = HULL_REACH + MEAN_REACH  # of frames before and after that are looked at
-# Two masks of which one is so far inside of the other are of one face.
-ONE_FACE = 0.7
+# Two masks of which one is so far inside of the other are of one face, if their hull holds them once it has grown by at
+# most this factor.
+ONE_FACE, MAX_GROWTH = 0.7, 1.1
 _NOWHERE, _SIGNS = (np.nan,) * 4, (1.0, 1.0, -1.0, -1.0)
+_CIRCLE = np.exp(1j * np.linspace(0, 2 * np.pi, 64, endpoint=False))
 Boxes = NDArray[np.float64]
 
 
@@ -114,6 +116,27 @@ def joined(masks: Mapping[int, Box], gaps: Collection[int]) -> dict[int, Box]:
     result = {track: masks[track] for track in tracks}
     for row, track in enumerate(tracks[len(detected) :]):
         others = (tracks[index] for index in np.flatnonzero(over[row, : len(detected) + row]).tolist())
-        if (other := next((one for one in others if one in result), None)) is not None:
-            result[other] = hull([result[other], result.pop(track)])
+        for other in (one for one in others if one in result):
+            if (both := _holding(result[other], masks[track])) is not None:
+                result[other] = both
+                del result[track]
+                break
     return result
+
+
+def _holding(one: Box, other: Box) -> Box | None:
+    """The hull of two boxes, grown until the ellipse in it holds those in both; None if it had to grow too much.
+
+    An ellipse does not reach the corners of its box, and one of both may lie there: with no padding it would be seen.
+    Where the ellipses hold each other without padding, they do with any.
+    """
+    left, top, right, bottom = both = hull([one, other])
+    width, height, growth = max(right - left, 1e-6), max(bottom - top, 1e-6), 1.0
+    for x1, y1, x2, y2 in (one, other):
+        x = (x1 + x2 - left - right + (x2 - x1) * _CIRCLE.real) / width
+        y = (y1 + y2 - top - bottom + (y2 - y1) * _CIRCLE.imag) / height
+        growth = max(growth, float(np.hypot(x, y).max()))
+    if growth > MAX_GROWTH:
+        return None
+    dx, dy = width * (growth - 1) / 2, height * (growth - 1) / 2
+    return both if growth < 1 + 1e-6 else (left - dx, top - dy, right + dx, bottom + dy)
