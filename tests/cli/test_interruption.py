@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -27,6 +28,12 @@ def opens_a_file_of(pid: int, folder: Path) -> bool:
         return False
 
 
+def catches(pid: int, number: int) -> bool:
+    """Whether a process has its own handler of a signal."""
+    (mask,) = re.findall(r"^SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
 def test_interruption_while_the_inputs_are_searched(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for index in range(15000):
@@ -35,7 +42,7 @@ def test_interruption_while_the_inputs_are_searched(tmp_path: Path) -> None:
         while not opens_a_file_of(process.pid, tmp_path / "in"):
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        assert process.wait(2) == 130
+        assert process.wait(20) == 130
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.01, 0.03, 0.1])
@@ -74,16 +81,18 @@ def test_interruption_stops_soon_and_goes_on_later(long_clip: Path, tmp_path: Pa
     assert [media.number(frame) for frame in media.frames(out / "b.mp4")] == list(range(300))
 
 
-@pytest.mark.parametrize("seconds", [0.2, 0.5, 0.9])
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.4, 0.8])
 def test_interruption_at_the_start_is_no_traceback(face_clip: Path, tmp_path: Path, seconds: float) -> None:
     # The function waits for its weights for ever, so that on no machine the run is over before that time.
     os.mkfifo(tmp_path / "weights")
     command = [*COMMAND, "run", str(face_clip), "-o", str(tmp_path / "out"), "--env", f"WEIGHTS={tmp_path / 'weights'}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while not catches(process.pid, signal.SIGTERM):  # before that it is Python that starts
+            time.sleep(0.002)
         time.sleep(seconds)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=20)
-    assert process.returncode in (130, 1, -2) and "driver/" not in errors
+    assert process.returncode == 130 and "Traceback" not in errors
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
 
 

@@ -30,7 +30,7 @@ def test_a_sidecar_of_an_earlier_run_does_not_stay_beside_an_output_without_one(
     assert sidecar_path(tmp_path / source.name).exists()
     run(*call, "--no-sidecar", "--cover", "0,0,60,60")
     assert [path.name for path in tmp_path.iterdir()] == [source.name]
-    assert "No such file" in run("edit", tmp_path / source.name, code=2)
+    assert "no such file" in run("edit", tmp_path / source.name, code=2)
 
 
 def test_a_run_that_ends_between_both_names_leaves_no_output_of_another_run_beside_its_sidecar(
