@@ -20,7 +20,7 @@ def start() -> None:
     from faceblur.jobs import crash_guard, failure
 
     if crash_guard.VARIABLE in os.environ:
-        crash_guard.die_with_parent()
+        crash_guard.begin_child()
     elif sys.argv[1:2] in (["run"], ["work"], ["plan"]):
         sys.exit(crash_guard.start([sys.executable, "-P", "-m", "faceblur", *sys.argv[1:]]))
     try:

@@ -40,6 +40,7 @@ ENVIRONMENT = {
     "OPENCV_FOR_THREADS_NUM": "1",
     "PYDANTIC_DISABLE_PLUGINS": "__all__",
 }
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Entry = Literal["begun", "ended", "crashed"]
 KILL_SECONDS = 3.0  # from an interruption on
 PR_SET_PDEATHSIG = 1  # of Linux' prctl
@@ -150,7 +151,7 @@ def start(command: Sequence[str]) -> int:
             killing.daemon = True
             killing.start()
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in STOPPING:
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, forward)
     with tempfile.TemporaryDirectory(prefix="faceblur-") as folder:
@@ -159,9 +160,14 @@ def start(command: Sequence[str]) -> int:
             before = Journal(path)
             # In a group of its own a Ctrl-C in the terminal reaches it by `forward` alone, once.
             own = {VARIABLE: f"{os.getpid()}:{path}", "PYTHONPATH": child_python_path(os.environ)}
-            child = subprocess.Popen(command, env=ENVIRONMENT | os.environ | own, process_group=0)
-            if stopped:
-                child.send_signal(stopped[0])
+            # It takes them once it has its handlers: amid the start of Python they would end in Python's traceback.
+            taken, missed = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING), stopped[:1]
+            try:
+                child = subprocess.Popen(command, env=ENVIRONMENT | os.environ | own, process_group=0)
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, taken)
+            for early in missed:
+                child.send_signal(early)
             code = child.wait()
             if -code in CRASHES and not stopped:
                 name = signal.Signals(-code).name
@@ -190,10 +196,11 @@ def _say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-def die_with_parent() -> None:
-    """In the child: end when the parent is killed, as a single process would."""
+def begin_child() -> None:
+    """In the child, which has its handlers: take interruptions, and end when the parent is killed."""
     parent = int(os.environ[VARIABLE].partition(":")[0])
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it was killed before
             os._exit(1)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
