@@ -21,7 +21,7 @@ log = logging.getLogger("faceblur")
 def lost_tracks(source: SourceFile, output: SourceFile, *, keep_location: bool) -> list[tuple[int, str]]:
     """Those tracks, each by its index in the source and its description. `source` has the span that was written.
 
-    Tracks are counted: which of several is lost, is told by codec and language.
+    Tracks are counted: codec and language decide which of several is lost.
     """
     lost = []
     for kind in ("audio", "subtitle"):
