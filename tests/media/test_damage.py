@@ -76,7 +76,7 @@ def test_two_frames_of_one_millisecond_are_both_kept(face: Image, function_url: 
     )
     clip.write_bytes(with_time(clip.read_bytes(), 12, 440))  # and so the next one is at 480
     code, output_text = run(clip, tmp_path / "out", function_url)
-    assert code == 0 and "put one tick later" in output_text, output_text
+    assert code == 0 and "put one tick" in output_text, output_text  # "later" may be on the next line of the table
     times = [round(time * 1000) for time in media.times(tmp_path / "out" / clip.name)]
     assert times[:14] == [*range(0, 441, 40), 441, 480] and len(times) == 20
 
