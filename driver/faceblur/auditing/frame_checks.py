@@ -9,6 +9,7 @@ import numpy as np
 
 from faceblur.auditing.changed_areas import changed_areas, unmasked
 from faceblur.auditing.checked_frame import FrameChecks
+from faceblur.auditing.colour_planes import ColourPlanes, colours_left
 from faceblur.auditing.frame_alignment import GrayImage, SmallFrame, gray_image, small_frame
 from faceblur.auditing.legibility import Legibility, measure_legibility
 from faceblur.auditing.masked_share import is_masked, masked_share
@@ -54,7 +55,7 @@ def check_frames(pair: FramePair, images: PairImages, settings: SettingsUsed) ->
             one = Observation(line.frame, seconds[0], severity, text, face.box, face.score, track=face.track)
             checks.rejected.append(one)
         else:
-            _check_face(checks, face, line.frame, seconds[0], settings)
+            _check_face(checks, face, line.frame, seconds[0], settings, images.colours)
     areas, checks.psnr = changed_areas(source, output, clear)
     checks.changed = _changed(areas, line, seconds[0], source.size)
     return checks
@@ -68,20 +69,33 @@ def _alpha_planes(images: PairImages) -> list[tuple[GrayImage, GrayImage]]:
     return [(gray_image(alpha), np.full(alpha.shape[:2], 255, np.uint8) if other is None else gray_image(other))]
 
 
-def _check_face(checks: FrameChecks, face: SidecarFace, frame: int, seconds: float, settings: SettingsUsed) -> None:
+def _check_face(
+    checks: FrameChecks,
+    face: SidecarFace,
+    frame: int,
+    seconds: float,
+    settings: SettingsUsed,
+    colours: tuple[ColourPlanes, ColourPlanes] | None,
+) -> None:
     """Add what is left of a listed face."""
     reach = WITHIN * (0.5 + face.padding(settings.padding))
+    found, size_wh = list[tuple[Legibility, str]](), checks.planes[0][0].shape[1::-1]
     for source, output in checks.planes:
         left = measure_legibility(source, output, face.box, reach)
         if left is None:
             continue
         if left.legible and not _as_redacted(source, checks.masked, settings.style, face.box, reach, left):
-            text = f"{left.kept:.0%} of its detail is left"
-            one = Observation(frame, seconds, left.kept, text, face.box, face.score, left.kept, face.track)
-            counts = _counts(face.box, left, source.shape[1::-1])
-            (checks.exposed if counts else checks.hardly).append(one)
+            found.append((left, "its detail"))
         else:
             checks.most_kept = max(checks.most_kept, left.left)
+    if colours is not None and not found:
+        left = colours_left(*colours, face.box, reach, checks.masked, settings.style)
+        if left is not None:
+            found.append((left, "the detail of its colours"))
+    for left, what in found:
+        text = f"{left.kept:.0%} of {what} is left"
+        one = Observation(frame, seconds, left.kept, text, face.box, face.score, left.kept, face.track)
+        (checks.exposed if _counts(face.box, left, size_wh) else checks.hardly).append(one)
 
 
 def _most_left(checks: FrameChecks, box: Box) -> Legibility | None:

@@ -57,11 +57,15 @@ class Legibility:
 
 
 def measure_legibility(
-    source: NDArray[np.uint8], output: NDArray[np.uint8], box: Sequence[float], reach: float = 0.5
+    source: NDArray[np.uint8],
+    output: NDArray[np.uint8],
+    box: Sequence[float],
+    reach: float = 0.5,
+    min_detail: float = MIN_DETAIL,
 ) -> Legibility | None:
     """Compare the ellipse around a box's centre with radii of `reach` times its sides; 0.5 is the inscribed one.
 
-    None where the source shows no detail, or where hardly any of it lies within the image.
+    None where the source shows less than `min_detail`, or where hardly any of it lies within the image.
     """
     x1, y1, x2, y2 = box
     width, height = x2 - x1, y2 - y1
@@ -79,7 +83,7 @@ def measure_legibility(
     a, b = (_fine_detail(_reduced(image[rows, columns], step), width) for image in (source, output))
     a, b = a - a[inside].mean(), b - b[inside].mean()
     energy, other = float((a[inside] ** 2).sum()), float((b[inside] ** 2).sum())
-    if energy < MIN_DETAIL**2 * np.count_nonzero(inside):
+    if energy < min_detail**2 * np.count_nonzero(inside):
         return None
     # A flat output has nothing but the codec's noise: the division must not amplify it.
     correlation = float(a[inside] @ b[inside]) / np.sqrt(energy * max(other, 0.05**2 * energy))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from faceblur.auditing.colour_planes import ColourPlanes
 from faceblur.auditing.frame_alignment import AlignmentStep
 from faceblur.media.frames import DecodedFrame
 from faceblur.redaction.sidecar_format import FrameLine
@@ -49,7 +50,7 @@ class FramePair:
 class PairImages:
     """A step's frames, upright, or None: in gray `(H, W) uint8`, the source's as `(H, W, 3) uint8 BGR` too.
 
-    Alpha planes are there where they show anything.
+    Alpha planes are there where they show anything, the colour planes of both where a face is listed.
     """
 
     source: NDArray[np.uint8] | None
@@ -57,12 +58,16 @@ class PairImages:
     output_gray: NDArray[np.uint8] | None
     source_alpha: NDArray[np.uint8] | None
     output_alpha: NDArray[np.uint8] | None
+    colours: tuple[ColourPlanes, ColourPlanes] | None
 
     @classmethod
     def of(cls, pair: FramePair) -> PairImages:
         """Convert the frames, in one thread: two threads must not convert a frame of PyAV's at a time."""
         both = pair.source, pair.output
         image = None if pair.source is None else pair.source.upright()
-        grays = [None if one is None else one.gray() for one in both]
-        alphas = [None if one is None else one.alpha() for one in both]
-        return cls(image, *grays, *alphas)
+        gray, other_gray = (None if one is None else one.gray() for one in both)
+        alpha, other_alpha = (None if one is None else one.alpha() for one in both)
+        colours = None
+        if pair.source is not None and pair.output is not None and pair.line is not None and pair.line.faces:
+            colours = pair.source.colours(), pair.output.colours()
+        return cls(image, gray, other_gray, alpha, other_alpha, colours)

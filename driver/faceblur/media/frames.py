@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from faceblur.media.orientation import UPRIGHT, is_sideways, of_matrix, turned
 from faceblur.media.pixel_formats import has_alpha
+from faceblur.media.planes import planes
 from faceblur.media.pyav import display_matrix, in_seconds
 
 # PyAV is imported in this package only: the packages above take its types from here.
@@ -104,6 +105,11 @@ class DecodedFrame:
         """The gray levels of the frame as a viewer shows it, `(H, W) uint8`."""
         stored = _reformatters.reformat("gray", self.pixels, format="gray").to_ndarray()
         return turned(np.asarray(stored, np.uint8), self.orientation)
+
+    def colours(self) -> list[NDArray[np.uint8]]:
+        """Both colour planes as a viewer shows them, `(H / 2, W / 2) uint8`; they may be the frame's own memory."""
+        stored = _reformatters.reformat("colours", self.pixels, format="yuv420p")
+        return [turned(np.asarray(one.array, np.uint8), self.orientation) for one in list(planes(stored))[1:]]
 
     def alpha(self) -> NDArray[np.uint8] | None:
         """The alpha plane as a viewer would show it, `(H, W, 3) uint8 BGR` in gray; None where it shows nothing."""
