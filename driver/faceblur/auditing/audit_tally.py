@@ -18,6 +18,9 @@ from faceblur.auditing.steps import FramePair, StreamPair
 from faceblur.media.unsearched_parts import UnsearchedPart
 from faceblur.redaction.sidecar_format import SettingsUsed
 
+# Seconds that picture and sound may be apart more than in the source: ticks of containers and packets are shorter.
+MAX_APART = 0.1
+
 
 @dataclass(slots=True)
 class AuditTally:
@@ -36,12 +39,14 @@ class AuditTally:
     _most_kept: float = 0.0
     _seconds: float = 0.0
     _time_offset: float = 0.0
+    _offsets: dict[int, float] = field(default_factory=dict)
     _psnr_sum: float = 0.0
     _psnr_frames: int = 0
     _psnr_lowest: float | None = None
     # Of the stream that was begun last.
     _tolerance: float = 0.0
     _offset: float | None = None
+    _is_cover_art: bool = False
     _last: float = 0.0
     _order: FrameOrder = field(default_factory=FrameOrder)
     _follower: FaceFollower = field(init=False)
@@ -51,7 +56,7 @@ class AuditTally:
         """Begin with a video stream."""
         self.findings.begin(pair.source)
         self._streams.append(pair.source)
-        self._tolerance, self._offset = pair.tolerance, None
+        self._tolerance, self._offset, self._is_cover_art = pair.tolerance, None, pair.is_cover_art
         self._order, self._follower = FrameOrder(), FaceFollower(self._confident)
         self._sidecar = SidecarChecks(self.settings.threshold)
 
@@ -104,6 +109,18 @@ class AuditTally:
         self.findings.begin(stream)
         self.findings.add("missing", [Observation(0, 0.0, 1.0, f"{what} is not in the output: {why}")])
 
+    def check_sound(self, tracks: Iterable[tuple[int, str, float]]) -> None:
+        """Compare how late each stream begins, in seconds, with the first video stream; `tracks` are those of sound."""
+        if not self._offsets:
+            return
+        streams = [(index, "this video stream", late) for index, late in self._offsets.items()]
+        for index, what, late in [*streams, *tracks]:
+            apart = late - streams[0][2]
+            if abs(apart) > MAX_APART:
+                self.findings.begin(index)
+                text = f"{what} begins {abs(apart):.3f} s too {'late' if apart > 0 else 'early'} beside the first frame"
+                self.findings.add("time", [Observation(0, 0.0, abs(apart), text)])
+
     def add_part(self, part: UnsearchedPart) -> None:
         """Add a part of the output that no frame shows."""
         self.findings.begin(part.stream)
@@ -143,6 +160,8 @@ class AuditTally:
         late = pair.output_seconds - pair.source_seconds
         if self._offset is None:
             self._offset = late
+            if not self._is_cover_art:
+                self._offsets[self.findings.stream] = late
             self._time_offset = max(self._time_offset, late, key=abs)
         late -= self._offset
         if abs(late) > self._tolerance:

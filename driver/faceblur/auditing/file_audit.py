@@ -25,7 +25,7 @@ from faceblur.auditing.stream_audit import StreamAudit
 from faceblur.auditing.stream_pairs import AuditedFiles, pair_streams
 from faceblur.base.atomic_files import fitting_name
 from faceblur.base.errors import FramesChange, MediaError, OutsideFrame
-from faceblur.media.lost_tracks import lost_tracks
+from faceblur.media.lost_tracks import late_sound, lost_tracks
 from faceblur.media.pyav import READ_ERRORS, reason
 from faceblur.media.survey import Survey
 from faceblur.media.unsearched_parts import UnsearchedPart, unsearched_parts
@@ -155,7 +155,7 @@ class _Audit:
                 listed |= audited.listed
             for part in await loop.run_in_executor(reading, self._find_unsearched):
                 self._tally.add_part(part)
-            tracks = await loop.run_in_executor(reading, self._find_lost_tracks)
+            tracks, sound = await loop.run_in_executor(reading, self._compare_tracks)
             self._begin("report")
         for stream in self._files.surplus:
             self._tally.add_surplus(stream)
@@ -163,6 +163,7 @@ class _Audit:
             self._tally.add_lost(stream, f"the video stream {stream} of the source", "the sidecar lists its frames")
         for stream, description in tracks:
             self._tally.add_lost(stream, f"{description} of the source", "a run copies it")
+        self._tally.check_sound(sound)
         return self._report(), alignments
 
     def _find_unsearched(self) -> list[UnsearchedPart]:
@@ -172,10 +173,11 @@ class _Audit:
         except READ_ERRORS as error:
             raise MediaError(f"{output}: cannot be read: {reason(error)}") from error
 
-    def _find_lost_tracks(self) -> list[tuple[int, str]]:
+    def _compare_tracks(self) -> tuple[list[tuple[int, str]], list[tuple[int, str, float]]]:
         files = self._files
         with files.open_source() as source, files.open_output() as output:
-            return lost_tracks(source, output, keep_location=bool(files.header.settings.keep_location))
+            lost = lost_tracks(source, output, keep_location=bool(files.header.settings.keep_location))
+            return lost, late_sound(source, output)
 
     def _report(self) -> AuditReport:
         files, groups = self._files, self._tally.findings
