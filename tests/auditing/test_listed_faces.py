@@ -16,6 +16,7 @@ from faceblur.tracking.boxes import Box
         ((100, 100, 110, 112), 0.9, True),
         ((100, 100, 110, 112), 0.4, False),
         ((196.9, -3.8, 208.4, 4.7), 0.53, False),  # 5 rows at the border: the mask's soft edge, and the codec's noise
+        ((100, 100, 105.8, 108.1), 0.68, False),  # 6 columns, of which the mask leaves as little
         ((100, -40, 140, 20), 0.9, False),  # a third of it
         ((400, 100, 420, 130), 0.9, False),
     ],

@@ -25,9 +25,9 @@ from faceblur_function.styles import redact
 # A region is compared without its soft edge.
 WITHIN = 0.9
 # A listed face that is still legible counts when this share of it lies within the frame: of less the mask's soft edge
-# may be all that is seen. Smaller ones than MIN_HEIGHT must have kept this share of their detail; of fewer rows than
-# MIN_ROWS the soft edge and the codec leave as much.
-SHARE_IN_FRAME, MOSTLY, MIN_HEIGHT, MIN_ROWS = 0.5, 0.5, 16.0, 8.0
+# may be all that is seen. Smaller ones than MIN_HEIGHT must have kept this share of their detail; of fewer rows or
+# columns than MIN_SIDE the soft edge and the codec leave as much.
+SHARE_IN_FRAME, MOSTLY, MIN_HEIGHT, MIN_SIDE = 0.5, 0.5, 16.0, 8.0
 # More changed areas than this, or this share of the frame, are reported as one.
 MAX_AREAS, MAX_SHARE = 6, 0.25
 
@@ -162,7 +162,7 @@ def _counts(box: Box, left: Legibility, size_wh: tuple[int, int]) -> bool:
     (x1, y1, x2, y2), (width, height) = box, size_wh
     seen = min(x2, width) - max(x1, 0), min(y2, height) - max(y1, 0)
     share = seen[0] * seen[1] / ((x2 - x1) * (y2 - y1))
-    is_seen = seen[0] > 0 and seen[1] >= MIN_ROWS and share >= SHARE_IN_FRAME
+    is_seen = min(seen) >= MIN_SIDE and share >= SHARE_IN_FRAME
     return is_seen and (seen[1] >= MIN_HEIGHT or left.kept >= MOSTLY)
 
 
