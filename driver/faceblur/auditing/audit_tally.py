@@ -80,6 +80,7 @@ class AuditTally:
         self.findings.add("exposed", checks.exposed)
         self.findings.add("candidate", checks.hardly)
         self.findings.add("changed", checks.changed)
+        self.findings.add("uncovered", checks.added)
         self.findings.add("spared", checks.spared)
         self.findings.add("rejected", checks.rejected)
         self._misplaced(self._order.push(pair.step.source, pair.step.output, *checks.small))

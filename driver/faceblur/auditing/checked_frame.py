@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from faceblur.auditing.frame_alignment import GrayImage, SmallFrame
 from faceblur.auditing.merged_detections import MergedDetection
 from faceblur.auditing.observations import Observation
@@ -16,6 +19,7 @@ class FrameChecks:
 
     `small` are the small frames of source and output, `planes` their gray images and, where it shows anything, their
     alpha planes, as long as they are needed; `masked` are the masks of the sidecar.
+    `output` is the output's image where an area changed, until it was searched for faces; `added` are those.
     `detections` holds what was detected, and an observation where the output still shows it. `cut`: a new scene begins.
     """
 
@@ -27,6 +31,8 @@ class FrameChecks:
     spared: list[Observation] = field(default_factory=list)
     rejected: list[Observation] = field(default_factory=list)
     changed: list[Observation] = field(default_factory=list)
+    output: NDArray[np.uint8] | None = None
+    added: list[Observation] = field(default_factory=list)
     detections: list[tuple[MergedDetection, Observation | None]] = field(default_factory=list)
     cut: bool = False
     psnr: float | None = None

@@ -11,16 +11,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from faceblur.auditing.audited_frame import AuditedFrame
 from faceblur.auditing.carried_detections import DOUBTFUL, carry
 from faceblur.auditing.looks import CROPS, HALVED, MAX_ENLARGED, Look, crop_looks, enlarged_looks, is_small, small_look
 from faceblur.auditing.lost_places import lost_places
 from faceblur.auditing.masked_share import is_masked
-from faceblur.auditing.merged_detections import LookDetection, iou, merged
+from faceblur.auditing.merged_detections import LookDetection, MergedDetection, iou, merged
 from faceblur.auditing.report import AuditDetector
 from faceblur.detection.client import FunctionClient
 from faceblur.tracking.boxes import Box, centre
@@ -51,6 +54,11 @@ class Detectors:
         names = [info.model for info in self.infos]
         second = self.clients[model].verifier
         return names.index(second) if second in names else None
+
+
+@dataclass(slots=True)
+class _OtherImage:
+    detections: list[MergedDetection] = field(default_factory=list)
 
 
 class SourceSearch:
@@ -92,6 +100,13 @@ class SourceSearch:
         await self._look_at_alpha(frames)
         await self._look_at_places(before, frames)
         await self._look_at_doubtful(frames)
+
+    async def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[list[MergedDetection]]:
+        """What the models detect in other images, `(H, W, 3) uint8 BGR`, at full size."""
+        shown = [_OtherImage() for _ in images]
+        looks = [(one, Look(image)) for one, image in zip(shown, images, strict=True)]
+        await asyncio.gather(*(self._look(model, looks) for model in range(len(self._clients))))
+        return [one.detections for one in shown]
 
     async def _look_at_small(self, frames: Sequence[AuditedFrame]) -> None:
         looks = await self._in_threads([partial(small_look, one.image) for one in frames])
@@ -149,7 +164,7 @@ class SourceSearch:
                 crops += [(frame, look) for look in crop_looks(frame.image, detection.box)]
         await asyncio.gather(*(self._look(model, crops) for model in range(len(self._clients))))
 
-    async def _look(self, model: int, looks: Sequence[tuple[AuditedFrame, Look]]) -> None:
+    async def _look(self, model: int, looks: Sequence[tuple[AuditedFrame | _OtherImage, Look]]) -> None:
         """Have a model search images, and add what it detects to their frames."""
         parts = [looks[index : index + MAX_FRAMES] for index in range(0, len(looks), MAX_FRAMES)]
         for part in parts:

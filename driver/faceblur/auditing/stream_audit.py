@@ -14,9 +14,14 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from faceblur.auditing.added_faces import check_added
 from faceblur.auditing.audit_tally import AuditTally
 from faceblur.auditing.audited_frame import AuditedFrame, compare
 from faceblur.auditing.checked_frame import FrameChecks
+from faceblur.auditing.finding_rules import confident_score
 from faceblur.auditing.frame_alignment import Aligner, Alignment, SmallFrame
 from faceblur.auditing.frame_checks import check_detections, check_frames, single_frames
 from faceblur.auditing.merged_detections import MergedDetection
@@ -77,6 +82,8 @@ class Search(Protocol):
     async def search(
         self, before: AuditedFrame | None, frames: Sequence[AuditedFrame], compare: Callable[[], Awaitable[None]]
     ) -> None: ...
+
+    async def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[list[MergedDetection]]: ...
 
 
 class StreamAudit:
@@ -179,7 +186,22 @@ class StreamAudit:
             self._detections[frame.number] = frame.detections
             if frame.cut:
                 self._cuts.add(frame.number)
-        return await self._with_detections([checked for _, checked in prepared])
+        done = await self._with_detections([checked for _, checked in prepared])
+        await self._search_changed(done)
+        return done
+
+    async def _search_changed(self, checked: Sequence[_Checked]) -> None:
+        """Search the output's frames in which an area changed: it may show a face that the source has not there."""
+        frames = [(one.checks, one.checks.output, one.pair) for one in checked if one.checks is not None]
+        changed = [(checks, image, pair) for checks, image, pair in frames if image is not None]
+        if not changed:
+            return
+        found = await self._search.detect([image for _, image, _ in changed])
+        rule = confident_score(self._settings.threshold), self.tally.models
+        for (checks, _, pair), detections in zip(changed, found, strict=True):
+            checks.output = None
+            if pair.line is not None:
+                check_added(checks, pair.line, pair.source_seconds, detections, *rule)
 
     async def _search_frames(self, before: _Before, frames: Sequence[AuditedFrame]) -> None:
         if self._journal.restore(self._pair.source, frames):
@@ -208,6 +230,8 @@ class StreamAudit:
         settings, images = self._settings, PairImages.of(pair)
         checks = check_frames(pair, images, settings)
         small = single_frames(pair, images, settings.padding) if checks is None else checks.small
+        if checks is not None and checks.changed and pair.output is not None:
+            checks.output = pair.output.upright()
         frame = None
         if pair.source is not None and pair.line is not None and images.source is not None:
             seen = images.source, images.source_alpha
