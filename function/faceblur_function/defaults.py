@@ -8,6 +8,11 @@ from typing import Literal
 Style = Literal["blur", "pixelate", "solid"]
 Format = Literal["jpeg", "png"]  # of returned images
 
+# The environment variables that the function reads: settings.py and weights.py.
+SETTINGS = (
+    *("MODEL", "DEVICE", "WEIGHTS", "DETECT_SIZE", "THRESHOLD", "THREADS", "WORKERS", "MAX_MEGAPIXELS", "MAX_BYTES"),
+    *("FACEBLUR_CACHE", "FACEBLUR_WEIGHTS_URL"),
+)
 MODEL = "retinaface-mobilenet0.25"
 SMALL_FRAME = 480  # pixels of the long side, up to which a frame is small: the second detector searches it, too
 DETECT_SIZE = 1920  # pixels of the long side, above which a frame is scaled down for detection

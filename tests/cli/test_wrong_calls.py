@@ -52,6 +52,8 @@ def test_wrong_calls_are_refused_before_any_work(face_clip: Path, tmp_path: Path
             "--ca-file",
         ),
         (("run", source, "-o", tmp_path / "out", "--env", "MODEL=gpt"), "unknown model 'gpt'"),
+        (("run", source, "-o", tmp_path / "out", "--env", "DETECT_SIZES=640"), "is DETECT_SIZE meant?"),
+        (("serve", "--port", "0", "--env", "detect_size=640"), "is DETECT_SIZE meant?"),
         (("run", source, "-o", tmp_path / "out", "--encoder", "nonsense"), "nonsense"),
         (("run", source, "-o", tmp_path / "out", "--preset", "blitz"), "--preset"),
         (("run", source, "-o", tmp_path / "out", "--function", "localhost:8080"), "is http://localhost:8080 meant?"),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 
 import yaml
@@ -12,9 +13,13 @@ import yaml
 import faceblur_function
 from faceblur.base.errors import UsageError
 from faceblur.detection.local_function.worker_count import default_workers
+from faceblur_function.defaults import SETTINGS
 
 # What a machine without a GPU runs instead of function.yaml's model.
 LOCAL_ENV = {"MODEL": "retinaface-mobilenet0.25", "DEVICE": "cpu"}
+# How much of a name has to be that of a setting to be taken for a slip of it: DETECTION_SIZE has 0.88 of DETECT_SIZE,
+# and OMP_NUM_THREADS 0.64 of THREADS.
+CLOSE = 0.8
 # libyaml's takes a tenth of the time; PyYAML may have been installed without it.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -42,10 +47,11 @@ def find_function_yaml() -> Path:
 
 
 def read_config(path: Path, *, env: Mapping[str, str] | None = None, workers: int | None = None) -> FunctionConfig:
-    """Read function.yaml; `env` overrides its variables. Raises UsageError.
+    """Read function.yaml; `env` overrides its variables. Raises UsageError, also for a name in it that is a slip.
 
     `workers` overrides its numWorkers. Without it numWorkers is bounded by this machine's cores.
     """
+    _check_names(env or {})
     try:
         spec = yaml.load(path.read_text(), LOADER)["spec"]
         triggers = [trigger for trigger in spec.get("triggers", {}).values() if trigger.get("kind") == "http"]
@@ -64,6 +70,17 @@ def read_config(path: Path, *, env: Mapping[str, str] | None = None, workers: in
         )
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"{path} is no usable function.yaml: {type(error).__name__}: {error}") from error
+
+
+def _check_names(env: Iterable[str]) -> None:
+    """Refuse a name that is nearly that of a setting: it would change nothing. Raises UsageError.
+
+    All others pass: they may be of the function's libraries, such as CUDA_VISIBLE_DEVICES.
+    """
+    for name in env:
+        close = get_close_matches(name.upper(), SETTINGS, 1, CLOSE)
+        if close and name not in SETTINGS:
+            raise UsageError(f"--env {name}: is {close[0]} meant? The settings are {', '.join(SETTINGS)}")
 
 
 def _seconds(duration: str) -> float:
