@@ -197,6 +197,21 @@ def test_pause_resume_and_cancel_reach_the_worker(ledger: str) -> None:
     on(ledger, work)
 
 
+def test_a_job_that_is_publishing_cannot_be_cancelled(ledger: str) -> None:
+    """It was called cancelled, and was done a moment later."""
+
+    async def work(database: Database) -> None:
+        await submit(database, [new_job("a.mp4")])
+        one = await claimed(database)
+        assert await begin_publish(database, one, 1, "digest")
+        assert await cancel(database, [1]) == []
+        assert (await list_jobs(database))[0].wanted == "run"
+        assert await finish(database, one, "{}")
+        assert await states(database) == ["done"]
+
+    on(ledger, work)
+
+
 def test_no_lease_is_lost_just_after_the_database_was_away(postgres: PostgresServer) -> None:
     async def work(database: Database) -> None:
         await submit(database, [new_job("a.mp4")])

@@ -25,9 +25,12 @@ async def resume(database: Database, jobs: Sequence[int]) -> list[int]:
 
 
 async def cancel(database: Database, jobs: Sequence[int]) -> list[int]:
-    """End these jobs without an output. A worker stops at its next heartbeat."""
+    """End these jobs without an output. A worker stops at its next heartbeat.
+
+    Not those that are publishing: their outputs are complete, and get their names.
+    """
     async with database.write() as connection:
-        parts = await _parts(connection, jobs, part.c.state.in_(OPEN))
+        parts = await _parts(connection, jobs, part.c.state.in_(("queued", "running")))
         await connection.execute(update(job).where(job.c.id.in_(parts)).values(wanted="cancel"))
         for part_id, number in parts.values():
             waiting = (part.c.id == part_id) & (part.c.state == "queued")
