@@ -212,6 +212,22 @@ def test_a_job_that_is_publishing_cannot_be_cancelled(ledger: str) -> None:
     on(ledger, work)
 
 
+def test_a_done_job_shows_the_frames_that_it_had(ledger: str) -> None:
+    """They were estimated when it was put in, where the file does not say."""
+
+    async def work(database: Database) -> None:
+        await submit(database, [new_job("a.mp4", 100), new_job("b.mp4", 50)])
+        for result in ('{"frames": 97}', "{}"):  # the second one was completed by a worker that stopped
+            one = await claimed(database)
+            assert await begin_publish(database, one, 1, "digest") and await finish(database, one, result)
+        rows = {one.source: (one.frames_done, one.frames_total) for one in await list_jobs(database)}
+        assert rows == {"/in/a.mp4": (97, 97), "/in/b.mp4": (50, 50)}
+        counts = await count_jobs(database)
+        assert counts.frames_done == counts.frames_total == 147
+
+    on(ledger, work)
+
+
 def test_no_lease_is_lost_just_after_the_database_was_away(postgres: PostgresServer) -> None:
     async def work(database: Database) -> None:
         await submit(database, [new_job("a.mp4")])

@@ -6,6 +6,7 @@ attempt starts, and the rename may be repeated by whoever finds it undone.
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal
 
 from sqlalchemy import select, update
@@ -38,10 +39,14 @@ async def begin_publish(database: Database, claim: Claim, output_bytes: int, out
 
 
 async def finish(database: Database, claim: Claim, result: str) -> bool:
-    """The output has its name. `result` is JSON, what the report says of it."""
+    """The output has its name. `result` is JSON, what the report says of it.
+
+    The frames that it has replace the part's: those were known before, and may be an estimate.
+    """
+    frames = json.loads(result).get("frames") or part.c.frames_total
     async with database.write() as connection:
         values: dict[str, Any] = {"state": "done", "ended": now(), "lease_until": None, "result": result}
-        values |= {"error_kind": None, "reason": None, "frames_done": part.c.frames_done}
+        values |= {"error_kind": None, "reason": None, "frames_total": frames}
         changed = await connection.execute(update(part).where(claim.held("publishing")).values(values))
         if changed.rowcount:
             await end_attempt(connection, claim.part, claim.attempt, "done")
