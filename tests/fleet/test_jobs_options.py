@@ -61,3 +61,11 @@ def test_an_option_of_the_table_is_not_ignored(ledger: Path, option: list[str]) 
 def test_a_job_that_is_not_there_is_said_to_be_none(ledger: Path) -> None:
     done = faceblur("jobs", "pause", 17, 18, "--ledger", ledger)
     assert (done.returncode, done.stdout) == (1, "not paused (no such job, or not in a state for that): 17, 18\n")
+
+
+@pytest.mark.parametrize("command", ["show", "cancel"])
+def test_what_is_no_number_of_a_job_is_said_to_be_none(ledger: Path, command: str) -> None:
+    done = faceblur("jobs", "--ledger", ledger, command, "abc")
+    assert done.returncode == 2 and "'abc' is no number of a job: `faceblur jobs` lists them" in done.stderr, (
+        done.stderr
+    )

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
+
+class JobNumber(click.IntRange):
+    """The number of a job."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if not str(value).isdecimal():
+            self.fail(f"{value!r} is no number of a job: `faceblur jobs` lists them", param, ctx)
+        return int(super().convert(value, param, ctx))
+
+
 # What PostgreSQL's columns hold: https://www.postgresql.org/docs/current/datatype-numeric.html
-JOB_ID = click.IntRange(1, 2**63 - 1)
+JOB_ID = JobNumber(1, 2**63 - 1)
 PRIORITY = click.IntRange(-(2**31), 2**31 - 1)
 HELP = (
     "The ledger: a file, for workers on this machine, or postgresql://USER@HOST/NAME.  "
