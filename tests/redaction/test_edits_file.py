@@ -64,6 +64,16 @@ def test_edits_that_are_wrong_are_named(sidecar: Path, line: str, reason: str) -
     assert reason in str(error.value)
 
 
+def test_a_last_line_that_was_cut_names_the_way_out(sidecar: Path) -> None:
+    append_edits(sidecar, [RemovedTrack(1), AddedFace(BOX, 0, 1)])
+    complete = edits_path(sidecar).read_bytes()
+    edits_path(sidecar).write_bytes(complete[:-9])
+    with pytest.raises(SidecarError, match=r"line 3: .*: delete the line, and make its edit again$"):
+        append_edits(sidecar, [RemovedTrack(2)])
+    edits_path(sidecar).write_bytes(complete[:-1])  # only its end is missing: nothing is lost
+    assert len(append_edits(sidecar, [RemovedTrack(2)]).operations) == 3
+
+
 def test_fold_of_the_operations() -> None:
     edits = Edits([AddedFace(BOX, 0.2, 0.3), RemovedTrack(1), SparedTrack(2)])
     faces = [SidecarFace(box=BOX, track=number, state="detected") for number in (1, 2, 3)]

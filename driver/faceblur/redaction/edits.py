@@ -148,11 +148,12 @@ def read_edits(sidecar: Path) -> Edits:
     path = edits_path(sidecar)
     try:
         check_regular(path)
-        lines = path.read_bytes().removeprefix(BOM_UTF8).splitlines()  # as editors on Windows write it
+        content = path.read_bytes().removeprefix(BOM_UTF8)  # as editors on Windows write it
     except FileNotFoundError:
         return Edits()
     except OSError as error:
         raise SidecarError(f"{path}: cannot be read: {error.strerror}") from error
+    lines = content.splitlines()
     if len(lines) > MAX_EDITS:
         raise SidecarError(f"{path}: more than {MAX_EDITS} edits")
     header = _parsed(path, 1, EDITS_HEADER, lines[0] if lines else b"")
@@ -161,7 +162,8 @@ def read_edits(sidecar: Path) -> Edits:
             f"{path}: its edits are of another sidecar than {sidecar.name}, which a later run may have written: "
             "move it away, and make the edits again"
         )
-    operations = [_parsed(path, number, OPERATION, line) for number, line in enumerate(lines[1:], 2)]
+    last = len(lines) if not content.endswith(b"\n") else None
+    operations = [_parsed(path, number, OPERATION, line, number == last) for number, line in enumerate(lines[1:], 2)]
     for number, one in enumerate(operations, 2):
         if isinstance(one, AddedFace) and (fault := fault_of_added(one)):
             raise SidecarError(f"{path}: line {number}: {fault}")
@@ -222,13 +224,16 @@ def fault_of_added(one: AddedFace) -> str | None:
     return fault_of(one.box, None)
 
 
-def _parsed(path: Path, number: int, kind: TypeAdapter[Any], line: bytes) -> Any:
+def _parsed(path: Path, number: int, kind: TypeAdapter[Any], line: bytes, is_open: bool = False) -> Any:
+    """A line, which `is_open` if it has no end: it may have been cut. Raises SidecarError."""
     try:
         return kind.validate_json(line, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))[:80]
-        raise SidecarError(f"{path}: line {number}: {where + ': ' if where else ''}{first['msg']}") from error
+        is_cut = is_open and first["type"] == "json_invalid"
+        way_out = ", as after a power cut while it was written: delete the line, and make its edit again" * is_cut
+        raise SidecarError(f"{path}: line {number}: {where + ': ' if where else ''}{first['msg']}{way_out}") from error
 
 
 def sidecar_digest(path: Path) -> str:
