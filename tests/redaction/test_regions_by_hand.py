@@ -225,6 +225,7 @@ def test_wrong_calls(still: Path, tmp_path: Path) -> None:
     (tmp_path / "regions.txt").write_text("cover 1,2,3,4\nspare me\n")
     (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((64, 64, 3), np.uint8))
+    (tmp_path / "long.txt").write_text("#" * (1 << 20) + "\ncover 0,0,8,8")
     for arguments, message in [
         (("run", still, "--cover", "1,2,3"), "is no region"),
         (("run", still, "--spare", "5,5,1,1"), "x1 < x2"),
@@ -232,6 +233,7 @@ def test_wrong_calls(still: Path, tmp_path: Path) -> None:
         (("run", still, "--regions", tmp_path / "regions.txt"), "line 2: 'me' is no region"),
         (("run", still, "--regions", tmp_path / "binary.txt"), "no text in UTF-8"),
         (("run", still, "--regions", tmp_path / "nowhere.txt"), "No such file"),
+        (("run", still, "--regions", tmp_path / "long.txt"), "longer than 1048576 characters"),  # as a device is
         (("run", still, *("--cover", "1,2,3,4") * 101), "101 regions, of at most 100"),
         (("image", tmp_path / "a.png", "--cover", "1,2,3,4@1-2"), "an image has no times"),
         (("image", tmp_path / "a.png", "--spare", "1,2,3,4@1-2"), "an image has no times"),

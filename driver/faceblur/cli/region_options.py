@@ -13,6 +13,8 @@ from faceblur.base.unreadable import why_unreadable
 from faceblur.cli.number import Number
 from faceblur.cli.stacked_options import stacked
 
+# Of a file of regions, which may be a pipe or a device. MAX_REGIONS of each kind take less than 20,000.
+MAX_CHARACTERS = 1 << 20
 RegionTexts = tuple[str, ...]
 
 
@@ -37,7 +39,11 @@ class RegionsFile(click.ParamType[tuple[RegionTexts, RegionTexts]]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[RegionTexts, RegionTexts]:
         try:
-            return read_regions(Path(value).read_text("utf-8-sig"))  # as editors on Windows write it
+            with Path(value).open(encoding="utf-8-sig") as file:  # as editors on Windows write it
+                text = file.read(MAX_CHARACTERS + 1)
+            if len(text) > MAX_CHARACTERS:
+                raise ValueError(f"longer than {MAX_CHARACTERS} characters: is it another file?")
+            return read_regions(text)
         except (OSError, UnicodeDecodeError) as error:
             self.fail(f"{value}: cannot be read: {why_unreadable(error)}", param, ctx)
         except ValueError as error:
