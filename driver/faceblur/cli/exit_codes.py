@@ -11,8 +11,8 @@ from typing import Any
 from rich.console import Console
 
 from faceblur.base.errors import FaceblurError, UsageError
+from faceblur.base.lasting_streams import lasting_streams
 from faceblur.cli.interruption import GRACE_SECONDS, INTERRUPTED, Interruption
-from faceblur.cli.lasting_streams import lasting_streams
 from faceblur.cli.logs import set_up_logging
 from faceblur.cli.verbosity import Verbosity
 from faceblur.jobs.failure import NO_MEMORY, why

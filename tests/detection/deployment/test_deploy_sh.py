@@ -121,6 +121,15 @@ def test_a_dry_run_prints_everything_and_changes_nothing(sandbox: Sandbox) -> No
     assert list(sandbox.temporary.iterdir()) == []
 
 
+def test_a_reader_that_has_what_it_wants_ends_nothing(sandbox: Sandbox) -> None:
+    """As with `| head -1`: it was a traceback, and would have ended a deployment in its midst."""
+    with sandbox.start("--dry-run") as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+    assert (process.returncode, said) == (0, "")
+
+
 def test_shellcheck_has_nothing_to_say() -> None:
     checker = Path(sys.executable).with_name("shellcheck")
     done = subprocess.run([str(checker), str(ROOT / "deploy.sh")], capture_output=True, text=True)

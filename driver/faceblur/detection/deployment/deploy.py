@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from faceblur.base.errors import FaceblurError, UsageError
+from faceblur.base.lasting_streams import lasting_streams
 from faceblur.detection.deployment import before_build, smoke_check
 from faceblur.detection.deployment.cluster import Cluster
 from faceblur.detection.deployment.deploy_options import DEFAULT_PROJECT, DeployOptions, parse
@@ -38,6 +39,16 @@ def main(arguments: list[str]) -> int:
     """The exit code: 0 done, 1 failed, 2 a wrong call, 130 interrupted."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
+    with lasting_streams() as output:
+        code = _run(arguments)
+        output.flush()
+        if output.error is not None:
+            print(f"error: what is printed could not be written: {output.error.strerror}", file=sys.stderr)
+            code = code or 1
+    return code
+
+
+def _run(arguments: list[str]) -> int:
     try:
         options = parse(arguments)
         tools = PlatformTools(options.platform, options.namespace)
