@@ -34,6 +34,7 @@ CLIPS, WORKERS = 10, 3
 LEASE_SECONDS = 6  # a fleet's is 40: here nobody wants to wait for so long
 WAIT_SECONDS = 600
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+WITH_ITS_PARENT = ("setpriv", "--pdeathsig", "TERM")
 ALERTS = Path(__file__).parent.parent / "deploy" / "monitoring" / "alerts.yaml"
 
 
@@ -42,7 +43,10 @@ class DemoError(Exception):
 
 
 class Program:
-    """A program that runs in the background, its output in a log. A context manager."""
+    """A program that runs in the background, its output in a log. A context manager.
+
+    It gets SIGTERM when the demo is killed.
+    """
 
     def __init__(self, name: str, command: list[str], logs: Path) -> None:
         self.name, self.log = name, logs / f"{name.replace(' ', '-')}.log"
@@ -51,7 +55,11 @@ class Program:
         # In a session of its own: a Ctrl-C in the terminal is for the demo, which stops the others in order.
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, env=environment
+                [*WITH_ITS_PARENT, *command],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=environment,
             )
 
     def said(self, text: str) -> str | None:

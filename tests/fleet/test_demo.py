@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -68,3 +68,18 @@ def test_an_interrupted_demo_leaves_nothing(folder: Path) -> None:
         demo.send_signal(signal.SIGINT)
         _, errors = demo.communicate(timeout=120)
         assert (demo.returncode, errors) == (130, "interrupted: everything is stopped\n")
+
+
+def test_a_program_of_a_killed_demo_ends(tmp_path: Path) -> None:
+    demo = "from pathlib import Path; from examples.fleet_demo import Program; import time; " + (
+        f"print(Program('one', ['sleep', '600'], Path({str(tmp_path)!r})).process.pid, flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", demo], cwd=ROOT, stdout=subprocess.PIPE, text=True) as killed:
+        assert killed.stdout is not None
+        program = psutil.Process(int(killed.stdout.readline()))
+        killed.kill()
+    try:
+        program.wait(60)
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            program.kill()
