@@ -19,6 +19,7 @@ from faceblur.ledger.claims import Claim, Lost, claim, requeue_lost
 from faceblur.ledger.database import Database
 from faceblur.ledger.queries import list_jobs
 from faceblur.ledger.submissions import NewJob, submit
+from faceblur.media.preview_writer import preview_path
 from faceblur.redaction.sidecar_files import sidecar_path
 from tests.support.clips import frames, number
 from tests.support.file_systems import made_read_only
@@ -101,6 +102,17 @@ def test_an_output_without_a_sidecar_is_published(unnamed: Claim) -> None:
     sidecar_path(alone.target).write_bytes(b"that of an earlier output")
     assert finish_publishing(alone)
     assert list(alone.target.parent.iterdir()) == [alone.target]
+
+
+def test_a_preview_gets_its_name_with_its_output_and_that_of_an_earlier_one_goes(unnamed: Claim) -> None:
+    with_preview, shown = dataclasses.replace(unnamed, settings={"preview": True}), preview_path(unnamed.target)
+    drawn = temporary_path(shown, unnamed.tag)
+    drawn.write_bytes(b"the preview")
+    for _ in range(2):  # it may be repeated
+        assert finish_publishing(with_preview)
+        assert shown.read_bytes() == b"the preview" and not drawn.exists()
+    assert finish_publishing(unnamed) and not shown.exists()
+    assert not finish_publishing(with_preview), "the preview that was asked for is not there"
 
 
 @pytest.mark.parametrize("failure", [None, OSError("the file has gone")])

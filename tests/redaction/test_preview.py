@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,8 +12,10 @@ import pytest
 
 import faceblur
 from examples.sample_clip import Image, pan, write_clip
+from faceblur.base.errors import MediaError
 from faceblur.media.preview_writer import preview_path
 from faceblur.redaction.preview import COLOURS, label
+from faceblur.redaction.publication import Direct
 from faceblur.redaction.sidecar_format import SidecarFace
 from tests.cli.calls import invoke, leftovers
 from tests.conftest import detail_left
@@ -164,3 +167,18 @@ def test_an_output_without_the_preview_that_was_asked_for_is_not_done(
     output = run("run", face_clip, "-o", tmp_path, "--preview", "--function", function_url, code=1)
     assert NAME in output and "cannot be written" in output
     assert [path.name for path in tmp_path.iterdir()] == [NAME] and not leftovers(tmp_path)
+
+
+@pytest.mark.parametrize("options", [["--preview"], []])
+def test_an_output_that_may_not_be_published_changes_no_preview(
+    face_clip: Path, function_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    """As where the ledger of a fleet refuses it, since another worker has taken it over."""
+
+    async def refuse(self: Direct, files: Sequence[Path]) -> None:
+        raise MediaError("it may not")
+
+    monkeypatch.setattr(Direct, "begin", refuse)
+    (tmp_path / NAME).write_text("that of another attempt")
+    assert "it may not" in run("run", face_clip, "-o", tmp_path, *options, "--function", function_url, code=1)
+    assert (tmp_path / NAME).read_text() == "that of another attempt" and not leftovers(tmp_path)

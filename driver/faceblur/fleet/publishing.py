@@ -52,13 +52,21 @@ def finish_publishing(claim: Claim) -> bool:
     temporaries = {path: temporary_path(path, claim.tag) for path in paths}
     waiting = [path for path in paths if temporaries[path].exists()]
     found = [temporaries[path] if path in waiting else path for path in paths]
-    if not all(path.is_file() for path in found) or digest_of(found) != claim.output_digest:
+    preview, has_preview = preview_path(claim.target), claim.settings.get("preview", False)
+    drawn = temporary_path(preview, claim.tag)
+    is_drawn = not has_preview or drawn.is_file() or preview.is_file()
+    if not is_drawn or not all(path.is_file() for path in found) or digest_of(found) != claim.output_digest:
         remove_attempt(Lost(claim.target, claim.tag))
         return False
+    if has_preview and drawn.is_file():
+        publish(drawn, preview)
     for path in reversed(waiting):  # the sidecar first, as in the attempt itself
         publish(temporaries[path], path)
+    # Those of an earlier output.
     if len(paths) == 1:
-        sidecar_path(claim.target).unlink(missing_ok=True)  # that of an earlier output
+        sidecar_path(claim.target).unlink(missing_ok=True)
+    if not has_preview:
+        preview.unlink(missing_ok=True)
     return True
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import av
 import cv2
@@ -37,7 +36,7 @@ def remove_preview(output: Path) -> None:
 
 
 class PreviewWriter:
-    """Writes images of one size at the times of a video. A context manager; only `finish` gives the file its name.
+    """Writes images of one size at the times of a video. `publish` gives the file its name, `abort` removes it.
 
     `tag` is in the name of its temporary file. Raises MediaError, which names the file.
     """
@@ -74,22 +73,25 @@ class PreviewWriter:
         except WRITE_ERRORS as error:
             raise MediaError(f"{self.path}: cannot be written: {reason(error)}") from error
 
-    def finish(self) -> None:
-        """Complete the file and give it its name."""
+    def complete(self) -> None:
+        """Flush the complete file to the disk, under its temporary name."""
         try:
             if self._stream is not None:
                 self._container.mux(self._stream.encode(None))
             self._container.close()
-            self._output.finish()
+            self._output.complete()
         except WRITE_ERRORS as error:
             raise MediaError(f"{self.path}: cannot be written: {reason(error)}") from error
 
-    def __enter__(self) -> Self:
-        return self
+    def publish(self) -> None:
+        """Give the complete file its name."""
+        try:
+            self._output.publish()
+        except OSError as error:
+            raise MediaError(f"{self.path}: cannot be written: {error.strerror}") from error
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def abort(self) -> None:
+        """Remove the file. Does nothing after `publish`."""
         try:
             self._container.close()
         except WRITE_ERRORS:  # the file is removed anyway

@@ -11,6 +11,7 @@ from faceblur.base.errors import MediaError
 from faceblur.base.events import PositionLeft
 from faceblur.base.options import Options
 from faceblur.base.stages import Channel
+from faceblur.media.preview_writer import PreviewWriter, remove_preview
 from faceblur.media.reader import VideoReader
 from faceblur.media.writer import VideoWriter
 from faceblur.redaction.batch import Ready
@@ -91,8 +92,8 @@ async def finish(
 ) -> Written:
     """Give the output its name, once every frame that was `read`, counted by stream, is in it. Raises MediaError.
 
-    The preview is written or removed before: an output without the one that was asked for, or with that of an earlier
-    one, is not done.
+    The preview gets its name, or that of an earlier output is removed, once the publication allows it: an output
+    without the one that was asked for, or with that of an earlier one, is not done.
     """
     output = writing.object
     output.writer.sequence.check_complete(read)
@@ -100,7 +101,7 @@ async def finish(
     with work.at("encode"):
         files = await work.on(writing.executor, "write", output.complete)
         stage = "preview" if preview.wanted else "write"
-        await work.on(writing.executor, stage, preview.write, files[1] if len(files) > 1 else None)
+        await work.on(writing.executor, stage, output.draw, preview, files[1] if len(files) > 1 else None)
         await publication.begin(files)
         await work.on(writing.executor, "write", output.publish)
     notes = *by_hand.notes(), *output.edits_left_out()
@@ -117,6 +118,7 @@ class VideoOutput:
     def __init__(self, writer: VideoWriter, threshold: float, *, keeps_sidecar: bool, tag: str) -> None:
         self.writer, self._threshold, self._keeps_sidecar, self._tag = writer, threshold, keeps_sidecar, tag
         self.sidecar: SidecarWriter | None = None
+        self.preview: PreviewWriter | None = None
 
     def write(self, frame: VideoFrame) -> None:
         """Write the packets that come before a frame, its line in the sidecar, and the frame."""
@@ -135,14 +137,25 @@ class VideoOutput:
         sidecar = () if self.sidecar is None else (self.sidecar.complete(),)
         return self.writer.complete(), *sidecar
 
+    def draw(self, preview: Preview, sidecar: Path | None) -> None:
+        """Write the preview, if it is wanted, from this sidecar; None: from the one that is there."""
+        self.preview = preview.write(sidecar)
+
     def edits_left_out(self) -> Iterator[str]:
         """What is to be reported where people edited an earlier output of this name: its new sidecar has no edits."""
         if self.sidecar is not None and (edits := edits_path(self.sidecar.path)).exists():
             yield f"edited before: {edits.name} is not in this output; faceblur edit puts it in, if it still fits"
 
     def publish(self) -> None:
-        """Give both their names. Not even a kill in between leaves an output beside the sidecar of another run."""
+        """Give all their names, and remove an earlier output's preview.
+
+        Not even a kill in between leaves an output beside the sidecar of another run.
+        """
         has_stale_sidecar = self.sidecar is None and not self._keeps_sidecar
+        if self.preview is not None:
+            self.preview.publish()
+        elif not self._tag:
+            remove_preview(self.writer.path)
         # What a fleet's attempt did not finish, its ledger knows; and an attempt that was taken over removes nothing.
         if not self._tag and not self._keeps_sidecar:
             self._remove(self.writer.path)
@@ -154,6 +167,8 @@ class VideoOutput:
         self.writer.publish()
         if self._tag and has_stale_sidecar:
             self._remove(sidecar_path(self.writer.path))
+        if self._tag and self.preview is None:
+            remove_preview(self.writer.path)
 
     def _remove(self, path: Path) -> None:
         try:
@@ -170,6 +185,8 @@ class VideoOutput:
         self.writer.__exit__(kind, error, trace)
         if self.sidecar is not None:
             self.sidecar.abort()
+        if self.preview is not None:
+            self.preview.abort()
 
 
 def line_of(frame: VideoFrame, threshold: float) -> FrameLine:

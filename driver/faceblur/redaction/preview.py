@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from faceblur.base.errors import SidecarError
 from faceblur.media.frames import DecodedFrame
-from faceblur.media.preview_writer import LONG_SIDE, PreviewWriter, preview_path, remove_preview
+from faceblur.media.preview_writer import LONG_SIDE, PreviewWriter, preview_path
 from faceblur.media.reader import VideoReader
 from faceblur.redaction.sidecar_files import SidecarReader
 from faceblur.redaction.sidecar_format import FrameLine, SidecarFace
@@ -47,7 +47,6 @@ class Preview:
     """The preview of one output, of its source's main video stream.
 
     `recorded` is the sidecar that the output is rendered from; `edits` are made in it. `stop` ends `write` early.
-    One that is not `wanted` is removed: an earlier output may have had one.
     """
 
     source: Path
@@ -59,28 +58,36 @@ class Preview:
     recorded: Path | None = None
     edits: Edits | None = None
 
-    def write(self, sidecar: Path | None) -> None:
-        """Write or remove it. `sidecar` is the output's new one, None: there is none but the recorded one.
+    def write(self, sidecar: Path | None) -> PreviewWriter | None:
+        """Write it, complete under its temporary name. None: it is not wanted, or was stopped.
 
-        Raises MediaError or SidecarError.
+        `sidecar` is the output's new one, None: there is none but the recorded one. Raises MediaError or SidecarError.
         """
         if not self.wanted:
-            remove_preview(self.output)
-            return
+            return None
         listed, edits = (self.recorded, self.edits) if sidecar is None else (sidecar, None)
         if listed is None:
             raise SidecarError(f"{self.output}: has no sidecar, which a preview shows")
-        with (
-            SidecarReader(listed) as lines,
-            self.open_source() as reader,
-            PreviewWriter(preview_path(self.output), tag=self.tag) as writer,
-        ):
+        writer = PreviewWriter(preview_path(self.output), tag=self.tag)
+        try:
+            if self._draw_all(listed, edits, writer):
+                writer.complete()
+                return writer
+        except BaseException:
+            writer.abort()
+            raise
+        writer.abort()
+        return None
+
+    def _draw_all(self, listed: Path, edits: Edits | None, writer: PreviewWriter) -> bool:
+        """Draw every frame; False: it was stopped."""
+        with SidecarReader(listed) as lines, self.open_source() as reader:
             main = reader.main_stream.index
             of_main = (line for line in lines if line.stream == main)
             items: Iterable[Any] = reader
             for frame in items:
                 if self.stop.is_set():
-                    return
+                    return False
                 if not isinstance(frame, DecodedFrame) or frame.stream != main:
                     continue
                 line = next(of_main, None)
@@ -90,7 +97,7 @@ class Preview:
                 if edits is not None:
                     line = edits.fold(line, seconds)
                 writer.write(draw(frame, line, seconds), frame.pts, frame.time_base)
-            writer.finish()
+        return True
 
 
 def draw(frame: DecodedFrame, line: FrameLine, seconds: float) -> NDArray[np.uint8]:
