@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from pathlib import Path
 
 import pytest
 
+from faceblur.base.atomic_files import temporary_path
 from faceblur.base.work_item import WorkItem
 from faceblur.fleet import claimed_part
 from faceblur.fleet.shared_ledger import SharedLedger
@@ -65,5 +67,24 @@ def test_a_job_whose_output_another_worker_had_completed_is_done(
             await expire(database, one)
             [(_, state)] = await ended_jobs(database, file_ledger)
             assert state == "done"
+
+    asyncio.run(work())
+
+
+def test_what_a_lost_attempt_left_goes_though_the_worker_that_was_to_remove_it_died_before(
+    file_ledger: str, tmp_path: Path
+) -> None:
+    left = temporary_path(tmp_path / "clip.mp4", "1.1")
+    left.write_bytes(b"half a video")
+
+    async def work() -> None:
+        async with Database(file_ledger) as database:
+            await submit(database, [dataclasses.replace(new_job("clip.mp4"), target=tmp_path / "clip.mp4")])
+            await expire(database, await claimed(database, "victim"))
+            assert await requeue_lost(database, "killed right after", lease=SHORT)
+            async with SharedLedger(file_ledger, lease=SHORT) as ledger:
+                part = await ledger.take()
+                assert part is not None and not await part.recovered()
+        assert not left.exists()
 
     asyncio.run(work())

@@ -131,6 +131,7 @@ def test_a_video_that_kills_its_worker_is_set_aside_with_its_crash_named(
     }, done.stderr
     reason = found["deadly.mp4"].reason or ""
     assert "a codec died" in reason and "SIGSEGV" in reason and "the last of 3 attempts" in reason
+    assert {path.name.partition(".mp4")[0] for path in out.iterdir()} == {"000", "002"}, "it leaves nothing"
 
 
 def test_broken_files_are_named_and_not_tried_again(

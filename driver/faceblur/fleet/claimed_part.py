@@ -14,7 +14,7 @@ from faceblur.base.options import Options
 from faceblur.base.work_item import WorkItem
 from faceblur.fleet.failures import ends_worker, kind_of
 from faceblur.fleet.patience import until_answered
-from faceblur.fleet.publishing import LedgerPublication, finish_publishing
+from faceblur.fleet.publishing import LedgerPublication, finish_publishing, remove_attempt
 from faceblur.jobs.discovery import PlannedFile
 from faceblur.jobs.parts import Part
 from faceblur.jobs.report import FileReport
@@ -65,6 +65,8 @@ class ClaimedPart(Part):
 
     async def recovered(self) -> bool:
         if not self.claim.recover:
+            for earlier in self.claim.earlier():  # who was to remove what they left may have been killed before
+                await asyncio.to_thread(remove_attempt, earlier)
             return False
         try:
             complete = await asyncio.to_thread(finish_publishing, self.claim)

@@ -82,6 +82,7 @@ def remove_attempt(lost: Lost) -> list[Path]:
             if os.path.lexists(path):
                 path.unlink(missing_ok=True)
                 removed.append(path)
+                log.info("removed %s, left by a worker that stopped", path)
         except OSError as error:
             log.warning("%s, left by a worker that stopped, cannot be removed: %s", path, error.strerror)
     return removed

@@ -17,7 +17,7 @@ from faceblur.fleet.heartbeat import Heartbeat
 from faceblur.fleet.owner import is_gone, new_owner
 from faceblur.fleet.patience import until_answered
 from faceblur.fleet.publishing import remove_attempt
-from faceblur.ledger.claims import LEASE_SECONDS, Answer, Claim, Progress, claim, end_leases, requeue_lost
+from faceblur.ledger.claims import LEASE_SECONDS, Answer, Claim, Lost, Progress, claim, end_leases, requeue_lost
 from faceblur.ledger.database import Database
 from faceblur.ledger.endings import fail
 from faceblur.ledger.queries import is_empty
@@ -60,7 +60,10 @@ class SharedLedger:
         try:
             for one, by in self._crashed:
                 reason = f"a codec died while it was read or written ({by}): the file may be damaged"
-                if await until_answered(partial(fail, self._database, one, "crash", reason)) == "failed":
+                state = await until_answered(partial(fail, self._database, one, "crash", reason))
+                if state is not None:  # else another worker has it
+                    await asyncio.to_thread(remove_attempt, Lost(one.target, one.tag))
+                if state == "failed":
                     self._job_ended(item_of(one), "failed")
             # Only now: an earlier process of another worker may be about to report what it died of.
             for owner in await until_answered(partial(end_leases, self._database, is_gone)):
@@ -122,8 +125,7 @@ class SharedLedger:
     async def _tidy(self) -> None:
         """Queue again what other workers lost, and remove what they left of it."""
         for lost in await requeue_lost(self._database, self.owner, lease=self._lease):
-            for path in await asyncio.to_thread(remove_attempt, lost):
-                log.info("removed %s, left by a worker that stopped", path)
+            await asyncio.to_thread(remove_attempt, lost)
             if lost.failed is not None:
                 self._job_ended(lost.failed, "failed")
 

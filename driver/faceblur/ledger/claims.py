@@ -53,6 +53,10 @@ class Claim:
         """What tells this attempt's temporary files from all others'."""
         return tag(self.part, self.attempt)
 
+    def earlier(self) -> list[Lost]:
+        """The attempts before: they may publish nothing any more."""
+        return [Lost(self.target, tag(self.part, number)) for number in range(1, self.attempt)]
+
     def held(self, *states: str) -> ColumnElement[bool]:
         """The condition that this claim holds, in one of these states."""
         return and_(
