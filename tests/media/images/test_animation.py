@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import subprocess
 import zlib
 from pathlib import Path
 
@@ -68,5 +69,9 @@ def test_frames_that_are_missing_from_a_file_are_no_silent_loss(face: Image, tmp
         (tmp_path / "lying.png").write_bytes(lying)
         with pytest.raises(MediaError, match=f"lying.png: .*: it announces {number} frames, and has 4"):
             measure(tmp_path / "lying.png")
+    animation = ("ffmpeg", "-v", "error", "-i", tmp_path / "a.png", "-plays", "0", "-f", "apng")
+    (tmp_path / "pipe.png").write_bytes(subprocess.run([*animation, "-"], capture_output=True, check=True).stdout)
+    with pytest.raises(MediaError, match=r"as FFmpeg writes it to a pipe: .* by `ffmpeg -i IMAGE -plays 0 -f apng NEW"):
+        measure(tmp_path / "pipe.png")
     (tmp_path / "stray.gif").write_bytes(gif[:-1] + b"\0\0" + gif[-1:])
     assert len(read_image(tmp_path / "stray.gif").pages) == 4 and not read_image(tmp_path / "stray.gif").left_out

@@ -7,6 +7,9 @@ from collections import Counter
 from faceblur.media.images.carried_parts import END_OF_GIF, gif_blocks
 from faceblur.media.images.png_chunks import chunks
 
+# What FFmpeg announces before it knows the number of frames: it cannot go back in a pipe.
+FRAMES_TO_PIPE = 2**32 - 1
+
 
 def check_frames(content: bytes) -> None:
     """Check that a GIF has its end, and an animated PNG the frames that it announces. Raises ValueError."""
@@ -22,4 +25,9 @@ def check_frames(content: bytes) -> None:
             if name == b"acTL":
                 announced = int.from_bytes(chunk[8:12], "big")
         if announced not in (None, names[b"fcTL"]):
-            raise ValueError(f"it announces {announced} frames, and has {names[b'fcTL']}")
+            written_to_pipe = (
+                ", as FFmpeg writes it to a pipe: give FFmpeg a file, or write this one again by "
+                "`ffmpeg -i IMAGE -plays 0 -f apng NEW.png`"
+            )
+            why = written_to_pipe * (announced == FRAMES_TO_PIPE)
+            raise ValueError(f"it announces {announced} frames, and has {names[b'fcTL']}{why}")
