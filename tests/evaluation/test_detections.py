@@ -23,6 +23,7 @@ from tests.evaluation.labelled import (
     wider,
 )
 from tests.support.awkward_kind import run_ffmpeg
+from tests.support.changing import write_parts
 
 
 def test_an_image_that_cannot_be_read_is_named(tmp_path: Path, function_url: str) -> None:
@@ -87,6 +88,20 @@ def test_a_rotated_clip_is_measured_upright(face: Image, function_url: str, tmp_
     assert result.exit_code == 0, result.output
     numbers = json.loads((tmp_path / "numbers").read_text())
     assert numbers["scores"][0]["recall"] == 1 and numbers["videos"][0]["exposed_faces"] == 0
+
+
+def test_a_video_whose_frames_change_their_size_is_measured_in_the_form_of_its_output(
+    video: tuple[Path, list[Box]], function_url: str, tmp_path: Path
+) -> None:
+    """The first half is as large as the second one then. It was an error that said to run it."""
+    clip, boxes = video
+    vp8 = "-c:v libvpx -b:v 2M -deadline realtime -cpu-used 8"
+    write_parts(clip, tmp_path / "call.webm", [f"{vp8} -vf scale=iw/2:ih/2", vp8], 12)
+    (tmp_path / "call.webm.gt.txt").write_text(mot(boxes[:12] * 2))
+    result = invoke(tmp_path, "--function", function_url, "--min-recall", "1", "--json", tmp_path / "report.json")
+    assert result.exit_code == 0, result.output
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert [(one["frames"], one["exposed_faces"]) for one in report["videos"]] == [(24, 0)]
 
 
 def test_a_face_in_an_alpha_plane_is_detected(face: Image, function_url: str, tmp_path: Path) -> None:

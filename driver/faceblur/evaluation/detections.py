@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from faceblur.base.errors import MediaError, RequestRejected, RequestTooLarge, UsageError
+from faceblur.base.errors import FramesChange, MediaError, RequestRejected, RequestTooLarge, UsageError
 from faceblur.base.options import Options
 from faceblur.base.stages import first_failure
 from faceblur.detection.client import FunctionClient
 from faceblur.evaluation.labels import Dataset, LabelledImage, LabelledVideo, visible
 from faceblur.evaluation.samples import EvaluatedFrame, EvaluatedVideo, Sample
+from faceblur.media.canvas import Canvas
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
+from faceblur.media.survey import Survey
+from faceblur.redaction.threads import OwnThread
 from faceblur.redaction.video_frame import VideoFrame
 from faceblur.tracking.boxes import Detection
 from faceblur_function import images as codec
@@ -84,16 +88,22 @@ class DatasetDetector:
         return Sample(visible(image.labels, size_wh), detections)
 
     async def _video(self, video: LabelledVideo) -> None:
-        decoder = _VideoDecoder(video.path)
+        decoder, seconds_before = _VideoDecoder(video.path), self._result.detect_seconds
+        try:
+            found = await self._frames(decoder)
+        except FramesChange:
+            self._result.detect_seconds = seconds_before
+            decoder = _VideoDecoder(video.path, await _canvases(video.path))
+            found = await self._frames(decoder)
         frames = [
             EvaluatedFrame(seconds, video.labels.get(number, []), faces)
-            for number, (seconds, faces) in enumerate(await self._frames(decoder))
+            for number, (seconds, faces) in enumerate(found)
         ]
         if beyond := [number for number in video.labels if number >= len(frames)]:
             labelled = f"labels frame {min(beyond) + 1}, but {video.path} has {len(frames)}"
             raise UsageError(f"{video.source}: {labelled}")
         self._note_size(*decoder.frame_wh)
-        self._result.videos.append(EvaluatedVideo(video.path, decoder.frame_wh, frames))
+        self._result.videos.append(EvaluatedVideo(video.path, decoder.frame_wh, frames, decoder.canvases))
 
     async def _frames(self, decoder: _VideoDecoder) -> list[tuple[float, list[Detection]]]:
         """The time of each frame of a video, in order, with its detections."""
@@ -141,15 +151,18 @@ class DatasetDetector:
 
 
 class _VideoDecoder:
-    """Decodes a video's main stream into batches of frames: the encoded images of each, and its time in seconds."""
+    """Decodes a video's main stream into batches of frames: the encoded images of each, and its time in seconds.
 
-    def __init__(self, path: Path) -> None:
-        self._path, self.frame_wh = path, (1, 1)
+    `canvases` are those of its streams where its frames change their form, as a run writes them.
+    """
+
+    def __init__(self, path: Path, canvases: Mapping[int, Canvas] | None = None) -> None:
+        self._path, self.canvases, self.frame_wh = path, canvases, (1, 1)
 
     def batches(self) -> Generator[list[tuple[list[bytes], float]]]:
         """All batches, in order; afterwards `frame_wh` is known. Raises MediaError."""
         batch: list[tuple[list[bytes], float]] = []
-        with VideoReader(self._path) as reader:
+        with VideoReader(self._path, canvases=self.canvases) as reader:
             for item in reader:
                 if not isinstance(item, DecodedFrame) or item.stream != reader.main_stream.index:
                     continue
@@ -160,6 +173,12 @@ class _VideoDecoder:
                     batch = []
         if batch:
             yield batch
+
+
+async def _canvases(path: Path) -> dict[int, Canvas]:
+    """The form that a run gives to the frames of a video that change theirs. Raises MediaError."""
+    async with OwnThread(partial(Survey, path), "survey") as own:
+        return await own.call(own.object.choose_canvases, own.stop)
 
 
 @asynccontextmanager

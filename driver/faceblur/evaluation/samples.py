@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from faceblur.evaluation.labels import Label, visible
+from faceblur.media.canvas import Canvas
 from faceblur.tracking.boxes import Detection
 
 
@@ -29,11 +30,15 @@ class EvaluatedFrame:
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedVideo:
-    """One video: the size of its frames in pixels, and what is known of each."""
+    """One video: the size of its frames in pixels, and what is known of each.
+
+    `canvases` are those of its streams where its frames change their form: labels and detections are in their pixels.
+    """
 
     path: Path
     frame_wh: tuple[int, int]
     frames: list[EvaluatedFrame]
+    canvases: Mapping[int, Canvas] | None = None
 
     def samples(self) -> list[Sample]:
         """Each frame as an image, for the scores."""

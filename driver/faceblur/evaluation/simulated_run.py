@@ -65,7 +65,8 @@ async def masked_boxes(
     work = FileWork(video.path, codecs, emit=lambda _: None)
     boxes: list[list[Box]] = []
     async with AsyncExitStack() as stack:
-        reading = await stack.enter_async_context(OwnThread(partial(VideoReader, video.path), "read"))
+        opening = partial(VideoReader, video.path, canvases=video.canvases)
+        reading = await stack.enter_async_context(OwnThread(opening, "read"))
         main = reading.object.main_stream.index
         batches = into_batches(_frames(reading.object), main, options)
         batch_reader = stack.enter_context(BatchReader(batches, reading, client.limit.batches, work))
