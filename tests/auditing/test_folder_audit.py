@@ -158,6 +158,19 @@ def test_outputs_of_names_that_are_not_utf8_have_their_sources(folder: Path, fun
     assert invoke("edit", next((folder / "new").glob("a*.mp4")), "--add", "0,0,9,9@0-1").exit_code == 0
 
 
+def test_links_that_cannot_be_followed_fail_alone(folder: Path) -> None:
+    for one in (folder / "in" / "c.mp4", folder / "out" / "c.mp4", sidecar_path(folder / "out" / "c.mp4")):
+        one.symlink_to("c" * 300)
+    found = find_outputs(folder / "in", folder / "out")
+    reasons = {(Path(one.source).name, Path(one.output).name): one.reason for one in found}
+    assert reasons == {
+        ("a.mp4", "a.mp4"): "",
+        ("b.mp4", "b.mp4"): "",
+        ("", "c.mp4"): "it has no sidecar c.mp4.faces.jsonl",
+        ("c.mp4", ""): "there is no output of it",
+    }
+
+
 def test_a_name_that_is_not_utf8() -> None:
     name = os.fsdecode(b"clip \xff.mp4")
     report = FolderReport(passed=False, files=[FileVerdict(source="", output=name, reason="Löwe")])

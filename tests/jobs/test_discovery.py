@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
-from faceblur.jobs.discovery import find_videos
+from faceblur.jobs.discovery import find_images, find_videos
 from tests.jobs.trees import invoke, output_paths, tree
 
 
@@ -37,6 +38,23 @@ def test_links_and_loops(clip: Path, tmp_path: Path) -> None:
     }
     assert [(path.name, first.name) for path, first in found.duplicates] == [("a.mp4", "b.mp4"), ("one.mp4", "d.mp4")]
     assert sorted(path.name for path, _ in found.broken) == ["pipe.mp4", "self.mp4"]
+
+
+def test_a_link_that_cannot_be_followed_is_its_own_failure(clip: Path, tmp_path: Path) -> None:
+    """As a file is in a folder without the right to look into it, which stops no test that root runs."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.mp4").symlink_to("a" * 300)
+    (folder / "notes").symlink_to("b" * 300)
+    shutil.copy(clip, folder / "b.mp4")
+    found = find_videos([folder], tmp_path / "out")
+    assert [one.source.name for one in found.files] == ["b.mp4"]
+    assert [(path.name, why) for path, why in found.broken] == [
+        ("a.mp4", "not a video that can be read: File name too long"),
+        ("notes", "not a video that can be read: File name too long"),
+    ]
+    images = find_images([folder], tmp_path / "out")
+    assert [path.name for path in images.others] == ["b.mp4", "a.mp4", "notes"] and not images.broken
 
 
 def test_link_to_a_video_outside_goes_by_its_own_name(clip: Path, tmp_path: Path) -> None:

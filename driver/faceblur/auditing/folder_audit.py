@@ -58,14 +58,14 @@ def _videos(folder: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
     found = [
         path
         for path, _, _ in walk([folder], VIDEO_SUFFIXES, unreadable)
-        if path.suffix.lower() in VIDEO_SUFFIXES - SHARED_WITH_TEXT or sidecar_path(path).exists()
+        if path.suffix.lower() in VIDEO_SUFFIXES - SHARED_WITH_TEXT or os.path.exists(sidecar_path(path))
     ]
     return found, unreadable
 
 
 def _paired(source: Path, output: Path, outdir: Path) -> FileVerdict:
     sidecar = sidecar_path(output)
-    if not sidecar.exists():
+    if not os.path.exists(sidecar):  # unlike `Path.exists` it does not raise
         return FileVerdict(source="", output=str(output), reason=f"it has no sidecar {sidecar.name}")
     try:
         with SidecarReader(sidecar) as reader:

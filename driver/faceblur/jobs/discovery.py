@@ -92,14 +92,22 @@ def walk(
                 path = Path(folder, name)
                 if name.endswith(PREVIEW_SUFFIX):
                     continue
-                if path.is_file() and not name.endswith(TEMPORARY_SUFFIX):
-                    if path.is_symlink():
+                if _may_be_file(path) and not name.endswith(TEMPORARY_SUFFIX):
+                    if os.path.islink(path):  # unlike `Path.is_symlink` it does not raise
                         links.append((path, path.relative_to(given), False))
                     else:
                         yield path, path.relative_to(given), False
                 elif path.suffix.lower() in suffixes:
                     broken.append((path, "a link to nowhere, or no regular file"))
     yield from links
+
+
+def _may_be_file(path: Path) -> bool:
+    """Whether it is a file. Also what cannot be looked at: who opens it gets the reason."""
+    try:
+        return path.is_file()
+    except OSError:  # it is in a folder that nobody may look into, or a link leads there
+        return True
 
 
 def _folders(top: Path, onerror: Callable[[OSError], None]) -> Iterator[tuple[str, list[str]]]:
