@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import subprocess
@@ -15,12 +16,12 @@ import pytest
 from examples.sample_clip import Image, pan, write_clip
 from faceblur.base.errors import UsageError
 from faceblur.base.options import Options
-from faceblur.fleet.planning import probes
+from faceblur.fleet.planning import probes, samples
 from faceblur.fleet.planning.estimate import UTILIZATION, Estimate, estimate
 from faceblur.fleet.planning.findings import Probe, SpeedSample
 from faceblur.fleet.planning.fleet_size import FleetSize
 from faceblur.fleet.planning.plan import read_plan
-from faceblur.fleet.planning.samples import choose
+from faceblur.fleet.planning.samples import choose, take_samples
 from faceblur.jobs.crash_guard import Journal
 from tests.support.deadly import GUARDED
 from tests.support.fleet import faceblur
@@ -239,3 +240,30 @@ def test_what_is_no_plan_is_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text(content)
     with pytest.raises(UsageError, match=r"plan\.json: no plan"):
         read_plan(tmp_path / "plan.json")
+
+
+def test_an_interrupted_plan_leaves_no_part_of_a_video(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that writes the parts, which show faces, ends before their folder is removed."""
+    written: list[Path] = []
+    begun, may_go_on = threading.Event(), threading.Event()
+
+    def slow(source: Path, target: Path, *, at: float, seconds: float) -> Path:
+        begun.set()
+        assert may_go_on.wait(60)
+        target.write_bytes(b"a face")
+        written.append(target)
+        return target
+
+    monkeypatch.setattr(samples, "write_excerpt", slow)
+
+    async def interrupted() -> None:
+        task = asyncio.create_task(take_samples([(HOUR_1080P, 0.5)] * 3, 4, Journal(None), pytest.fail))
+        await asyncio.to_thread(begun.wait, 60)
+        task.cancel()
+        await asyncio.wait([task], timeout=0.1)
+        may_go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(interrupted())
+    assert len(written) == 1 and not written[0].parent.parent.exists()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import threading
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +17,7 @@ from faceblur.jobs.crash_guard import Journal
 from faceblur.jobs.report import FileReport, Report
 from faceblur.media.excerpt import write_excerpt
 from faceblur.redaction.sidecar_files import sidecar_path
+from faceblur.redaction.threads import OwnThread
 
 log = logging.getLogger("faceblur")
 
@@ -57,22 +59,26 @@ async def take_samples(
     sources = {Path(one.path) for one, _ in chosen}
     if not sources:
         return []
-    with TemporaryDirectory(prefix="faceblur-") as name:
-        folder, out = Path(name, "in"), Path(name, "out")
+    async with OwnThread(partial(TemporaryDirectory, prefix="faceblur-"), "sample") as own:
+        folder, out = Path(own.object.name, "in"), Path(own.object.name, "out")
         for source in sources:
             journal.write("begun", source)
-        excerpts = await asyncio.to_thread(_write_excerpts, chosen, folder, seconds)
+        excerpts = await own.call(_write_excerpts, chosen, folder, seconds, own.stop)
         samples = list(_measured(excerpts, await redact(folder, out))) if excerpts else []
         for source in sources:
             journal.write("ended", source)
     return samples
 
 
-def _write_excerpts(chosen: Sequence[tuple[Probe, float]], folder: Path, seconds: float) -> dict[Path, Probe]:
-    """Write the chosen parts into a folder. What cannot be copied is not sampled."""
+def _write_excerpts(
+    chosen: Sequence[tuple[Probe, float]], folder: Path, seconds: float, stop: threading.Event
+) -> dict[Path, Probe]:
+    """Write the chosen parts into a folder. What cannot be copied is not sampled. `stop` ends it early."""
     excerpts = {}
     folder.mkdir()
     for number, (one, at) in enumerate(chosen):
+        if stop.is_set():
+            break
         try:
             excerpts[write_excerpt(Path(one.path), folder / str(number), at=at, seconds=seconds)] = one
         except MediaError as error:
