@@ -106,8 +106,8 @@ def _open(content: bytes, frame: int | None, formats: tuple[str, ...] = FORMATS)
         raise
     except Exception as error:  # Pillow raises whatever its parsers do on hostile bytes
         *others, last = ("WebP" if one == "WEBP" else one for one in formats)
-        message = f"{frame_prefix(frame)}not a {', '.join(others)} or {last} image"
-        raise WireError("bad_image", message, frame=frame) from error
+        why = "a damaged or cut" if looks_like_image(content) else f"not a {', '.join(others)} or {last}"
+        raise WireError("bad_image", f"{frame_prefix(frame)}{why} image", frame=frame) from error
 
 
 def decode_image(content: bytes, *, frame: int | None = None, formats: tuple[str, ...] = FORMATS) -> Frame:

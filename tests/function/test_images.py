@@ -53,6 +53,14 @@ def test_a_cut_image_is_not_filled_up(face: Image, kept: float, ending: bytes) -
         decode_image(cut)
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_an_image_that_is_cut_at_its_beginning_is_named_as_cut(face: Image, kind: str) -> None:
+    buffer = io.BytesIO()
+    Pillow.fromarray(face).save(buffer, kind)
+    with pytest.raises(WireError, match=r"^frame 0: a damaged or cut image$"):
+        check_images([buffer.getvalue()[:20]], max_bytes=1 << 30, max_megapixels=64)
+
+
 def test_a_bomb_costs_nothing(local_function: LocalFunction) -> None:
     process = psutil.Process(local_function.workers.pids[0])
     peak = process.memory_info().rss

@@ -66,6 +66,14 @@ def test_two_images_with_one_name(face: Image, function_url: str, tmp_path: Path
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["photo (2).png", "photo.png"]
 
 
+@pytest.mark.parametrize("kept", [20, -100])
+def test_a_webp_that_was_cut_is_not_taken_for_another_format(face: Image, tmp_path: Path, kept: int) -> None:
+    Pillow.fromarray(face[..., ::-1]).save(tmp_path / "a.webp")
+    (tmp_path / "a.webp").write_bytes((tmp_path / "a.webp").read_bytes()[:kept])
+    with pytest.raises(MediaError, match=r"a\.webp: a damaged or cut image$"):
+        measure(tmp_path / "a.webp")
+
+
 def test_damaged_bytes_are_never_an_internal_error(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     write_all(tmp_path / "in")

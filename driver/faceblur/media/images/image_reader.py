@@ -20,7 +20,7 @@ from faceblur.media.images.page import ImageFile
 from faceblur.media.images.pillow_pages import MODES
 from faceblur.media.images.single_image import read_single_image
 from faceblur.media.images.tiff import measure_tiff, read_tiff
-from faceblur_function.images import MAX_SCANS, has_too_many_scans
+from faceblur_function.images import MAX_SCANS, has_too_many_scans, looks_like_image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 TIFF_BEGINS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -83,4 +83,6 @@ def _opened(path: Path, content: bytes) -> tuple[Image.Image, int]:
     except MemoryError:
         raise
     except Exception as error:  # Pillow raises whatever its parsers do on hostile bytes
+        if looks_like_image(content) or content.startswith(b"GIF8"):
+            raise MediaError(f"{path}: a damaged or cut image") from error
         raise MediaError(f"{path}: not a JPEG, PNG, WebP, GIF or TIFF image: convert it to one first") from error
