@@ -64,6 +64,7 @@ def test_wrong_calls_are_refused_before_any_work(face_clip: Path, tmp_path: Path
         (("audit", face_clip, source / "a.mp4", "--header", "A: b"), "are for a deployed function"),
         (("evaluate", source, "--header", "A: b"), "are for a deployed function"),
         (("serve", "--port", "99999"), "--port"),
+        (("serve", "--port", "0", "--host", ""), "every address of this machine"),
         (("image", bare / "b.png", "-o", bare), "is an input and would be an output"),
     ]:
         result = invoke(*arguments)

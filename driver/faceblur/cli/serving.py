@@ -42,6 +42,9 @@ def serve(host: str, port: int, workers: int | None, env: dict[str, str], verbos
     """
     import asyncio
 
+    if not host:
+        message = "an empty one would be every address of this machine, without authentication: name one"
+        raise click.BadParameter(message, param_hint="--host")
     from faceblur.cli.exit_codes import DONE, execute
     from faceblur.cli.interruption import GRACE_SECONDS
     from faceblur.detection.local_function.http_trigger import LocalFunction
