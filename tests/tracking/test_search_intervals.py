@@ -10,6 +10,7 @@ import pytest
 
 from examples.sample_clip import Image
 from faceblur.tracking.boxes import Box, Detection
+from faceblur.tracking.camera_motion import CameraMotion
 from faceblur.tracking.doubtful_tracks import CERTAIN
 from faceblur.tracking.new_content import Neighbour
 from faceblur.tracking.search_intervals import SearchedFrame, SearchInterval, Span, agree
@@ -149,6 +150,20 @@ def test_where_the_faces_differ_the_middle_is_searched_and_then_both_parts() -> 
     assert before.frame_to_search(0.3) is whole.inner[0]
     assert after.frame_to_search(0.3) is None
     assert [part.frame_to_search(0.3) for part in before.split(whole.inner[0])] == [None, None]
+
+
+@pytest.mark.parametrize(("speed", "is_searched"), [(0, False), (3, False), (4, True)])
+def test_a_face_that_the_camera_follows_is_searched_where_the_tracker_would_lose_it(
+    speed: float, is_searched: bool
+) -> None:
+    one = span(*[()] * 13, detections=(faces(BOX), faces(BOX)))
+    for frame in (*one.inner, one.after):
+        frame.camera = CameraMotion(1, -speed)
+    middle = one.frame_to_search(0.3)
+    assert middle is (one.inner[5] if is_searched else None)
+    if middle is not None:
+        middle.detections = faces(BOX)
+        assert [part.frame_to_search(0.3) for part in one.split(middle)] == [None, None]
 
 
 def test_frames_before_the_first_searched_one_are_searched() -> None:

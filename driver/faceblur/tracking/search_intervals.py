@@ -102,7 +102,7 @@ class Span(Generic[SearchableT]):
         if not self.inner:
             return None
         may_show = self.inner
-        if self.before is not None and not self._has_change() and self._agrees(threshold):
+        if self.before is not None and not self._has_change() and self._agrees(self.before, threshold):
             may_show = self._frames_with_new_content(self.before, threshold)
         return may_show[len(may_show) // 2] if may_show else None
 
@@ -112,8 +112,19 @@ class Span(Generic[SearchableT]):
         later = SearchedFrame.of(searched)
         return [Span(self.before, self.inner[:at], searched), Span(later, self.inner[at + 1 :], self.after)]
 
-    def _agrees(self, threshold: float) -> bool:
-        return self.before is not None and agree(self.before.detections, self.after.detections, threshold)
+    def _agrees(self, before: SearchedFrame, threshold: float) -> bool:
+        """Whether both ends show the same faces, and the tracker will see it: it expects them where the camera carries.
+
+        A face that the camera follows is elsewhere. Then none of the frames within would be masked.
+        """
+        motion = self._motions()[-1]
+        pairs = _same_faces(before.detections, self.after.detections, threshold)
+        is_linked = all(match_boxes([motion.carry(one)], [other]) for one, other in pairs)
+        return is_linked and agree(before.detections, self.after.detections, threshold)
+
+    def _motions(self) -> list[CameraMotion]:
+        """How the camera moved from the frame before to each one, the last one included."""
+        return list(accumulate((one.camera for one in (*self.inner, self.after)), CameraMotion.then))
 
     def _has_change(self) -> bool:
         thumbnails = [one.thumbnail for one in (self.before, *self.inner, self.after) if one is not None]
@@ -123,7 +134,7 @@ class Span(Generic[SearchableT]):
         """The inner frames that show what neither end shows."""
         # A doubtful face may yet be rejected, and is no mask then for what appears in it.
         pairs = _same_faces(before.detections, self.after.detections, max(threshold, CERTAIN))
-        forth = list(accumulate((one.camera for one in (*self.inner, self.after)), CameraMotion.then))
+        forth = self._motions()
         back = forth[-1].inverse()
         duration = max(self.after.seconds - before.seconds, 1e-6)
         found = []
