@@ -41,4 +41,6 @@ OUT_OF_MEMORY = re.compile(
 
 def ran_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that there was not enough memory."""
+    if isinstance(error, SystemError) and error.__cause__ is not None:  # OpenCV hides NumPy's MemoryError in one
+        error = error.__cause__
     return isinstance(error, MemoryError) or bool(OUT_OF_MEMORY.search(f"{type(error).__name__}: {error}"))

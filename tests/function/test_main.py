@@ -162,8 +162,12 @@ print(handler(context, SimpleNamespace(path="/", method="GET")).status_code, flu
     assert done.stdout.splitlines() == said
 
 
+HIDDEN = SystemError("<built-in function resize> returned a result with an exception set")
+HIDDEN.__cause__ = MemoryError()
+
+
 @pytest.mark.parametrize(
-    "error", [MemoryError(), RuntimeError("std::bad_alloc"), ValueError("Unable to allocate 9 GiB")]
+    "error", [MemoryError(), RuntimeError("std::bad_alloc"), ValueError("Unable to allocate 9 GiB"), HIDDEN]
 )
 def test_a_request_that_the_memory_is_not_enough_for_is_a_507(error: Exception) -> None:
     def raising() -> str:

@@ -103,12 +103,17 @@ def _say(context: Any, event: Any, argument: str) -> Any:
     return argument
 
 
+def _out_of_memory(context: Any, event: Any, argument: str) -> Any:
+    return context.Response(status_code=507)
+
+
 def _retry_after(context: Any, event: Any, argument: str) -> Any:
     return context.Response(status_code=503, headers={"Retry-After": "7"})
 
 
 ACTIONS = {
     "say": _say,
+    "out-of-memory": _out_of_memory,
     "retry-after": _retry_after,
     "size": _size,
     "describe": _describe,

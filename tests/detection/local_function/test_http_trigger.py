@@ -232,6 +232,13 @@ def test_dead_worker_resets_the_request_and_comes_back(start: Start) -> None:
     assert requests.get(f"{function.url}/describe", timeout=9).status_code == 200
 
 
+def test_a_worker_whose_memory_ran_out_answers_and_is_started_anew(start: Start) -> None:
+    url = start(worker_timeout=60).url
+    before = requests.get(f"{url}/describe", timeout=60).json()["pid"]
+    assert requests.get(f"{url}/out-of-memory", timeout=60).status_code == 507
+    assert requests.get(f"{url}/describe", timeout=60).json()["pid"] != before
+
+
 def test_workers_that_die_one_after_the_other_end_in_a_refusal(start: Start) -> None:
     url = start(workers=2, worker_timeout=60).url
     for _ in range(2):  # a reply in between: it was one request that they died of

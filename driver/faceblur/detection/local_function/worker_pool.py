@@ -1,7 +1,8 @@
 """The function in worker processes of this machine: each event goes to a free one, as on the platform.
 
 503 when no worker becomes free, 500 with a traceback when the handler raises, 408 and a restarted worker after
-`eventTimeout`. Unlike a pod, the pool survives a worker that dies: it is started again, and its event has no answer.
+`eventTimeout`. A worker that answers 507 is restarted too. Unlike a pod, the pool survives a worker that dies: it is
+started again, and its event has no answer.
 When that happens MAX_DEATHS times in a row, or when none can be started again, the error says so.
 """
 
@@ -25,6 +26,8 @@ from faceblur_function.defaults import ran_out_of_memory
 log = logging.getLogger("faceblur.function")
 # Of workers, without a reply in between: each is started again, until it is clear that the next one dies too.
 MAX_DEATHS = 3
+# The status after which a worker is started anew: where an allocation failed, OpenVINO may wait for ever in the next.
+OUT_OF_MEMORY = 507
 
 
 class WorkerPool:
@@ -144,9 +147,12 @@ class WorkerPool:
         except BaseException:
             self._restart(worker)
             raise
-        self._deaths = 0
-        self._free.put_nowait(worker)
-        return answer_of(reply)
+        self._deaths, answer = 0, answer_of(reply)
+        if answer.status == OUT_OF_MEMORY:
+            self._restart(worker)
+        else:
+            self._free.put_nowait(worker)
+        return answer
 
     def _seconds_left(self) -> float | None:
         """How long an event may take from now: the platform looks once in every `eventTimeout`, so up to twice that."""
