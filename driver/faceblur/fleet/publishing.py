@@ -70,22 +70,19 @@ def finish_publishing(claim: Claim) -> bool:
     return True
 
 
-def remove_attempt(lost: Lost) -> list[Path]:
+def remove_attempt(lost: Lost) -> None:
     """Remove what an attempt left whose worker stopped. If it still runs, it will not be allowed to publish.
 
-    Returns what was removed. What cannot be, as on a share that is away, stays: it is no reason not to work.
+    What cannot be removed, as on a share that is away, stays: it is no reason not to work.
     """
     paths = [*_output_of(lost.target, with_sidecar=True), preview_path(lost.target)]
-    removed = []
     for path in (temporary_path(path, lost.tag) for path in paths):
         try:
             if os.path.lexists(path):
                 path.unlink(missing_ok=True)
-                removed.append(path)
                 log.info("removed %s, left by a worker that stopped", path)
         except OSError as error:
             log.warning("%s, left by a worker that stopped, cannot be removed: %s", path, error.strerror)
-    return removed
 
 
 def _output_of(target: Path, *, with_sidecar: bool) -> list[Path]:

@@ -117,10 +117,11 @@ class Span(Generic[SearchableT]):
 
         A face that the camera follows is elsewhere. Then none of the frames within would be masked.
         """
+        if not agree(before.detections, self.after.detections, threshold):
+            return False
         motion = self._motions()[-1]
         pairs = _same_faces(before.detections, self.after.detections, threshold)
-        is_linked = all(match_boxes([motion.carry(one)], [other]) for one, other in pairs)
-        return is_linked and agree(before.detections, self.after.detections, threshold)
+        return all(match_boxes([motion.carry(one)], [other]) for one, other in pairs)
 
     def _motions(self) -> list[CameraMotion]:
         """How the camera moved from the frame before to each one, the last one included."""

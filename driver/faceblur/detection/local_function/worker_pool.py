@@ -2,8 +2,8 @@
 
 503 when no worker becomes free, 500 with a traceback when the handler raises, 408 and a restarted worker after
 `eventTimeout`. A worker that answers 507 is restarted too. Unlike a pod, the pool survives a worker that dies: it is
-started again, and its event has no answer.
-When that happens MAX_DEATHS times in a row, or when none can be started again, the error says so.
+started again, and its event has no answer. When that happens MAX_DEATHS times in a row, or when none can be started
+again, the error says so.
 """
 
 from __future__ import annotations
