@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import onnxruntime
 import pytest
 import skimage.data
 
@@ -19,6 +21,7 @@ from faceblur_function.detectors.closer_look import AREAS, FIRST, PICTURE_WH, de
 from faceblur_function.detectors.collage import COLUMNS
 from faceblur_function.detectors.detector import Detector, Faces
 from faceblur_function.detectors.load import load_detector
+from faceblur_function.detectors.onnx_network import OPENVINO
 from faceblur_function.detectors.second_pass import detect_all_sizes
 from faceblur_function.detectors.suspicious_areas import MAX_SHARE
 from tests.evaluation.labelled import blank, paste
@@ -29,16 +32,20 @@ PLACES = [(250, 180), (640, 200), (1000, 160), (300, 520), (700, 600), (1100, 50
 
 @pytest.fixture(scope="module", params=["float32", "bfloat16"])
 def either_detector(request: pytest.FixtureRequest) -> Detector:
-    """The detector in each precision that this CPU computes in: faces must be detected in both."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "float32":
-            patch.setattr(onnx_network, "BFLOAT16_FLAGS", frozenset())
-        loaded = load_detector("retinaface-mobilenet0.25")
-    precision = loaded.status()["precision"]
-    if (request.param, precision) == ("bfloat16", "float32"):
+    """The detector in each precision: faces must be detected in both."""
+    if request.param == "bfloat16" and not _has_bfloat16():
         pytest.skip("this CPU computes in float32 only")
-    assert precision == request.param
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(onnx_network, "faster_precision", lambda: request.param)
+        loaded = load_detector("retinaface-mobilenet0.25")
+    assert loaded.status()["precision"] == request.param
     return loaded
+
+
+def _has_bfloat16() -> bool:
+    cpuinfo = Path("/proc/cpuinfo")
+    has_instructions = cpuinfo.is_file() and "avx512_bf16" in cpuinfo.read_text()
+    return has_instructions and OPENVINO in onnxruntime.get_available_providers()
 
 
 def scene(height: float, angle: float = 0, noise: float = 2, seed: int = 0) -> tuple[Image, list[np.ndarray]]:

@@ -1,4 +1,4 @@
-"""A network of ONNX on the CPU: in bfloat16 where the CPU has instructions for it, one thread for each frame."""
+"""A network of ONNX on the CPU: in bfloat16 where that is the faster precision, one thread for each frame."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ from faceblur_function.cpu import cores
 from faceblur_function.defaults import ran_out_of_memory
 from faceblur_function.detectors.detector import DetectorError, Faces, Floats, Frame
 
-# The backend of `onnxruntime-openvino`, which computes in bfloat16 where the CPU has instructions for it: half the time
-# of float32. Of 1,414 faces on photographs it detects 1,412, and 9 more (benchmarks/README.md).
+# The backend of `onnxruntime-openvino`: faster than ONNX Runtime's own in either precision (benchmarks/README.md).
 OPENVINO = "OpenVINOExecutionProvider"
-BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
+HINTS = {"bfloat16": "bf16", "float32": "f32"}
 Planes = NDArray[np.uint8] | Floats
 ERRORS_ONLY = 3  # of ONNX Runtime's levels of logging
 
@@ -40,9 +39,9 @@ class OnnxNetwork:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = ERRORS_ONLY
-        fast = OPENVINO in onnxruntime.get_available_providers() and BFLOAT16_FLAGS & _cpu_flags()
-        self.precision = "bfloat16" if fast else "float32"
-        providers = [*([_openvino(threads)] if fast else []), "CPUExecutionProvider"]
+        has_openvino = OPENVINO in onnxruntime.get_available_providers()
+        self.precision = faster_precision() if has_openvino else "float32"
+        providers = [*([_openvino(self.precision, threads)] if has_openvino else []), "CPUExecutionProvider"]
         self._open_session = partial(onnxruntime.InferenceSession, content, options, providers=providers)
         self._session: Any = None
         self._opening, self._name, self._is_own = threading.Lock(), name, is_own
@@ -102,10 +101,10 @@ class OnnxNetwork:
         return array[:size].reshape(1, 3, height, width)
 
 
-def _openvino(threads: int) -> tuple[str, dict[str, Any]]:
-    """The backend that computes in bfloat16, with as many frames in flight as threads."""
+def _openvino(precision: str, threads: int) -> tuple[str, dict[str, Any]]:
+    """OpenVINO's backend, with as many frames in flight as threads."""
     settings = {
-        "INFERENCE_PRECISION_HINT": "bf16",
+        "INFERENCE_PRECISION_HINT": HINTS[precision],
         "INFERENCE_NUM_THREADS": str(threads),
         "NUM_STREAMS": str(threads),
         "ENABLE_CPU_PINNING": "NO",  # several workers share the cores
@@ -113,9 +112,16 @@ def _openvino(threads: int) -> tuple[str, dict[str, Any]]:
     return OPENVINO, {"device_type": "CPU", "num_streams": str(threads), "load_config": json.dumps({"CPU": settings})}
 
 
-def _cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
-    """The names of this CPU's instruction sets; none where the system does not list them."""
+def faster_precision(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """In which precision OpenVINO is faster on this CPU; float32 where the system does not describe it.
+
+    With AMX bfloat16 takes less than half as long. AVX512-BF16 alone is not enough on Intel's CPUs, where float32 has
+    as many operations a cycle and converts nothing: 0.7 of the time (benchmarks/README.md).
+    """
     if not cpuinfo.is_file():
-        return frozenset()
-    lines = (line for line in cpuinfo.read_text().splitlines() if line.startswith("flags"))
-    return frozenset(next(lines, "").split())
+        return "float32"
+    of_a_core = dict(line.partition(":")[::2] for line in cpuinfo.read_text().partition("\n\n")[0].splitlines())
+    about = {name.strip(): value.split() for name, value in of_a_core.items()}
+    flags = about.get("flags", [])
+    is_fast = "amx_bf16" in flags or ("avx512_bf16" in flags and about.get("vendor_id") != ["GenuineIntel"])
+    return "bfloat16" if is_fast else "float32"
