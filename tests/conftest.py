@@ -96,8 +96,8 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def face_clip(clips: Path, face: Image) -> Path:
-    """48 frames of 320x240 with a moving face and a tone."""
-    return write_clip(clips / "face.mp4", pan(face, (320, 240), 48))
+    """48 frames of 192x144 with a moving face and a tone."""
+    return write_clip(clips / "face.mp4", pan(face, (192, 144), 48))
 
 
 @pytest.fixture(scope="session")

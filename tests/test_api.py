@@ -33,7 +33,7 @@ FUNCTIONS = ("audit", "blur", "blur_images", "evaluate", "read_sidecar", "render
 
 @pytest.fixture(scope="module")
 def clip(face: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_clip(tmp_path_factory.mktemp("in") / "face.mp4", islice(pan(face, (320, 240), 60), FRAMES))
+    return write_clip(tmp_path_factory.mktemp("in") / "face.mp4", islice(pan(face, (192, 144), 60), FRAMES))
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ API = (ROOT / "docs/api.md").read_text()
 def files(tmp_path_factory: pytest.TempPathFactory, face: Image) -> Path:
     """The folder that the examples work in: `videos`, `photos` and `labels`."""
     folder = tmp_path_factory.mktemp("examples")
-    write_clip(folder / "videos" / "clip.mp4", pan(face, (320, 240), 24))
+    write_clip(folder / "videos" / "clip.mp4", pan(face, (192, 144), 24))
     for name in ("photos", "labels"):
         (folder / name).mkdir()
     cv2.imwrite(str(folder / "photos" / "portrait.jpg"), face)

@@ -10,4 +10,4 @@ from tests.auditing.small_frames import FRAMES
 
 @pytest.fixture(scope="module")
 def images(face: Image) -> list[Image]:
-    return list(pan(face, (320, 240), FRAMES))
+    return list(pan(face, (192, 144), FRAMES))

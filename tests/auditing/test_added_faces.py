@@ -20,7 +20,7 @@ FRAMES, CHANGED = 12, 7
 
 @pytest.mark.parametrize("models", ["one", "both"])
 def test_face_elsewhere(face: Image, function_url: str, tmp_path: Path, models: str) -> None:
-    corner = (np.pad(one, ((0, 240), (0, 320), (0, 0)), constant_values=90) for one in pan(face, (320, 240), FRAMES))
+    corner = (np.pad(one, ((0, 240), (0, 320), (0, 0)), constant_values=90) for one in pan(face, (192, 144), FRAMES))
     clip = write_clip(tmp_path / "clip.mp4", corner, audio_codec=None)
     assert invoke("run", clip, "-o", tmp_path / "out", "--function", function_url).exit_code == 0
     good = tmp_path / "out" / "clip.mp4"

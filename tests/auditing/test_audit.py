@@ -69,7 +69,7 @@ def frames_of(report: AuditReport, *kinds: str) -> list[tuple[str, int, int]]:
 
 @pytest.fixture(scope="module")
 def source(face: Image, clips: Path) -> Path:
-    return write_clip(clips / "audit" / "pan.mp4", pan(face, (320, 240), FRAMES), audio_codec=None)
+    return write_clip(clips / "audit" / "pan.mp4", pan(face, (192, 144), FRAMES), audio_codec=None)
 
 
 @pytest.fixture(scope="module")
@@ -189,25 +189,25 @@ def test_area_that_was_blurred_without_being_listed_is_a_warning(
 ) -> None:
     def blurred(frames: Frames) -> Frames:
         for frame in frames[8:12]:
-            redact(frame, regions([(200, 120, 280, 200)], 0.25), "blur")
+            redact(frame, regions([(120, 72, 168, 120)], 0.25), "blur")
         return frames
 
     report = audited(source, spoilt(good, tmp_path, blurred), function_url, code=0)
     changed = [one for one in report.watch if one.kind == "changed"]
     assert [(one.first_frame, one.last_frame) for one in changed] == [(8, 11)]
     x1, y1, x2, y2 = changed[0].box or (0, 0, 0, 0)
-    assert 150 < x1 < 240 < x2 < 320 and 70 < y1 < 160 < y2 <= 240
+    assert 90 < x1 < 144 < x2 < 192 and 42 < y1 < 96 < y2 <= 144
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_turned_and_mirrored_clips(orientation: int, face: Image, function_url: str, tmp_path: Path) -> None:
     """As phones and front cameras store them: every face is masked, and the audit sees one that is not."""
-    upright = write_clip(tmp_path / "upright.mp4", pan(face, (320, 240), 8))
+    upright = write_clip(tmp_path / "upright.mp4", pan(face, (192, 144), 8))
     clip = tmp_path / "phone.mp4"
-    write_stored(upright, clip, orientation, (320, 240))
+    write_stored(upright, clip, orientation, (192, 144))
     output = redacted(clip, tmp_path / "out", function_url)
     report = audited(clip, output, function_url, code=0)
-    assert report.facts.size_wh == (320, 240) and report.facts.regions >= 8 and report.findings == []
+    assert report.facts.size_wh == (192, 144) and report.facts.regions >= 8 and report.findings == []
     clear = tmp_path / "clear" / clip.name
     clear.parent.mkdir()
     shutil.copy(clip, clear)
@@ -234,7 +234,7 @@ def test_files_that_do_not_belong_together(
 ) -> None:
     output, sidecar, of = good, sidecar_path(good), source
     if wrong == "sidecar":
-        of = write_clip(tmp_path / "other.mp4", pan(face, (320, 240), FRAMES))
+        of = write_clip(tmp_path / "other.mp4", pan(face, (192, 144), FRAMES))
     elif wrong == "size":
         output = write_clip(tmp_path / "small.mp4", pan(face, (160, 120), FRAMES))
     elif wrong == "missing":

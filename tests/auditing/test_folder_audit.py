@@ -24,7 +24,7 @@ def made(face: Image, function_url: str, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("folder")
     for name, frames in (("a.mp4", 8), ("deep/b.mp4", 10)):
         (folder / "in" / name).parent.mkdir(parents=True, exist_ok=True)
-        write_clip(folder / "in" / name, pan(face, (320, 240), frames), audio_codec=None)
+        write_clip(folder / "in" / name, pan(face, (192, 144), frames), audio_codec=None)
     done = invoke("run", folder / "in", "-o", folder / "out", "--function", function_url)
     assert done.exit_code == 0, done.output
     return folder

@@ -17,7 +17,7 @@ from tests.support.awkward_kind import run_ffmpeg
 @pytest.fixture(params=["second video", "cover art"])
 def output(request: pytest.FixtureRequest, face: Image, function_url: str, tmp_path: Path) -> Path:
     """An output of a source in `in`, which has two video streams."""
-    one = write_clip(tmp_path / "one.mp4", pan(face, (320, 240), 8))
+    one = write_clip(tmp_path / "one.mp4", pan(face, (192, 144), 8))
     other = write_clip(tmp_path / "other.mp4", pan(face[:, ::-1].copy(), (160, 120), 8), audio_codec=None)
     source = tmp_path / "in" / "clip.mp4"
     source.parent.mkdir()
@@ -44,7 +44,7 @@ def test_a_video_stream_that_is_not_in_the_output_is_missing(output: Path, funct
 def tracks(face: Image, function_url: str, tmp_path: Path) -> Path:
     """An output with two tracks of sound and one of subtitles; the source also has an empty one and positions."""
     clip, text, empty = (
-        write_clip(tmp_path / "one.mp4", pan(face, (320, 240), 8)),
+        write_clip(tmp_path / "one.mp4", pan(face, (192, 144), 8)),
         tmp_path / "1.srt",
         tmp_path / "0.srt",
     )

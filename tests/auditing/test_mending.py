@@ -38,7 +38,7 @@ FRAMES = 24
 @pytest.fixture
 def missed(face: Image, function_url: str, tmp_path: Path) -> tuple[Path, Path]:
     """A source, and an output that has no mask in some frames, which its sidecar does not list either."""
-    source = write_clip(tmp_path / "in" / "face.mp4", pan(face, (320, 240), FRAMES), audio_codec=None)
+    source = write_clip(tmp_path / "in" / "face.mp4", pan(face, (192, 144), FRAMES), audio_codec=None)
     assert invoke("run", source, "-o", tmp_path / "good", "--function", function_url).exit_code == 0
     lines = [json.loads(line) for line in sidecar_path(tmp_path / "good" / "face.mp4").read_text().splitlines()]
     for line in lines[8:14]:

@@ -17,7 +17,7 @@ from tests.support.awkward_kind import run_ffmpeg
 @pytest.fixture
 def output(face: Image, function_url: str, tmp_path: Path) -> Path:
     """An output of a source in `in`, which has two video streams and sound."""
-    one = write_clip(tmp_path / "one.mp4", pan(face, (320, 240), 8))
+    one = write_clip(tmp_path / "one.mp4", pan(face, (192, 144), 8))
     other = write_clip(tmp_path / "other.mp4", pan(face[:, ::-1].copy(), (160, 120), 8), audio_codec=None)
     source = tmp_path / "in" / "clip.mkv"
     source.parent.mkdir()

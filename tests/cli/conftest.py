@@ -13,7 +13,10 @@ from tests.support import clips as media
 
 @pytest.fixture
 def long_clip(clips: Path, face: Image) -> Path:
-    """300 frames with a face, and their numbers in a border below that no mask reaches."""
+    """300 frames with a face, and their numbers in a border below that no mask reaches.
+
+    They are no small frames, whose search takes longer.
+    """
     path = clips / "long.mp4"
-    bordered = (cv2.copyMakeBorder(one, 0, 60, 0, 0, cv2.BORDER_CONSTANT) for one in pan(face, (320, 240), 300))
+    bordered = (cv2.copyMakeBorder(one, 0, 60, 0, 0, cv2.BORDER_CONSTANT) for one in pan(face, (500, 280), 300))
     return path if path.exists() else write_clip(path, media.numbered(bordered))

@@ -27,14 +27,22 @@ def photo(tmp_path: Path, face: Image) -> Path:
     return tmp_path / "photo.png"
 
 
+@pytest.fixture(scope="module")
+def written(face_clip: Path, function_url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a source, and its output in `old`."""
+    folder = tmp_path_factory.mktemp("written")
+    shutil.copy(face_clip, folder / "source.mp4")
+    done = call("run", folder / "source.mp4", "-o", folder / "old", "--function", function_url)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
 @pytest.fixture
-def disk(face_clip: Path, function_url: str) -> Iterator[Path]:
-    """A small disk with an output that was written, and with a source, an image and a folder."""
+def disk(written: Path) -> Iterator[Path]:
+    """A small disk with a source, an output that was written, and an empty folder."""
     with small_disk(8) as folder:
-        shutil.copy(face_clip, folder / "source.mp4")
+        shutil.copytree(written, folder, dirs_exist_ok=True)
         (folder / "new").mkdir()
-        done = call("run", folder / "source.mp4", "-o", folder / "old", "--function", function_url)
-        assert done.returncode == 0, done.stderr
         yield folder
 
 

@@ -22,7 +22,6 @@ def test_json_log_and_quiet(face_clip: Path, function_url: str, tmp_path: Path) 
             *COMMAND,
             "run",
             str(face_clip),
-            str(face_clip.parent),
             "-o",
             str(tmp_path / "a"),
             *shared,

@@ -18,7 +18,7 @@ def short_clip(clips: Path, face: Image) -> Path:
 
 @pytest.fixture(scope="session")
 def long_clip(clips: Path, face: Image) -> Path:
-    return write_clip(clips / "fleet_long.mp4", pan(face, (640, 480), 600))
+    return write_clip(clips / "fleet_long.mp4", pan(face, (640, 480), 300))
 
 
 @pytest.fixture

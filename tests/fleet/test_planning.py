@@ -65,7 +65,7 @@ def archive(tmp_path: Path, face: Image) -> Path:
     """Two videos, one that is cut, one of an awkward container, and a text."""
     folder = tmp_path / "in"
     write_clip(folder / "a.mp4", pan(face, (192, 144), 50))
-    write_clip(folder / "below" / "b.mp4", pan(face, (320, 240), 25))
+    write_clip(folder / "below" / "b.mp4", pan(face, (192, 144), 25))
     write_clip(folder / "vp8.ivf", pan(face, (192, 144), 25), video_codec="libvpx", audio_codec=None)
     (folder / "cut.mp4").write_bytes((folder / "a.mp4").read_bytes()[:9000])
     (folder / "notes.txt").write_text("no video")

@@ -45,7 +45,7 @@ def test_what_a_killed_run_had_done_is_not_done_again(
     attempts = {Path(one.source).name: (one.state, one.attempt) for one in rows(ledger)}
     assert attempts == {"000.mp4": ("done", 1), "001.mp4": ("done", 1), "long.mp4": ("done", 2)}
     assert [number(image) for image in frames(out / "000.mp4")] == list(range(24))
-    assert len(frames(out / "long.mp4")) == 600 and not list(out.glob(".*"))
+    assert len(frames(out / "long.mp4")) == 300 and not list(out.glob(".*"))
 
 
 def test_a_run_says_that_it_waits_for_another_worker(

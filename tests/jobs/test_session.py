@@ -20,7 +20,7 @@ FRAMES = 12
 
 @pytest.fixture(scope="module")
 def clip(face: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_clip(tmp_path_factory.mktemp("in") / "face.mp4", pan(face, (320, 240), FRAMES))
+    return write_clip(tmp_path_factory.mktemp("in") / "face.mp4", pan(face, (192, 144), FRAMES))
 
 
 def session_until(

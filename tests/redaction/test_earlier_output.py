@@ -18,7 +18,7 @@ from tests.redaction.regions import run
 
 @pytest.fixture(scope="module")
 def source(face: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_clip(tmp_path_factory.mktemp("in") / "face.mp4", islice(pan(face, (320, 240), 60), 8))
+    return write_clip(tmp_path_factory.mktemp("in") / "face.mp4", islice(pan(face, (192, 144), 60), 8))
 
 
 def test_a_sidecar_of_an_earlier_run_does_not_stay_beside_an_output_without_one(

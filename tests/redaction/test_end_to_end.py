@@ -72,7 +72,7 @@ def test_real_clip_without_audio(carphone: Path, function_url: str, detector: De
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64])
 def test_frames_stay_in_order(face: Image, function_url: str, tmp_path: Path, batch_size: int) -> None:
-    clip = write_clip(tmp_path / "in" / "numbered.mkv", media.numbered(pan(face, (320, 240), 150)))
+    clip = write_clip(tmp_path / "in" / "numbered.mkv", media.numbered(pan(face, (192, 144), 150)))
     run("run", clip, "-o", tmp_path / "out", "--function", function_url, "--batch-size", batch_size)
     assert [media.number(frame) for frame in media.frames(tmp_path / "out" / clip.name)] == list(range(150))
 
@@ -81,7 +81,7 @@ def test_variable_frame_rate_and_late_start(face: Image, function_url: str, tmp_
     pts = [4500 + step for step in np.cumsum([0, 3000, 3003, 9000, 1500, 3000, 45000, 3000, 2997, 3000]).tolist()]
     clip = write_clip(
         tmp_path / "in" / "phone.mp4",
-        pan(face, (320, 240), len(pts)),
+        pan(face, (192, 144), len(pts)),
         rate=Fraction(30000, 1001),
         pts=pts,
         time_base=Fraction(1, 90000),
@@ -98,7 +98,7 @@ def test_rotated_clip_is_searched_upright(
 ) -> None:
     """A phone's clip is stored lying on its side, with a tag: faces are detected, and the tag stays."""
     turns = rotation // 90
-    stored = [np.ascontiguousarray(np.rot90(image, -turns)) for image in pan(face, (320, 240), 12)]
+    stored = [np.ascontiguousarray(np.rot90(image, -turns)) for image in pan(face, (192, 144), 12)]
     clip = write_clip(tmp_path / "in" / "phone.mp4", stored, rotation=rotation)
     with av.open(str(clip)) as container:
         expected = next(container.decode(video=0)).rotation
@@ -136,7 +136,7 @@ def test_containers_and_pixel_formats(
 ) -> None:
     clip = write_clip(
         tmp_path / "in" / f"clip{suffix}",
-        pan(face, (320, 240), 12),
+        pan(face, (192, 144), 12),
         pix_fmt=pix_fmt,
         video_codec=codec,
         audio_codec=audio,

@@ -27,7 +27,7 @@ FRAMES = 30
 
 @pytest.fixture
 def clip(face: Image, tmp_path: Path) -> Path:
-    return write_clip(tmp_path / "in" / "gaps.mp4", media.numbered(pan(face, (320, 240), FRAMES)))
+    return write_clip(tmp_path / "in" / "gaps.mp4", media.numbered(pan(face, (192, 144), FRAMES)))
 
 
 def forgetful(detector: Detector, missed: set[int], body: dict[str, Any]) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def test_result_does_not_depend_on_batches(clip: Path, detector: Detector, tmp_p
 
 def test_mask_is_not_carried_over_a_cut(face: Image, detector: Detector, tmp_path: Path) -> None:
     other = np.full((240, 320, 3), (40, 200, 60), np.uint8)
-    images = [*list(pan(face, (320, 240), 12)), *[other] * 12]
+    images = [*list(pan(face, (192, 144), 12)), *[other] * 12]
     clip = write_clip(tmp_path / "in" / "cut.mkv", media.numbered(images))
     run(clip, tmp_path / "out", detector, "--crf", "0")
     source, output = media.frames(clip)[12:], media.frames(tmp_path / "out" / "cut.mkv")[12:]

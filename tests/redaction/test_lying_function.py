@@ -26,7 +26,7 @@ def few_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_video_fails_and_nothing_is_written(
     local_function: LocalFunction, face: Image, tmp_path: Path, lie: str
 ) -> None:
-    clip = write_clip(tmp_path / "in" / "face.mp4", islice(pan(face, (320, 240), 60), 8))
+    clip = write_clip(tmp_path / "in" / "face.mp4", islice(pan(face, (192, 144), 60), 8))
     out = tmp_path / "out"
 
     async def main() -> str:

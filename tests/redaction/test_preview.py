@@ -51,7 +51,7 @@ def listed(output: Path) -> list[list[SidecarFace]]:
 def test_it_shows_the_source_with_every_box_and_is_no_output(
     face_clip: Path, function_url: str, tmp_path: Path
 ) -> None:
-    regions = ("--cover", "10,150,60,200@0-1", "--spare", "0,0,320,240@1-9")
+    regions = ("--cover", "10,90,60,140@0-1", "--spare", "0,0,192,144@1-9")
     run("run", face_clip, "-o", tmp_path, "--preview", *regions, "--function", function_url)
     preview = tmp_path / NAME
     assert preview == preview_path(tmp_path / "face.mp4")
@@ -63,12 +63,12 @@ def test_it_shows_the_source_with_every_box_and_is_no_output(
     ):
         for face in faces:
             left, top, right, bottom = face.box
-            if left < 0 or right > 318 or bottom > 240 or top > 205:  # leaving the frame, or below the warning
+            if left < 0 or right > 190 or bottom > 144 or top > 109:  # leaving the frame, or below the warning
                 continue
             assert has_outline(shown, face.box, face.state), face
             states.add(face.state)
             x1, y1, x2, y2 = (round(value) for value in face.box)
-            inner = slice(max(0, y1 + 20), min(y2 - 4, 215)), slice(max(0, x1 + 4), x2 - 4)
+            inner = slice(max(0, y1 + 20), min(y2 - 4, 119)), slice(max(0, x1 + 4), x2 - 4)
             if face.track == 1:  # the face is to be seen; other boxes are drawn over it
                 assert detail_left(source[inner], shown[inner]) > 0.45
     assert {"detected", "spared", "region"} <= states

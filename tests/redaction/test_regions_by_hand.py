@@ -66,7 +66,7 @@ def test_boxes_are_in_pixels_of_the_frame_as_it_is_shown(
     face: Image, function_url: str, tmp_path: Path, rotation: int
 ) -> None:
     turns = rotation // 90
-    upright = list(pan(textured(face), (320, 240), 12))
+    upright = list(pan(textured(face), (192, 144), 12))
     stored = [np.ascontiguousarray(np.rot90(image, -turns)) for image in upright]
     clip = write_clip(tmp_path / "in" / "phone.mp4", stored, rotation=rotation)
     run("run", clip, "-o", tmp_path / "out", "--function", function_url, "--cover", text(COVERED), "--crf", 0)
@@ -82,7 +82,7 @@ def test_a_frame_that_is_shown_for_long_is_covered_when_a_part_of_it_is(
 ) -> None:
     """The frame at 1 s is shown for 5 s: no other frame has a time within the region's."""
     pts = [0, 500, 1000, 6000, 6500]
-    images = pan(textured(face), (320, 240), len(pts))
+    images = pan(textured(face), (192, 144), len(pts))
     clip = write_clip(tmp_path / "in" / "a.mp4", images, pts=pts, time_base=Fraction(1, 1000))
     regions = ("--cover", text(COVERED, "@3-4"), "--spare", "0,0,320,240@0-4")
     run("run", clip, "-o", tmp_path / "out", "--function", function_url, *regions, "--crf", 0)

@@ -18,7 +18,7 @@ from tests.support.changing import write_parts
 
 
 def test_cover_art_is_left_out_since_its_regions_are_unknown(face: Image, function_url: str, tmp_path: Path) -> None:
-    clip = write_clip(tmp_path / "a.mp4", pan(face, (320, 240), 12))
+    clip = write_clip(tmp_path / "a.mp4", pan(face, (192, 144), 12))
     cv2.imwrite(str(tmp_path / "art.png"), face)
     (tmp_path / "in").mkdir()
     art = (

@@ -32,7 +32,7 @@ def run(*arguments: object, code: int = 0) -> str:
 @pytest.fixture(scope="module")
 def source(face: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """4 s with a face and a tone; each frame has its number."""
-    return write_clip(tmp_path_factory.mktemp("span") / "a.mkv", media.numbered(pan(face, (320, 240), FRAMES)))
+    return write_clip(tmp_path_factory.mktemp("span") / "a.mkv", media.numbered(pan(face, (192, 144), FRAMES)))
 
 
 def in_container(source: Path, folder: Path, suffix: str) -> Path:
@@ -101,7 +101,7 @@ def test_render_preview_and_audit_know_the_span(source: Path, function_url: str,
 def test_the_frame_that_is_shown_at_the_start_is_the_first(face: Image, function_url: str, tmp_path: Path) -> None:
     pts = [0, 1000, 3000, 3500, 9000]
     clip = write_clip(
-        *(tmp_path / "in" / "a.mkv", media.numbered(pan(face, (320, 240), len(pts)))),
+        *(tmp_path / "in" / "a.mkv", media.numbered(pan(face, (192, 144), len(pts)))),
         pts=pts,
         time_base=Fraction(1, 1000),
     )
@@ -180,7 +180,7 @@ def test_subtitles_and_chapters_are_cut(source: Path, function_url: str, tmp_pat
 def test_the_rest_is_kept_clear_and_everybody_says_so(
     face: Image, function_url: str, tmp_path: Path, rotation: int
 ) -> None:
-    images = [np.ascontiguousarray(np.rot90(one, -rotation // 90)) for one in pan(face, (320, 240), 60)]
+    images = [np.ascontiguousarray(np.rot90(one, -rotation // 90)) for one in pan(face, (192, 144), 60)]
     clip = write_clip(tmp_path / "in" / "a.mp4", images, rotation=rotation)
     span = ("--start", "0.8", "--end", "1.6", "--keep-rest", "--look-around", "0")
     output = run("run", clip, "-o", tmp_path, *span, "--crf", 0, "--function", function_url)

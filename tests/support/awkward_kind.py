@@ -13,7 +13,7 @@ import numpy as np
 
 from examples.sample_clip import Image, astronaut, pan, write_clip
 
-SIZE_WH = (320, 240)
+SIZE_WH = (192, 144)
 FRAMES = 12
 X264 = "-c:v libx264 -preset veryfast -crf 18 -pix_fmt yuv420p -threads 1"
 Make = Callable[[Path, Path], None]  # the folder with what to make it of, and the file to write
