@@ -136,7 +136,7 @@ def print_progress(ledger: str, began: float) -> None:
 
 def make_clips(folder: Path) -> None:
     for number in range(CLIPS):
-        write_clip(folder / f"clip-{number:02}.mp4", pan(astronaut(), (640, 480), 100 + 10 * number))
+        write_clip(folder / f"clip-{number:02}.mp4", pan(astronaut(), (640, 480), 50 + 5 * number))
 
 
 @contextmanager

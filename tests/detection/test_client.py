@@ -19,14 +19,14 @@ from tests.support.hostile import FAULTS, LIES, HostileProxy, Server, scripted
 
 
 @pytest.mark.parametrize("return_frames", [True, False])
-def test_two_hundred_batches_through_a_hostile_proxy(
+def test_a_hundred_batches_through_a_hostile_proxy(
     local_function: LocalFunction, face: Image, return_frames: bool
 ) -> None:
     """Half of all exchanges are broken: every batch comes back once, complete, and with its own answer."""
     images_of_faces = [np.roll(face[::4, ::4], 3 * index, axis=1) for index in range(40)]
     batches = [
         [images.encode_image(images_of_faces[(5 * batch + index) % 40], "jpeg", 90) for index in range(2)]
-        for batch in range(200)
+        for batch in range(100)
     ]
 
     async def main() -> tuple[list[CheckedReply], list[CheckedReply], HostileProxy]:
@@ -42,14 +42,14 @@ def test_two_hundred_batches_through_a_hostile_proxy(
                 return await client.send(images, OPTIONS, return_frames=return_frames)
 
             found = await asyncio.gather(*(one(batch) for batch in batches))
-            expected = [await plain.send(batch, OPTIONS, return_frames=return_frames) for batch in batches[:40]]
+            expected = [await plain.send(batch, OPTIONS, return_frames=return_frames) for batch in batches[:8]]
             return list(found), expected, proxy
 
     found, expected, proxy = asyncio.run(main())
     assert all(proxy.done[fault] for fault in FAULTS + LIES), proxy.done
     for index, answer in enumerate(found):
-        assert answer.faces == expected[index % 40].faces
-        assert answer.frames == expected[index % 40].frames
+        assert answer.faces == expected[index % 8].faces
+        assert answer.frames == expected[index % 8].frames
 
 
 def test_never_more_requests_than_concurrency() -> None:

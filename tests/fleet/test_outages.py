@@ -29,7 +29,7 @@ def test_the_database_may_restart_in_mid_run(
     postgres: PostgresServer, function_url: str, short_clip: Path, tmp_path: Path
 ) -> None:
     ledger = postgres.create("restarted")
-    source, out = tree(tmp_path / "in", short_clip, 20), tmp_path / "out"
+    source, out = tree(tmp_path / "in", short_clip, 12), tmp_path / "out"
     faceblur("submit", source, "-o", out, "--ledger", ledger)
     watching = [sys.executable, "-m", "faceblur", "jobs", "--ledger", ledger, "--watch"]
     with ExitStack() as stack:
@@ -38,7 +38,7 @@ def test_the_database_may_restart_in_mid_run(
         )
         stack.callback(watch.kill)
         worker = stack.enter_context(WorkerProcess(ledger, function_url, "--jobs", "1", "--until-empty", *LEASE))
-        for count in (3, 8):
+        for count in (3, 6):
             until(lambda done=count: states(ledger).get("done", 0) >= done)  # type: ignore[misc]
             postgres.stop()
             time.sleep(3)  # longer than a lease
@@ -48,8 +48,8 @@ def test_the_database_may_restart_in_mid_run(
         watch.send_signal(signal.SIGINT)
         shown, _ = watch.communicate(timeout=60)
         assert "Traceback" not in shown
-    assert states(ledger) == {"done": 20}
-    assert len(list(out.glob("*.mp4"))) == 20 and not list(out.glob(".*"))
+    assert states(ledger) == {"done": 12}
+    assert len(list(out.glob("*.mp4"))) == 12 and not list(out.glob(".*"))
 
 
 def _is_complete(out: Path, videos: int) -> bool:

@@ -1,6 +1,6 @@
 """Small real files of the awkward kinds that people have, each named after what breaks it; made by ffmpeg and PyAV.
 
-All healthy ones show the same 12 frames of a real face, 320x240 upright, with a tone, so that one measure fits them.
+All healthy ones show the same 12 frames of a real face, 192x144 upright, with a tone, so that one measure fits them.
 `python -m tests.support.awkward FOLDER` writes them all.
 """
 
