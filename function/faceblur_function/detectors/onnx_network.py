@@ -115,8 +115,8 @@ def _openvino(precision: str, threads: int) -> tuple[str, dict[str, Any]]:
 def faster_precision(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     """In which precision OpenVINO is faster on this CPU; float32 where the system does not describe it.
 
-    With AMX bfloat16 takes less than half as long. AVX512-BF16 alone is not enough on Intel's CPUs, where float32 has
-    as many operations a cycle and converts nothing: 0.7 of the time (benchmarks/README.md).
+    AVX512-BF16 without AMX is not enough on Intel's CPUs: there bfloat16 takes 1.4 times as long as float32
+    (benchmarks/README.md).
     """
     if not cpuinfo.is_file():
         return "float32"
