@@ -214,6 +214,7 @@ def test_a_codec_that_dies_while_a_file_is_opened_does_not_end_the_plan(archive:
     ("arguments", "reason"),
     [
         (["plan", "nowhere"], "no such file or directory"),
+        (["plan", ".", "-o", "inside"], "the output folder inside lies in the input ."),
         (["plan", ".", "--gpus", "2"], "--gpus is for a deployed function"),
         (["plan", ".", "--price", "inf"], "--price"),
         (["plan", ".", "--samples", "1000001"], "--samples"),
@@ -230,6 +231,12 @@ def test_a_codec_that_dies_while_a_file_is_opened_does_not_end_the_plan(archive:
 def test_a_wrong_call_is_refused(arguments: list[str], reason: str, tmp_path: Path) -> None:
     done = faceblur(*arguments, FACEBLUR_LEDGER=str(tmp_path / "ledger.db"))
     assert done.returncode == 2 and reason in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
+def test_a_folder_without_videos_is_no_archive(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no video")
+    done = faceblur("plan", tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: no video in {tmp_path}\n")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from sqlalchemy import select, text, update
+
 from faceblur.ledger.claims import Progress, beat, claim, end_leases, requeue_lost
 from faceblur.ledger.control import cancel, pause, prioritize, resume, retry
 from faceblur.ledger.database import Database
@@ -12,6 +14,7 @@ from faceblur.ledger.endings import begin_publish, fail, finish, give_back
 from faceblur.ledger.queries import count_jobs, list_jobs, show_job
 from faceblur.ledger.states import RETRIES
 from faceblur.ledger.submissions import submit
+from faceblur.ledger.tables import job, part
 from tests.ledger.parts import SHORT, claimed, expire, new_job, on, publish, states
 from tests.support.postgres import PostgresServer
 
@@ -197,19 +200,39 @@ def test_pause_resume_and_cancel_reach_the_worker(ledger: str) -> None:
     on(ledger, work)
 
 
-def test_a_job_that_is_publishing_cannot_be_cancelled(ledger: str) -> None:
-    """It was called cancelled, and was done a moment later."""
+def test_a_job_that_is_publishing_can_be_neither_cancelled_nor_paused(ledger: str) -> None:
+    """It was called cancelled, or paused, and was done a moment later."""
 
     async def work(database: Database) -> None:
         await submit(database, [new_job("a.mp4")])
         one = await claimed(database)
         assert await begin_publish(database, one, 1, "digest")
-        assert await cancel(database, [1]) == []
+        assert await cancel(database, [1]) == await pause(database, [1]) == []
         assert (await list_jobs(database))[0].wanted == "run"
         assert await finish(database, one, "{}")
         assert await states(database) == ["done"]
 
     on(ledger, work)
+
+
+def test_who_cancels_and_who_publishes_do_not_wait_for_each_other(postgres: PostgresServer) -> None:
+    """PostgreSQL would end one of both as a deadlock."""
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+
+    async def work(database: Database) -> None:
+        await submit(database, [new_job("a.mp4")])
+        one = await claimed(database)
+        async with database.write() as publishing:
+            await publishing.execute(select(job.c.id).with_for_update())
+            cancelling = asyncio.create_task(cancel(database, [one.job]))
+            for _ in range(10_000):
+                if (await publishing.execute(waiting)).scalar_one():
+                    break
+                await asyncio.sleep(0.02)
+            await publishing.execute(update(part).values(state="publishing"))
+        assert await cancelling == []
+
+    on(postgres.create("publishing"), work)
 
 
 def test_a_done_job_shows_the_frames_that_it_had(ledger: str) -> None:

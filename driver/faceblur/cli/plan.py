@@ -128,7 +128,7 @@ def plan(
 
     async def command(console: Console) -> int:
         journal = Journal.of_this_run()
-        probes = await _probe(inputs, options, journal, console, verbosity)
+        probes = await _probe(inputs, out, options, journal, console, verbosity)
         chosen = choose(probes, samples, journal.suspects | journal.given_up.keys())
         found = await take_samples(chosen, seconds, journal, redact)
         made = make_plan(inputs, out, probes, found, fleet)
@@ -142,13 +142,23 @@ def plan(
 
 
 async def _probe(
-    inputs: tuple[Path, ...], options: Options, journal: Journal, console: Console, verbosity: Verbosity
+    inputs: tuple[Path, ...],
+    out: Path | None,
+    options: Options,
+    journal: Journal,
+    console: Console,
+    verbosity: Verbosity,
 ) -> list[Probe]:
-    """Every file, with a bar on a terminal."""
+    """Every file, with a bar on a terminal. Raises UsageError where `run` does for these inputs and outputs."""
     from rich.progress import MofNCompleteColumn, Progress
 
+    from faceblur.base.errors import UsageError
     from faceblur.fleet.planning.probes import probe_all
+    from faceblur.jobs.output_paths import check_output_folder, named_output
+    from faceblur.jobs.video_suffixes import VIDEO_SUFFIXES
 
+    if out is not None and named_output(inputs, out, VIDEO_SUFFIXES) is None:
+        check_output_folder(inputs, out)
     stop, is_shown = threading.Event(), console.is_terminal and not verbosity.quiet and not verbosity.as_json
     columns = (*Progress.get_default_columns(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True, disable=not is_shown) as bar:
@@ -158,6 +168,9 @@ async def _probe(
             bar.update(task, completed=done, total=total)
 
         try:
-            return await asyncio.to_thread(probe_all, inputs, options, journal, probed, stop)
+            probes = await asyncio.to_thread(probe_all, inputs, options, journal, probed, stop)
         finally:
             stop.set()
+    if not any(one.is_video for one in probes):
+        raise UsageError(f"no video in {', '.join(map(str, inputs))}")
+    return probes

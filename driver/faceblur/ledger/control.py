@@ -14,23 +14,23 @@ from faceblur.ledger.states import OPEN
 from faceblur.ledger.submissions import requeue
 from faceblur.ledger.tables import job, part
 
+# A job that is publishing has its output: it can be neither paused nor cancelled.
+STOPPABLE = ("queued", "running")
+
 
 async def pause(database: Database, jobs: Sequence[int]) -> list[int]:
     """No worker takes these jobs; one that works on a job gives it back at its next heartbeat."""
-    return await _want(database, jobs, "pause")
+    return await _want(database, jobs, "pause", STOPPABLE)
 
 
 async def resume(database: Database, jobs: Sequence[int]) -> list[int]:
-    return await _want(database, jobs, "run")
+    return await _want(database, jobs, "run", OPEN)
 
 
 async def cancel(database: Database, jobs: Sequence[int]) -> list[int]:
-    """End these jobs without an output. A worker stops at its next heartbeat.
-
-    Not those that are publishing: their outputs are complete, and get their names.
-    """
+    """End these jobs without an output. A worker stops at its next heartbeat."""
     async with database.write() as connection:
-        parts = await _parts(connection, jobs, part.c.state.in_(("queued", "running")))
+        parts = await _parts(connection, jobs, part.c.state.in_(STOPPABLE))
         await connection.execute(update(job).where(job.c.id.in_(parts)).values(wanted="cancel"))
         for part_id, number in parts.values():
             waiting = (part.c.id == part_id) & (part.c.state == "queued")
@@ -58,9 +58,9 @@ async def prioritize(database: Database, jobs: Sequence[int], priority: int) -> 
     return sorted(parts)
 
 
-async def _want(database: Database, jobs: Sequence[int], wanted: str) -> list[int]:
+async def _want(database: Database, jobs: Sequence[int], wanted: str, states: Sequence[str]) -> list[int]:
     async with database.write() as connection:
-        parts = await _parts(connection, jobs, part.c.state.in_(OPEN))
+        parts = await _parts(connection, jobs, part.c.state.in_(states))
         await connection.execute(update(job).where(job.c.id.in_(parts), job.c.wanted != "cancel").values(wanted=wanted))
         for part_id, number in parts.values():
             await record(connection, part_id, number, {"pause": "paused", "run": "resumed"}[wanted])
@@ -70,6 +70,10 @@ async def _want(database: Database, jobs: Sequence[int], wanted: str) -> list[in
 async def _parts(
     connection: AsyncConnection, jobs: Sequence[int], condition: ColumnElement[bool]
 ) -> dict[int, tuple[int, int]]:
-    """Part and attempt of each of these jobs whose part meets the condition, by job. They are locked."""
+    """Part and attempt of each of these jobs whose part meets the condition, by job. They are locked.
+
+    The jobs first, as by a worker that publishes: in another order each could wait for the other.
+    """
+    await connection.execute(select(job.c.id).where(job.c.id.in_(jobs)).order_by(job.c.id).with_for_update())
     query = select(part.c.job, part.c.id, part.c.attempt).where(part.c.job.in_(jobs), condition).order_by(part.c.id)
     return {one.job: (one.id, one.attempt) for one in (await connection.execute(query.with_for_update())).all()}
