@@ -99,7 +99,7 @@ def test_result_does_not_depend_on_batches(clip: Path, detector: Detector, tmp_p
 
 
 def test_mask_is_not_carried_over_a_cut(face: Image, detector: Detector, tmp_path: Path) -> None:
-    other = np.full((240, 320, 3), (40, 200, 60), np.uint8)
+    other = np.full((144, 192, 3), (40, 200, 60), np.uint8)
     images = [*list(pan(face, (192, 144), 12)), *[other] * 12]
     clip = write_clip(tmp_path / "in" / "cut.mkv", media.numbered(images))
     run(clip, tmp_path / "out", detector, "--crf", "0")

@@ -84,7 +84,7 @@ def test_a_frame_that_is_shown_for_long_is_covered_when_a_part_of_it_is(
     pts = [0, 500, 1000, 6000, 6500]
     images = pan(textured(face), (192, 144), len(pts))
     clip = write_clip(tmp_path / "in" / "a.mp4", images, pts=pts, time_base=Fraction(1, 1000))
-    regions = ("--cover", text(COVERED, "@3-4"), "--spare", "0,0,320,240@0-4")
+    regions = ("--cover", text(COVERED, "@3-4"), "--spare", "0,0,192,144@0-4")
     run("run", clip, "-o", tmp_path / "out", "--function", function_url, *regions, "--crf", 0)
     pairs = zip(media.frames(clip), media.frames(tmp_path / "out" / "a.mp4"), strict=True)
     assert [is_covered(a, b, COVERED) for a, b in pairs] == [False, False, True, False, False]
