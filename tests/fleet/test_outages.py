@@ -18,6 +18,7 @@ from faceblur.detection.local_function.function_yaml import find_function_yaml, 
 from faceblur.detection.local_function.http_trigger import LocalFunction
 from faceblur_function.weights import load_weights
 from tests.conftest import ServerThread
+from tests.support.deadly import SLOW
 from tests.support.file_systems import fill, small_disk
 from tests.support.fleet import WorkerProcess, attempts, events, faceblur, rows, states, tree, until
 from tests.support.postgres import PostgresServer
@@ -98,7 +99,7 @@ def test_a_video_for_which_its_disk_has_no_room_is_tried_again(
     source = tree(tmp_path / "in", long_clip, 1)
     with small_disk(4) as disk, ExitStack() as stack:
         faceblur("submit", source, "-o", disk, "--ledger", file_ledger)
-        stack.enter_context(WorkerProcess(file_ledger, function_url, *LEASE))
+        stack.enter_context(WorkerProcess(file_ledger, function_url, *LEASE, code=SLOW))
         until(lambda: list(disk.glob(".*")))
         fill(disk)
         until(lambda: rows(file_ledger)[0].error_kind)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.fleet.test_workers import tree
 from tests.support.clips import frames, number
+from tests.support.deadly import SLOW
 from tests.support.fleet import WorkerProcess, faceblur, rows, states, until
 
 
@@ -34,7 +35,7 @@ def test_what_a_killed_run_had_done_is_not_done_again(
     source, out = tree(tmp_path / "in", short_clip, 2), tmp_path / "out"
     (source / "long.mp4").write_bytes(long_clip.read_bytes())
     command = ["run", source, "-o", out, "--ledger", ledger, "--function", function_url]
-    arguments = [sys.executable, "-m", "faceblur", *map(str, command)]
+    arguments = [sys.executable, "-c", SLOW, *map(str, command)]
     with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         until(lambda: [one.state for one in rows(ledger)].count("done") == 2)
         process.send_signal(signal.SIGKILL)
@@ -54,7 +55,7 @@ def test_a_run_says_that_it_waits_for_another_worker(
     source, out = tree(tmp_path / "in", short_clip, 1), tmp_path / "out"
     (source / "long.mp4").write_bytes(long_clip.read_bytes())
     faceblur("submit", source, "-o", out, "--ledger", file_ledger)
-    with WorkerProcess(file_ledger, function_url, "--until-empty", "--jobs", "1") as other:
+    with WorkerProcess(file_ledger, function_url, "--until-empty", "--jobs", "1", code=SLOW) as other:
         until(lambda: "running" in states(file_ledger))
         run = faceblur("run", source, "-o", out, "--ledger", file_ledger, "--function", function_url)
         other.wait()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from faceblur.fleet.heartbeat import Heartbeat
 from tests.support.clips import frames, number
-from tests.support.deadly import DEADLY, GUARDED
+from tests.support.deadly import DEADLY, GUARDED, SLOW
 from tests.support.fleet import WorkerProcess, faceblur, rows, states, tree, until
 
 LEASE = ("--lease", "2")
@@ -57,7 +57,7 @@ def test_a_frozen_worker_does_not_replace_the_output_of_the_one_that_took_over(
 ) -> None:
     source, out = tree(tmp_path / "in", long_clip, 1), tmp_path / "out"
     faceblur("submit", source, "-o", out, "--ledger", ledger)
-    with WorkerProcess(ledger, function_url, *LEASE) as first:
+    with WorkerProcess(ledger, function_url, *LEASE, code=SLOW) as first:
         until(lambda: rows(ledger)[0].state == "running")
         until(lambda: list(out.glob(".*")))
         first.freeze(ledger)
@@ -78,7 +78,7 @@ def test_a_worker_that_is_stopped_gives_its_video_back(
 ) -> None:
     source, out = tree(tmp_path / "in", long_clip, 1), tmp_path / "out"
     faceblur("submit", source, "-o", out, "--ledger", ledger)
-    with WorkerProcess(ledger, function_url, "--lease", "3600") as worker:
+    with WorkerProcess(ledger, function_url, "--lease", "3600", code=SLOW) as worker:
         until(lambda: rows(ledger)[0].state == "running")
         worker.send(signal.SIGTERM)
         worker.wait()
@@ -92,7 +92,7 @@ def test_a_worker_whose_video_is_paused_did_not_fail(
 ) -> None:
     source, out = tree(tmp_path / "in", long_clip, 1), tmp_path / "out"
     faceblur("submit", source, "-o", out, "--ledger", ledger)
-    with WorkerProcess(ledger, function_url, "--until-empty", *LEASE) as worker:
+    with WorkerProcess(ledger, function_url, "--until-empty", *LEASE, code=SLOW) as worker:
         until(lambda: rows(ledger)[0].state == "running")
         faceblur("jobs", "--ledger", ledger, "pause", 1)
         errors = worker.wait()
@@ -103,7 +103,7 @@ def test_a_worker_whose_video_is_paused_did_not_fail(
 def test_a_running_job_is_paused_and_cancelled(ledger: str, function_url: str, long_clip: Path, tmp_path: Path) -> None:
     source, out = tree(tmp_path / "in", long_clip, 1), tmp_path / "out"
     faceblur("submit", source, "-o", out, "--ledger", ledger)
-    with WorkerProcess(ledger, function_url, *LEASE):
+    with WorkerProcess(ledger, function_url, *LEASE, code=SLOW):
         until(lambda: rows(ledger)[0].state == "running")
         assert "paused: 1" in faceblur("jobs", "--ledger", ledger, "pause", 1).stdout
         until(lambda: rows(ledger)[0].state == "paused")

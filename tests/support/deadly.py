@@ -1,4 +1,4 @@
-"""The driver as code for a child process, with a decoder that dies as a codec does."""
+"""The driver as code for a child process, with a decoder that dies as a codec does, or that takes its time."""
 
 from __future__ import annotations
 
@@ -13,6 +13,21 @@ def deadly(reader):
             os.kill(os.getpid(), {signal})
         yield item
 reader_module.VideoReader.__iter__ = deadly
+from faceblur.cli import app, fleet
+from faceblur.cli.group import main
+main()
+"""
+
+# The driver, whose decoder takes a tenth of a second for each frame: it is amid a video of 300 on any machine.
+SLOW = """
+import time
+import faceblur.media.reader as reader_module
+decode = reader_module.VideoReader.__iter__
+def slow(reader):
+    for item in decode(reader):
+        time.sleep(0.1)
+        yield item
+reader_module.VideoReader.__iter__ = slow
 from faceblur.cli import app, fleet
 from faceblur.cli.group import main
 main()

@@ -66,7 +66,8 @@ async def _render(
         for one in cover_art:
             masks.take_line(one)
             masks.mask(one, {one.stream: one.decoded.pixels.format.name})
-        batches = into_batches(video_frames(reader), reader.main_stream.index, options, RENDER_BATCH_BYTES)
+        frames = reading.until_stopped(video_frames(reader))
+        batches = into_batches(frames, reader.main_stream.index, options, RENDER_BATCH_BYTES)
         batch_reader = stack.enter_context(BatchReader(batches, reading, Gate(lambda: RENDER_BATCHES), work))
         first: list[Any] = (await batch_reader.first(options.cut)).frames
         recorded.check_size([one.decoded.upright_wh for one in first], reader.videos.values())

@@ -7,7 +7,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,6 +115,13 @@ class OwnThread(Generic[Opened]):
     async def call(self, work: Callable[..., Done], *arguments: Any) -> Done:
         """Have the thread do this work."""
         return await asyncio.get_running_loop().run_in_executor(self.executor, work, *arguments)
+
+    def until_stopped(self, items: Iterable[Done]) -> Iterator[Done]:
+        """These items, read on the thread; the rest is left when the object is to be closed."""
+        for item in items:
+            if self.stop.is_set():
+                return
+            yield item
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -93,7 +93,8 @@ async def _redact(
     async with AsyncExitStack() as stack:
         reading = await stack.enter_async_context(OwnThread(opening, "read"))
         reader = reading.object
-        batches = into_batches(frames_with_regions(reader, options), reader.main_stream.index, options)
+        frames = reading.until_stopped(frames_with_regions(reader, options))
+        batches = into_batches(frames, reader.main_stream.index, options)
         batch_reader = stack.enter_context(BatchReader(batches, reading, client.limit.batches, work))
         main_frame = _main_frame(reader, await batch_reader.first(options.cut))
         check_regions(options, main_frame.upright_wh, work.source)
