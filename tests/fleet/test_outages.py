@@ -18,12 +18,13 @@ from faceblur.detection.local_function.function_yaml import find_function_yaml, 
 from faceblur.detection.local_function.http_trigger import LocalFunction
 from faceblur_function.weights import load_weights
 from tests.conftest import ServerThread
-from tests.support.deadly import SLOW
+from tests.support.deadly import SLOW, SLOW_DECODER
 from tests.support.file_systems import fill, small_disk
 from tests.support.fleet import WorkerProcess, attempts, events, faceblur, rows, states, tree, until
 from tests.support.postgres import PostgresServer
 
 LEASE = ("--lease", "2")
+FULL_DISK_VIDEOS = 8
 
 
 def test_the_database_may_restart_in_mid_run(
@@ -63,14 +64,14 @@ def _meets_a_full_disk(ledger: str, source: Path, function_url: str, disk: Path,
     assert faceblur("submit", source, "-o", out, "--ledger", ledger).returncode == 0
     with ExitStack() as stack:
         arguments = (ledger, function_url, "--jobs", "1", "--until-empty", *LEASE)
-        workers = [stack.enter_context(WorkerProcess(*arguments)) for _ in range(2)]
+        workers = [stack.enter_context(WorkerProcess(*arguments, code=SLOW)) for _ in range(2)]
         until(lambda: states(ledger).get("done", 0) >= 3)
         ballast = fill(disk)
         if server is not None:
             until(lambda: not server.write_log())  # it may have had room in the files that it holds
         time.sleep(5)
         assert [one.process.poll() for one in workers] == [None, None]
-        assert len(list(out.glob("*.mp4"))) < 12
+        assert len(list(out.glob("*.mp4"))) < FULL_DISK_VIDEOS
         ballast.unlink()
         if server is not None and not server.is_up():  # a server that cannot write its log ends
             server.start()
@@ -78,18 +79,20 @@ def _meets_a_full_disk(ledger: str, source: Path, function_url: str, disk: Path,
         assert [one.process.returncode for one in workers] == [0, 0], errors
     assert "asking again until it answers" in errors or "no heartbeat" in errors
     # Which worker is the first to renew its lease, or to take over the other's part, is a matter of chance.
-    assert states(ledger) == {"done": 12} and attempts(ledger) <= {1, 2}, errors
-    assert _is_complete(out, 12)
+    assert states(ledger) == {"done": FULL_DISK_VIDEOS} and attempts(ledger) <= {1, 2}, errors
+    assert _is_complete(out, FULL_DISK_VIDEOS)
 
 
 def test_the_disk_of_a_ledger_on_sqlite_may_be_full(function_url: str, short_clip: Path, tmp_path: Path) -> None:
     with small_disk(4) as disk:
-        _meets_a_full_disk(str(disk / "ledger.db"), tree(tmp_path / "in", short_clip, 12), function_url, disk, None)
+        _meets_a_full_disk(
+            str(disk / "ledger.db"), tree(tmp_path / "in", short_clip, FULL_DISK_VIDEOS), function_url, disk, None
+        )
 
 
 def test_the_disk_of_the_database_may_be_full(function_url: str, short_clip: Path, tmp_path: Path) -> None:
     with small_disk(160) as disk, PostgresServer(disk) as server:
-        _meets_a_full_disk(server.url, tree(tmp_path / "in", short_clip, 12), function_url, disk, server)
+        _meets_a_full_disk(server.url, tree(tmp_path / "in", short_clip, FULL_DISK_VIDEOS), function_url, disk, server)
 
 
 def test_a_video_for_which_its_disk_has_no_room_is_tried_again(
@@ -126,7 +129,9 @@ def test_a_function_may_be_away_for_ten_minutes(ledger: str, short_clip: Path, t
     arguments = ("--until-empty", "--give-up-after", str(60 / 50), "--jobs", "1", *LEASE)
     with ExitStack() as stack:
         with ServerThread(LocalFunction(config, port=port)) as function:
-            worker = stack.enter_context(WorkerProcess(ledger, function.url, *arguments, code=FASTER))
+            worker = stack.enter_context(
+                WorkerProcess(ledger, function.url, *arguments, code=f"{SLOW_DECODER}{FASTER}")
+            )
             until(lambda: states(ledger).get("done", 0) >= 1)
         time.sleep(600 / 50)
         assert states(ledger)["done"] < 4 and "failed" not in states(ledger)

@@ -229,6 +229,8 @@ def test_who_cancels_and_who_publishes_do_not_wait_for_each_other(postgres: Post
                 if (await publishing.execute(waiting)).scalar_one():
                     break
                 await asyncio.sleep(0.02)
+            else:
+                raise AssertionError("who cancels does not wait for the job")
             await publishing.execute(update(part).values(state="publishing"))
         assert await cancelling == []
 

@@ -18,8 +18,8 @@ from faceblur.cli.group import main
 main()
 """
 
-# The driver, whose decoder takes a tenth of a second for each frame: it is amid a video of 300 on any machine.
-SLOW = """
+# A decoder that takes a tenth of a second for each frame: it is amid a video of 300 on any machine.
+SLOW_DECODER = """
 import time
 import faceblur.media.reader as reader_module
 decode = reader_module.VideoReader.__iter__
@@ -28,6 +28,9 @@ def slow(reader):
         time.sleep(0.1)
         yield item
 reader_module.VideoReader.__iter__ = slow
+"""
+# The driver with that decoder.
+SLOW = f"""{SLOW_DECODER}
 from faceblur.cli import app, fleet
 from faceblur.cli.group import main
 main()
