@@ -140,3 +140,19 @@ def test_what_was_looked_at_before_counts() -> None:
     assert verdicts.rejected({1: answered(None, 3.0)}) == {}  # no answer: it is masked, and what was seen is forgotten
     assert verdicts.rejected({1: answered(between, 4.0)}) == {}
     assert verdicts.rejected({1: answered(REJECTED[2], 5.0, 6.0)}) == {}
+
+
+def test_what_was_rejected_when_it_was_seen_better_stays_so_while_it_is_seen_worse() -> None:
+    times, below, between = (0.0, 0.2, 0.4), REJECTED[2] - 0.01, (REJECTED[2] + CONFIRMED) / 2
+    better, worse = answered(below, *times, score=WEAK), answered(between, 1.0, score=WEAK - 0.01)
+    verdicts = Verdicts()
+    assert (
+        verdicts.rejected({1: better}) == verdicts.rejected({1: worse}) == verdicts.rejected({1: worse}) == {1: below}
+    )
+    assert verdicts.rejected({1: answered(between, 2.0, score=WEAK)}) == {}  # as good as before
+    confirmed, cut, weak = Verdicts(), Verdicts(), Verdicts()
+    assert confirmed.rejected({1: better}) == cut.rejected({1: better}) == {1: below}
+    assert confirmed.rejected({1: answered(CONFIRMED, 1.0, score=0.1)}) == {}
+    assert cut.rejected({1: worse}, may_be_cut=True) == {}
+    assert weak.rejected({1: answered(below, *times, score=WEAK - 0.01)}) == {1: below}  # it was not seen well before
+    assert weak.rejected({1: worse}) == {}

@@ -136,7 +136,7 @@ class LookAhead:
                 frame.gaps.discard(track)
                 del frame.masks[track]
         verdicts = self._verdicts[frame.stream]
-        for track, score in verdicts.rejected(frame.doubts).items():
+        for track, score in verdicts.rejected(frame.doubts, may_be_cut=frame.may_be_cut).items():
             if track in frame.masks:
                 frame.rejected[track] = frame.masks.pop(track), score
         for track in verdicts.unconfirmed(frame.ends & frame.masks.keys()):

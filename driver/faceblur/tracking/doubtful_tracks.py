@@ -133,26 +133,36 @@ def _best(track: int, window: Sequence[FrameT]) -> list[tuple[float, FrameT]]:
 
 
 class Verdicts:
-    """What the answers say about each track: all of its frames that were looked at count, and a face stays one."""
+    """What the answers say about each track: all of its frames that were looked at count, and a face stays one.
+
+    A track that scored WEAK and more when it was rejected stays so while it scores less, unless that is confirmed or it
+    may show another thing since a cut: what it is was seen better before.
+    """
 
     def __init__(self) -> None:
         self._faces: set[int] = set()
+        self._rejected: set[int] = set()
         self._answers: dict[int, tuple[frozenset[float], float, float]] = {}
 
-    def rejected(self, questions: Mapping[int, Question[FrameT]]) -> dict[int, float]:
+    def rejected(self, questions: Mapping[int, Question[FrameT]], *, may_be_cut: bool = False) -> dict[int, float]:
         """The tracks of a frame that are no faces, each with the second detector's score. Frames come in order."""
         rejected = {}
+        if may_be_cut:
+            self._rejected = set()
         before, self._answers = self._answers, {}
         for track, question in questions.items():
             if question.answer is None or track in self._faces:
                 continue
             times, best, score = before.get(track, (frozenset(), 0.0, 0.0))
-            times, best, score = times | question.times, max(best, question.answer), max(score, question.score)
+            was_seen_better = track in self._rejected and score >= WEAK > question.score
+            if not was_seen_better or question.answer >= CONFIRMED:
+                times, best, score = times | question.times, max(best, question.answer), max(score, question.score)
             self._answers[track] = times, best, score
             if best >= CONFIRMED:
                 self._faces.add(track)
             elif best < _limit(score, len(times)):
                 rejected[track] = best
+        self._rejected = set(rejected)
         return rejected
 
     def unconfirmed(self, tracks: Iterable[int]) -> list[int]:
