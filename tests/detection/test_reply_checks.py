@@ -45,6 +45,7 @@ WRONG = {
     "wrong digests": {"digests": ["0" * 64] * 2},
     "fewer digests": {"digests": []},
     "no digests": {"digests": None},
+    "faces that its digests do not hold": {"faces": [[{"box": [2, 3, 9, 12], "score": 1}], []]},
     "frames in another order": {"frames": [base64.b64encode(image(shade)).decode() for shade in (20, 10)]},
 }
 

@@ -80,6 +80,14 @@ def test_frames_of_other_streams_are_all_searched_and_belong_to_no_interval() ->
     assert intervals(batches) == [[0], [*range(1, 7)], [7, 8, 9]]
 
 
+def test_frames_with_a_second_view_are_all_searched() -> None:
+    """They are compared by their colours alone: an alpha plane may show a face of its own at any time."""
+    frames = plain_frames(9)
+    for frame in frames[2:5]:
+        frame.views = 2
+    assert intervals(list(into_batches(frames, MAIN, Options()))) == [[0], [1, 2], [3], [4], [5, 6], [7, 8]]
+
+
 class Source:
     """A source that lives on a thread of its own."""
 

@@ -69,6 +69,18 @@ def test_before_the_first_and_after_the_last_detection() -> None:
     assert masked == [10 <= index < 40 for index in range(60)]
 
 
+def test_a_score_of_just_the_threshold_is_a_face() -> None:
+    frames = follow([[Detection((50, 50, 190, 190), 0.3)] if index == 5 else [] for index in range(9)])
+    assert all(frame.masks for frame in frames) and frames[5].state_of(1) == "detected"
+
+
+def test_a_lost_face_is_masked_where_it_was_seen_last_and_where_its_motion_leads() -> None:
+    frames = follow([[Detection(moving(index), 0.9)] if index < 10 else [] for index in range(30)])
+    for index in range(10, 20):
+        assert holds(hull(frames[index].masks.values()), moving(9))  # it may have stopped
+        assert holds(hull(frames[index].masks.values()), moving(index))
+
+
 def test_low_scores_continue_a_track_in_both_directions() -> None:
     frames = [
         [Detection(moving(index), 0.9 if index == 15 else 0.12)] if 5 <= index < 25 else [] for index in range(40)
@@ -117,6 +129,14 @@ def test_gap_under_a_camera_that_jerks() -> None:
         assert holds(hull(frame.masks.values()), box)
     frame = follow(shown)[12]
     assert not holds(hull(frame.masks.values()), boxes[12]), "the same without the camera's motion"
+
+
+def test_a_face_that_starts_to_move_in_a_gap_is_masked_from_one_step_before_to_one_step_after() -> None:
+    boxes = [moving(min(max(index - 9, 0), 5), 6) for index in range(30)]
+    frames = follow([[] if 10 <= index < 14 else [Detection(box, 0.9)] for index, box in enumerate(boxes)])
+    for index in range(10, 14):
+        for place in boxes[index - 1 : index + 2]:
+            assert holds(hull(frames[index].masks.values()), place), index
 
 
 def test_moving_face_is_masked_where_it_came_from() -> None:
