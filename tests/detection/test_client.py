@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import numpy as np
 import pytest
 from aiohttp import web
 
 from examples.sample_clip import Image
-from faceblur.base.errors import FunctionError
+from faceblur.base.errors import FunctionError, InvalidReply
+from faceblur.detection import retry_policy
 from faceblur.detection.client import FunctionClient
 from faceblur.detection.local_function.http_trigger import LocalFunction
 from faceblur.detection.reply import CheckedReply
@@ -84,3 +86,22 @@ def test_never_more_requests_than_concurrency() -> None:
 def test_probe_refuses_what_is_no_faceblur_function(server: Server, message: str) -> None:
     with pytest.raises(FunctionError, match=message):
         use(server, lambda client: client.probe())
+
+
+@pytest.mark.parametrize(
+    ("announced", "answer", "message"),
+    [
+        ({"digests": True}, {"digests": None}, "the answer holds no digests"),
+        ({}, {"model": "other"}, "the answer is by other, but the function ran m at the beginning"),
+    ],
+)
+def test_each_answer_has_to_be_what_the_function_announced(
+    monkeypatch: pytest.MonkeyPatch, announced: dict[str, Any], answer: dict[str, Any], message: str
+) -> None:
+    async def send_after_probe(client: FunctionClient) -> None:
+        await client.probe()
+        await client.send([image(9)], OPTIONS, return_frames=True)
+
+    monkeypatch.setattr(retry_policy, "MAX_INVALID_REPLIES", 1)
+    with pytest.raises(InvalidReply, match=message):
+        use(scripted(lambda body: echo(body) | answer, info=announced), send_after_probe)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import av
@@ -12,6 +14,7 @@ from examples.sample_clip import Image, pan, write_clip
 from faceblur.base.atomic_files import temporary_path
 from faceblur.base.errors import MediaError
 from faceblur.base.options import Options
+from faceblur.media.frame_sequence import FrameSequence
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
 from faceblur.media.writer import VideoWriter
@@ -89,6 +92,16 @@ def test_writer_refuses_a_sequence_with_a_lost_frame(face: Image, tmp_path: Path
     assert not target.exists()
 
 
+def test_an_output_that_lacks_frames_of_any_stream_is_refused(tmp_path: Path) -> None:
+    sequence = FrameSequence(tmp_path / "out.mkv")
+    for stream, number in ((0, 0), (3, 0), (0, 1)):
+        sequence.check_next(DecodedFrame(stream, number, av.VideoFrame(16, 16)))
+    sequence.check_complete({0: 2, 3: 1})
+    for read in ({0: 2, 3: 2}, {0: 3, 3: 1}, {0: 2, 3: 1, 4: 1}):
+        with pytest.raises(MediaError, match="of [123] frames of stream [034] were written"):
+            sequence.check_complete(read)
+
+
 def test_a_frame_of_another_size_is_refused(face: Image, tmp_path: Path) -> None:
     """PyAV's encoders would stretch it, and the masks with it."""
     clip = write_clip(tmp_path / "clip.mp4", pan(face, (160, 120), 3))
@@ -98,6 +111,22 @@ def test_a_frame_of_another_size_is_refused(face: Image, tmp_path: Path) -> None
     refused = pytest.raises(MediaError, match="frame 0 is 120x160, the output 160x120")
     with VideoReader(clip) as reader, VideoWriter(tmp_path / "out.mp4", reader, Options()) as writer, refused:
         writer.write(frame)
+
+
+def test_what_the_disk_does_not_store_gets_no_name(
+    face: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    clip = write_clip(tmp_path / "clip.mp4", pan(face, (160, 120), 3))
+    with VideoReader(clip) as reader, VideoWriter(tmp_path / "out.mp4", reader, Options()) as writer:
+        for item in reader:
+            writer.write(item)
+        monkeypatch.setattr(os, "fsync", fails)
+        with pytest.raises(MediaError, match=r"out\.mp4: cannot be written: Input/output error"):
+            writer.finish()
+    assert list(tmp_path.iterdir()) == [clip]
 
 
 def test_interlaced_frames_after_progressive_ones_are_named(face: Image, tmp_path: Path) -> None:

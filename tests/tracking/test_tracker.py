@@ -145,6 +145,22 @@ def test_moving_face_is_masked_where_it_came_from() -> None:
         assert holds(hull(frame.masks.values()), moving(index)), index
 
 
+@pytest.mark.parametrize("low", [160, 220])
+def test_before_its_first_detection_a_face_is_masked_where_a_low_score_was_and_where_it_may_have_stood(
+    low: float,
+) -> None:
+    found = {20: (200, 0.9), 21: (208, 0.9), 18: (low, 0.1)}  # left borders and scores, by frame
+    frames = follow(
+        [
+            [Detection((x, 50, x + 40, 90), score) for x, score in [found[index]]] if index in found else []
+            for index in range(30)
+        ]
+    )
+    for frame in frames[11:16]:
+        for x in (200, low, 160):  # as it moved later, it came from there
+            assert holds(hull(frame.masks.values()), (x, 50, x + 40, 90))
+
+
 def test_nothing_is_carried_over_a_cut() -> None:
     face = [Detection((50, 50, 90, 90), 0.9)]
     before = follow([face if index < 10 else [] for index in range(30)], cuts=(10,))
