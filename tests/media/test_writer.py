@@ -98,7 +98,7 @@ def test_an_output_that_lacks_frames_of_any_stream_is_refused(tmp_path: Path) ->
         sequence.check_next(DecodedFrame(stream, number, av.VideoFrame(16, 16)))
     sequence.check_complete({0: 2, 3: 1})
     for read in ({0: 2, 3: 2}, {0: 3, 3: 1}, {0: 2, 3: 1, 4: 1}):
-        with pytest.raises(MediaError, match="of [123] frames of stream [034] were written"):
+        with pytest.raises(MediaError, match=r"of [123] frames of stream [034] were written"):
             sequence.check_complete(read)
 
 

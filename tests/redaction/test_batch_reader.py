@@ -208,10 +208,11 @@ def test_source_without_a_frame_is_refused(items: list[PlainFrame | PlainPacket]
 
 def test_the_rest_is_in_no_interval_and_a_span_ends_with_a_searched_frame() -> None:
     frames = plain_frames(20)
-    for frame in frames[:3] + frames[10:]:
+    for frame in frames[:3] + frames[9:]:
         frame.in_rest = True
-    batches = list(into_batches(frames, 0, Options()))
+    batches = list(into_batches(frames, 0, Options(), max_bytes=2000))
     assert [one for batch in batches for one in batch.frames] == frames
+    assert [len(batch.frames) for batch in batches] == [2, 2, 6, 2, 2, 2, 2, 2]  # not all of the rest at once
     intervals = [interval for batch in batches for interval in batch.intervals]
-    assert [one for interval in intervals for one in interval] == frames[3:10]
-    assert frames[9].ends_interval and not any(one.ends_interval for one in frames[:3] + frames[10:])
+    assert [one for interval in intervals for one in interval] == frames[3:9]
+    assert frames[8].ends_interval and not any(one.ends_interval for one in frames[:3] + frames[9:])
