@@ -60,6 +60,18 @@ def test_flipped_bytes_are_refused(face: Image, tmp_path: Path) -> None:
         copy(clip, tmp_path / "out.mp4")
 
 
+def test_a_part_that_ffmpeg_cannot_read_is_damage(face: Image, tmp_path: Path) -> None:
+    """The structure of RealMedia is not checked: nothing else tells that it was cut."""
+    source = write_clip(tmp_path / "clip.mp4", pan(face, (320, 240), 25), audio_codec=None)
+    run_ffmpeg("-i {source} -c:v rv10 {out}", source=source, out=tmp_path / "clip.rm")
+    content = (tmp_path / "clip.rm").read_bytes()
+    (tmp_path / "cut.rm").write_bytes(content[: len(content) // 2])
+    with VideoReader(tmp_path / "clip.rm") as reader:
+        assert sum(isinstance(item, DecodedFrame) for item in reader) == 25
+    with VideoReader(tmp_path / "cut.rm") as reader, pytest.raises(MediaError, match="damaged at"):
+        list(reader)
+
+
 def test_avi_with_dropped_frames_is_complete(face: Image, tmp_path: Path) -> None:
     pts = [*range(10), *range(31, 60)]
     clip = write_clip(

@@ -6,6 +6,7 @@ import asyncio
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from examples.sample_clip import Image, pan, write_clip
@@ -22,11 +23,12 @@ def few_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry_policy, "MAX_INVALID_REPLIES", 2)
 
 
-@pytest.mark.parametrize("lie", LIES + LIES_ABOUT_FRAMES)
+@pytest.mark.parametrize(("lie", "faces"), [*((lie, 1) for lie in LIES + LIES_ABOUT_FRAMES), ("one face less", 2)])
 def test_a_video_fails_and_nothing_is_written(
-    local_function: LocalFunction, face: Image, tmp_path: Path, lie: str
+    local_function: LocalFunction, face: Image, tmp_path: Path, lie: str, faces: int
 ) -> None:
-    clip = write_clip(tmp_path / "in" / "face.mp4", islice(pan(face, (192, 144), 60), 8))
+    images = (np.hstack([image] * faces) for image in islice(pan(face, (192, 144), 60), 8))
+    clip = write_clip(tmp_path / "in" / "face.mp4", images)
     out = tmp_path / "out"
 
     async def main() -> str:
