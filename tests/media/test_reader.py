@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from fractions import Fraction
 from pathlib import Path
@@ -34,6 +35,19 @@ def test_cut_file_is_never_complete(face: Image, tmp_path: Path, suffix: str, co
         with pytest.raises(MediaError, match=r"cut short|not a video that can be read|damaged"):
             copy(clip, tmp_path / "cut" / clip.name)
     assert not list((tmp_path / "cut").glob("*")) if (tmp_path / "cut").exists() else True
+
+
+def test_a_file_that_ends_between_two_parts_is_not_complete(face: Image, tmp_path: Path) -> None:
+    """As where a recorder that never wrote the size of the whole is stopped: only the header's length shows it."""
+    clip = write_clip(tmp_path / "clip.mkv", pan(face, (64, 48), 200), audio_codec=None)
+    content = bytearray(clip.read_bytes())
+    size = content.index(b"\x18\x53\x80\x67") + 4  # of the segment
+    content[size : size + 8] = b"\x01" + b"\xff" * 7
+    clip.write_bytes(content)
+    copy(clip, tmp_path / "out" / clip.name)
+    clip.write_bytes(content[: content.rindex(b"\x1f\x43\xb6\x75")])  # without its last cluster
+    with pytest.raises(MediaError, match=r"cut short at [45]\.\d+ s: its header promises 8\.000 s"):
+        copy(clip, tmp_path / "cut" / clip.name)
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".webm", ".ts", ".mp4"])
@@ -69,6 +83,17 @@ def test_a_part_that_ffmpeg_cannot_read_is_damage(face: Image, tmp_path: Path) -
     with VideoReader(tmp_path / "clip.rm") as reader:
         assert sum(isinstance(item, DecodedFrame) for item in reader) == 25
     with VideoReader(tmp_path / "cut.rm") as reader, pytest.raises(MediaError, match="damaged at"):
+        list(reader)
+
+
+def test_a_picture_of_which_no_frame_comes_is_damage(face: Image, tmp_path: Path) -> None:
+    """FFmpeg's decoder of MPEG-2 says nothing where a picture has no beginning."""
+    clip = write_clip(tmp_path / "clip.avi", pan(face, (160, 120), 12), video_codec="mpeg2video", audio_codec=None)
+    content = bytearray(clip.read_bytes())
+    pictures = [one.start() for one in re.finditer(rb"\x00\x00\x01\x00", content)]
+    content[pictures[5] + 3] = 0x02
+    clip.write_bytes(content)
+    with VideoReader(clip) as reader, pytest.raises(MediaError, match="without a frame: 1 packet of stream 0"):
         list(reader)
 
 

@@ -54,9 +54,23 @@ def test_what_is_masked_but_not_listed_is_an_error(face: Image, style: str) -> N
     clear, returned = upright(face), encode_image(redacted, "jpeg", 95)
     for image in (gray_image(returned, clear), decode_image(returned)):
         verify_unchanged(image, clear, [BOX], 0.25)
-        for listed in ([], [(20.0, 20.0, 110.0, 140.0)]):
+        beside = [(90.0, 70.0, 150.0, 190.0), (300.0, 70.0, 360.0, 190.0)]
+        for listed in ([], [(20.0, 20.0, 110.0, 140.0)], beside):
             with pytest.raises(InvalidReply, match="differs from the frame where no face is listed"):
                 verify_unchanged(image, clear, listed, 0.25)
+
+
+@pytest.mark.parametrize("style", ["blur", "pixelate", "solid"])
+def test_a_small_face_that_is_masked_but_not_listed_is_noticed(face: Image, style: str) -> None:
+    """16 px high in 640x360."""
+    image = np.full((360, 640, 3), (90, 110, 100), np.uint8)
+    head = cv2.resize(face[57:177, 178:273], (13, 16), interpolation=cv2.INTER_AREA)
+    image[100:116, 200:213] = head
+    clear = thumbnail(DecodedFrame(0, 0, av.VideoFrame.from_ndarray(image, "bgr24")).thumbnail(320), 2.0)
+    verify_unchanged(gray_image(encode_image(image, "jpeg", 95), clear), clear, [], 0.25)
+    redact(image, regions([(200.0, 100.0, 213.0, 116.0)], 0.25), style)
+    with pytest.raises(InvalidReply, match="differs from the frame"):
+        verify_unchanged(gray_image(encode_image(image, "jpeg", 95), clear), clear, [], 0.25)
 
 
 @pytest.mark.parametrize("size_wh", [(160, 120), (321, 241), (640, 360), (1280, 720)])
