@@ -44,3 +44,8 @@ def test_no_frame_is_lost_between_the_groups(sizes: list[tuple[int, int]]) -> No
     groups = list(_groups(sizes))
     assert [index for group in groups for index in group] == list(range(len(sizes)))
     assert all(len(one) == 1 or sum(sizes[at][0] * sizes[at][1] for at in one) <= 64e6 for one in groups)
+
+
+def test_what_is_redacted_is_listed_whatever_is_asked_for() -> None:
+    for asked, listed in ((None, 0.3), (0.05, 0.05), (0.8, 0.3)):
+        assert RequestOptions(threshold=0.3, report_threshold=asked).listed_from == listed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from faceblur_function.mask_shapes import SOFT_EDGE, Plane, Region, regions
+from faceblur_function.mask_shapes import SOFT_EDGE, Plane, Region, boxes_as_regions, regions
 
 
 def test_edge_is_soft_and_covers_the_corners_of_the_box() -> None:
@@ -34,3 +34,13 @@ def test_transfer_takes_what_the_region_touches_and_no_more() -> None:
     rows, columns = region.window(100, 80)
     transfer(source[rows, columns], target, region, rows, columns)
     assert np.array_equal(target == 9, region.opacity(slice(0, 80), slice(0, 100)) > 0)
+
+
+def test_a_box_by_hand_is_masked_completely_with_every_pixel_that_it_touches() -> None:
+    (region,) = boxes_as_regions([(10.3, 20.6, 30.2, 40.7)])
+    for one, size_wh, window in (
+        (region, (100, 80), (slice(20, 41), slice(10, 31))),
+        (region.scaled(0.5, 0.5), (50, 40), (slice(10, 21), slice(5, 16))),
+    ):
+        assert one.window(*size_wh) == window
+        assert (one.opacity(*window) == 1).all() and one.reached(*window).all()

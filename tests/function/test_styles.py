@@ -165,3 +165,12 @@ def test_what_was_redacted_is_never_taken_for_clear(face: Image, style: str) -> 
             redacted = frame.copy()
             redact(redacted, masked, style)
             assert was_redacted(frame, decode_image(encode_image(redacted, "jpeg", 90)), masked, style)
+
+
+def test_each_of_several_faces_has_to_be_redacted(face: Image) -> None:
+    tiny, other = (5.0, 5.0, 5.2, 5.2), (10.0, 300.0, 110.0, 420.0)
+    redacted = face.copy()
+    redact(redacted, regions([other], 0.25), "blur")
+    assert was_redacted(face, redacted, regions([tiny, other], 0.25), "blur")
+    assert not was_redacted(face, redacted, regions([other, BOX], 0.25), "blur")
+    assert not was_redacted(face, redacted, regions([tiny, BOX], 0.25), "blur")

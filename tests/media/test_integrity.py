@@ -38,3 +38,4 @@ def test_structure_of_nonsense_is_no_error(tmp_path: Path) -> None:
         path.write_bytes(content)
         for container in integrity.CHECKS:
             integrity.find_fault(path, container)
+    assert integrity.find_fault(tmp_path / "1", "ivf") == "cut short: its last part is not complete"

@@ -84,6 +84,16 @@ def test_what_no_neighbour_saw_is_new() -> None:
     assert shows_new(copy_of(scene(28)), [], neighbours)
 
 
+def test_what_no_neighbour_saw_is_new_although_it_looks_like_the_border_beside_it() -> None:
+    # Stripes: the border that is not known is as what lies beside it.
+    stripes = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+    stripes[30:150] = np.random.default_rng(1).integers(0, 256, (30, 1, 1), np.uint8).repeat(4, axis=0)
+    moved = np.roll(stripes, 6, axis=0)
+    for x, is_new in ((12, True), (0, False)):
+        motion = CameraMotion(1, complex(x, 6) * SCALE)
+        assert shows_new(copy_of(moved), [], [beside(stripes, motion)] * 2) is (is_new)
+
+
 def test_a_known_face_and_its_body_may_move(face: Image) -> None:
     def person(x: int) -> Image:
         """A head and shoulders, larger than the face's box."""

@@ -124,6 +124,13 @@ def test_a_frame_that_shows_something_new_is_searched(squares: tuple[tuple[int, 
     assert one.frame_to_search(0.3) is (None if chosen is None else one.inner[chosen - 1])
 
 
+def test_an_interval_in_which_much_changes_is_searched_although_both_ends_agree() -> None:
+    """Colours that are alike in gray: only the change says that it is another scene."""
+    one = span(*[()] * 5)
+    one.inner[1].thumbnail = thumbnail(np.full((90, 160, 3), (250, 62, 83), np.uint8), 4.0)
+    assert one.frame_to_search(0.3) is one.inner[1]
+
+
 def test_what_moves_as_a_known_face_does_is_not_new() -> None:
     boxes = [(4.0 * x, 160.0, 4.0 * x + 40, 200.0) for x in (30, 32)]
     still = span((30,), (31,), (32,), detections=(faces(boxes[0]), faces(boxes[1])))
