@@ -23,3 +23,8 @@ from faceblur.tracking.boxes import Box
 )
 def test_a_face_counts_that_is_large_enough_and_in_the_frame(box: Box, kept: float, counts: bool) -> None:
     assert _counts(box, Legibility(kept, 0.9), (320, 240)) == counts
+
+
+def test_of_a_small_face_much_is_left_by_both_measures() -> None:
+    for kept, correlation, counts in ((0.58, 0.36, False), (0.36, 0.58, False), (0.58, 0.58, True)):
+        assert _counts((100, 100, 113, 113), Legibility(kept, correlation), (320, 240)) == counts

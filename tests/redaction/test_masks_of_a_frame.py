@@ -40,6 +40,12 @@ def test_a_mask_that_a_pan_carried_beyond_any_frame_is_cut() -> None:
     assert box == (-MAX_COORDINATE, 0.0, 10.0, 1.0)
 
 
+def test_masks_are_in_the_order_of_the_sidecar_s_lines() -> None:
+    """Where they overlap it matters, and an audit masks again what is listed."""
+    boxes: dict[int, Box] = {3: (10.0, 0.0, 20.0, 1.0), 1: (40.0, 0.0, 60.0, 1.0), 2: (15.0, 0.0, 70.0, 1.0)}
+    assert list(settled(boxes, are_gaps=False).masks) == [1, 2, 3]
+
+
 def test_a_frame_with_more_masks_than_any_has_fails_its_video() -> None:
     boxes: dict[int, Box] = {track: (0.05 * track, 0.0, 0.05 * track + 0.04, 1.0) for track in range(MAX_MASKS + 1)}
     with pytest.raises(InvalidReply, match="faces are to be masked, more than"):

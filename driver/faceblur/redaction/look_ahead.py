@@ -141,7 +141,8 @@ class LookAhead:
                 frame.rejected[track] = frame.masks.pop(track), score
         for track in verdicts.unconfirmed(frame.ends & frame.masks.keys()):
             del frame.masks[track]
-        frame.masks = joined(frame.masks, frame.gaps)
+        # In the sidecar's order: of masks that overlap the later one blurs the earlier one, and an audit does it again.
+        frame.masks = dict(sorted(joined(frame.masks, frame.gaps).items()))
         frame.gaps &= frame.masks.keys()
         frame.followed &= frame.gaps
         count = len(frame.cover) + len(frame.masks)
