@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import islice
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
-from examples.sample_clip import Image
+from examples.sample_clip import Image, pan, write_clip
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.images.page import Page
 from faceblur.media.planes import planes
+from faceblur.media.reader import VideoReader
 from faceblur.redaction.masking import mask_frame, mask_page
 
 BOX = (100.0, 60.0, 180.0, 160.0)
@@ -46,3 +49,17 @@ def test_page_is_masked_view_by_view() -> None:
     mask_page(page, 1, [(0.0, 0.0, 40.0, 40.0)], style="solid", padding=0.0)
     assert (page.colours[110, 140] == 0).all() and (page.colours[20, 20] == 20).all()
     assert page.alpha is not None and page.alpha[20, 20] == 255 and page.alpha[110, 140] == 140
+
+
+def test_a_mask_stays_out_of_the_frames_that_are_decoded_by_it(face: Image, tmp_path: Path) -> None:
+    """The decoder still refers to a frame that it has given."""
+    clip = write_clip(tmp_path / "clip.mp4", pan(face, (320, 240), 60), audio_codec=None)
+    decoded: list[list[Image]] = []
+    for masks in (False, True):
+        with VideoReader(clip) as reader:
+            decoded.append([])
+            for frame in islice((one for one in reader if isinstance(one, DecodedFrame)), 60):
+                decoded[-1].append(next(planes(frame.pixels)).array.copy())
+                if masks:
+                    mask_frame(frame, [BOX], style="solid", padding=0.0)
+    assert all(np.array_equal(one, other) for one, other in zip(*decoded, strict=True))

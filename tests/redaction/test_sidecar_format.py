@@ -145,10 +145,6 @@ def frames_less(content: list[dict[str, Any]]) -> None:
     content.pop()
 
 
-def frames_more(content: list[dict[str, Any]]) -> None:
-    content.append(content[-1] | {"frame": content[-1]["frame"] + 1})
-
-
 def other_times(content: list[dict[str, Any]]) -> None:
     content[5]["pts"] += 1
 
@@ -169,7 +165,8 @@ def endless_box(content: list[dict[str, Any]]) -> None:
     ("edit", "message"),
     [
         (frames_less, "lists 23 frames, the video has more"),
-        (frames_more, "lists more frames than the 24"),
+        (lambda content: content.append(content[-1] | {"frame": 24}), "lists more frames than the 24"),
+        (lambda content: content.insert(5, content[1] | {"stream": 9}), "lists more frames than the 24"),
         (other_times, "frame 4 is at"),
         (other_order, "line 6: frame 5 is out of order"),
         (other_video, "belongs to another video"),

@@ -95,6 +95,8 @@ def test_what_the_answers_say() -> None:
     assert verdicts.rejected({1: answered(0.05), 2: answered(0.01)}) == {1: 0.05, 2: 0.01}
     assert verdicts.rejected({1: answered(CONFIRMED)}) == {}
     assert verdicts.rejected({1: answered(0.0)}) == {}  # it was a face once
+    assert verdicts.rejected({}) == {}
+    assert verdicts.rejected({1: answered(0.0)}) == {}  # also after a frame without it
     assert Verdicts().rejected({}) == {}
 
 

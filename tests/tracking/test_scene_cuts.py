@@ -10,7 +10,7 @@ from skimage.data import coffee
 
 from examples.sample_clip import Image
 from faceblur.media.frames import DecodedFrame
-from faceblur.tracking.camera_motion import NO_MOTION
+from faceblur.tracking.camera_motion import NO_MOTION, CameraMotion
 from faceblur.tracking.scene_cuts import is_change, transition
 from faceblur.tracking.thumbnails import MIN_LONG_SIDE, Thumbnail, copy_side, thumbnail
 
@@ -89,3 +89,12 @@ def test_frame_that_is_almost_a_line() -> None:
 )
 def test_a_face_of_16_px_is_4_px_large_in_a_copy_of_at_most_480(width: int, height: int, side: int) -> None:
     assert copy_side(width, height) == side
+
+
+def test_motions_one_after_the_other_and_back() -> None:
+    first, second, box = CameraMotion(1.1 + 0.02j, 9 - 4j), CameraMotion(0.9j, -30 + 7j), (10.0, 20.0, 50.0, 70.0)
+    carried = second.carry(first.carry(box))
+    assert first.then(second).carry(box) == pytest.approx(carried)
+    assert second.carry_back(carried) == pytest.approx(first.carry(box))
+    assert second.inverse().carry(carried) == pytest.approx(first.carry(box))
+    assert first.then(first.inverse()).carry(box) == pytest.approx(box)
