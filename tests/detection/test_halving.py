@@ -11,8 +11,14 @@ from aiohttp import web
 from faceblur.base.errors import RequestTooLarge
 from faceblur.detection.client import FunctionClient
 from faceblur.detection.reply import CheckedReply
+from faceblur_function import wire
 from tests.support.batches import OPTIONS, echo, image, send, use
 from tests.support.hostile import Server, scripted
+
+
+def face(number: int) -> dict[str, Any]:
+    """A face that tells of which frame it is."""
+    return {"box": [0, 0, number + 1, 5], "score": 0.9}
 
 
 @pytest.mark.parametrize("refusal", [(400, "Error when parsing request"), (413, "too large"), (507, "")])
@@ -21,7 +27,10 @@ def test_body_that_is_too_large_is_halved(refusal: tuple[int, str]) -> None:
 
     def small_only(body: dict[str, Any]) -> Any:
         sizes.append(len(body["frames"]))
-        return echo(body) if len(body["frames"]) <= 3 else web.Response(status=refusal[0], text=refusal[1])
+        if len(body["frames"]) > 3:
+            return web.Response(status=refusal[0], text=refusal[1])
+        shades = [images.index(wire.decode_base64(text)) for text in body["frames"]]
+        return echo(body) | {"faces": [[face(one)] for one in shades], "digests": None}
 
     images = [image(shade) for shade in range(0, 110, 10)]
 
@@ -30,6 +39,7 @@ def test_body_that_is_too_large_is_halved(refusal: tuple[int, str]) -> None:
 
     for answer in use(scripted(small_only), twice):
         assert answer.frames == images
+        assert [faces[0].box[2] for faces in answer.faces] == [*range(1, 12)]
     # The second batch is split before it is sent: what is too large was learnt from the first.
     assert sizes.count(11) == 1
 

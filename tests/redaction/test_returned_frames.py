@@ -40,7 +40,10 @@ def test_another_size_is_an_error(face: Image, frame: DecodedFrame) -> None:
 
 
 def test_region_beyond_the_frame_is_no_error(face: Image, frame: DecodedFrame) -> None:
-    verify_redacted(frame, face, regions([(600.0, 600.0, 700.0, 700.0)], 0.25), "blur")
+    beyond = (600.0, 600.0, 700.0, 700.0)
+    verify_redacted(frame, face, regions([beyond], 0.25), "blur")
+    with pytest.raises(InvalidReply, match="without being redacted"):
+        verify_redacted(frame, face, regions([beyond, BOX], 0.25), "blur")
 
 
 def upright(face: Image) -> Thumbnail:

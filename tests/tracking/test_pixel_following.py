@@ -107,7 +107,13 @@ class Shown(WindowedFrame):
 
 
 def masked(
-    xs: list[float], detected: range, *, every: int = 1, cut_at: int | None = None, scores: float = 0.95
+    xs: list[float],
+    detected: range,
+    *,
+    every: int = 1,
+    cut_at: int | None = None,
+    scores: float = 0.95,
+    covered: range = range(0),
 ) -> list[bool]:
     """Whether each frame's face is masked, where only the frames of `detected` have a detection."""
     tracker: Tracker[Shown] = Tracker(threshold=0.3, look_around=0.4)
@@ -120,7 +126,7 @@ def masked(
                 seconds=index / RATE,
                 detections=detections,
                 is_searched=is_searched,
-                thumbnail=copy_of(picture(x)),
+                thumbnail=copy_of(picture(x, covered=index in covered)),
                 cut=index == cut_at,
                 truth=box(x),
             )
@@ -205,6 +211,17 @@ def test_a_face_is_masked_as_long_as_it_was_seen_before_its_first_detection(ever
     xs = [500.0 + 6 * min(index, 20) for index in range(60)]
     shown = masked(xs, range(30, 60), every=every)
     assert all(shown[10:]) and not any(shown[:3])
+
+
+def test_before_the_frame_to_which_a_face_is_followed_back_it_is_masked_as_before_a_detection() -> None:
+    shown = masked([500.0] * 60, range(30, 60), covered=range(21))
+    assert all(shown[10:]) and not any(shown[:8])
+
+
+def test_what_was_masked_of_a_track_stays_masked_where_it_is_followed_to() -> None:
+    frame = WindowedFrame(seconds=0.0, masks={1: (10.0, 10.0, 30.0, 30.0)})
+    frame.add_followed(1, (20.0, 5.0, 40.0, 25.0))
+    assert frame.masks == {1: (10.0, 5.0, 40.0, 30.0)} and frame.state_of(1) == "followed"
 
 
 def test_nothing_is_followed_back_over_a_cut() -> None:
