@@ -7,15 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
-from PIL import Image
 
+from examples.sample_clip import Image
 from faceblur.base.options import Options
 from faceblur.detection.endpoint import Endpoint
 from faceblur.jobs.image_run import ImageRun
 from faceblur.jobs.report import Report
 from faceblur.media.images.page import Page
+from faceblur.redaction.image_frame import PageFrame
+from faceblur_function import wire
 from faceblur_function.defaults import MAX_FRAMES
+from faceblur_function.detectors.detector import Detector
+from faceblur_function.images import decode_image
 from tests.support.no_faces import no_faces
 
 
@@ -32,7 +37,7 @@ def redact(path: Path, out: Path, options: Options) -> tuple[Report, list[int]]:
 def test_no_request_has_more_images_than_the_function_takes(tmp_path: Path) -> None:
     # Each page of this animation is searched twice: its alpha channel holds an image of its own.
     random = np.random.default_rng(1)
-    pages = [Image.fromarray(random.integers(0, 255, (32, 32, 4), np.uint8), "RGBA") for _ in range(MAX_FRAMES)]
+    pages = [PIL.Image.fromarray(random.integers(0, 255, (32, 32, 4), np.uint8), "RGBA") for _ in range(MAX_FRAMES)]
     path = tmp_path / "moving.png"
     pages[0].save(path, save_all=True, append_images=pages[1:], duration=40)
     report, counts = redact(path, tmp_path / "out", Options(batch_size=MAX_FRAMES))
@@ -54,8 +59,25 @@ def test_only_frames_of_animations_are_compared(
         return views(page)
 
     monkeypatch.setattr(Page, "views", counted)
-    pages = [Image.fromarray(np.full((40, 60, 3), shade, np.uint8)) for shade in (20, 120, 220)]
+    pages = [PIL.Image.fromarray(np.full((40, 60, 3), shade, np.uint8)) for shade in (20, 120, 220)]
     pages[0].save(tmp_path / name, save_all=True, append_images=pages[1:], duration=40)
     report, _ = redact(tmp_path / name, tmp_path / "out", Options())
     assert report.ok, report.failed
     assert len(calls) == views_of_a_page * len(pages)
+
+
+def test_faces_of_an_image_that_is_searched_smaller_lie_where_it_shows_them(
+    face: Image, detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("faceblur.redaction.image_frame.MAX_PIXELS", face.size / 3 / 4)
+    frame = PageFrame(page=Page(face, None), is_animated=False, stream=0, number=0, seconds=0.0)
+    small = decode_image(*frame.encode())
+    assert small.shape == (256, 256, 3)
+    (box,) = detector.detect([small], threshold=0.8)[0].xyxy.tolist()
+    frame.add_detections([[wire.Face(box=tuple(box), score=0.9)]], [None])
+    assert frame.detections[0].box == pytest.approx((178, 57, 273, 177), abs=12)
+    # A side is a whole number of pixels: width and height may shrink differently.
+    monkeypatch.setattr("faceblur.redaction.image_frame.MAX_PIXELS", 5000)
+    frame = PageFrame(page=Page(face[:100, :301], None), is_animated=False, stream=0, number=0, seconds=0.0)
+    frame.encode()
+    assert frame.scales == [(301 / 122, 100 / 40)]
