@@ -53,10 +53,9 @@ class Legibility:
         """Whether both measures reach their thresholds."""
         return self.kept >= LEGIBLE_KEPT and self.correlation >= LEGIBLE_CORRELATION
 
-    def exceeds(self, expected: Legibility) -> bool:
+    def exceeds(self, expected: Legibility, by: float = LEGIBLE_KEPT) -> bool:
         """Whether clearly more is left than what is `expected`, by both measures: noise raises one of them alone."""
-        more = min(self.kept - expected.kept, self.correlation - expected.correlation)
-        return more >= LEGIBLE_KEPT
+        return min(self.kept - expected.kept, self.correlation - expected.correlation) >= by
 
 
 def measure_legibility(
