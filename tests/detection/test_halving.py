@@ -17,7 +17,7 @@ from tests.support.hostile import Server, scripted
 
 
 def face(number: int) -> dict[str, Any]:
-    """A face that tells of which frame it is."""
+    """A face whose box says which frame it is of."""
     return {"box": [0, 0, number + 1, 5], "score": 0.9}
 
 
