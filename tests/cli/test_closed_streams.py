@@ -7,6 +7,7 @@ import fcntl
 import os
 import signal
 import subprocess
+import sys
 import termios
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ import psutil
 import pytest
 
 from tests.cli.calls import COMMAND, leftovers
+from tests.support.deadly import HELD_DECODER, guarded
 
 
 def closed_pipe() -> int:
@@ -72,7 +74,8 @@ def test_a_closed_terminal_ends_a_run_and_leaves_nothing(long_clip: Path, tmp_pa
         os.setsid()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
-    command = [*COMMAND, "run", str(long_clip), "-o", str(tmp_path / "out"), "--detect-every", "1"]
+    code = guarded(HELD_DECODER)
+    command = [sys.executable, "-c", code, "run", str(long_clip), "-o", str(tmp_path / "out")]
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, preexec_fn=own_terminal) as process:
         os.close(theirs)
         while not any(path.stat().st_size for path in leftovers(tmp_path)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from faceblur.detection.local_function.http_trigger import LocalFunction
 from faceblur_function import wire
 from faceblur_function.images import decode_image, encode_image
 from faceblur_function.weights import load_weights
-from tests.cli.calls import COMMAND, invoke, run_against
+from tests.cli.calls import invoke, run_against
 from tests.support import clips as media
+from tests.support.deadly import SLOW_DECODER, guarded
 from tests.support.hostile import HostileProxy, scripted
 
 
@@ -50,7 +52,7 @@ def test_worker_that_dies_and_cannot_start_again_fails_the_video_in_one_line(lon
     weights = tmp_path / "weights.onnx"
     weights.write_bytes(load_weights("retinaface-mobilenet0.25")[0])
     options = ("--workers", "1", "--env", f"WEIGHTS={weights}", "--detect-every", "1")
-    command = [*COMMAND, "run", str(long_clip), "-o", str(tmp_path / "out"), *options]
+    command = [sys.executable, "-c", guarded(SLOW_DECODER), "run", str(long_clip), "-o", str(tmp_path / "out"), *options]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert any("loaded in" in line for line in process.stderr)

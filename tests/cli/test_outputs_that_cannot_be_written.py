@@ -6,29 +6,31 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.cli.calls import COMMAND, invoke, leftovers
+from tests.support.deadly import HELD, held_until
 
 
 def test_two_runs_do_not_write_the_same_file(long_clip: Path, tmp_path: Path) -> None:
-    command = [*COMMAND, "run", str(long_clip), "-o", str(tmp_path), "--workers", "1"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
-        while not leftovers(tmp_path):
+    out, release = tmp_path / "out", tmp_path / "release"
+    arguments = ["run", str(long_clip), "-o", str(out), "--workers", "1"]
+    held = [sys.executable, "-c", HELD, *arguments]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": held_until(release)}
+    with subprocess.Popen(held, **quiet) as first:  # type: ignore[call-overload]
+        while not leftovers(out):
             time.sleep(0.02)
-        its = psutil.Process(first.pid).children(recursive=True)
-        for one in its:  # so that it is at it for as long as the second one needs
-            one.suspend()
-        second = subprocess.run(command, capture_output=True, text=True)
-        for one in its:
-            one.resume()
+        first.send_signal(signal.SIGSTOP)  # so that it is at it for as long as the second one needs
+        second = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True)
+        release.touch()
+        first.send_signal(signal.SIGCONT)
         assert second.returncode == 1 and "another run is writing it" in second.stderr
         assert first.wait() == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["long.mp4", "long.mp4.faces.jsonl"]
+    assert sorted(path.name for path in out.iterdir()) == ["long.mp4", "long.mp4.faces.jsonl"]
 
 
 def test_full_disk_is_named(long_clip: Path, function_url: str, tmp_path: Path) -> None:
