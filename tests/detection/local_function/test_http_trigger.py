@@ -27,7 +27,7 @@ def test_event_as_the_handler_sees_it(start: Start) -> None:
         f"{url}/describe?a=1",
         data='{"x": 1}',
         headers={"Content-Type": "application/json", "x-my-header": "v"},
-        timeout=9,
+        timeout=60,
     ).json()
     assert seen["type"] == "dict" and seen["body"] == {"x": 1}
     assert seen["method"] == "POST" and seen["path"] == "/describe" and seen["fields"] == {"a": "1"}
@@ -45,7 +45,7 @@ def test_event_as_the_handler_sees_it(start: Start) -> None:
     ],
 )
 def test_only_the_exact_content_type_is_parsed(start: Start, content_type: str, body: bytes, kind: str) -> None:
-    reply = requests.post(f"{start().url}/describe", data=body, headers={"Content-Type": content_type}, timeout=9)
+    reply = requests.post(f"{start().url}/describe", data=body, headers={"Content-Type": content_type}, timeout=60)
     assert reply.json()["type"] == kind
 
 
@@ -65,7 +65,7 @@ def test_only_the_exact_content_type_is_parsed(start: Start, content_type: str, 
     ],
 )
 def test_what_a_handler_returns(start: Start, output: str, status: int, content_type: str, body: bytes) -> None:
-    reply = requests.get(f"{start().url}/output/{output}", timeout=9)
+    reply = requests.get(f"{start().url}/output/{output}", timeout=60)
     assert (reply.status_code, reply.headers["Content-Type"], reply.content) == (status, content_type, body)
     assert reply.headers["Server"] == "nuclio"
     if output == "response":
@@ -74,17 +74,17 @@ def test_what_a_handler_returns(start: Start, output: str, status: int, content_
 
 def test_async_handler(tmp_path: Path) -> None:
     with ServerThread(LocalFunction(config("tests.support.handlers:async_handler"))) as function:
-        assert requests.get(function.url, timeout=9).text == "async"
+        assert requests.get(function.url, timeout=60).text == "async"
 
 
 @pytest.mark.parametrize("action", ["raise", "exit"])
 def test_exception_is_500_with_its_traceback_and_the_worker_lives(start: Start, action: str) -> None:
     function = start()
     pids = function.workers.pids
-    reply = requests.get(f"{function.url}/{action}", timeout=9)
+    reply = requests.get(f"{function.url}/{action}", timeout=60)
     assert reply.status_code == 500 and reply.headers["Content-Type"] == "text/plain"
     assert reply.text.startswith("Exception caught in handler - ") and "Traceback" in reply.text
-    assert requests.get(f"{function.url}/describe", timeout=9).json()["pid"] == pids[0]
+    assert requests.get(f"{function.url}/describe", timeout=60).json()["pid"] == pids[0]
 
 
 def test_no_free_worker_is_503_with_an_empty_body(start: Start, tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_no_free_worker_is_503_with_an_empty_body(start: Start, tmp_path: Path) 
         busy = pool.submit(requests.get, f"{url}/hold{tmp_path}", timeout=60)
         wait_for_files(tmp_path, 1)
         began = time.monotonic()
-        reply = requests.get(f"{url}/describe", timeout=9)  # the worker is held until this is answered
+        reply = requests.get(f"{url}/describe", timeout=60)  # the worker is held until this is answered
         assert (reply.status_code, reply.content) == (503, b"")
         assert time.monotonic() - began > 0.15
         (tmp_path / "release").touch()
@@ -101,38 +101,39 @@ def test_no_free_worker_is_503_with_an_empty_body(start: Start, tmp_path: Path) 
 
 
 def test_request_waits_for_a_worker(start: Start) -> None:
-    url = start(worker_timeout=5).url
+    url = start(worker_timeout=60).url
     with ThreadPoolExecutor(3) as pool:
-        replies = list(pool.map(lambda _: requests.get(f"{url}/sleep/0.3", timeout=9), range(3)))
+        replies = list(pool.map(lambda _: requests.get(f"{url}/sleep/0.3", timeout=60), range(3)))
     assert [reply.status_code for reply in replies] == [200] * 3
 
 
 def test_event_timeout_is_408_and_the_worker_is_restarted(start: Start) -> None:
-    function = start(event_timeout=0.3, worker_timeout=5)
+    function = start(event_timeout=0.3, worker_timeout=60)
     before = function.workers.pids
-    reply = requests.get(f"{function.url}/sleep/30", timeout=9)
+    reply = requests.get(f"{function.url}/sleep/30", timeout=60)
     assert reply.status_code == 408 and reply.json() == {"error": "handler timed out"}
     # Its only worker is free at once and refuses until it has started again.
-    while (after := requests.get(f"{function.url}/describe", timeout=9)).status_code == 500:
-        assert after.text == "Processor not ready (current status: stopped)"
+    while (after := requests.get(f"{function.url}/describe", timeout=60)).status_code != 200:
+        if after.status_code != 408:  # a machine may be too busy to answer this one in time
+            assert after.text == "Processor not ready (current status: stopped)"
     assert after.json()["pid"] not in before and not psutil.pid_exists(before[0])
 
 
 def test_an_event_is_cut_when_the_platform_looks(start: Start) -> None:
     """It looks once in every `eventTimeout`: an event has between one and two of them."""
-    function = start(event_timeout=0.5, worker_timeout=5)
+    function = start(event_timeout=0.5, worker_timeout=60)
     for _ in range(3):
         begun = time.monotonic()
-        while requests.get(f"{function.url}/sleep/30", timeout=9).status_code != 408:
+        while requests.get(f"{function.url}/sleep/30", timeout=60).status_code != 408:
             begun = time.monotonic()
         assert time.monotonic() - begun > 0.5
 
 
 def test_large_body_is_400_and_the_connection_is_closed(start: Start) -> None:
     url = start(max_body_bytes=1000).url
-    assert requests.post(f"{url}/describe", data=b"x" * 1000, timeout=9).status_code == 200
+    assert requests.post(f"{url}/describe", data=b"x" * 1000, timeout=60).status_code == 200
     for body in (b"x" * 1001, iter([b"x" * 600, b"x" * 600])):
-        reply = requests.post(f"{url}/describe", data=body, timeout=9)
+        reply = requests.post(f"{url}/describe", data=body, timeout=60)
         assert (reply.status_code, reply.text) == (400, "Error when parsing request")
         assert reply.headers["Connection"] == "close"
 
@@ -140,7 +141,7 @@ def test_large_body_is_400_and_the_connection_is_closed(start: Start) -> None:
 def test_a_body_far_above_the_limit_is_answered_while_it_is_sent(start: Start) -> None:
     """Nothing more of it is read: the client gets the answer, or a reset."""
     function = start(max_body_bytes=1000)
-    with socket.create_connection(("127.0.0.1", int(function.url.rsplit(":", 1)[1])), timeout=9) as client:
+    with socket.create_connection(("127.0.0.1", int(function.url.rsplit(":", 1)[1])), timeout=60) as client:
         client.sendall(b"POST /describe HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\nabc")
         answer = client.recv(4096)
         assert answer.startswith(b"HTTP/1.1 400 ") and answer.endswith(b"Error when parsing request")
@@ -153,14 +154,14 @@ def test_a_body_far_above_the_limit_is_answered_while_it_is_sent(start: Start) -
 def test_an_encoded_body_is_not_decoded(start: Start, encoding: str) -> None:
     body = gzip.compress(b'{"a": 1}') if encoding == "gzip" else b"abc"
     headers = {"Content-Encoding": encoding, "Content-Type": "application/octet-stream"}
-    reply = requests.post(f"{start().url}/size", data=body, headers=headers, timeout=9)
+    reply = requests.post(f"{start().url}/size", data=body, headers=headers, timeout=60)
     assert (reply.status_code, reply.text) == (200, str(len(body)))
 
 
 def test_headers_have_a_limit_as_a_whole(start: Start) -> None:
     url = start().url
-    assert requests.get(f"{url}/describe/{'a' * 15_000}", timeout=9).status_code == 200
-    assert requests.get(f"{url}/describe", headers={"X-A": "a" * 15_000}, timeout=9).status_code == 200
+    assert requests.get(f"{url}/describe/{'a' * 15_000}", timeout=60).status_code == 200
+    assert requests.get(f"{url}/describe", headers={"X-A": "a" * 15_000}, timeout=60).status_code == 200
     many = {f"X-A{number}": "a" * 1000 for number in range(17)}
     for path, headers in (
         ("/" + "a" * 17_000, {}),
@@ -168,10 +169,10 @@ def test_headers_have_a_limit_as_a_whole(start: Start) -> None:
         ("/", {"X-A": "a" * 99_000}),
         ("/", many),
     ):
-        reply = requests.get(url + path, headers=headers, timeout=9)
+        reply = requests.get(url + path, headers=headers, timeout=60)
         assert (reply.status_code, reply.text) == (431, "Too big request header")
         assert reply.headers["Connection"] == "close"
-    assert requests.get(f"{start(max_header_bytes=1000).url}/describe/{'a' * 2000}", timeout=9).status_code == 431
+    assert requests.get(f"{start(max_header_bytes=1000).url}/describe/{'a' * 2000}", timeout=60).status_code == 431
 
 
 @pytest.mark.parametrize(
@@ -189,7 +190,7 @@ def test_a_structured_cloud_event_is_unwrapped(
     start: Start, event: dict[str, Any], kind: str, body: object, content_type: str
 ) -> None:
     headers = {"Content-Type": content_type}
-    described = requests.post(f"{start().url}/describe", json=event, headers=headers, timeout=9).json()
+    described = requests.post(f"{start().url}/describe", json=event, headers=headers, timeout=60).json()
     assert (described["type"], described["body"]) == (kind, body)
     assert described["content_type"] == event.get("contentType", "")
 
@@ -198,18 +199,18 @@ def test_a_cloud_event_that_is_none_is_500(start: Start) -> None:
     url = start().url
     for body in (b"{nope", b"[1]"):
         headers = {"Content-Type": "application/cloudevents+json"}
-        reply = requests.post(f"{url}/describe", data=body, headers=headers, timeout=9)
+        reply = requests.post(f"{url}/describe", data=body, headers=headers, timeout=60)
         assert (reply.status_code, reply.text) == (500, "Failed to wrap structured cloud event")
 
 
 def test_strings_that_are_not_utf_8_are_500_unless_the_platform_leaves_them_as_bytes(start: Start) -> None:
     url = start().url
     for path, headers in (("/describe/%ff", {}), ("/describe", {"X-Name": b"\xff"})):
-        reply = requests.get(url + path, headers=headers, timeout=9)
+        reply = requests.get(url + path, headers=headers, timeout=60)
         assert reply.status_code == 500 and reply.text.startswith("Exception caught while serving")
-    assert requests.get(f"{url}/a/../describe/%C3%A9", timeout=9).json()["path"] == "/describe/é"
+    assert requests.get(f"{url}/a/../describe/%C3%A9", timeout=60).json()["path"] == "/describe/é"
     raw = start(env={"NUCLIO_PYTHON_DECODE_EVENT_STRINGS": "false"}, handler="tests.support.handlers:raw_handler").url
-    assert requests.get(f"{raw}/%ff", timeout=9).text == repr(b"/\xff")
+    assert requests.get(f"{raw}/%ff", timeout=60).text == repr(b"/\xff")
 
 
 def test_a_function_that_drains_answers_what_it_has_begun_and_refuses_the_rest(tmp_path: Path) -> None:
@@ -218,7 +219,7 @@ def test_a_function_that_drains_answers_what_it_has_begun_and_refuses_the_rest(t
         begun = pool.submit(requests.get, f"{function.url}/hold{tmp_path}", timeout=60)
         wait_for_files(tmp_path, 1)
         draining = asyncio.run_coroutine_threadsafe(function.workers.drain(60), server._loop)
-        assert requests.get(f"{function.url}/describe", timeout=9).status_code == 503
+        assert requests.get(f"{function.url}/describe", timeout=60).status_code == 503
         assert not draining.done()
         (tmp_path / "release").touch()
         assert begun.result().status_code == 200
@@ -226,10 +227,10 @@ def test_a_function_that_drains_answers_what_it_has_begun_and_refuses_the_rest(t
 
 
 def test_dead_worker_resets_the_request_and_comes_back(start: Start) -> None:
-    function = start(worker_timeout=5)
+    function = start(worker_timeout=60)
     with pytest.raises(requests.ConnectionError):
-        requests.get(f"{function.url}/die", timeout=9)
-    assert requests.get(f"{function.url}/describe", timeout=9).status_code == 200
+        requests.get(f"{function.url}/die", timeout=60)
+    assert requests.get(f"{function.url}/describe", timeout=60).status_code == 200
 
 
 def test_a_worker_whose_memory_ran_out_answers_and_is_started_anew(start: Start) -> None:
@@ -263,13 +264,13 @@ def test_a_function_whose_workers_do_not_start_again_is_lost_and_answers_nothing
 
 
 def test_health(start: Start) -> None:
-    assert requests.get(f"{start().url}/__internal/health", timeout=9).status_code == 200
+    assert requests.get(f"{start().url}/__internal/health", timeout=60).status_code == 200
 
 
 def test_logs_come_back_when_asked_for(start: Start) -> None:
     url = start().url
-    assert "X-Nuclio-Logs" not in requests.get(f"{url}/log", timeout=9).headers
+    assert "X-Nuclio-Logs" not in requests.get(f"{url}/log", timeout=60).headers
     logs = json.loads(
-        requests.get(f"{url}/log", headers={"X-Nuclio-Log-Level": "info"}, timeout=9).headers["X-Nuclio-Logs"]
+        requests.get(f"{url}/log", headers={"X-Nuclio-Log-Level": "info"}, timeout=60).headers["X-Nuclio-Logs"]
     )
     assert [(entry["message"], entry["with"]) for entry in logs] == [("hello", {"size": 3})]

@@ -23,7 +23,7 @@ from tests.detection.local_function.conftest import Start, config, wait_for_file
 
 
 def test_every_worker_is_a_process(start: Start, tmp_path: Path) -> None:
-    function = start(workers=3, worker_timeout=5)
+    function = start(workers=3, worker_timeout=60)
     with ThreadPoolExecutor(3) as pool:
         replies = [pool.submit(requests.get, f"{function.url}/hold{tmp_path}", timeout=60) for _ in range(3)]
         wait_for_files(tmp_path, 3)
@@ -86,7 +86,7 @@ def test_call_that_fails_leaves_no_worker(tmp_path: Path) -> None:
         "--env",
         f"MARK={mark}",
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2 and "no video in" in done.stderr and "Traceback" not in done.stderr
     assert not [one for one in psutil.process_iter() if _environment(one).get("MARK") == mark]
 
@@ -105,12 +105,12 @@ def test_serve_leaves_no_process_behind(how: signal.Signals) -> None:
         assert process.stdout is not None
         line = process.stdout.readline()
         url = next(word for word in line.split() if word.startswith("http"))
-        assert requests.get(url, timeout=9).status_code == 200
+        assert requests.get(url, timeout=60).status_code == 200
         workers = psutil.Process(process.pid).children(recursive=True)
         assert workers
         os.kill(process.pid, how)
-        assert process.wait(10) == (-how if how == signal.SIGKILL else 0)
-        gone, alive = psutil.wait_procs(workers, timeout=10)
+        assert process.wait(60) == (-how if how == signal.SIGKILL else 0)
+        gone, alive = psutil.wait_procs(workers, timeout=60)
         assert not alive, gone
 
 
