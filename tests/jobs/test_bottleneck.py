@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections import Counter
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -18,6 +19,7 @@ from faceblur.base.events import Position
 from faceblur.cli.app import main
 from faceblur.detection.request_statistics import RequestStatistics
 from faceblur.jobs.bottleneck import BottleneckSampler, Stage, awaited_stage
+from faceblur.media.writer import VideoWriter
 from tests.conftest import ServerThread
 from tests.support.batches import echo
 from tests.support.hostile import Server, SlowProxy, first_contact
@@ -50,7 +52,8 @@ def last_line(server: AbstractAsyncContextManager[Any], clip: Path, out: Path, *
 
 @pytest.fixture(scope="module")
 def clip(clips: Path, face: Image) -> Path:
-    return write_clip(clips / "bottleneck.mp4", pan(face, (480, 360), 60))
+    """Frames that are soon decoded and encoded, on a busy machine too."""
+    return write_clip(clips / "bottleneck.mp4", pan(face, (160, 120), 60))
 
 
 @pytest.mark.parametrize("reports", [True, False], ids=["timings reported", "timings not reported"])
@@ -59,8 +62,15 @@ def test_slow_function(clip: Path, tmp_path: Path, reports: bool) -> None:
     assert line.startswith("bound by function (") and "more workers or GPUs" in line, line
 
 
-def test_slow_encoder(clip: Path, tmp_path: Path) -> None:
-    line = last_line(Function(0.01), clip, tmp_path, "--preset", "slower", "--batch-size", "4")
+def test_slow_encoder(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = VideoWriter.write
+
+    def slow(*arguments: Any) -> None:
+        time.sleep(0.02)
+        write(*arguments)
+
+    monkeypatch.setattr(VideoWriter, "write", slow)
+    line = last_line(Function(0.01), clip, tmp_path, "--batch-size", "4")
     assert line.startswith("bound by encode (") and "): a faster --preset" in line, line
 
 
@@ -70,7 +80,7 @@ class SlowNetwork:
     async def __aenter__(self) -> SlowNetwork:
         self._function = Function(0.01)
         await self._function.__aenter__()
-        self._proxy = SlowProxy(self._function.url, bytes_a_second=1.5e6)
+        self._proxy = SlowProxy(self._function.url, bytes_a_second=1.5e5)
         await self._proxy.__aenter__()
         self.url = self._proxy.url
         return self
