@@ -114,28 +114,52 @@ def test_the_files_with_the_most_rejected_faces_are_named() -> None:
     assert not list(summary._rejected(Report()))
 
 
-def test_a_worker_does_not_say_of_how_many_and_nothing_while_it_waits(capsys: pytest.CaptureFixture[str]) -> None:
+class Ticks:
+    """Stands in for `asyncio` and `time`: a second passes in each step of the event loop."""
+
+    def __init__(self) -> None:
+        self.seconds, self.get_running_loop = 0.0, asyncio.get_running_loop
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0)
+        self.seconds += seconds
+
+    @staticmethod
+    async def passed(number: int) -> None:
+        for _ in range(number):
+            await asyncio.sleep(0)
+
+
+def test_a_worker_does_not_say_of_how_many_and_nothing_while_it_waits(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     set_up_logging(Console(stderr=True, width=200), Verbosity())
+    ticks = Ticks()
+    for name in ("asyncio", "time"):
+        monkeypatch.setattr(f"faceblur.cli.progress.{name}", ticks)
 
     async def work() -> None:
-        with Lines(interval=0.1) as lines:
+        with Lines(interval=1) as lines:
             for name in ("a.mp4", "b.mp4"):
                 lines.started(Path(name), 9)
                 lines.advanced(Path(name), 9, 4)
             lines.ended(Path("a.mp4"), "done")
-            await asyncio.sleep(0.25)
+            await ticks.passed(3)
             lines.ended(Path("b.mp4"), "done")
             assert capsys.readouterr().err.splitlines()[-1].startswith("1 file, 18 frames, ")
-            await asyncio.sleep(1.5)
+            await ticks.passed(50)
             assert not capsys.readouterr().err
             lines.started(SOURCE, 9)
-            await asyncio.sleep(0.25)
+            await ticks.passed(3)
 
     asyncio.run(work())
     line = capsys.readouterr().err.splitlines()[-1]
     assert line.startswith("2 files, 18 frames, ")
-    # The time without a video does not count: else it would be 18 frames in 2 s.
-    assert float(line.split(", ")[2].removesuffix(" fps")) > 18 / 1.5
+    # The time without a video does not count: else it would be 18 frames in 56 s.
+    assert float(line.split(", ")[2].removesuffix(" fps")) > 18 / 10
 
 
 def test_more_files_than_were_planned_are_no_fraction() -> None:
