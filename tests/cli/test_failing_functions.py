@@ -52,7 +52,8 @@ def test_worker_that_dies_and_cannot_start_again_fails_the_video_in_one_line(lon
     weights = tmp_path / "weights.onnx"
     weights.write_bytes(load_weights("retinaface-mobilenet0.25")[0])
     options = ("--workers", "1", "--env", f"WEIGHTS={weights}", "--detect-every", "1")
-    command = [sys.executable, "-c", guarded(SLOW_DECODER), "run", str(long_clip), "-o", str(tmp_path / "out"), *options]
+    driver = [sys.executable, "-c", guarded(SLOW_DECODER)]
+    command = [*driver, "run", str(long_clip), "-o", str(tmp_path / "out"), *options]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert any("loaded in" in line for line in process.stderr)

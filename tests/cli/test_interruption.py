@@ -17,20 +17,9 @@ import pytest
 from faceblur.base.atomic_files import temporary_path
 from tests.cli.calls import COMMAND, leftovers
 from tests.support import clips as media
-from tests.support.deadly import HELD_DECODER, PATIENT, guarded
+from tests.support.deadly import HELD_DECODER, PATIENT, SLOW_SEARCH, guarded
 
 HELD_COMMAND = [sys.executable, "-c", guarded(f"{PATIENT}{HELD_DECODER}")]
-# The driver, which takes half a second to open a file, and says so.
-SLOW_SEARCH = """
-import time
-import faceblur.media.source_file as source_file
-opens = source_file.open_input
-def slow(path):
-    print("opens", flush=True)
-    time.sleep(0.5)
-    return opens(path)
-source_file.open_input = slow
-"""
 
 
 def catches(pid: int, number: int) -> bool:
@@ -43,8 +32,9 @@ def test_interruption_while_the_inputs_are_searched(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for index in range(1000):
         (tmp_path / "in" / f"{index}.mp4").write_bytes(b"no video " * 200)
-    code, arguments = guarded(f"{PATIENT}{SLOW_SEARCH}"), ["run", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "-q"]
-    with subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, text=True) as process:
+    driver = [sys.executable, "-c", guarded(f"{PATIENT}{SLOW_SEARCH}")]
+    command = [*driver, "run", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "-q"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None and process.stdout.readline() == "opens\n"
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130

@@ -55,6 +55,18 @@ reader_module.VideoReader.__iter__ = held
 """
 HELD = f"{HELD_DECODER}{DRIVER}"
 
+# Of a driver that takes half a second to open a file, and says so.
+SLOW_SEARCH = """
+import time
+import faceblur.media.source_file as source_file
+opens = source_file.open_input
+def slow(path):
+    print("opens", flush=True)
+    time.sleep(0.5)
+    return opens(path)
+source_file.open_input = slow
+"""
+
 GUARDED = """
 import sys
 from faceblur.jobs import crash_guard as guard
