@@ -73,20 +73,21 @@ def test_ctrl_c_ends_work_inside_a_running_event_loop() -> None:
     cleaned_up: list[bool] = []
 
     async def work() -> None:
+        # Not before it runs: a busy machine may need long to begin it.
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
         try:
-            await asyncio.sleep(20)
+            await asyncio.sleep(100)
         finally:
             await asyncio.sleep(0.05)
             cleaned_up.append(True)
 
     async def caller() -> None:
-        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
         run_blocking(work())
 
     before, start = signal.getsignal(signal.SIGINT), time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(caller())
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 80
     assert cleaned_up == [True]
     assert signal.getsignal(signal.SIGINT) is before
 
@@ -102,5 +103,5 @@ def test_work_in_another_thread_leaves_signals_alone() -> None:
 
     thread = threading.Thread(target=lambda: asyncio.run(caller()))
     thread.start()
-    thread.join(10)
+    thread.join(60)
     assert results == [7]

@@ -269,7 +269,7 @@ def test_another_address_takes_the_request_meanwhile() -> None:
                 await client.send([image(9)], OPTIONS, return_frames=True)
             return time.monotonic() - start
 
-    assert asyncio.run(main()) < 10
+    assert asyncio.run(main()) < 50
 
 
 def test_a_probe_waits_for_the_stated_time() -> None:

@@ -50,7 +50,7 @@ def test_no_figure_names_a_file() -> None:
     metrics(FramesRead(CLIP, 1))
     metrics(FileEnded(CLIP, "failed", "clip.mp4 is broken"))
     with MetricsServer(0, metrics.registry, "127.0.0.1") as server:
-        text = requests.get(f"http://127.0.0.1:{server.port}/metrics", timeout=10).text
+        text = requests.get(f"http://127.0.0.1:{server.port}/metrics", timeout=60).text
     assert "faceblur_frames_total" in text and "clip" not in text
 
 

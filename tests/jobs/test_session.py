@@ -74,4 +74,4 @@ def test_iterating_again_ends_as_the_first_time(tmp_path: Path) -> None:
                     async for _event in session:
                         pass
 
-    asyncio.run(asyncio.wait_for(iterate_twice(), 10))
+    asyncio.run(asyncio.wait_for(iterate_twice(), 60))
