@@ -211,7 +211,7 @@ def local_port(url: str) -> str:
 
 def assert_forward_is_over(sandbox: Sandbox) -> None:
     pid = int((sandbox.record / "kubectl.pid").read_text())
-    for _ in range(50):
+    for _ in range(600):
         if not Path(f"/proc/{pid}").exists():
             return
         time.sleep(0.1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from faceblur.detection.deployment import watch
 from faceblur.detection.deployment.platform_tools import PlatformTools
 from tests.support.deploy_sandbox import Sandbox
+from tests.support.fleet import until
 from tests.support.pod_states import pod
 
 WORDS = "faceblur cannot start: THRESHOLD=3: input should be less than or equal to 1"
@@ -140,11 +140,9 @@ def test_an_interrupted_deployment_can_be_deployed_again(
 ) -> None:
     starting.write("starting", {"metadata": {}, "status": {"state": state}})
     with starting.start("--registry", "r", DEPLOY_HANGS="yes") as process:
-        deadline = time.monotonic() + 60
-        while not (starting.record / "nuctl.pid").exists() and time.monotonic() < deadline:
-            time.sleep(0.1)
+        until((starting.record / "nuctl.pid").exists, what="nuctl begins")
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=90)
     assert (process.returncode, err) == (130, "")
     assert f"stopped: {says}" in out
     assert gone(starting) and len(patches(starting)) == released

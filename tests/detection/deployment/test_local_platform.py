@@ -17,6 +17,7 @@ from faceblur.detection.deployment.deploy_options import DeployOptions
 from faceblur.detection.deployment.nuctl_answers import Standing
 from faceblur.detection.deployment.plan import plan
 from tests.support.deploy_sandbox import Sandbox, host
+from tests.support.fleet import until
 
 LOCAL = ("--platform", "local", "--cpu")
 WORDS = "faceblur cannot start: THRESHOLD=3: input should be less than or equal to 1"
@@ -74,11 +75,9 @@ def test_ctrl_c_gives_the_function_back(
     script = (sandbox.bin / "nuctl").read_text()
     (sandbox.bin / "nuctl").write_text(script.replace('"deploy "*)', begin))
     with sandbox.start(*LOCAL, DEPLOY_HANGS="yes") as process:
-        deadline = time.monotonic() + 60
-        while not (sandbox.record / "nuctl.pid").exists() and time.monotonic() < deadline:
-            time.sleep(0.1)
+        until((sandbox.record / "nuctl.pid").exists, what="nuctl begins")
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=90)
     assert (process.returncode, err) == (130, "") and f"stopped: {says}" in out
     assert kept(sandbox)["status"]["state"] == state
     assert sandbox.calls("nuctl")[-1].endswith("delete function faceblur --force") != was_there
