@@ -53,11 +53,11 @@ def test_interruption_while_the_output_is_opened(long_clip: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_interruption_stops_soon_and_goes_on_later(long_clip: Path, face_clip: Path, tmp_path: Path, how: int) -> None:
+def test_interruption_stops_soon_and_goes_on_later(long_clip: Path, tmp_path: Path, how: int) -> None:
     source, out = tmp_path / "in", tmp_path / "out"
     source.mkdir()
-    (source / "a.mp4").write_bytes(long_clip.read_bytes())
-    (source / "b.mp4").write_bytes(face_clip.read_bytes())
+    for name in ("a.mp4", "b.mp4"):
+        (source / name).write_bytes(long_clip.read_bytes())
     arguments = ["run", str(source), "-o", str(out), "--jobs", "1"]
     command = [*HELD_COMMAND, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
