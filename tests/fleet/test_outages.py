@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from tests.conftest import ServerThread
 from tests.support.deadly import SLOW, SLOW_DECODER
 from tests.support.file_systems import fill, small_disk
 from tests.support.fleet import WorkerProcess, attempts, events, faceblur, rows, states, tree, until
+from tests.support.ports import reserved_port
 from tests.support.postgres import PostgresServer
 
 LEASE = ("--lease", "2")
@@ -31,7 +31,7 @@ def test_the_database_may_restart_in_mid_run(
     postgres: PostgresServer, function_url: str, short_clip: Path, tmp_path: Path
 ) -> None:
     ledger = postgres.create("restarted")
-    source, out = tree(tmp_path / "in", short_clip, 12), tmp_path / "out"
+    source, out = tree(tmp_path / "in", short_clip, 6), tmp_path / "out"
     faceblur("submit", source, "-o", out, "--ledger", ledger)
     watching = [sys.executable, "-m", "faceblur", "jobs", "--ledger", ledger, "--watch"]
     with ExitStack() as stack:
@@ -39,19 +39,21 @@ def test_the_database_may_restart_in_mid_run(
             subprocess.Popen(watching, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         )
         stack.callback(watch.kill)
-        worker = stack.enter_context(WorkerProcess(ledger, function_url, "--jobs", "1", "--until-empty", *LEASE))
-        for count in (3, 6):
+        arguments = (ledger, function_url, "--jobs", "1", "--until-empty", *LEASE)
+        worker = stack.enter_context(WorkerProcess(*arguments, code=SLOW))
+        for count in (1, 3):
             until(lambda done=count: states(ledger).get("done", 0) >= done)  # type: ignore[misc]
             postgres.stop()
             time.sleep(3)  # longer than a lease
             postgres.start()
+            assert states(ledger)["done"] < 6
         assert worker.process.wait(120) == 0
         assert watch.poll() is None, "it shows the table again once the database is back"
         watch.send_signal(signal.SIGINT)
         shown, _ = watch.communicate(timeout=60)
         assert "Traceback" not in shown
-    assert states(ledger) == {"done": 12}
-    assert len(list(out.glob("*.mp4"))) == 12 and not list(out.glob(".*"))
+    assert states(ledger) == {"done": 6}
+    assert len(list(out.glob("*.mp4"))) == 6 and not list(out.glob(".*"))
 
 
 def _is_complete(out: Path, videos: int) -> bool:
@@ -123,19 +125,18 @@ main()
 def test_a_function_may_be_away_for_ten_minutes(ledger: str, short_clip: Path, tmp_path: Path) -> None:
     source, out = tree(tmp_path / "in", short_clip, 4), tmp_path / "out"
     faceblur("submit", source, "-o", out, "--ledger", ledger)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     config = read_config(find_function_yaml(), workers=1)
     arguments = ("--until-empty", "--give-up-after", str(60 / 50), "--jobs", "1", *LEASE)
     with ExitStack() as stack:
+        port = stack.enter_context(reserved_port())
         with ServerThread(LocalFunction(config, port=port)) as function:
             worker = stack.enter_context(
                 WorkerProcess(ledger, function.url, *arguments, code=f"{SLOW_DECODER}{FASTER}")
             )
             until(lambda: states(ledger).get("done", 0) >= 1)
         time.sleep(600 / 50)
+        until(lambda: any(one.error_kind == "function" for one in rows(ledger)))
         assert states(ledger)["done"] < 4 and "failed" not in states(ledger)
-        assert any(one.error_kind == "function" for one in rows(ledger))
         stack.enter_context(ServerThread(LocalFunction(config, port=port)))
         errors = worker.wait()
     assert worker.process.returncode == 0, "each was done here in the end"
@@ -150,7 +151,8 @@ def test_a_worker_ends_whose_own_function_cannot_be_started_again(
     shutil.copy(short_clip, source / "waits.mp4")
     weights.write_bytes(load_weights("retinaface-mobilenet0.25")[0])
     faceblur("submit", source, "-o", tmp_path / "out", "--ledger", file_ledger, "--detect-every", 1)
-    with WorkerProcess(file_ledger, None, "--jobs", "1", "--workers", "1", "--env", f"WEIGHTS={weights}") as worker:
+    arguments = ("--jobs", "1", "--workers", "1", "--env", f"WEIGHTS={weights}")
+    with WorkerProcess(file_ledger, None, *arguments, code=SLOW) as worker:
         until(lambda: list((tmp_path / "out").glob(".*")))
         weights.unlink()
         for child in psutil.Process(worker.process.pid).children(recursive=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,8 @@ from typing import Any
 
 import requests
 import yaml
+
+from tests.support.ports import reserved_port
 
 
 def program(name: str) -> str:
@@ -28,23 +29,23 @@ def prometheus(folder: Path, targets: list[str]) -> Iterator[str]:
         "scrape_configs": [{"job_name": "faceblur", "static_configs": [{"targets": targets}]}],
     }
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    command = [program("prometheus"), f"--config.file={folder}/prometheus.yml", f"--web.listen-address={address}"]
-    server = subprocess.Popen(
-        [*command, f"--storage.tsdb.path={folder}/data"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        yield f"http://{address}"
-    finally:
-        server.terminate()
-        server.wait(60)
+    with reserved_port() as port:
+        address = f"127.0.0.1:{port}"
+        command = [program("prometheus"), f"--config.file={folder}/prometheus.yml", f"--web.listen-address={address}"]
+        server = subprocess.Popen(
+            [*command, f"--storage.tsdb.path={folder}/data"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            yield f"http://{address}"
+        finally:
+            server.terminate()
+            server.wait(60)
 
 
 def results(address: str, query: str) -> Sequence[Any]:
     """The series that a query gives. A query that cannot be parsed fails the test."""
     try:
-        found = requests.get(f"{address}/api/v1/query", params={"query": query}, timeout=10).json()
+        found = requests.get(f"{address}/api/v1/query", params={"query": query}, timeout=60).json()
     except requests.RequestException:  # it is starting
         return []
     assert found["status"] == "success", f"{query}: {found}"
