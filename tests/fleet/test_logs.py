@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import signal
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from faceblur.cli.logs import JsonFormatter, set_up_logging
 from faceblur.cli.progress import Lines
 from faceblur.cli.verbosity import Verbosity
 from tests.fleet.test_workers import tree
-from tests.support.fleet import WorkerProcess, faceblur, rows, until
+from tests.support.fleet import WorkerProcess, faceblur, rows
 
 
 def test_lines_about_a_video_name_its_job_and_others_do_not(
@@ -25,10 +24,9 @@ def test_lines_about_a_video_name_its_job_and_others_do_not(
     source = tree(tmp_path / "in", short_clip, 2)
     faceblur("submit", source, "-o", tmp_path / "out", "--ledger", file_ledger)
     (source / "001.mp4").write_bytes(b"no video any more")
-    with WorkerProcess(file_ledger, function_url, "-v") as worker:
-        until(lambda: {one.state for one in rows(file_ledger)} == {"done", "failed"})
-        worker.send(signal.SIGTERM)
+    with WorkerProcess(file_ledger, function_url, "-v", "--until-empty") as worker:
         lines = [json.loads(line) for line in worker.wait().splitlines()]
+    assert {one.state for one in rows(file_ledger)} == {"done", "failed"}
     jobs = {one.source: one.id for one in rows(file_ledger)}
     of_videos = [line for line in lines if "source" in line]
     assert {line["event"] for line in of_videos} == {"started", "ended", "failed"}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.fleet.test_workers import tree
 from tests.support.clips import frames, number
-from tests.support.deadly import SLOW
+from tests.support.deadly import HELD, SLOW, held_until
 from tests.support.fleet import WorkerProcess, faceblur, rows, states, until
 
 
@@ -55,14 +55,29 @@ def test_a_run_says_that_it_waits_for_another_worker(
     source, out = tree(tmp_path / "in", short_clip, 1), tmp_path / "out"
     (source / "long.mp4").write_bytes(long_clip.read_bytes())
     faceblur("submit", source, "-o", out, "--ledger", file_ledger)
-    with WorkerProcess(file_ledger, function_url, "--until-empty", "--jobs", "1", code=SLOW) as other:
+    release = tmp_path / "release"
+    arguments = (file_ledger, function_url, "--until-empty", "--jobs", "1")
+    command = ["run", source, "-o", out, "--ledger", file_ledger, "--function", function_url]
+    with WorkerProcess(*arguments, code=HELD, environment=held_until(release)) as other:
         until(lambda: "running" in states(file_ledger))
-        run = faceblur("run", source, "-o", out, "--ledger", file_ledger, "--function", function_url)
+        with subprocess.Popen(
+            [sys.executable, "-m", "faceblur", *map(str, command)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as run:
+            assert run.stdout is not None and run.stderr is not None
+            errors = run.stderr.readline()
+            while "waiting for videos that other workers have" not in errors:
+                assert run.poll() is None, errors
+                errors += run.stderr.readline()
+            release.touch()
+            errors += run.stderr.read()
+            assert "another worker has done it" in run.stdout.read()
         other.wait()
-    assert run.returncode == 0, run.stderr
-    assert "another worker has done it" in run.stdout
-    assert run.stderr.count("waiting for videos that other workers have") == 1
-    assert "40 s after its last heartbeat" in run.stderr
+    assert run.returncode == 0, errors
+    assert errors.count("waiting for videos that other workers have") == 1
+    assert "40 s after its last heartbeat" in errors
 
 
 def test_outputs_that_were_done_before_are_audited_too(

@@ -37,21 +37,25 @@ def test_a_killed_workers_video_is_taken_over_within_a_minute(
 
 
 def test_ten_thousand_jobs_are_shown_in_under_a_second(ledger: str) -> None:
-    async def run() -> float:
+    async def run() -> tuple[float, float]:
         async with Database(ledger) as database:
             names = [f"{number}.mp4" for number in range(10_000)]
             jobs = [NewJob(Path("/in", name), Path("/out", name), {}, {"name": name}, 100) for name in names]
             for first in range(0, len(jobs), 1000):
                 await submit(database, jobs[first : first + 1000])
-            passed = []
+            passed, computed = [], []
             for _ in range(5):  # the machine may be busy with something else
+                began = time.monotonic()
+                sum(range(4_000_000))  # a tenth of a second
+                computed.append(time.monotonic() - began)
                 began = time.monotonic()
                 counts, some = await count_jobs(database), await list_jobs(database, limit=200)
                 passed.append(time.monotonic() - began)
                 assert counts.states == {"queued": 10_000} and len(some) == 200
-            return min(passed)
+            return min(passed), min(computed)
 
-    assert asyncio.run(run()) < 1
+    passed, computed = asyncio.run(run())
+    assert passed < max(1, 10 * computed)
 
 
 def test_workers_that_wait_ask_less_than_once_a_second(postgres: PostgresServer, function_url: str) -> None:
@@ -68,12 +72,10 @@ def test_workers_that_wait_ask_less_than_once_a_second(postgres: PostgresServer,
         return asyncio.run(ask())
 
     with ExitStack() as stack:
-        ports = [
-            stack.enter_context(WorkerProcess(ledger, function_url, "--metrics-port", "0")).metrics_port()
-            for _ in range(2)
-        ]
-        assert all(ports)
-        time.sleep(10)  # they have begun to look for work
+        workers = [stack.enter_context(WorkerProcess(ledger, function_url)) for _ in range(2)]
+        for worker in workers:
+            worker.until_logged("waiting for more to be submitted")
+        time.sleep(11)  # so long it may take until the database counts a transaction
         before = asked()
         time.sleep(15)
         assert 0 < (asked() - before) / 15 / 2 < 1

@@ -172,13 +172,18 @@ def test_a_worker_says_that_it_waits_for_more(
 ) -> None:
     source = tree(tmp_path / "in", short_clip, 1)
     faceblur("submit", source, "-o", tmp_path / "out", "--ledger", file_ledger)
+    waits = "no video waits or runs: waiting for more to be submitted"
     with WorkerProcess(file_ledger, function_url, "--lease", "2") as worker:
-        until(lambda: states(file_ledger) == {"done": 1})
+        assert worker.process.stderr is not None
+        said = [line := worker.process.stderr.readline()]
+        while waits not in line:
+            assert line, said
+            said.append(line := worker.process.stderr.readline())
         time.sleep(3)  # ten looks for work
         worker.send(signal.SIGTERM)
-        said = worker.wait()
-    assert said.count("no video waits or runs: waiting for more to be submitted") == 1
-    assert "other workers have" not in said
+        said += worker.process.stderr.readlines()
+    assert states(file_ledger) == {"done": 1}
+    assert "".join(said).count(waits) == 1 and "other workers have" not in "".join(said)
 
 
 def test_a_worker_ends_after_its_heartbeat(file_ledger: str) -> None:

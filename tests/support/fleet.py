@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
@@ -37,7 +37,13 @@ class WorkerProcess:
     """
 
     def __init__(
-        self, ledger: str, function: str | None, *arguments: str, code: str | None = None, before: Sequence[str] = ()
+        self,
+        ledger: str,
+        function: str | None,
+        *arguments: str,
+        code: str | None = None,
+        before: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         program = ["-m", "faceblur"] if code is None else ["-c", code]
         given = () if function is None else ("--function", function)
@@ -48,6 +54,7 @@ class WorkerProcess:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            env=environment,
         )
 
     def pids(self) -> list[int]:
@@ -76,6 +83,11 @@ class WorkerProcess:
         """Where its figures are, of a worker with `--metrics-port 0`."""
         assert self.process.stdout is not None
         return int(self.process.stdout.readline().split()[-1])
+
+    def until_logged(self, text: str) -> None:
+        """Wait for a line that it logs. Not before `wait`: some of what comes after the line would be lost."""
+        assert self.process.stderr is not None
+        assert any(text in line for line in iter(self.process.stderr.readline, "")), f"{text}: not logged"
 
     def wait(self) -> str:
         """What it logged, once it has ended."""
