@@ -25,8 +25,9 @@ from faceblur.base.box_at import BoxAt
 from faceblur.base.errors import MediaError, SidecarError, UsageError
 from faceblur.detection.client import FunctionClient
 from faceblur.detection.endpoint import Endpoint
-from faceblur.jobs import render_run
-from faceblur.redaction.edits import AddedFace, append_edits
+from faceblur.jobs import checked_edits
+from faceblur.redaction.edit_operations import AddedFace
+from faceblur.redaction.edits import append_edits
 from faceblur.redaction.sidecar_files import sidecar_path
 from faceblur.redaction.sidecar_format import edits_path
 from tests.cli.calls import invoke
@@ -209,14 +210,14 @@ def test_one_that_cannot_be_mended_does_not_keep_others_from_it(
     broken = output.with_name("a.mp4")
     shutil.copy(output, broken)
     shutil.copy(sidecar_path(output), sidecar_path(broken))
-    append = render_run.append_edits
+    append = checked_edits.append_edits
 
     def refuse(sidecar: Path, *arguments: Any) -> Any:
         if sidecar == sidecar_path(broken):
             raise SidecarError(f"{sidecar}: the disk is full")
         return append(sidecar, *arguments)
 
-    monkeypatch.setattr(render_run, "append_edits", refuse)
+    monkeypatch.setattr(checked_edits, "append_edits", refuse)
     done = invoke("audit", source, output.parent, "--fix", "--function", function_url)
     assert done.exit_code == 1, done.output
     assert report_of(output).passed and not report_of(broken).passed

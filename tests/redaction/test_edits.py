@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import getpass
 import json
 import shlex
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,8 @@ from faceblur.auditing.mending import with_command
 from faceblur.auditing.report import Finding, report_path
 from faceblur.auditing.stream_pairs import pair_streams
 from faceblur.cli.app import main
-from faceblur.redaction.edits import (
-    AddedFace,
-    append_edits,
-    read_edits,
-)
+from faceblur.redaction.edit_operations import AddedFace
+from faceblur.redaction.edits import append_edits, read_edits
 from faceblur.redaction.output import VideoOutput, open_output
 from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
 from faceblur.redaction.sidecar_format import edits_path
@@ -52,7 +51,8 @@ def test_added_face_is_masked_in_its_time_and_the_sidecar_stays(output: Path) ->
     assert sidecar_path(output).read_bytes() == recorded
     header, edit = (json.loads(line) for line in edits_path(sidecar_path(output)).read_text().splitlines())
     assert header["faceblur_edits"] == 1
-    assert edit == {"box": list(BOX), "start": 0.12, "end": 0.2, "stream": 0, "op": "add"}
+    assert datetime.now(UTC) - datetime.fromisoformat(edit.pop("at")) < timedelta(minutes=5)
+    assert edit == {"box": list(BOX), "start": 0.12, "end": 0.2, "stream": 0, "op": "add", "by": getpass.getuser()}
     left = [clear_share(output, number, BOX) for number in range(FRAMES)]
     assert all((share < 0.5) == (3 <= number <= 5) for number, share in enumerate(left)), left
 
@@ -67,6 +67,20 @@ def test_removed_track_is_clear_and_edits_add_up(output: Path) -> None:
     assert clear_share(output, 0, face.box) > 0.8 and clear_share(output, 0, BOX) < 0.5
     lines = edits_path(sidecar_path(output)).read_text().splitlines()
     assert [json.loads(line)["op"] for line in lines[1:]] == ["remove-track", "add"]
+
+
+def test_an_edit_is_undone_and_stays_in_the_file(output: Path) -> None:
+    written = output.read_bytes()
+    run("edit", output, "--add", "200,20,260,90@0-1")
+    run("edit", output, "--remove-track", 1)
+    assert clear_share(output, 0, BOX) < 0.5 and output.read_bytes() != written
+    run("edit", output, "--undo", 2, "--undo", 3)
+    assert clear_share(output, 0, BOX) > 0.8 and output.read_bytes() == written
+    lines = edits_path(sidecar_path(output)).read_text().splitlines()
+    assert [json.loads(line).get("line") for line in lines[1:]] == [None, None, 2, 3]
+    for line, why in ((3, "line 6: line 3 is no edit that counts"), (5, "line 6: line 5 is no"), (7, "line 7 is no")):
+        assert why in run("edit", output, "--undo", line, code=2)
+    assert len(read_edits(sidecar_path(output)).log) == 4 and not read_edits(sidecar_path(output))
 
 
 def test_spared_track_stays_visible_and_everybody_says_so(output: Path, function_url: str, tmp_path: Path) -> None:

@@ -14,17 +14,8 @@ import pytest
 from faceblur.base.atomic_files import held
 from faceblur.base.box_at import BoxAt
 from faceblur.base.errors import SidecarError
-from faceblur.redaction.edits import (
-    AddedFace,
-    Edits,
-    MaskedTrack,
-    RemovedTrack,
-    SparedTrack,
-    append_edits,
-    read_edits,
-    schema,
-    sidecar_digest,
-)
+from faceblur.redaction.edit_operations import AddedFace, MaskedTrack, RemovedTrack, SparedTrack
+from faceblur.redaction.edits import Edits, append_edits, read_edits, schema, sidecar_digest
 from faceblur.redaction.sidecar_files import SidecarReader
 from faceblur.redaction.sidecar_format import FrameLine, SidecarFace, edits_path
 

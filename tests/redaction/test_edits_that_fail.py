@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from faceblur.base.errors import MediaError
-from faceblur.jobs import render_run
+from faceblur.jobs import checked_edits
 from faceblur.redaction import render
-from faceblur.redaction.edits import AddedFace, append_edits, read_edits
+from faceblur.redaction.edit_operations import AddedFace
+from faceblur.redaction.edits import append_edits, read_edits
 from faceblur.redaction.output import VideoOutput
 from faceblur.redaction.sidecar_files import read_sidecar, sidecar_path
 from faceblur.redaction.sidecar_format import edits_path
@@ -37,8 +38,8 @@ def test_edits_of_a_sidecar_that_is_written_again_meanwhile_are_not_made(
         write_again(sidecar_path(output))
         return settled(*arguments)
 
-    before, settled = output.read_bytes(), render_run.settled
-    monkeypatch.setattr(render_run, "settled", settle_late)
+    before, settled = output.read_bytes(), checked_edits.settled
+    monkeypatch.setattr(checked_edits, "settled", settle_late)
     assert "was written again at the same time" in run("edit", output, "--remove-track", "1", code=2)
     assert output.read_bytes() == before and not edits_path(sidecar_path(output)).exists()
 

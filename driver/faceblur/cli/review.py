@@ -219,6 +219,14 @@ async def _fix(report: AuditReport) -> bool:
     metavar="N",
     help="Mask this track although it was rejected, spared or removed. May be repeated.",
 )
+@click.option(
+    "--undo",
+    "undone",
+    multiple=True,
+    type=click.IntRange(2),
+    metavar="LINE",
+    help="Take back the edit in this line of OUTPUT.edits.jsonl, which counts from 1. May be repeated.",
+)
 @click.option("--stream", type=click.IntRange(0), metavar="N", help="Video stream of these.  [default: the main one]")
 @click.option(
     "--source",
@@ -234,6 +242,7 @@ def edit(
     removed: tuple[int, ...],
     spared: tuple[int, ...],
     masked: tuple[int, ...],
+    undone: tuple[int, ...],
     stream: int | None,
     source: Path | None,
     preview: bool,
@@ -249,7 +258,7 @@ def edit(
     from faceblur.jobs.render_run import EditRun
 
     def make(emit: Emit) -> EditRun:
-        edit_run = partial(EditRun, output, added=added, removed=removed, spared=spared, masked=masked)
+        edit_run = partial(EditRun, output, added=added, removed=removed, spared=spared, masked=masked, undone=undone)
         return edit_run(stream=stream, source=source, preview=preview, on_event=emit)
 
     code = execute_job(make, verbosity, interrupted=f"the output is as it was; {EDITS_ARE_KEPT}: {GOES_ON_WITH_EDITS}")

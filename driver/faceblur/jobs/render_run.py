@@ -1,39 +1,36 @@
-"""One video that is written again from its sidecar and its edits, with the events and the report of a run."""
+"""One video that is written from its sidecar and its edits, with the events and the report of a run."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 from faceblur.base.box_at import BoxAt
 from faceblur.base.errors import MediaError, SidecarError, UsageError
 from faceblur.base.events import Emit, FileEnded, RunPlanned
 from faceblur.base.options import Changes
+from faceblur.jobs.checked_edits import (
+    append_checked,
+    as_usage_error,
+    check_recorded_encoder,
+    opened_with_sidecar,
+    user_name,
+)
 from faceblur.jobs.discovery import PlannedFile
 from faceblur.jobs.job import Job, failed
 from faceblur.jobs.output_paths import check_suffix
 from faceblur.jobs.report import FileReport, Report
 from faceblur.media.encoder_choice import check_encoder
 from faceblur.media.reader import VideoReader
-from faceblur.redaction.edits import (
-    AddedFace,
-    MaskedTrack,
-    Operation,
-    RemovedTrack,
-    SparedTrack,
-    append_edits,
-    check_reach,
-    read_edits,
-    sidecar_digest,
-)
+from faceblur.redaction.edit_operations import AddedFace, MaskedTrack, Operation, RemovedTrack, SparedTrack, Undo
+from faceblur.redaction.edits import read_edits
 from faceblur.redaction.named_source import named_in
 from faceblur.redaction.render import render_video
 from faceblur.redaction.settled_edits import settled, timed_lines
-from faceblur.redaction.sidecar_files import SidecarReader, identify, sidecar_path
+from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
 from faceblur.redaction.threads import codec_threads
 
 
@@ -83,10 +80,10 @@ class RenderRun(Job):
         with SidecarReader(self._sidecar) as reader:  # what is no sidecar is said to be none, not to be another one
             edits, tracks = read_edits(self._sidecar), self._changes.spare_tracks
             if not self._changes.encoder:
-                _check_recorded_encoder(reader)
+                check_recorded_encoder(reader)
         if not edits and not tracks:
             return
-        with _opened(self._sidecar, self._video) as (sidecar, video), _as_usage_error():
+        with opened_with_sidecar(self._sidecar, self._video) as (sidecar, video), as_usage_error():
             spared = [SparedTrack(track, video.main_stream.index) for track in tracks]
             settled(self._sidecar, timed_lines(sidecar, video), (*edits.operations, *spared))
 
@@ -114,7 +111,7 @@ class EditRun(RenderRun):
     """Appends edits to those of an output's sidecar, and renders the output again with all of them.
 
     `added` are boxes in the video stream `stream`, by default the main one; `removed`, `spared` and `masked` are tracks
-    of it.
+    of it. `undone` are lines of the edits before that count no more.
     `source` None is the file that the sidecar names; `preview` is as in `Options`. Raises UsageError.
     """
 
@@ -126,6 +123,7 @@ class EditRun(RenderRun):
         removed: Sequence[int] = (),
         spared: Sequence[int] = (),
         masked: Sequence[int] = (),
+        undone: Sequence[int] = (),
         stream: int | None = None,
         source: Path | None = None,
         preview: bool = False,
@@ -134,11 +132,11 @@ class EditRun(RenderRun):
         if output.is_symlink():  # else the link would be replaced, and what it leads to stay as it was
             output = Path(os.path.realpath(output))
         sidecar = sidecar_path(output)
-        self._added, self._stream = added, stream
+        self._added, self._undone, self._stream = added, undone, stream
         self._tracks = ((RemovedTrack, removed), (SparedTrack, spared), (MaskedTrack, masked))
         if not sidecar.exists():
             raise UsageError(f"{sidecar}: no such file: it is the sidecar, which a run writes beside its output")
-        with _as_usage_error(), SidecarReader(sidecar) as reader:
+        with as_usage_error(), SidecarReader(sidecar) as reader:
             header = reader.header
         if source is None:
             source = _as_known(named_in(sidecar.parent, header.video.path or header.video.name))
@@ -150,38 +148,16 @@ class EditRun(RenderRun):
 
     async def execute(self) -> Report:
         """Check the edits, append them, and render."""
-        await asyncio.to_thread(self._append)
+        await asyncio.to_thread(append_checked, self._video, self._sidecar, self._operations, user_name())
         return await super().execute()
 
-    def _append(self) -> None:
-        with _as_usage_error():
-            of = sidecar_digest(self._sidecar)
-        with _as_usage_error(), _opened(self._sidecar, self._video) as (sidecar, video):
-            _check_recorded_encoder(sidecar)
-            if not identify(self._video, video.duration).is_of(sidecar.header.video):
-                raise UsageError(f"{self._video}: the sidecar {self._sidecar} is of another video")
-            stream = video.main_stream.index if self._stream is None else self._stream
-            operations: list[Operation] = [
-                *(AddedFace(one.box, one.start, one.end, stream) for one in self._added),
-                *(kind(track, stream) for kind, tracks in self._tracks for track in tracks),
-            ]
-            if stream == video.main_stream.index:
-                for one in self._added:
-                    check_reach(one.box, sidecar.header)
-            append_edits(self._sidecar, settled(self._sidecar, timed_lines(sidecar, video), operations), of)
-
-
-def _check_recorded_encoder(sidecar: SidecarReader) -> None:
-    """Refuse a sidecar whose output was written by an encoder that this machine lacks. Raises SidecarError."""
-    encoder = sidecar.header.settings.encoder
-    try:
-        if encoder:
-            check_encoder(encoder)
-    except UsageError as error:
-        raise SidecarError(
-            f"{sidecar.path}: its output was written with --encoder {encoder}, which this machine lacks: write another "
-            "output by `faceblur render`, with another --encoder"
-        ) from error
+    def _operations(self, main_stream: int) -> list[Operation]:
+        stream = main_stream if self._stream is None else self._stream
+        return [
+            *(AddedFace(one.box, one.start, one.end, stream) for one in self._added),
+            *(kind(track, stream) for kind, tracks in self._tracks for track in tracks),
+            *(Undo(line) for line in self._undone),
+        ]
 
 
 def _as_known(path: Path) -> Path:
@@ -189,19 +165,3 @@ def _as_known(path: Path) -> Path:
     short = Path(os.path.normpath(path))
     # Not `Path.exists`: it raises where a name is too long for any file.
     return short if os.path.exists(short) and os.path.exists(path) and short.samefile(path) else path
-
-
-@contextmanager
-def _opened(sidecar: Path, video: Path) -> Iterator[tuple[SidecarReader, VideoReader]]:
-    """A sidecar and its video, with the sidecar's span. Raises SidecarError or MediaError."""
-    with SidecarReader(sidecar) as lines, VideoReader(video, tolerate=True, span=lines.header.settings.cut) as reader:
-        yield lines, reader
-
-
-@contextmanager
-def _as_usage_error() -> Iterator[None]:
-    """What is wrong before anything is done is a wrong call."""
-    try:
-        yield
-    except (MediaError, SidecarError) as error:
-        raise UsageError(str(error)) from error

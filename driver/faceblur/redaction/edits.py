@@ -1,7 +1,7 @@
 """People's edits of a sidecar, `NAME.edits.jsonl`: appended to, never changed. What is masked is the fold of both.
 
 The sidecar stays as the machine wrote it. The first line of the edits names the sidecar that they are of; each other
-line is one operation. `docs/edits.schema.json` is their JSON schema; run this module to print it.
+line is one operation (`edit_operations`). `docs/edits.schema.json` is their JSON schema; run this module to print it.
 """
 
 from __future__ import annotations
@@ -14,91 +14,54 @@ from codecs import BOM_UTF8
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass
+from pydantic import TypeAdapter, ValidationError
 
 from faceblur.base.atomic_files import held, write_complete
 from faceblur.base.errors import SidecarError
 from faceblur.base.face_checks import MAX_MASKS, described, fault_of, reaches_into
 from faceblur.base.regular_files import check_regular
+from faceblur.redaction.edit_operations import (
+    EDITS_HEADER,
+    OPERATION,
+    AddedFace,
+    EditsHeader,
+    MaskEdit,
+    MaskedTrack,
+    Operation,
+    RemovedTrack,
+    SparedTrack,
+    TrackEdit,
+    Undo,
+)
 from faceblur.redaction.sidecar_format import SCHEMA_URL, FrameLine, Header, SidecarFace, edits_path
 
 MAX_EDITS = 100_000
 # Seconds. Times are written with three digits.
 ROUNDING = 0.0005
-_CONFIG = ConfigDict(extra="forbid")
-
-
-@dataclass(frozen=True, slots=True, config=_CONFIG)
-class EditsHeader:
-    """The first line: the SHA-256 of the sidecar that the edits are of. Track numbers are those of one run."""
-
-    faceblur_edits: Literal[1] = 1
-    sidecar_sha256: str = Field(kw_only=True, pattern=r"^[0-9a-f]{64}$")
-
-
-@dataclass(frozen=True, slots=True, config=_CONFIG)
-class AddedFace:
-    """A face that was missed: its box x1, y1, x2, y2 in pixels of the upright frame, before padding.
-
-    It is masked in each frame of the video stream `stream` whose time is from `start` to `end`, both included: in
-    seconds from the output's beginning, as a player counts them.
-    """
-
-    box: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
-    start: FiniteFloat
-    end: FiniteFloat
-    stream: int = 0
-    op: Literal["add"] = "add"
-
-
-@dataclass(frozen=True, slots=True, config=_CONFIG)
-class RemovedTrack:
-    """A track of the video stream `stream` that is no face: it is not masked."""
-
-    track: int
-    stream: int = 0
-    op: Literal["remove-track"] = "remove-track"
-
-
-@dataclass(frozen=True, slots=True, config=_CONFIG)
-class SparedTrack:
-    """A face that stays visible on purpose: its track in the video stream `stream` is listed as `spared`, not masked.
-
-    Each video stream numbers its tracks from 1.
-    """
-
-    track: int
-    stream: int = 0
-    op: Literal["spare-track"] = "spare-track"
-
-
-@dataclass(frozen=True, slots=True, config=_CONFIG)
-class MaskedTrack:
-    """A track of the video stream `stream` that is masked although it was rejected, spared or removed."""
-
-    track: int
-    stream: int = 0
-    op: Literal["mask-track"] = "mask-track"
-
-
-TrackEdit = RemovedTrack | SparedTrack | MaskedTrack
-Operation = Annotated[AddedFace | TrackEdit, Field(discriminator="op")]
-OPERATION: TypeAdapter[Operation] = TypeAdapter(Operation)
-EDITS_HEADER: TypeAdapter[EditsHeader] = TypeAdapter(EditsHeader)
-Operations = tuple[Operation, ...]
+FIRST_LINE = 2  # of the edits: the header is before it
 
 
 class Edits:
-    """The edits of one sidecar, in the order in which they were made. Of one track the last one counts."""
+    """The edits of one sidecar, in the order in which they were made. Of one track the last one counts.
 
-    def __init__(self, operations: Iterable[Operation] = ()) -> None:
-        self.operations: Operations = tuple(operations)
-        self._added = [one for one in self.operations if isinstance(one, AddedFace)]
+    `log` has all of them, `operations` those that count: not what was undone, and no undo. Raises SidecarError for an
+    undo of what is no edit that counts.
+    """
+
+    def __init__(self, log: Iterable[Operation] = ()) -> None:
+        self.log: tuple[Operation, ...] = tuple(log)
+        counting: dict[int, MaskEdit] = {}
+        for number, one in enumerate(self.log, FIRST_LINE):
+            if not isinstance(one, Undo):
+                counting[number] = one
+            elif counting.pop(one.line, None) is None:
+                raise SidecarError(f"line {number}: line {one.line} is no edit that counts: it cannot be undone")
+        self.operations: tuple[MaskEdit, ...] = tuple(counting.values())
+        self._added = [one for one in counting.values() if isinstance(one, AddedFace)]
         self._of_tracks: dict[int, dict[int | None, TrackEdit]] = {}
-        for one in self.operations:
+        for one in counting.values():
             if not isinstance(one, AddedFace):
                 self._of_tracks.setdefault(one.stream, {})[one.track] = one
 
@@ -163,11 +126,12 @@ def read_edits(sidecar: Path) -> Edits:
             "move it away, and make the edits again"
         )
     last = len(lines) if not content.endswith(b"\n") else None
-    operations = [_parsed(path, number, OPERATION, line, number == last) for number, line in enumerate(lines[1:], 2)]
-    for number, one in enumerate(operations, 2):
+    numbered = enumerate(lines[1:], FIRST_LINE)
+    log = [_parsed(path, number, OPERATION, line, number == last) for number, line in numbered]
+    for number, one in enumerate(log, FIRST_LINE):
         if isinstance(one, AddedFace) and (fault := fault_of_added(one)):
             raise SidecarError(f"{path}: line {number}: {fault}")
-    return Edits(operations)
+    return _edits(path, log)
 
 
 def append_edits(sidecar: Path, operations: Sequence[Operation], of: str | None = None) -> Edits:
@@ -183,18 +147,25 @@ def append_edits(sidecar: Path, operations: Sequence[Operation], of: str | None 
                 raise SidecarError(
                     f"{sidecar}: was written again at the same time, with other tracks: look at it again"
                 )
-            before = read_edits(sidecar)
+            edits = _edits(path, (*read_edits(sidecar).log, *operations))
             if not path.exists():
                 write_complete(
                     path, EDITS_HEADER.dump_json(EditsHeader(sidecar_sha256=sidecar_digest(sidecar))) + b"\n"
                 )
             with path.open("rb") as file:
                 is_ended = file.read().endswith(b"\n")  # a person's editor may have left the last line open
-            lines = b"".join(OPERATION.dump_json(one) + b"\n" for one in operations)
+            lines = b"".join(OPERATION.dump_json(one, exclude_none=True) + b"\n" for one in operations)
             _append(path, lines if is_ended else b"\n" + lines)
     except OSError as error:
         raise SidecarError(f"{path}: cannot be written: {error.strerror}") from error
-    return Edits((*before.operations, *operations))
+    return edits
+
+
+def _edits(path: Path, log: Iterable[Operation]) -> Edits:
+    try:
+        return Edits(log)
+    except SidecarError as error:
+        raise SidecarError(f"{path}: {error}") from None
 
 
 def _append(path: Path, content: bytes) -> None:

@@ -22,7 +22,8 @@ from faceblur.redaction.batch import Batch, Ready
 from faceblur.redaction.batch_reader import BatchReader, into_batches
 from faceblur.redaction.by_hand import ByHand
 from faceblur.redaction.changing_frames import Canvases, redacted_in_one_form
-from faceblur.redaction.edits import Edits, SparedTrack, read_edits
+from faceblur.redaction.edit_operations import SparedTrack
+from faceblur.redaction.edits import Edits, read_edits
 from faceblur.redaction.frame import all_pixels
 from faceblur.redaction.listed_masks import listed_boxes, listed_faces
 from faceblur.redaction.named_source import json_name, path_from

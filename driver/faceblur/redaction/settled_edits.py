@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from faceblur.base.errors import SidecarError
 from faceblur.media.source_file import SourceFile
-from faceblur.redaction.edits import ROUNDING, AddedFace, Operation, Operations, fault_of_added
+from faceblur.redaction.edit_operations import AddedFace, MaskEdit, Operation, Undo
+from faceblur.redaction.edits import ROUNDING, fault_of_added
 from faceblur.redaction.sidecar_format import FrameLine
 
 
@@ -39,13 +40,14 @@ def timed_lines(lines: Iterable[FrameLine], video: SourceFile) -> Iterator[Timed
         yield TimedLine(line, since, end + video.priming if end > since else math.inf)
 
 
-def settled(sidecar: Path, lines: Iterable[TimedLine], operations: Iterable[Operation]) -> Operations:
+def settled(sidecar: Path, lines: Iterable[TimedLine], operations: Iterable[Operation]) -> tuple[Operation, ...]:
     """Edits of a sidecar with these lines: a face to add begins with the frame that is shown when it is to begin.
 
-    Raises SidecarError for an edit that changes no frame.
+    Raises SidecarError for an edit that changes no frame; an undo is checked where it is appended.
     """
-    waiting = dict(enumerate(operations))
-    found: dict[int, Operation] = {}
+    numbered = list(enumerate(operations))
+    found: dict[int, Operation] = {key: one for key, one in numbered if isinstance(one, Undo)}
+    waiting: dict[int, MaskEdit] = {key: one for key, one in numbered if not isinstance(one, Undo)}
     for one in waiting.values():
         if isinstance(one, AddedFace) and (fault := fault_of_added(one)):
             raise SidecarError(f"the face to add: {fault}")
