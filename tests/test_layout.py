@@ -11,6 +11,7 @@ SOURCES = {"faceblur": ROOT / "driver" / "faceblur", "faceblur_function": ROOT /
 # The driver's packages from the top down: each imports only those in the rows below its own.
 LAYERS = [
     {"cli"},
+    {"web"},
     {"auditing", "evaluation", "fleet"},
     {"jobs"},
     {"redaction"},
@@ -25,6 +26,9 @@ OWNERS = {
     "aiohttp": "faceblur.detection",
     "sqlalchemy": "faceblur.ledger",
     "alembic": "faceblur.ledger",
+    "fastapi": "faceblur.web",
+    "starlette": "faceblur.web",
+    "uvicorn": "faceblur.web",
     "opentelemetry": "faceblur.jobs",
     "torch": "faceblur_function.detectors",
     "torchvision": "faceblur_function.detectors",

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceblur.auditing.crops import square_around
 from faceblur.auditing.finding_kinds import FINDINGS, WATCH, FindingKind
 from faceblur.auditing.page_template import rendered
 from faceblur.auditing.report import MAX_LISTED, AuditReport, Finding
@@ -117,16 +118,10 @@ def _full_frame(image: NDArray[np.uint8], box: Sequence[float] | None) -> str:
 
 
 def _crop(image: NDArray[np.uint8], box: Sequence[float] | None) -> str | None:
-    """A square around the box, as large as the frame allows."""
     if box is None:
         return None
-    x1, y1, x2, y2 = box
-    height, width = image.shape[:2]
-    side = min(height, width, max(8, round((1 + 2 * AROUND) * max(x2 - x1, y2 - y1))))
-    left = max(0, min(width - side, round((x1 + x2 - side) / 2)))
-    top = max(0, min(height - side, round((y1 + y2 - side) / 2)))
-    square = image[top : top + side, left : left + side]
-    interpolation = cv2.INTER_AREA if side > CROP_SIDE else cv2.INTER_CUBIC
+    square = square_around(image, box, AROUND)
+    interpolation = cv2.INTER_AREA if square.shape[0] > CROP_SIDE else cv2.INTER_CUBIC
     scaled: Any = cv2.resize(square, (CROP_SIDE, CROP_SIDE), interpolation=interpolation)
     return _uri(scaled)
 

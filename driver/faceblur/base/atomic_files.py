@@ -150,6 +150,19 @@ def held(path: Path) -> Iterator[None]:
         yield
 
 
+def append_complete(path: Path, content: bytes) -> None:
+    """Append to a file, on the disk: all of it or nothing. Raises OSError."""
+    with path.open("ab", buffering=0) as file:
+        end = file.seek(0, os.SEEK_END)
+        try:
+            if file.write(content) < len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(end)
+            raise
+
+
 def publish(temporary: Path, path: Path) -> None:
     """Give a complete file of an earlier attempt its name. Raises OSError."""
     os.replace(temporary, path)

@@ -6,10 +6,8 @@ line is one operation (`edit_operations`). `docs/edits.schema.json` is their JSO
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -18,7 +16,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from faceblur.base.atomic_files import held, write_complete
+from faceblur.base.atomic_files import append_complete, held, write_complete
 from faceblur.base.errors import SidecarError
 from faceblur.base.face_checks import MAX_MASKS, described, fault_of, reaches_into
 from faceblur.base.regular_files import check_regular
@@ -46,8 +44,8 @@ FIRST_LINE = 2  # of the edits: the header is before it
 class Edits:
     """The edits of one sidecar, in the order in which they were made. Of one track the last one counts.
 
-    `log` has all of them, `operations` those that count: not what was undone, and no undo. Raises SidecarError for an
-    undo of what is no edit that counts.
+    `log` has all of them, `operations` those that count: not what was undone, and no undo; `added` are the
+    faces to add among them, by their lines. Raises SidecarError for an undo of what is no edit that counts.
     """
 
     def __init__(self, log: Iterable[Operation] = ()) -> None:
@@ -59,7 +57,7 @@ class Edits:
             elif counting.pop(one.line, None) is None:
                 raise SidecarError(f"line {number}: line {one.line} is no edit that counts: it cannot be undone")
         self.operations: tuple[MaskEdit, ...] = tuple(counting.values())
-        self._added = [one for one in counting.values() if isinstance(one, AddedFace)]
+        self.added = {number: one for number, one in counting.items() if isinstance(one, AddedFace)}
         self._of_tracks: dict[int, dict[int | None, TrackEdit]] = {}
         for one in counting.values():
             if not isinstance(one, AddedFace):
@@ -68,17 +66,21 @@ class Edits:
     def __bool__(self) -> bool:
         return bool(self.operations)
 
+    def of_track(self, stream: int, track: int | None) -> TrackEdit | None:
+        """The edit of a track that counts."""
+        return self._of_tracks.get(stream, {}).get(track)
+
     @property
     def added_boxes(self) -> frozenset[tuple[float, float, float, float]]:
         """The boxes of the faces that are added."""
-        return frozenset(one.box for one in self._added)
+        return frozenset(one.box for one in self.added.values())
 
     def fold(self, line: FrameLine, seconds: float) -> FrameLine:
         """A sidecar's line as it was edited. Raises SidecarError.
 
         `seconds` is when its frame is shown, as a player of the output counts.
         """
-        added = [SidecarFace(box=one.box) for one in self._added if shows(one, line.stream, seconds)]
+        added = [SidecarFace(box=one.box) for one in self.added.values() if shows(one, line.stream, seconds)]
         of_tracks = self._of_tracks.get(line.stream, {})
         if not added and not any(face.track in of_tracks for face in line.faces):
             return line
@@ -155,7 +157,7 @@ def append_edits(sidecar: Path, operations: Sequence[Operation], of: str | None 
             with path.open("rb") as file:
                 is_ended = file.read().endswith(b"\n")  # a person's editor may have left the last line open
             lines = b"".join(OPERATION.dump_json(one, exclude_none=True) + b"\n" for one in operations)
-            _append(path, lines if is_ended else b"\n" + lines)
+            append_complete(path, lines if is_ended else b"\n" + lines)
     except OSError as error:
         raise SidecarError(f"{path}: cannot be written: {error.strerror}") from error
     return edits
@@ -166,19 +168,6 @@ def _edits(path: Path, log: Iterable[Operation]) -> Edits:
         return Edits(log)
     except SidecarError as error:
         raise SidecarError(f"{path}: {error}") from None
-
-
-def _append(path: Path, content: bytes) -> None:
-    """Append to a file, on the disk: all of it or nothing. Raises OSError."""
-    with path.open("ab", buffering=0) as file:
-        end = file.seek(0, os.SEEK_END)
-        try:
-            if file.write(content) < len(content):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(file.fileno())
-        except OSError:
-            file.truncate(end)
-            raise
 
 
 def check_reach(box: Sequence[float], header: Header) -> None:

@@ -1,0 +1,69 @@
+"""The edits that a request asks for: frames become times, and a face that moves becomes boxes that hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+
+from faceblur.base.errors import UsageError
+from faceblur.redaction.edit_operations import (
+    AddedFace,
+    MaskedTrack,
+    Operation,
+    RemovedTrack,
+    SparedTrack,
+    Undo,
+)
+from faceblur.tracking.boxes import Box, hull, interpolate
+from faceblur.web.models import AddRequest, BoxInFrame, EditsRequest, TrackRequest, UndoRequest
+
+OF_TRACKS = {"mask-track": MaskedTrack, "remove-track": RemovedTrack, "spare-track": SparedTrack}
+# When each frame of a stream is shown, in seconds as a player of the output counts them.
+Times = Mapping[int, Sequence[float]]
+# A moving face is masked by one box for so many frames: it holds the face in each of them.
+FRAMES_OF_A_BOX = 3
+
+
+def operations(request: EditsRequest, times: Times) -> list[Operation]:
+    """The operations to append. Raises UsageError."""
+    found: list[Operation] = []
+    for one in request.operations:
+        match one:
+            case TrackRequest():
+                if one.op == "spare-track" and not (request.reason or "").strip():
+                    raise UsageError("to leave a face visible takes a reason")
+                found.append(OF_TRACKS[one.op](one.track, one.stream))
+            case UndoRequest():
+                found.append(Undo(one.line))
+            case AddRequest():
+                found += _added(one, times.get(one.stream, ()))
+    return found
+
+
+def _added(request: AddRequest, times: Sequence[float]) -> Iterator[AddedFace]:
+    first, last, stream = request.first_frame, request.last_frame, request.stream
+    keyframes = sorted(request.keyframes, key=lambda one: one.frame)
+    if not first <= last < len(times):
+        raise UsageError(f"stream {stream} has no frames from {first} to {last}")
+    if len({one.frame for one in keyframes}) < len(keyframes):
+        raise UsageError("two keyframes are of one frame")
+    boxes = [_box_at(keyframes, number) for number in range(first, last + 1)]
+    size = len(boxes) if len(set(boxes)) == 1 else FRAMES_OF_A_BOX
+    for begin in range(0, len(boxes), size):
+        part = boxes[begin : begin + size]
+        start, end = times[first + begin], times[first + begin + len(part) - 1]
+        yield AddedFace(_rounded(hull(part)), round(start, 3), round(end, 3), stream)
+
+
+def _box_at(keyframes: list[BoxInFrame], number: int) -> Box:
+    if number <= keyframes[0].frame:
+        return keyframes[0].box
+    for one, other in pairwise(keyframes):
+        if number <= other.frame:
+            return interpolate(one.box, other.box, (number - one.frame) / (other.frame - one.frame))
+    return keyframes[-1].box
+
+
+def _rounded(box: Iterable[float]) -> Box:
+    x1, y1, x2, y2 = (round(value, 1) for value in box)
+    return x1, y1, x2, y2

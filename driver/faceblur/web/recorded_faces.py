@@ -1,0 +1,172 @@
+"""A sidecar in memory: its lines by stream and frame, with the times of their frames, and its tracks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from faceblur.base.errors import MediaError
+from faceblur.media.reader import VideoReader
+from faceblur.media.still import Wanted
+from faceblur.redaction.edit_operations import MaskedTrack, RemovedTrack, SparedTrack, TrackEdit
+from faceblur.redaction.edits import Edits, shows
+from faceblur.redaction.settled_edits import TimedLine, timed_lines
+from faceblur.redaction.sidecar_files import SidecarReader
+from faceblur.redaction.sidecar_format import Header, SidecarFace
+from faceblur.tracking.boxes import Box
+from faceblur.web.models import AddedInfo, BoxInFrame, FaceInfo, FrameFaces, StreamInfo, TrackInfo
+
+# Pictures of a track that its chip shows in turn.
+SAMPLES = 8
+MAX_GAP = 0.1  # seconds from one frame to the next: a longer one makes the search of a frame no less exact
+Opening = Callable[[], VideoReader]
+
+
+@dataclass(slots=True)
+class RecordedTrack:
+    """Where one track is, frame by frame, and what the run made of it."""
+
+    frames: list[int] = field(default_factory=list)
+    boxes: list[Box] = field(default_factory=list)
+    is_masked: bool = False
+    is_spared: bool = False
+    score: float | None = None
+    second_score: float | None = None
+
+    def add(self, frame: int, face: SidecarFace) -> None:
+        self.frames.append(frame)
+        self.boxes.append(face.box)
+        self.is_masked |= face.is_masked
+        self.is_spared |= face.state == "spared"
+        self.score = _larger(self.score, face.score)
+        self.second_score = _larger(self.second_score, face.second_score)
+
+    def samples(self) -> list[BoxInFrame]:
+        """Up to SAMPLES of its frames, spread over all."""
+        last = len(self.frames) - 1
+        chosen = sorted({round(last * index / (SAMPLES - 1)) for index in range(SAMPLES)})
+        return [BoxInFrame(frame=self.frames[one], box=self.boxes[one]) for one in chosen]
+
+
+class RecordedFaces:
+    """What a sidecar says of its video. Raises SidecarError or MediaError.
+
+    `shown_zero` is the time of a frame, in seconds, at which a player shows zero; `streams` are the source's video
+    streams in their order.
+    """
+
+    def __init__(self, source: Path, sidecar: Path) -> None:
+        self.lines: dict[int, list[TimedLine]] = {}
+        self._tracks: dict[tuple[int, int], RecordedTrack] = {}
+        with SidecarReader(sidecar) as reader:
+            self.header: Header = reader.header
+            with VideoReader(source, tolerate=True, span=self.header.settings.cut) as video:
+                self.streams = list(video.videos)
+                self.shown_zero = video.shown_zero
+                self.ticks = {index: float(stream.time_base) for index, stream in video.videos.items()}
+                for timed in timed_lines(reader, video):
+                    self._add(timed)
+
+    def _add(self, timed: TimedLine) -> None:
+        line = timed.line
+        self.lines.setdefault(line.stream, []).append(timed)
+        for face in line.faces:
+            if face.track is not None:
+                self._tracks.setdefault((line.stream, face.track), RecordedTrack()).add(line.frame, face)
+
+    def stream_infos(self) -> list[StreamInfo]:
+        """The streams that have frames."""
+        return [
+            StreamInfo(stream=stream, frames=len(lines), seconds=round(lines[-1].since - lines[0].since, 3))
+            for stream, lines in self.lines.items()
+        ]
+
+    @property
+    def times(self) -> dict[int, list[float]]:
+        """When each frame of a stream is shown, in seconds as a player of the output counts them."""
+        return {stream: [one.since for one in lines] for stream, lines in self.lines.items()}
+
+    def has(self, stream: int, frame: int) -> bool:
+        """Whether there is such a frame."""
+        return 0 <= frame < len(self.lines.get(stream, ()))
+
+    def in_source(self, path: Path, stream: int, frame: int) -> tuple[Opening, Wanted]:
+        """Where a frame is in the source."""
+        tick = self.ticks[stream]
+        opening = partial(VideoReader, path, tolerate=True, span=self.header.settings.cut)
+        return opening, Wanted(stream, frame, self.lines[stream][frame].line.pts * tick, tick / 2)
+
+    def in_output(self, path: Path, stream: int, frame: int) -> tuple[Opening, Wanted]:
+        """Where it is in the output, which has the same frames, at times that may count in other ticks."""
+        _, since, until = self.lines[stream][frame]
+        with VideoReader(path) as reader:
+            index = self.streams.index(stream)
+            if index >= len(reader.videos):
+                raise MediaError(f"{path}: it does not have stream {stream} of the source")
+            own, zero = list(reader.videos)[index], reader.shown_zero
+        return partial(VideoReader, path), Wanted(own, frame, since + zero, min(until - since, MAX_GAP) / 3)
+
+    def faces(self, stream: int, frame: int, edits: Edits) -> FrameFaces:
+        """What is in a frame, with the edits."""
+        line, since, _ = self.lines[stream][frame]
+        gone = [face for face in line.faces if isinstance(edits.of_track(stream, face.track), RemovedTrack)]
+        found = [_info(face) for face in edits.fold(line, since).faces]
+        found += [FaceInfo(box=one.box, track=one.track, state="removed", score=one.score) for one in gone]
+        return FrameFaces(seconds=round(since, 3), faces=found)
+
+    def tracks(self, edits: Edits) -> list[TrackInfo]:
+        """All tracks, with the edits."""
+        return [
+            TrackInfo(
+                stream=stream,
+                track=track,
+                state=_state(one, edits.of_track(stream, track)),
+                first_frame=one.frames[0],
+                last_frame=one.frames[-1],
+                frames=len(one.frames),
+                start=round(self.lines[stream][one.frames[0]].since, 3),
+                end=round(self.lines[stream][one.frames[-1]].since, 3),
+                score=one.score,
+                second_score=one.second_score,
+                width=round(max(box[2] - box[0] for box in one.boxes), 1),
+                samples=one.samples(),
+            )
+            for (stream, track), one in sorted(self._tracks.items())
+        ]
+
+    def added(self, edits: Edits) -> list[AddedInfo]:
+        """The faces that people added."""
+        found = []
+        for line, one in edits.added.items():
+            frames = [
+                number
+                for number, timed in enumerate(self.lines.get(one.stream, ()))
+                if shows(one, one.stream, timed.since)
+            ]
+            if frames:
+                found.append(
+                    AddedInfo(line=line, stream=one.stream, box=one.box, first_frame=frames[0], last_frame=frames[-1])
+                )
+        return found
+
+
+def _larger(one: float | None, other: float | None) -> float | None:
+    return one if other is None or (one is not None and one >= other) else other
+
+
+def _info(face: SidecarFace) -> FaceInfo:
+    return FaceInfo(box=face.box, track=face.track, state=face.state, score=face.score)
+
+
+def _state(track: RecordedTrack, edit: TrackEdit | None) -> str:
+    """What becomes of a track; one that is masked in some frames counts as masked."""
+    match edit:
+        case RemovedTrack():
+            return "removed"
+        case SparedTrack():
+            return "spared"
+        case MaskedTrack():
+            return "masked"
+    return "masked" if track.is_masked else "spared" if track.is_spared else "rejected"
