@@ -1,0 +1,68 @@
+"""Stills: the frame that is asked for, from any place in files of all kinds, and those around it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from examples.sample_clip import Image, pan, write_clip
+from faceblur.base.errors import MediaError
+from faceblur.base.time_span import TimeSpan
+from faceblur.media import still
+from faceblur.media.frames import DecodedFrame
+from faceblur.media.reader import VideoReader
+from faceblur.media.still import AROUND, Wanted, read_stills
+from tests.support import clips as media
+from tests.support.awkward_kind import run_ffmpeg
+
+FRAMES = 90
+KINDS = {
+    "b_frames.mp4": "-c:v libx264 -g 40 -bf 3",
+    "open_gop.mkv": "-c:v libx264 -g 30 -bf 3 -x264-params open-gop=1",
+    "hevc.mp4": "-c:v libx265 -x265-params log-level=none:keyint=30",
+    "reordered.avi": "-c:v mpeg4 -bf 2 -g 30",
+    "late.ts": "-c:v libx264 -g 30 -output_ts_offset 50",
+    "raw.h264": "-c:v libx264 -g 30 -bf 2",
+    "one_key.webm": "-c:v libvpx -g 999 -b:v 1M",
+}
+
+
+@pytest.fixture(scope="module")
+def numbered(face: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("stills") / "numbered.mkv"
+    return write_clip(path, media.numbered(pan(face, (160, 120), FRAMES)))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_very_frame(numbered: Path, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    run_ffmpeg(f"-i {{source}} -an {KINDS[name]} {{path}}", source=numbered, path=path)
+    with VideoReader(path) as reader:
+        read = [one for one in reader if isinstance(one, DecodedFrame)]
+    times = [(one.stream, one.seconds, float(one.time_base) / 2) for one in read]
+    # A frame of each place in a group, and the neighbours of key frames.
+    for number in (0, 1, 28, 29, 30, 31, 37, 59, 60, FRAMES - 2, FRAMES - 1):
+        stream, seconds, tolerance = times[number]
+        found = read_stills(partial(VideoReader, path), Wanted(stream, number, seconds, tolerance))
+        assert sorted(found) == list(range(min(found), max(found) + 1)) and len(found) > AROUND
+        assert number in found and all(np.array_equal(one.upright(), read[key].upright()) for key, one in found.items())
+
+
+def test_a_frame_of_a_span_counts_from_its_start(numbered: Path) -> None:
+    opening = partial(VideoReader, numbered, span=TimeSpan(1.0, 2.0))
+    found = read_stills(opening, Wanted(0, 3, 0.12, 0.001))
+    assert media.number(found[3].upright()) == 28
+
+
+def test_a_file_that_can_be_searched_is_not_read_to_the_frame(numbered: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: VideoReader) -> None:
+        raise AssertionError("it is read from its beginning")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(still.VideoReader, "__iter__", refuse)
+        assert 80 in read_stills(partial(VideoReader, numbered), Wanted(0, 80, 3.2, 0.001))
+    with pytest.raises(MediaError, match="has no frame 90"):
+        read_stills(partial(VideoReader, numbered), Wanted(0, 90, 3.6, 0.001))
