@@ -1,0 +1,152 @@
+// The stage: the exact still of a frame with what is in it, and a face that is drawn there.
+import * as act from "./actions.js";
+import { outputUrl } from "./api.js";
+import { begin, boxAt, boxOf, changed, isIn, withKeyframe } from "./draft.js";
+import { Component, html } from "./html.js";
+import { frameCount, getState, setState } from "./store.js";
+
+const MIN_PIXELS = 3; // of a box that is drawn: a click is none
+
+export function Stage(state) {
+  const { video, stream, frame, layer, outlines, playing, shown, version } = state;
+  const frames = frameCount(state);
+  return html`
+    <section class="stage" aria-label="Frame">
+      ${playing
+        ? html`<video src=${outputUrl(video.id, version)} controls autoplay onError=${cannotPlay} />`
+        : shown && html`<${Still} ...${state} />`}
+      <p class="controls">
+        <button type="button" onClick=${() => act.goTo(frame - 1)} aria-label="the frame before">‹</button>
+        <input type="range" min="0" max=${frames - 1} value=${frame} aria-label="frame"
+          onInput=${(event) => act.goTo(event.target.valueAsNumber)} />
+        <button type="button" onClick=${() => act.goTo(frame + 1)} aria-label="the next frame">›</button>
+        <label>frame <input type="number" min="0" max=${frames - 1} value=${frame}
+          onChange=${(event) => act.goTo(event.target.valueAsNumber || 0)} /></label>
+        <span>of ${frames}, ${shown ? `${shown.seconds.toFixed(3)} s` : ""}</span>
+        ${["source", "output"].map(
+          (one) => html`<button type="button" key=${one} aria-pressed=${layer === one && !playing}
+            onClick=${() => act.chooseLayer(one)}>${one}</button>`,
+        )}
+        <label><input type="checkbox" checked=${outlines} onChange=${() => setState({ outlines: !outlines })} /> outlines</label>
+        <button type="button" aria-pressed=${playing} onClick=${() => setState({ playing: !playing })}>play the output</button>
+        ${video.streams.length > 1 &&
+        html`<label>stream <select value=${stream} onChange=${(event) => act.goTo(0, Number(event.target.value))}>
+          ${video.streams.map((one) => html`<option key=${one.stream} value=${one.stream}>${one.stream}</option>`)}
+        </select></label>`}
+      </p>
+      <${DraftBar} ...${state} />
+    </section>
+  `;
+}
+
+function cannotPlay() {
+  setState({ playing: false, message: { text: "this browser cannot play the output: step through its frames", isError: true } });
+}
+
+function DraftBar({ draft }) {
+  if (!draft) return html`<p class="draft">Drag on the picture to draw a face that was missed.</p>`;
+  return html`
+    <p class="draft">
+      A face in frames ${draft.first} to ${draft.last}, ${draft.keyframes.size} keyframe${draft.keyframes.size > 1 ? "s" : ""}.
+      Go to another frame and drag the box there.
+      <button type="button" onClick=${act.saveDraft}>Save (Enter)</button>
+      <button type="button" onClick=${() => setState({ draft: null })}>Discard (Esc)</button>
+    </p>
+  `;
+}
+
+/** The picture, and over it the faces. What is dragged is in its own state: it changes with each move of the mouse. */
+class Still extends Component {
+  state = { drag: null };
+
+  point(event) {
+    const place = new DOMPoint(event.clientX, event.clientY).matrixTransform(this.svg.getScreenCTM().inverse());
+    return [place.x, place.y];
+  }
+
+  down = (event) => {
+    if (event.button !== 0) return;
+    const { draft, shown } = this.props;
+    const part = event.target.dataset.part;
+    const box = part && draft ? boxAt(draft, shown.frame) : null;
+    this.svg.setPointerCapture(event.pointerId);
+    this.setState({ drag: { part: box && part, box, from: this.point(event), to: this.point(event) } });
+  };
+
+  move = (event) => {
+    if (this.state.drag) this.setState({ drag: { ...this.state.drag, to: this.point(event) } });
+  };
+
+  up = () => {
+    const { drag } = this.state;
+    if (!drag) return;
+    const box = this.dragged();
+    this.setState({ drag: null });
+    if (!box) return drag.part ? undefined : this.selectAt(drag.from);
+    const { draft } = getState();
+    const { stream, frame } = this.props.shown;
+    const goesOn = draft && draft.stream === stream;
+    setState({ draft: goesOn ? withKeyframe(draft, frame, box) : begin(stream, frame, box) });
+  };
+
+  /** A click selects the track of the smallest face at this place. */
+  selectAt([x, y]) {
+    const { stream, faces } = this.props.shown;
+    const area = ({ box: [x1, y1, x2, y2] }) => (x2 - x1) * (y2 - y1);
+    const hit = faces
+      .filter(({ track, box: [x1, y1, x2, y2] }) => track !== null && x1 <= x && x <= x2 && y1 <= y && y <= y2)
+      .sort((one, other) => area(one) - area(other))[0];
+    setState({ selected: new Set(hit ? [`${stream}/${hit.track}`] : []) });
+  }
+
+  /** The box that is dragged; null for a click. */
+  dragged() {
+    const { part, box, from, to } = this.state.drag;
+    const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
+    const { size } = this.props.shown;
+    if (Math.max(Math.abs(dx), Math.abs(dy)) < MIN_PIXELS) return null;
+    return part ? changed(box, part, [dx, dy], size) : boxOf(from, to, size);
+  }
+
+  render({ shown, outlines, selected, draft }, { drag }) {
+    const [width, height] = shown.size;
+    const dragged = drag && this.dragged();
+    const drawn = dragged ?? (draft && draft.stream === shown.stream && isIn(draft, shown.frame) && boxAt(draft, shown.frame));
+    const isKeyframe = dragged || draft?.keyframes.has(shown.frame);
+    return html`
+      <div class="still">
+        <img src=${shown.url} alt="frame ${shown.frame} of the ${shown.layer}" draggable=${false} />
+        <svg viewBox="0 0 ${width} ${height}" ref=${(svg) => (this.svg = svg)}
+          onPointerDown=${this.down} onPointerMove=${this.move} onPointerUp=${this.up}>
+          ${outlines && shown.faces.map((face, index) => html`<${Outline} key=${index} face=${face}
+            isSelected=${face.track !== null && selected.has(`${shown.stream}/${face.track}`)} />`)}
+          ${drawn && html`<${Drawn} box=${drawn} isKeyframe=${isKeyframe} />`}
+        </svg>
+      </div>
+    `;
+  }
+}
+
+function Outline({ face: { box: [x1, y1, x2, y2], track, state, score }, isSelected }) {
+  return html`
+    <g class="face ${state} ${isSelected ? "selected" : ""}">
+      <rect x=${x1} y=${y1} width=${x2 - x1} height=${y2 - y1} />
+      <text x=${x1} y=${y1 - 3}>${track === null ? "" : `#${track} `}${score?.toFixed(2) ?? ""}</text>
+    </g>
+  `;
+}
+
+const HANDLES = [["left", "top"], ["right", "top"], ["left", "bottom"], ["right", "bottom"]];
+
+function Drawn({ box: [x1, y1, x2, y2], isKeyframe }) {
+  const radius = Math.max(3, Math.min(x2 - x1, y2 - y1) / 12);
+  return html`
+    <g class="drawn ${isKeyframe ? "keyframe" : ""}">
+      <rect x=${x1} y=${y1} width=${x2 - x1} height=${y2 - y1} data-part="move" />
+      ${HANDLES.map(
+        ([side, end]) => html`<circle key=${side + end} r=${radius} data-part="${side} ${end}"
+          cx=${side === "left" ? x1 : x2} cy=${end === "top" ? y1 : y2} />`,
+      )}
+    </g>
+  `;
+}

@@ -1,0 +1,52 @@
+// The state of the page: one object, which is replaced by each change; whoever listens draws it.
+
+/**
+ * `video` is the open one and `tag` names its state; `shown` is the still on the stage with its faces, which may be of the
+ * frame before while that of `frame` is loaded; `selected` are the names of tracks; `finding` is the key of the one that is
+ * looked at; `draft` is a face that is being drawn; `version` counts how often the output was written.
+ */
+let state = {
+  videos: null,
+  video: null,
+  tag: null,
+  stream: 0,
+  frame: 0,
+  shown: null,
+  layer: "source",
+  outlines: true,
+  playing: false,
+  selected: new Set(),
+  finding: null,
+  draft: null,
+  sort: "score",
+  job: null,
+  version: 0,
+  dialog: null,
+  message: null,
+};
+const listeners = [];
+
+export const getState = () => state;
+
+export function setState(change) {
+  state = { ...state, ...change };
+  listeners.forEach((listen) => listen());
+}
+
+export function onChange(listen) {
+  listeners.push(listen);
+}
+
+/** Show one line at the bottom. */
+export function say(text, isError = false) {
+  setState({ message: { text, isError } });
+}
+
+/** The name of a track: tracks of several streams have the same numbers. */
+export const nameOf = (track) => `${track.stream}/${track.track}`;
+
+/** How many frames the stream on the stage has. */
+export const frameCount = ({ video, stream }) => video?.streams.find((one) => one.stream === stream)?.frames ?? 0;
+
+/** The finding that is looked at. */
+export const currentFinding = ({ video, finding }) => video?.findings.find((one) => one.key === finding) ?? null;
