@@ -1,10 +1,12 @@
 # Each target sets up what it needs, in .venv; a fresh machine needs Python 3.11, pip and make.
 # `make` and `make help` print these lines.
-# `make test` takes ffmpeg, PostgreSQL and Prometheus besides, `make fleet-demo` the last two: from Debian's packages where
-# they are missing.
+# `make test` takes ffmpeg, PostgreSQL, Prometheus and Chromium besides, `make fleet-demo` the second and the third: from
+# Debian's packages where they are missing.
 #
 #   make blur                    blur a sample clip that is made on the spot
 #   make blur IN=dir OUT=dir     blur your own videos
+#   make review                  a page on which people check and correct the result
+#   make review IN=dir OUT=dir   the same for your own videos and their outputs
 #   make serve                   run the function on this machine, port 8080
 #   make fleet-demo              three workers share ten clips on this machine, and one of them is killed
 #   make test                    run every test
@@ -26,7 +28,7 @@ BIN := .venv/bin
 APT := $(if $(filter 0,$(shell id -u)),,sudo )env DEBIAN_FRONTEND=noninteractive apt-get
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help blur serve fleet-demo test bench lint manifests pipeline clean
+.PHONY: help blur review serve fleet-demo test bench lint manifests pipeline clean
 .DELETE_ON_ERROR:
 
 # The comment at the top of this file.
@@ -39,6 +41,9 @@ endif
 blur: .venv/run.done
 	@echo "The result will be in $(OUT)/"
 	$(BIN)/faceblur run "$(IN)" --output "$(OUT)" $(ARGS)
+
+review: .venv/review.done
+	$(BIN)/faceblur review "$(IN)" "$(OUT)" $(ARGS)
 
 serve: .venv/run.done
 	$(BIN)/faceblur serve $(ARGS)
@@ -84,6 +89,11 @@ sample/astronaut.mp4: .venv/sample.done examples/sample_clip.py
 	$(INSTALL) --editable '.[sample]'
 	@touch $@
 
+.venv/review.done: .venv/run.done
+	@echo "Installing the server of the review page into .venv."
+	$(INSTALL) --editable '.[review]'
+	@touch $@
+
 .venv/evaluate.done: .venv/run.done
 	@echo "Installing what reads labels into .venv."
 	$(INSTALL) --editable '.[evaluate]'
@@ -104,6 +114,9 @@ sample/astronaut.mp4: .venv/sample.done examples/sample_clip.py
 	# The tests make their awkward files with ffmpeg and read them back with ffprobe: independent of PyAV.
 	command -v ffprobe >/dev/null || { $(APT) update -qq && $(APT) install -y -qq --no-install-recommends ffmpeg; } \
 		|| echo "ffmpeg is missing: install it, or the tests on awkward files are skipped"
+	# The tests of the review page open it in a browser.
+	command -v chromium >/dev/null || { $(APT) update -qq && $(APT) install -y -qq --no-install-recommends chromium; } \
+		|| echo "chromium is missing: install it, or the tests of the review page are skipped"
 	# The tests of a fleet start a PostgreSQL and a Prometheus of their own, and workers whose clocks are wrong.
 	{ command -v promtool && command -v faketime && ls /usr/lib/postgresql/*/bin/pg_ctl; } >/dev/null 2>&1 \
 		|| { $(APT) update -qq && $(APT) install -y -qq --no-install-recommends postgresql prometheus faketime; }

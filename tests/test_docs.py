@@ -30,7 +30,7 @@ MAX_README_LINES = 200
 # The pages that the index lists; each is required.
 PAGES = (
     *("api", "audit", "defaults", "deploy", "evaluation", "formats", "how-it-works", "http", "performance", "promises"),
-    *("settings", "sidecar", "fleet"),
+    *("review", "settings", "sidecar", "fleet"),
 )
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md")),
@@ -43,6 +43,7 @@ COMMANDS = (
     "audit",
     "edit",
     "evaluate",
+    "review",
     "serve",
     "plan",
     "submit",

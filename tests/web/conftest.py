@@ -30,10 +30,10 @@ SPARED = 5  # of them
 class Client(requests.Session):
     """A browser's calls of the API: with the cookie, and as from the server's own page."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str = TOKEN) -> None:
         super().__init__()
         self.url, self.headers["Origin"] = url, url
-        self.get(f"{url}/?token={TOKEN}", allow_redirects=False)
+        self.get(f"{url}/?token={token}", allow_redirects=False)
 
     def request(self, method: str | bytes, url: str | bytes, *rest: object, **named: object) -> requests.Response:
         full = str(url) if str(url).startswith("http") else f"{self.url}/api/v1{url}"

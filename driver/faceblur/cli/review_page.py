@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from faceblur.auditing.progress import AuditProgress
     from faceblur.web.work import Progress
 
+PORT = 8090
 PACKAGES = "fastapi and uvicorn are missing: python -m pip install 'faceblur[review]', or `make review`"
 
 
@@ -33,15 +34,13 @@ PACKAGES = "fastapi and uvicorn are missing: python -m pip install 'faceblur[rev
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
-    default=8090,
-    show_default=True,
     metavar="N",
-    help="Port to listen on, at 127.0.0.1. 0 chooses a free one.",
+    help="Port to listen on. 0 chooses a free one.  [default: 8090]",
 )
 @FUNCTION
 @LOGGING
-def review(source: Path, output: Path, port: int, endpoint: Endpoint, verbosity: Verbosity) -> None:
-    """Open a page on this machine on which people review OUTPUT, and correct its masks.
+def review(source: Path, output: Path, port: int | None, endpoint: Endpoint, verbosity: Verbosity) -> None:
+    """Serve a page on which people check and correct outputs.
 
     OUTPUT is an output of SOURCE, or a folder of outputs, and SOURCE that of their sources. The page shows the tracks
     and the audit's findings, takes edits, writes the outputs again and audits them. It shows people's faces: only who
@@ -67,7 +66,7 @@ def review(source: Path, output: Path, port: int, endpoint: Endpoint, verbosity:
             raise UsageError(f"{output}: there is no output of a run in it")
         token = secrets.token_urlsafe(24)
         app = review_app(Review(videos), Work(ReviewTools(endpoint)), token)
-        async with ReviewServer(app, port) as server:
+        async with ReviewServer(app, PORT if port is None else port) as server:
             print(f"{counted(len(videos), 'video')} to review: {server.url}/?token={token}", flush=True)
             print("Only who has this link can open it. Ctrl-C ends it.", flush=True)
             await server.until_closed()

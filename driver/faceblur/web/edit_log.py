@@ -14,7 +14,7 @@ def edit_infos(edits: Edits) -> list[EditInfo]:
         EditInfo(
             line=number,
             op=one.op,
-            text=_text(one),
+            text=_text(one, edits),
             by=one.by,
             at=one.at,
             reason=one.reason,
@@ -24,7 +24,7 @@ def edit_infos(edits: Edits) -> list[EditInfo]:
     ]
 
 
-def _text(one: Operation) -> str:
+def _text(one: Operation, edits: Edits) -> str:
     match one:
         case AddedFace():
             return f"a face added, {one.start:g} to {one.end:g} s"
@@ -35,4 +35,4 @@ def _text(one: Operation) -> str:
         case MaskedTrack():
             return f"track {one.track} is masked"
         case Undo():
-            return f"the edit in line {one.line} is undone"
+            return f"undone: {_text(edits.log[one.line - FIRST_LINE], edits)}"

@@ -159,11 +159,11 @@ class FrameFaces(BaseModel):
     faces: list[FaceInfo]
 
 
-class _Request(BaseModel):
+class _StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class TrackRequest(_Request):
+class TrackRequest(_StrictModel):
     """A track to mask, to leave unmasked since it is no face, or to leave visible on purpose."""
 
     op: Literal["mask-track", "remove-track", "spare-track"]
@@ -171,7 +171,7 @@ class TrackRequest(_Request):
     track: int
 
 
-class AddRequest(_Request):
+class AddRequest(_StrictModel):
     """A face to add: between two keyframes its box is interpolated, before the first and after the last it stays."""
 
     op: Literal["add"]
@@ -181,14 +181,14 @@ class AddRequest(_Request):
     keyframes: list[BoxInFrame] = Field(min_length=1, max_length=1000)
 
 
-class UndoRequest(_Request):
+class UndoRequest(_StrictModel):
     """The edit of a line of the edits that is to count no more."""
 
     op: Literal["undo"]
     line: int = Field(ge=2)
 
 
-class EditsRequest(_Request):
+class EditsRequest(_StrictModel):
     """Edits to append, all or none; to leave a face visible takes a reason."""
 
     by: Name
@@ -198,14 +198,14 @@ class EditsRequest(_Request):
     )
 
 
-class VerdictRequest(_Request):
+class VerdictRequest(_StrictModel):
     """What a person says of a finding; None: it is open again."""
 
     by: Name
     verdict: Verdict | None
 
 
-class JobRequest(_Request):
+class JobRequest(_StrictModel):
     """A job to begin: `render` writes the output again with all edits and audits it."""
 
     kind: Literal["render", "audit"]

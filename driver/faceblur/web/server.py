@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from contextlib import suppress
 from types import TracebackType
@@ -34,7 +35,8 @@ class ReviewServer:
         try:
             self._socket = socket.create_server(("127.0.0.1", self._port))
         except OSError as error:
-            raise UsageError(f"port {self._port} cannot be used: {error.strerror}: choose another --port") from error
+            why = os.strerror(error.errno or 0)
+            raise UsageError(f"port {self._port} cannot be used: {why}: choose another --port") from error
         self._port = self._socket.getsockname()[1]
         config = uvicorn.Config(
             self._app, log_config=None, access_log=False, proxy_headers=False, timeout_graceful_shutdown=GRACE

@@ -112,7 +112,7 @@ export async function editSelected(op) {
 }
 
 export async function undo(line) {
-  if (await edit([{ op: "undo", line }])) say(`the edit in line ${line} is undone`);
+  if (await edit([{ op: "undo", line }])) say(getState().video.log.at(-1).text);
 }
 
 /** Undo the last edit that counts. */

@@ -14,11 +14,11 @@ export function Dialogs({ dialog }) {
 
 class Modal extends Component {
   componentDidMount() {
-    this.base.showModal();
+    this.dialog.showModal();
   }
 
   render({ answer, children }) {
-    return html`<dialog onCancel=${() => answer(null)}>${children}<//>`;
+    return html`<dialog ref=${(dialog) => (this.dialog = dialog)} onCancel=${() => answer(null)}>${children}</dialog>`;
   }
 }
 

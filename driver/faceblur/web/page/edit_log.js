@@ -17,7 +17,7 @@ export function EditLog({ log }) {
 function Entry({ edit }) {
   const at = edit.at && new Date(edit.at).toLocaleString();
   return html`
-    <li class=${edit.is_undone ? "undone" : ""}>
+    <li value=${edit.line} class=${edit.is_undone ? "undone" : ""}>
       ${edit.text}${edit.reason && `: ${edit.reason}`}
       <small>${[edit.by, at].filter(Boolean).join(", ")}</small>
       ${edit.op !== "undo" &&

@@ -17,7 +17,7 @@ export function Gallery({ video, selected, sort }) {
   return html`
     <section class="gallery" aria-label="Tracks">
       <h2>
-        ${tracks.length} tracks
+        ${tracks.length} track${tracks.length === 1 ? "" : "s"}
         <label>
           the ${" "}
           <select value=${sort} onChange=${(event) => setState({ sort: event.target.value })}>

@@ -1,0 +1,200 @@
+"""The review page in a real browser: what a person sees, types and drags, and what of it is on the disk."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from faceblur.redaction.edit_operations import AddedFace
+from faceblur.redaction.edits import read_edits
+from faceblur.redaction.sidecar_files import sidecar_path
+from tests.web.conftest import FRAMES, TOKEN, Client
+
+CHROMIUM = "/usr/bin/chromium"
+WAIT = 60_000  # milliseconds
+expect.set_options(timeout=WAIT)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not Path(CHROMIUM).exists():
+        pytest.skip("chromium is missing")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+
+
+@pytest.fixture
+def page(browser: Browser, server: str) -> Iterator[Page]:
+    """The page of the video, opened from the list; nothing may go wrong in it that nobody sees."""
+    with browser.new_context(viewport={"width": 1400, "height": 900}) as context:
+        page = context.new_page()
+        page.set_default_timeout(WAIT)
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
+        page.goto(f"{server}/?token={TOKEN}")
+        assert TOKEN not in page.url
+        page.get_by_role("link", name="face.mp4").click()
+        expect(page.locator(".still img")).to_have_attribute("alt", "frame 0 of the source")
+        yield page
+        assert not faults
+
+
+def sign(page: Page) -> None:
+    """Give the name that is asked for before the first edit."""
+    page.get_by_label("Name").fill("ann")
+    page.get_by_label("Name").press("Enter")
+
+
+def said(page: Page, text: str) -> None:
+    expect(page.get_by_role("status")).to_contain_text(text)
+
+
+def at(page: Page, frame: int) -> None:
+    expect(page.locator(".still img")).to_have_attribute("alt", re.compile(f"frame {frame} of"))
+
+
+def chip(page: Page) -> Locator:
+    return page.locator(".chip")
+
+
+def drag(page: Page, begin: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag on the still, from and to places in the video's pixels."""
+    box = page.locator(".still svg").bounding_box()
+    assert box is not None
+    scale = min(box["width"] / 320, box["height"] / 240)
+    left, top = box["x"] + (box["width"] - 320 * scale) / 2, box["y"] + (box["height"] - 240 * scale) / 2
+    page.mouse.move(left + begin[0] * scale, top + begin[1] * scale)
+    page.mouse.down()
+    page.mouse.move(left + end[0] * scale, top + end[1] * scale, steps=4)
+    page.mouse.up()
+
+
+def test_tracks_are_edited_by_keys_and_undone(page: Page, folder: Path) -> None:
+    page.keyboard.press("x")
+    said(page, "select a track first")
+    chip(page).get_by_role("button").click()
+    page.keyboard.press("x")
+    sign(page)
+    said(page, "saved: track 1")
+    expect(chip(page)).to_have_class(re.compile("removed"))
+    expect(page.locator("header")).to_contain_text("edits are not in the output yet")
+    page.keyboard.press("s")
+    page.get_by_label("Reason").fill("she consented")
+    page.get_by_role("button", name="Save").click()
+    expect(chip(page)).to_have_class(re.compile("spared"))
+    expect(page.locator(".log li").first).to_contain_text("track 1 stays visible: she consented")
+    expect(page.locator(".log li").first).to_contain_text("ann")
+    expect(page.locator(".face")).to_have_class(re.compile("spared"))
+    page.keyboard.press("z")
+    said(page, "undone: track 1 stays visible")
+    page.keyboard.press("z")
+    expect(chip(page)).to_have_class(re.compile("masked"))
+    assert [one.op for one in read_edits(sidecar_path(folder / "out" / "face.mp4")).log] == [
+        *("remove-track", "spare-track"),
+        *("undo", "undo"),
+    ]
+
+
+def test_a_missed_face_is_drawn_at_two_keyframes(page: Page, folder: Path) -> None:
+    page.get_by_label("frame", exact=True).last.fill("4")
+    page.keyboard.press("Tab")
+    at(page, 4)
+    page.locator("h1").click()
+    drag(page, (20, 150), (70, 200))
+    expect(page.locator(".draft").first).to_contain_text("frames 4 to 4, 1 keyframe")
+    page.keyboard.press(">")
+    at(page, 14)
+    drag(page, (120, 150), (170, 200))
+    expect(page.locator(".draft").first).to_contain_text("frames 4 to 14, 2 keyframes")
+    page.keyboard.press(",")
+    at(page, 13)
+    expect(page.locator(".drawn")).not_to_have_class(re.compile("keyframe"))
+    page.keyboard.press("]")
+    page.keyboard.press("Enter")
+    sign(page)
+    said(page, "saved: a face in frames 4 to 13")
+    expect(page.locator(".face.added")).to_have_count(1)
+    edits = read_edits(sidecar_path(folder / "out" / "face.mp4")).operations
+    faces = [one for one in edits if isinstance(one, AddedFace)]
+    assert faces[0].start == pytest.approx(4 / 25, abs=0.01) and faces[-1].end == pytest.approx(13 / 25, abs=0.01)
+    assert faces[0].box[0] == pytest.approx(20, abs=2) and faces[-1].box[2] == pytest.approx(160, abs=3)
+    assert len(faces) == 4 and all(one.by == "ann" for one in faces)
+
+
+def test_a_drawn_face_is_moved_resized_and_discarded(page: Page, folder: Path) -> None:
+    drag(page, (100, 150), (160, 210))
+    rect = page.locator(".drawn rect")
+    drag(page, (130, 180), (150, 190))
+    expect(rect).to_have_attribute("x", re.compile(r"^1(19|20)"))
+    drag(page, (180, 220), (200, 235))  # a corner
+    expect(rect).to_have_attribute("width", re.compile(r"^(79|80)"))
+    page.keyboard.press("Escape")
+    expect(page.locator(".drawn")).to_have_count(0)
+    assert not read_edits(sidecar_path(folder / "out" / "face.mp4"))
+
+
+def test_findings_are_judged_one_after_the_other(page: Page, client: Client) -> None:
+    expect(page.locator("header")).to_contain_text("0 of 1 findings reviewed")
+    page.keyboard.press("n")
+    expect(page.locator(".pair img")).to_have_count(2)
+    for image in page.locator(".pair img").all():
+        expect(image).to_have_js_property("complete", True)
+        assert image.evaluate("image => image.naturalHeight") == 180
+    page.keyboard.press("2")
+    sign(page)
+    said(page, "every finding is judged")
+    expect(page.locator("header")).to_contain_text("1 of 1 findings reviewed")
+    (finding,) = client.get(client.video()).json()["findings"]
+    assert finding["verdict"] == "mask"
+    assert [one["op"] for one in client.get(client.video()).json()["log"]] == ["mask-track"]
+
+
+def test_applying_writes_the_output_and_shows_it(page: Page, folder: Path) -> None:
+    written = (folder / "out" / "face.mp4").read_bytes()
+    chip(page).get_by_role("button").click()
+    page.keyboard.press("c")
+    sign(page)
+    said(page, "saved: track 1")
+    page.get_by_role("button", name="Apply the edits").click()
+    said(page, "done")
+    expect(page.locator("header")).not_to_contain_text("not in the output yet")
+    assert (folder / "out" / "face.mp4").read_bytes() != written
+    page.keyboard.press("l")
+    expect(page.locator(".still img")).to_have_attribute("alt", re.compile("of the output"))
+
+
+def test_what_another_person_edited_meanwhile_is_loaded_and_said(page: Page, client: Client) -> None:
+    client.edit({"op": "remove-track", "track": 1})
+    chip(page).get_by_role("button").click()
+    page.keyboard.press("c")
+    sign(page)
+    said(page, "edited at the same time")
+    expect(chip(page)).to_have_class(re.compile("removed"))
+    assert [one["by"] for one in client.get(client.video()).json()["log"]] == ["ann"]
+
+
+def test_keys_step_and_leave_fields_alone(page: Page) -> None:
+    page.keyboard.press(".")
+    at(page, 1)
+    page.keyboard.press("End")
+    at(page, FRAMES - 1)
+    page.keyboard.press(".")
+    at(page, FRAMES - 1)
+    page.keyboard.press("<")
+    at(page, FRAMES - 11)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("the next finding that is open")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator(".face")).to_have_count(1)
+    page.keyboard.press("o")
+    expect(page.locator(".face")).to_have_count(0)
+    page.locator(".timeline svg").click(position={"x": 5, "y": 20})
+    at(page, 0)
+    page.get_by_role("link", name="All videos").click()
+    expect(page.get_by_role("heading", name="Videos to review")).to_be_visible()
