@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,11 @@ def test_an_edit_of_what_somebody_else_changed_is_refused(client: Client) -> Non
     body = {"by": "bob", "operations": [{"op": "mask-track", "track": 1}]}
     assert client.post(f"{path}/edits", json=body, headers={"If-Match": tag}).status_code == 412
     assert client.post(f"{path}/edits", json=body).status_code == 428
-    assert [one["op"] for one in client.get(path).json()["log"]] == ["remove-track"]
+    headers = {"If-Match": client.get(path).headers["ETag"]}
+    with ThreadPoolExecutor(4) as pool:
+        at_once = pool.map(lambda _: client.post(f"{path}/edits", json=body, headers=headers).status_code, range(4))
+    assert sorted(at_once) == [200, 412, 412, 412]
+    assert [one["op"] for one in client.get(path).json()["log"]] == ["remove-track", "mask-track"]
 
 
 def test_a_face_that_moves_is_in_its_box_in_each_frame(client: Client) -> None:

@@ -187,6 +187,14 @@ def test_keys_step_and_leave_fields_alone(page: Page) -> None:
     at(page, FRAMES - 1)
     page.keyboard.press("<")
     at(page, FRAMES - 11)
+    field = page.get_by_role("spinbutton")
+    field.fill("12")
+    page.evaluate(
+        "import('/page/store.js').then(({ setState }) => setState({ version: 1 }))"
+    )  # as a job's progress does
+    field.press("Tab")
+    at(page, 12)
+    page.locator("h1").click()
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_contain_text("the next finding that is open")
     page.keyboard.press("Escape")

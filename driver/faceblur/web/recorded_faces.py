@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,7 +12,7 @@ from faceblur.base.errors import MediaError
 from faceblur.media.reader import VideoReader
 from faceblur.media.still import Wanted
 from faceblur.redaction.edit_operations import MaskedTrack, RemovedTrack, SparedTrack, TrackEdit
-from faceblur.redaction.edits import Edits, shows
+from faceblur.redaction.edits import ROUNDING, Edits
 from faceblur.redaction.settled_edits import TimedLine, timed_lines
 from faceblur.redaction.sidecar_files import SidecarReader
 from faceblur.redaction.sidecar_format import Header, SidecarFace
@@ -30,6 +31,7 @@ class RecordedTrack:
 
     frames: list[int] = field(default_factory=list)
     boxes: list[Box] = field(default_factory=list)
+    width: float = 0.0
     is_masked: bool = False
     is_spared: bool = False
     score: float | None = None
@@ -38,6 +40,7 @@ class RecordedTrack:
     def add(self, frame: int, face: SidecarFace) -> None:
         self.frames.append(frame)
         self.boxes.append(face.box)
+        self.width = max(self.width, face.box[2] - face.box[0])
         self.is_masked |= face.is_masked
         self.is_spared |= face.state == "spared"
         self.score = _larger(self.score, face.score)
@@ -53,18 +56,18 @@ class RecordedTrack:
 class RecordedFaces:
     """What a sidecar says of its video. Raises SidecarError or MediaError.
 
-    `shown_zero` is the time of a frame, in seconds, at which a player shows zero; `streams` are the source's video
-    streams in their order.
+    `times` says when each frame of a stream is shown, in seconds as a player of the output counts them. `streams` are
+    the source's video streams in their order.
     """
 
     def __init__(self, source: Path, sidecar: Path) -> None:
         self.lines: dict[int, list[TimedLine]] = {}
+        self.times: dict[int, list[float]] = {}
         self._tracks: dict[tuple[int, int], RecordedTrack] = {}
         with SidecarReader(sidecar) as reader:
             self.header: Header = reader.header
             with VideoReader(source, tolerate=True, span=self.header.settings.cut) as video:
                 self.streams = list(video.videos)
-                self.shown_zero = video.shown_zero
                 self.ticks = {index: float(stream.time_base) for index, stream in video.videos.items()}
                 for timed in timed_lines(reader, video):
                     self._add(timed)
@@ -72,6 +75,7 @@ class RecordedFaces:
     def _add(self, timed: TimedLine) -> None:
         line = timed.line
         self.lines.setdefault(line.stream, []).append(timed)
+        self.times.setdefault(line.stream, []).append(timed.since)
         for face in line.faces:
             if face.track is not None:
                 self._tracks.setdefault((line.stream, face.track), RecordedTrack()).add(line.frame, face)
@@ -82,11 +86,6 @@ class RecordedFaces:
             StreamInfo(stream=stream, frames=len(lines), seconds=round(lines[-1].since - lines[0].since, 3))
             for stream, lines in self.lines.items()
         ]
-
-    @property
-    def times(self) -> dict[int, list[float]]:
-        """When each frame of a stream is shown, in seconds as a player of the output counts them."""
-        return {stream: [one.since for one in lines] for stream, lines in self.lines.items()}
 
     def has(self, stream: int, frame: int) -> bool:
         """Whether there is such a frame."""
@@ -130,7 +129,7 @@ class RecordedFaces:
                 end=round(self.lines[stream][one.frames[-1]].since, 3),
                 score=one.score,
                 second_score=one.second_score,
-                width=round(max(box[2] - box[0] for box in one.boxes), 1),
+                width=round(one.width, 1),
                 samples=one.samples(),
             )
             for (stream, track), one in sorted(self._tracks.items())
@@ -140,14 +139,12 @@ class RecordedFaces:
         """The faces that people added."""
         found = []
         for line, one in edits.added.items():
-            frames = [
-                number
-                for number, timed in enumerate(self.lines.get(one.stream, ()))
-                if shows(one, one.stream, timed.since)
-            ]
-            if frames:
+            times = self.times.get(one.stream, [])
+            # As `shows` has it.
+            first, after = bisect_left(times, one.start - ROUNDING), bisect_right(times, one.end + ROUNDING)
+            if first < after:
                 found.append(
-                    AddedInfo(line=line, stream=one.stream, box=one.box, first_frame=frames[0], last_frame=frames[-1])
+                    AddedInfo(line=line, stream=one.stream, box=one.box, first_frame=first, last_frame=after - 1)
                 )
         return found
 

@@ -47,7 +47,7 @@ class Review:
         self.videos = videos
         self._stills = Stills()
         self._recorded: OrderedDict[tuple[object, ...], RecordedFaces] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock, self._editing = threading.Lock(), threading.Lock()
 
     def video(self, key: str) -> ReviewedVideo:
         """A video that can be reviewed."""
@@ -130,8 +130,11 @@ class Review:
 
     def edit(self, video: ReviewedVideo, request: EditsRequest, tag: str) -> None:
         """Append edits, if the state of the video is the one that they were made for."""
-        self.check_tag(video, tag)
-        self._append(video, operations(request, self.recorded(video).times), request.by, request.reason)
+        recorded = self.recorded(video)
+        with self._editing:  # of two edits of one state only the first one is made
+            if tag != self.state_tag(video):
+                raise ChangedMeanwhile(f"{video.name} was edited at the same time: look at it again")
+            self._append(video, operations(request, recorded.times), request.by, request.reason)
 
     def judge(self, video: ReviewedVideo, key: str, request: VerdictRequest) -> None:
         """Take a verdict on a finding: `mask` and `no-face` make the edits too."""
@@ -141,13 +144,8 @@ class Review:
             self._append(video, edits, request.by, None)
         append_verdict(video.output, key, request.verdict, request.by)
 
-    def check_tag(self, video: ReviewedVideo, tag: str) -> None:
-        """Raises ChangedMeanwhile."""
-        if tag != self.state_tag(video):
-            raise ChangedMeanwhile(f"{video.name} was edited at the same time: look at it again")
-
     def _append(self, video: ReviewedVideo, edits: list[Operation], by: str, reason: str | None) -> Edits:
-        return append_checked(video.source, video.sidecar, lambda _: edits, by or None, reason or None)
+        return append_checked(video.source, video.sidecar, lambda _: edits, by, reason or None)
 
     def _with_frame(self, video: ReviewedVideo, stream: int, number: int) -> RecordedFaces:
         recorded = self.recorded(video)

@@ -22,7 +22,8 @@ export const loadVideos = shown(async () => {
 });
 
 export const openVideo = shown(async (id) => {
-  setState({ video: null, shown: null, selected: new Set(), finding: null, draft: null, playing: false, layer: "source" });
+  clearStage();
+  setState({ video: null, selected: new Set(), finding: null, draft: null, playing: false, layer: "source" });
   take(await api.getVideo(id));
   setState({ stream: getState().video.streams[0]?.stream ?? 0 });
   await goTo(0);
@@ -46,23 +47,45 @@ export async function goTo(frame, stream = getState().stream) {
   await show();
 }
 
-/** Load what the stage shows. Of several frames that are asked for meanwhile only the last one is shown. */
+let isLoading = false;
+
+/** Load what the stage shows. Of several frames that are asked for meanwhile only the last one is loaded. */
 export const show = shown(async () => {
-  const { video, stream, frame, layer, shown: before } = getState();
-  const isWanted = () => {
-    const now = getState();
-    return now.video?.id === video.id && now.stream === stream && now.frame === frame && now.layer === layer;
-  };
+  if (isLoading) return;
+  isLoading = true;
+  try {
+    while (getState().video && getState().shown?.key !== wanted()) await load();
+  } finally {
+    isLoading = false;
+  }
+});
+
+/** What the stage is to show. */
+const wanted = () => {
+  const { video, tag, stream, frame, layer } = getState();
+  return [video.id, tag, stream, frame, layer].join(" ");
+};
+
+async function load() {
+  const { video, stream, frame, layer } = getState();
+  const key = wanted();
   const [still, faces] = await Promise.all([
     api.getStill(video.id, stream, frame, layer),
     api.getFaces(video.id, stream, frame),
   ]);
-  if (!isWanted()) return;
   const url = URL.createObjectURL(still);
   const size = await sizeOf(url);
+  if (!getState().video) return URL.revokeObjectURL(url);
+  const { shown: before } = getState();
+  setState({ shown: { key, stream, frame, layer, url, size, ...faces } });
   if (before) URL.revokeObjectURL(before.url);
-  setState({ shown: { stream, frame, layer, url, size, ...faces } });
-});
+}
+
+function clearStage() {
+  const { shown } = getState();
+  if (shown) URL.revokeObjectURL(shown.url);
+  setState({ shown: null });
+}
 
 async function sizeOf(url) {
   const image = new Image();

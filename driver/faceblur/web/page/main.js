@@ -26,5 +26,6 @@ function follow() {
 
 onChange(() => render(html`<${Page} />`, document.body));
 listenToKeys();
+addEventListener("beforeunload", (event) => getState().draft && event.preventDefault());
 addEventListener("hashchange", follow);
 follow();

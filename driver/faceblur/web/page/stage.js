@@ -20,8 +20,7 @@ export function Stage(state) {
         <input type="range" min="0" max=${frames - 1} value=${frame} aria-label="frame"
           onInput=${(event) => act.goTo(event.target.valueAsNumber)} />
         <button type="button" onClick=${() => act.goTo(frame + 1)} aria-label="the next frame">›</button>
-        <label>frame <input type="number" min="0" max=${frames - 1} value=${frame}
-          onChange=${(event) => act.goTo(event.target.valueAsNumber || 0)} /></label>
+        <${FrameField} frame=${frame} frames=${frames} />
         <span>of ${frames}, ${shown ? `${shown.seconds.toFixed(3)} s` : ""}</span>
         ${["source", "output"].map(
           (one) => html`<button type="button" key=${one} aria-pressed=${layer === one && !playing}
@@ -37,6 +36,23 @@ export function Stage(state) {
       <${DraftBar} ...${state} />
     </section>
   `;
+}
+
+/** The number of the frame. What is typed stays, whatever is drawn again meanwhile. */
+class FrameField extends Component {
+  state = { typed: null };
+
+  render({ frame, frames }, { typed }) {
+    const leave = () => this.setState({ typed: null });
+    const go = (event) => {
+      act.goTo(event.target.valueAsNumber || 0);
+      leave();
+    };
+    return html`
+      <label>frame <input type="number" min="0" max=${frames - 1} value=${typed ?? frame}
+        onInput=${(event) => this.setState({ typed: event.target.value })} onChange=${go} onBlur=${leave} /></label>
+    `;
+  }
 }
 
 function cannotPlay() {
