@@ -8,25 +8,40 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from faceblur.base.errors import MediaError, SidecarError, UsageError
 from faceblur.media.encoder_choice import check_encoder
 from faceblur.media.reader import VideoReader
 from faceblur.redaction.edit_operations import AddedFace, Operation
 from faceblur.redaction.edits import Edits, append_edits, check_reach, sidecar_digest
-from faceblur.redaction.settled_edits import settled, timed_lines
+from faceblur.redaction.settled_edits import TimedLine, settled, timed_lines
 from faceblur.redaction.sidecar_files import SidecarReader, identify
 
 
+class KnownLines(NamedTuple):
+    """Lines of the sidecar that has this SHA-256, among them all that some edits are about."""
+
+    sidecar_sha256: str
+    lines: Sequence[TimedLine]
+
+
 def append_checked(
-    video: Path, sidecar: Path, make: Callable[[int], Sequence[Operation]], by: str | None, reason: str | None = None
+    video: Path,
+    sidecar: Path,
+    make: Callable[[int], Sequence[Operation]],
+    *,
+    by: str | None,
+    reason: str | None = None,
+    known: KnownLines | None = None,
 ) -> Edits:
     """Append edits to those of a sidecar, signed: who made them, when, and why. Returns all edits. Raises UsageError.
 
-    `make` gives them, for the index of the main video stream. Each one has to change a frame of the video.
+    `make` gives them, for the index of the main video stream. Each one has to change a frame of the video: one of the
+    lines that are `known`, None: of all in the sidecar.
     """
     with as_usage_error():
-        of = sidecar_digest(sidecar)
+        of = sidecar_digest(sidecar) if known is None else known.sidecar_sha256
     with as_usage_error(), opened_with_sidecar(sidecar, video) as (lines, reader):
         check_recorded_encoder(lines)
         if not identify(video, reader.duration).is_of(lines.header.video):
@@ -36,7 +51,8 @@ def append_checked(
         for one in operations:
             if isinstance(one, AddedFace) and one.stream == main_stream:
                 check_reach(one.box, lines.header)
-        return append_edits(sidecar, settled(sidecar, timed_lines(lines, reader), operations), of)
+        about = timed_lines(lines, reader) if known is None else known.lines
+        return append_edits(sidecar, settled(sidecar, about, operations), of)
 
 
 def user_name() -> str | None:

@@ -148,7 +148,7 @@ class EditRun(RenderRun):
 
     async def execute(self) -> Report:
         """Check the edits, append them, and render."""
-        await asyncio.to_thread(append_checked, self._video, self._sidecar, self._operations, user_name())
+        await asyncio.to_thread(append_checked, self._video, self._sidecar, self._operations, by=user_name())
         return await super().execute()
 
     def _operations(self, main_stream: int) -> list[Operation]:

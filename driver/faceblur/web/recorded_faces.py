@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from faceblur.base.errors import MediaError
+from faceblur.base.errors import MediaError, SidecarError
 from faceblur.media.reader import VideoReader
 from faceblur.media.still import Wanted
-from faceblur.redaction.edit_operations import MaskedTrack, RemovedTrack, SparedTrack, TrackEdit
-from faceblur.redaction.edits import ROUNDING, Edits
+from faceblur.redaction.edit_operations import (
+    AddedFace,
+    MaskedTrack,
+    Operation,
+    RemovedTrack,
+    SparedTrack,
+    TrackEdit,
+    Undo,
+)
+from faceblur.redaction.edits import ROUNDING, Edits, sidecar_digest
 from faceblur.redaction.settled_edits import TimedLine, timed_lines
 from faceblur.redaction.sidecar_files import SidecarReader
 from faceblur.redaction.sidecar_format import Header, SidecarFace
@@ -64,6 +72,7 @@ class RecordedFaces:
         self.lines: dict[int, list[TimedLine]] = {}
         self.times: dict[int, list[float]] = {}
         self._tracks: dict[tuple[int, int], RecordedTrack] = {}
+        self.sidecar_sha256 = sidecar_digest(sidecar)
         with SidecarReader(sidecar) as reader:
             self.header: Header = reader.header
             with VideoReader(source, tolerate=True, span=self.header.settings.cut) as video:
@@ -71,6 +80,8 @@ class RecordedFaces:
                 self.ticks = {index: float(stream.time_base) for index, stream in video.videos.items()}
                 for timed in timed_lines(reader, video):
                     self._add(timed)
+            if not reader.is_current():
+                raise SidecarError(f"{sidecar}: was written again while it was read: try again")
 
     def _add(self, timed: TimedLine) -> None:
         line = timed.line
@@ -90,6 +101,22 @@ class RecordedFaces:
     def has(self, stream: int, frame: int) -> bool:
         """Whether there is such a frame."""
         return 0 <= frame < len(self.lines.get(stream, ()))
+
+    def lines_about(self, operations: Iterable[Operation]) -> list[TimedLine]:
+        """The lines that some edits are about, and that show their tracks."""
+        numbers: dict[int, set[int]] = {}
+        for one in operations:
+            if isinstance(one, AddedFace):
+                first, after = self._span(one)
+                numbers.setdefault(one.stream, set()).update(range(max(0, first - 1), after))  # it may be shown before
+            elif not isinstance(one, Undo) and (track := self._tracks.get((one.stream, one.track))):
+                numbers.setdefault(one.stream, set()).add(track.frames[0])
+        return [self.lines[stream][number] for stream, found in numbers.items() for number in sorted(found)]
+
+    def _span(self, one: AddedFace) -> tuple[int, int]:
+        """The first frame of an added face, and the one after its last, as `shows` has it."""
+        times = self.times.get(one.stream, [])
+        return bisect_left(times, one.start - ROUNDING), bisect_right(times, one.end + ROUNDING)
 
     def in_source(self, path: Path, stream: int, frame: int) -> tuple[Opening, Wanted]:
         """Where a frame is in the source."""
@@ -139,9 +166,7 @@ class RecordedFaces:
         """The faces that people added."""
         found = []
         for line, one in edits.added.items():
-            times = self.times.get(one.stream, [])
-            # As `shows` has it.
-            first, after = bisect_left(times, one.start - ROUNDING), bisect_right(times, one.end + ROUNDING)
+            first, after = self._span(one)
             if first < after:
                 found.append(
                     AddedInfo(line=line, stream=one.stream, box=one.box, first_frame=first, last_frame=after - 1)

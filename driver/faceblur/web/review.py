@@ -11,9 +11,9 @@ from pathlib import Path
 from faceblur.auditing.mending import boxes_to_add
 from faceblur.auditing.report import AuditReport, Finding
 from faceblur.base.errors import FaceblurError, UsageError
-from faceblur.jobs.checked_edits import append_checked
+from faceblur.jobs.checked_edits import KnownLines, append_checked
 from faceblur.redaction.edit_operations import AddedFace, MaskedTrack, Operation, RemovedTrack
-from faceblur.redaction.edits import Edits, read_edits
+from faceblur.redaction.edits import read_edits
 from faceblur.web.edit_log import edit_infos
 from faceblur.web.edit_requests import operations
 from faceblur.web.models import EditsRequest, FrameFaces, JobState, VerdictRequest, VideoDetail, VideoSummary
@@ -144,8 +144,10 @@ class Review:
             self._append(video, edits, request.by, None)
         append_verdict(video.output, key, request.verdict, request.by)
 
-    def _append(self, video: ReviewedVideo, edits: list[Operation], by: str, reason: str | None) -> Edits:
-        return append_checked(video.source, video.sidecar, lambda _: edits, by, reason or None)
+    def _append(self, video: ReviewedVideo, edits: list[Operation], by: str, reason: str | None) -> None:
+        recorded = self.recorded(video)
+        known = KnownLines(recorded.sidecar_sha256, recorded.lines_about(edits))
+        append_checked(video.source, video.sidecar, lambda _: edits, by=by, reason=reason or None, known=known)
 
     def _with_frame(self, video: ReviewedVideo, stream: int, number: int) -> RecordedFaces:
         recorded = self.recorded(video)
