@@ -148,7 +148,7 @@ def test_rendering_writes_the_edits_and_audits_again(client: Client, folder: Pat
 def test_a_verdict_is_kept_and_can_be_taken_back(client: Client, folder: Path) -> None:
     key = client.get(client.video()).json()["findings"][0]["key"]
     path = f"{client.video()}/findings/{key}"
-    for verdict in ("fine", "unclear", None, "mask"):
+    for verdict in ("fine", "unclear", None, "mask", "mask"):
         shown = client.put(path, json={"by": "ann", "verdict": verdict}).json()
         assert shown["findings"][0]["verdict"] == verdict and shown["audit"]["reviewed"] == (verdict is not None)
     (edit,) = read_edits(sidecar_path(folder / "out" / "face.mp4")).operations
@@ -168,9 +168,18 @@ def test_what_cannot_be_reviewed_is_listed_with_its_reason(folder: Path, functio
         problems = {one["name"]: one["problem"] for one in client.get("/videos").json()}
         assert problems["face.mp4"] is None and "no sidecar" in problems["lost.mp4"]
         assert "broken.mp4.edits.jsonl: line 1" in problems["broken.mp4"]
-        for number in range(3):
-            status = client.get(client.video(number)).status_code
-            assert status in (200, 400, 422)
+        ids = {one["name"]: one["id"] for one in client.get("/videos").json()}
+        statuses = {name: client.get(f"/videos/{number}").status_code for name, number in ids.items()}
+        assert statuses == {"face.mp4": 200, "lost.mp4": 400, "broken.mp4": 422}
+
+
+def test_a_source_that_is_another_video_is_not_shown(folder: Path, function_url: str) -> None:
+    shutil.copy(folder / "out" / "face.mp4", folder / "in" / "face.mp4")
+    with ServerThread(server_of(folder, Held())) as running:
+        client = Client(running.url)
+        for path in (client.video(), f"{client.video()}/frames/0"):
+            refused = client.get(path)
+            assert refused.status_code == 422 and "belongs to another video" in refused.text
 
 
 class Held:

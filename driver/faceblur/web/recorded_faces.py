@@ -22,7 +22,7 @@ from faceblur.redaction.edit_operations import (
 )
 from faceblur.redaction.edits import ROUNDING, Edits, sidecar_digest
 from faceblur.redaction.settled_edits import TimedLine, timed_lines
-from faceblur.redaction.sidecar_files import SidecarReader
+from faceblur.redaction.sidecar_files import SidecarReader, identify
 from faceblur.redaction.sidecar_format import Header, SidecarFace
 from faceblur.tracking.boxes import Box
 from faceblur.web.models import AddedInfo, BoxInFrame, FaceInfo, FrameFaces, StreamInfo, TrackInfo
@@ -76,6 +76,8 @@ class RecordedFaces:
         with SidecarReader(sidecar) as reader:
             self.header: Header = reader.header
             with VideoReader(source, tolerate=True, span=self.header.settings.cut) as video:
+                if not identify(source, video.duration).is_of(self.header.video):
+                    raise SidecarError(f"{sidecar}: belongs to another video ({self.header.video.name}) than {source}")
                 self.streams = list(video.videos)
                 self.ticks = {index: float(stream.time_base) for index, stream in video.videos.items()}
                 for timed in timed_lines(reader, video):

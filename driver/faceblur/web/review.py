@@ -139,8 +139,9 @@ class Review:
     def judge(self, video: ReviewedVideo, key: str, request: VerdictRequest) -> None:
         """Take a verdict on a finding: `mask` and `no-face` make the edits too."""
         finding = _finding(video.report(), key)
-        edits = list(_edits_of(finding, request))
-        if edits:
+        if request.verdict == read_verdicts(video.output).get(key):
+            return  # said already, and its edits are made
+        if edits := _edits_of(finding, request):
             self._append(video, edits, request.by, None)
         append_verdict(video.output, key, request.verdict, request.by)
 
