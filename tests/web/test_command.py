@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -68,6 +69,40 @@ def test_ctrl_c_while_an_output_is_written_leaves_it_as_it_was(long_review: Path
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and "Traceback" not in errors
     assert (long_review / "out" / "long.mp4").read_bytes() == written and not leftovers(long_review)
+
+
+SLOW_STILLS = """
+import time
+from faceblur.web import stills
+def slow(*arguments):
+    print("reads", flush=True)
+    time.sleep(1.5)
+    raise RuntimeError("a bug")
+stills.read_stills = slow
+from faceblur.__main__ import start
+start()
+"""
+
+
+def test_ctrl_c_while_a_still_is_read_is_one_line(folder: Path) -> None:
+    with (
+        reviewing(folder, command=[sys.executable, "-c", SLOW_STILLS]) as (process, client),
+        ThreadPoolExecutor() as pool,
+    ):
+        assert process.stdout is not None
+        path = f"{client.video()}/frames/0"
+        failed = client.get(path)
+        assert (
+            failed.status_code == 500 and "a bug in faceblur: RuntimeError: a bug" in failed.json()["error"]["message"]
+        )
+        waiting = pool.submit(client.get, path)
+        while process.stdout.readline() != "reads\n" or process.stdout.readline() != "reads\n":
+            pass
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert waiting.exception(60) is not None or waiting.result().status_code == 500
+    assert process.returncode == 130
+    assert errors == "interrupted: the page is closed; edits and verdicts are kept\n"
 
 
 def test_wrong_calls(folder: Path, tmp_path: Path) -> None:

@@ -126,7 +126,8 @@ class Review:
         """A frame as JPEG, or a part of it."""
         recorded = self._with_frame(video, stream, number)
         path, where = (video.source, recorded.in_source) if layer == "source" else (video.output, recorded.in_output)
-        return jpeg(self._stills.frame(path, *where(path, stream, number)), crop, height)
+        frame = self._stills.frame(path, *where(path, stream, number), can_wait=crop is not None)
+        return jpeg(frame, crop, height)
 
     def edit(self, video: ReviewedVideo, request: EditsRequest, tag: str) -> None:
         """Append edits, if the state of the video is the one that they were made for."""

@@ -39,7 +39,12 @@ class ReviewServer:
             raise UsageError(f"port {self._port} cannot be used: {why}: choose another --port") from error
         self._port = self._socket.getsockname()[1]
         config = uvicorn.Config(
-            self._app, log_config=None, access_log=False, proxy_headers=False, timeout_graceful_shutdown=GRACE
+            self._app,
+            log_config=None,
+            log_level="critical",  # errors are in the answers; uvicorn logs requests that the end cancels as errors too
+            access_log=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=GRACE,
         )
         self._server = uvicorn.Server(config)
         self._serving = asyncio.create_task(self._server.serve([self._socket]))

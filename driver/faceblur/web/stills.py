@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,20 +31,21 @@ AROUND = 0.3
 class Stills:
     """Reads frames, and keeps the last ones: who steps through a video asks for their neighbours next.
 
-    Two threads decode at the same time at most. Raises MediaError.
+    Two threads decode for the gallery at the same time at most: who steps through the frames does not wait for them.
+    Raises MediaError.
     """
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[object, ...], DecodedFrame] = OrderedDict()
         self._lock, self._decoding = threading.Lock(), threading.Semaphore(2)
 
-    def frame(self, path: Path, opening: Opening, wanted: Wanted) -> DecodedFrame:
+    def frame(self, path: Path, opening: Opening, wanted: Wanted, *, can_wait: bool) -> DecodedFrame:
         """A frame of the video at `path`, which `opening` opens."""
         written, number = path.stat(), wanted.number
         of = (path, written.st_mtime_ns, written.st_size, wanted.stream)
         if (found := self._taken((*of, number))) is not None:
             return found
-        with self._decoding:
+        with self._decoding if can_wait else nullcontext():
             if (found := self._taken((*of, number))) is not None:
                 return found
             frames = read_stills(opening, wanted)

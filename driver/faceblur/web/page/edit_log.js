@@ -1,8 +1,8 @@
 // The edits that people made: who, when, why; each can be undone.
 import * as act from "./actions.js";
-import { html } from "./html.js";
+import { html, pure } from "./html.js";
 
-export function EditLog({ log }) {
+export const EditLog = pure(["log"], ({ log }) => {
   return html`
     <section class="log" aria-label="Edits">
       <h2>Edits</h2>
@@ -12,7 +12,7 @@ export function EditLog({ log }) {
       </ol>
     </section>
   `;
-}
+});
 
 function Entry({ edit }) {
   const at = edit.at && new Date(edit.at).toLocaleString();

@@ -1,7 +1,7 @@
 // The gallery: a chip for each track, whose pictures follow each other while the mouse is over it.
 import * as act from "./actions.js";
 import { cropUrl } from "./api.js";
-import { Component, html } from "./html.js";
+import { Component, html, pure } from "./html.js";
 import { getState, nameOf, setState } from "./store.js";
 
 const CYCLE_MILLISECONDS = 350;
@@ -12,7 +12,7 @@ const ORDERS = {
   time: ["first", (one, other) => one.first_frame - other.first_frame],
 };
 
-export function Gallery({ video, selected, sort }) {
+export const Gallery = pure(["video", "selected", "sort"], ({ video, selected, sort }) => {
   const tracks = [...video.tracks].sort(ORDERS[sort][1]);
   return html`
     <section class="gallery" aria-label="Tracks">
@@ -45,7 +45,7 @@ export function Gallery({ video, selected, sort }) {
       </ul>
     </section>
   `;
-}
+});
 
 /** A click selects one track, with Ctrl one more, with Shift all up to it; and shows where it is. */
 function select(tracks, track, event) {

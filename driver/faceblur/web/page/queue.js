@@ -1,7 +1,7 @@
 // The queue of findings, the worst first, and what the one that is looked at shows before and after.
 import * as act from "./actions.js";
 import { cropUrl } from "./api.js";
-import { html } from "./html.js";
+import { html, pure } from "./html.js";
 import { currentFinding } from "./store.js";
 
 const VERDICTS = [
@@ -11,7 +11,7 @@ const VERDICTS = [
   ["unclear", "4 unclear"],
 ];
 
-export function Queue(state) {
+export const Queue = pure(["video", "finding", "version"], (state) => {
   const { video, version } = state;
   const current = currentFinding(state);
   return html`
@@ -27,7 +27,7 @@ export function Queue(state) {
       </ol>
     </section>
   `;
-}
+});
 
 function Entry({ finding, isCurrent }) {
   return html`
