@@ -85,19 +85,15 @@ start()
 
 
 def test_ctrl_c_while_a_still_is_read_is_one_line(folder: Path) -> None:
-    with (
-        reviewing(folder, command=[sys.executable, "-c", SLOW_STILLS]) as (process, client),
-        ThreadPoolExecutor() as pool,
-    ):
+    slow = [sys.executable, "-c", SLOW_STILLS]
+    with reviewing(folder, command=slow) as (process, client), ThreadPoolExecutor() as pool:
         assert process.stdout is not None
         path = f"{client.video()}/frames/0"
         failed = client.get(path)
-        assert (
-            failed.status_code == 500 and "a bug in faceblur: RuntimeError: a bug" in failed.json()["error"]["message"]
-        )
+        assert failed.status_code == 500 and "RuntimeError: a bug" in failed.json()["error"]["message"]
         waiting = pool.submit(client.get, path)
-        while process.stdout.readline() != "reads\n" or process.stdout.readline() != "reads\n":
-            pass
+        reads = (line for line in process.stdout if line == "reads\n")
+        assert next(reads) and next(reads)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
         assert waiting.exception(60) is not None or waiting.result().status_code == 500
