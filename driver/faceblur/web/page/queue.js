@@ -18,7 +18,7 @@ export const Queue = pure(["video", "finding", "version"], (state) => {
     <section class="queue" aria-label="Findings">
       <h2>Findings</h2>
       ${current && html`<${Pair} id=${video.id} finding=${current} version=${version} />`}
-      ${!video.audit && html`<p>The output was not audited yet: <em>Audit again</em> does it.</p>`}
+      ${!video.audit && html`<p>The output was not audited yet: <em>Audit</em> does it.</p>`}
       ${video.audit && !video.findings.length && html`<p>None.</p>`}
       <ol>
         ${video.findings.map(

@@ -35,7 +35,7 @@ function Header({ video, job }) {
       ${audit && html`<span>${audit.reviewed} of ${audit.listed} findings reviewed</span>`}
       ${video.is_pending && html`<strong>edits are not in the output yet</strong>`}
       <span class="buttons">
-        ${job ? html`<${JobProgress} job=${job} />` : html`<${Jobs} frames=${framesOf(video)} />`}
+        ${job ? html`<${JobProgress} job=${job} />` : html`<${Jobs} video=${video} />`}
         <button type="button" onClick=${() => act.ask({ kind: "legend" })} title="the keys">?</button>
       </span>
     </header>
@@ -44,12 +44,12 @@ function Header({ video, job }) {
 
 const framesOf = (video) => video.streams.reduce((sum, one) => sum + one.frames, 0);
 
-function Jobs({ frames }) {
+function Jobs({ video }) {
   return html`
-    <button type="button" onClick=${() => act.begin("render")} title="${frames} frames are written again, and audited">
+    <button type="button" onClick=${() => act.begin("render")} title="${framesOf(video)} frames are written again, and audited">
       Apply the edits
     </button>
-    <button type="button" onClick=${() => act.begin("audit")}>Audit again</button>
+    <button type="button" onClick=${() => act.begin("audit")}>${video.audit ? "Audit again" : "Audit"}</button>
   `;
 }
 
