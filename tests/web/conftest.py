@@ -21,8 +21,8 @@ from faceblur.web.video_list import reviewed_videos
 from faceblur.web.work import Tools, Work
 from tests.cli.calls import invoke
 from tests.conftest import ServerThread
+from tests.web.browsing import TOKEN, browser, page  # noqa: F401 (fixtures)
 
-TOKEN = "a-token-of-the-tests"
 FRAMES = 30
 SPARED = 5  # of them
 

@@ -51,7 +51,10 @@ export function boxOf([x1, y1], [x2, y2], [width, height]) {
 /** A box that is moved, or of which a corner is moved: `part` is "move" or which sides, such as "left top". */
 export function changed(box, part, [dx, dy], size) {
   const [x1, y1, x2, y2] = box;
-  if (part === "move") return boxOf([x1 + dx, y1 + dy], [x2 + dx, y2 + dy], size);
+  if (part === "move") {
+    const moved = [Math.max(-x1, Math.min(size[0] - x2, dx)), Math.max(-y1, Math.min(size[1] - y2, dy))];
+    return boxOf([x1 + moved[0], y1 + moved[1]], [x2 + moved[0], y2 + moved[1]], size);
+  }
   const corner = [part.includes("left") ? x1 + dx : x1, part.includes("top") ? y1 + dy : y1];
   const opposite = [part.includes("right") ? x2 + dx : x2, part.includes("bottom") ? y2 + dy : y2];
   return boxOf(corner, opposite, size);

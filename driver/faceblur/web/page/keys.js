@@ -26,7 +26,9 @@ export const KEYS = [
   [",", ",", "the frame before; with Shift ten", step(-1)],
   [".", ".", "the next frame; with Shift ten", step(1)],
   ["<", null, null, step(-10)],
+  [";", null, null, step(-10)], // as on German keyboards
   [">", null, null, step(10)],
+  [":", null, null, step(10)],
   ["Home", "Home", "the first frame", () => act.goTo(0)],
   ["End", "End", "the last frame", () => act.goTo(frameCount(getState()) - 1)],
   ["o", "O", "outlines on or off", () => setState({ outlines: !getState().outlines })],
@@ -40,6 +42,7 @@ export const KEYS = [
   ["?", "?", "this list", () => act.ask({ kind: "legend" })],
 ];
 const ACTIONS = new Map(KEYS.map(([key, , , action]) => [key, action]));
+const REPEATED = ",.<>;:"; // what goes on while a key is held; one verdict, or one edit, is of one press
 const FIELDS = "input:not([type=range]):not([type=checkbox]), textarea, select";
 
 /** Have the keys work while a video is open, but not in fields and dialogs. */
@@ -47,10 +50,11 @@ export function listenToKeys() {
   document.addEventListener("keydown", (event) => {
     const { video, dialog } = getState();
     if (!video || dialog || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape" && event.target.matches(FIELDS)) return event.target.blur();
     if (event.target.matches(FIELDS) || (event.key === "Enter" && event.target.matches("button, a"))) return;
     const action = ACTIONS.get(event.key.length === 1 ? event.key.toLowerCase() : event.key);
     if (!action) return;
     event.preventDefault();
-    action();
+    if (!event.repeat || REPEATED.includes(event.key)) action();
   });
 }

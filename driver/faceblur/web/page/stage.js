@@ -5,7 +5,7 @@ import { begin, boxAt, boxOf, changed, isIn, withKeyframe } from "./draft.js";
 import { Component, html } from "./html.js";
 import { frameCount, getState, setState } from "./store.js";
 
-const MIN_PIXELS = 3; // of a box that is drawn: a click is none
+const MIN_PIXELS = 4; // of the screen, of a drag: less is a click
 
 export function Stage(state) {
   const { video, stream, frame, layer, outlines, playing, shown, version } = state;
@@ -45,7 +45,7 @@ class FrameField extends Component {
   render({ frame, frames }, { typed }) {
     const leave = () => this.setState({ typed: null });
     const go = (event) => {
-      act.goTo(event.target.valueAsNumber || 0);
+      if (event.target.value) act.goTo(event.target.valueAsNumber);
       leave();
     };
     return html`
@@ -115,13 +115,15 @@ class Still extends Component {
     setState({ selected: new Set(hit ? [`${stream}/${hit.track}`] : []) });
   }
 
-  /** The box that is dragged; null for a click. */
+  /** The box that is dragged; null for a click, and for one without an area. */
   dragged() {
     const { part, box, from, to } = this.state.drag;
     const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
     const { size } = this.props.shown;
-    if (Math.max(Math.abs(dx), Math.abs(dy)) < MIN_PIXELS) return null;
-    return part ? changed(box, part, [dx, dy], size) : boxOf(from, to, size);
+    const least = MIN_PIXELS / this.svg.getScreenCTM().a;
+    if (Math.max(Math.abs(dx), Math.abs(dy)) < least) return null;
+    const made = part ? changed(box, part, [dx, dy], size) : boxOf(from, to, size);
+    return Math.min(made[2] - made[0], made[3] - made[1]) < Math.min(least, 1) ? null : made;
   }
 
   render({ shown, outlines, selected, draft }, { drag }) {
@@ -132,11 +134,11 @@ class Still extends Component {
     return html`
       <div class="still">
         <img src=${shown.url} alt="frame ${shown.frame} of the ${shown.layer}" draggable=${false} />
-        <svg viewBox="0 0 ${width} ${height}" ref=${(svg) => (this.svg = svg)}
+        <svg viewBox="0 0 ${width} ${height}" font-size=${height / 40} ref=${(svg) => (this.svg = svg)}
           onPointerDown=${this.down} onPointerMove=${this.move} onPointerUp=${this.up}>
           ${outlines && shown.faces.map((face, index) => html`<${Outline} key=${index} face=${face}
             isSelected=${face.track !== null && selected.has(`${shown.stream}/${face.track}`)} />`)}
-          ${drawn && html`<${Drawn} box=${drawn} isKeyframe=${isKeyframe} />`}
+          ${drawn && html`<${Drawn} box=${drawn} isKeyframe=${isKeyframe} least=${height / 80} />`}
         </svg>
       </div>
     `;
@@ -154,8 +156,8 @@ function Outline({ face: { box: [x1, y1, x2, y2], track, state, score }, isSelec
 
 const HANDLES = [["left", "top"], ["right", "top"], ["left", "bottom"], ["right", "bottom"]];
 
-function Drawn({ box: [x1, y1, x2, y2], isKeyframe }) {
-  const radius = Math.max(3, Math.min(x2 - x1, y2 - y1) / 12);
+function Drawn({ box: [x1, y1, x2, y2], isKeyframe, least }) {
+  const radius = Math.max(least, Math.min(x2 - x1, y2 - y1) / 12);
   return html`
     <g class="drawn ${isKeyframe ? "keyframe" : ""}">
       <rect x=${x1} y=${y1} width=${x2 - x1} height=${y2 - y1} data-part="move" />

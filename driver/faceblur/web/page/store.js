@@ -1,12 +1,14 @@
 // The state of the page: one object, which is replaced by each change; whoever listens draws it.
 
 /**
- * `video` is the open one and `tag` names its state; `shown` is the still on the stage with its faces, which may be of the
+ * `id` is of the video that the address names, null: the list; `video` is that one, once it is loaded, and `tag` names its
+ * state; `shown` is the still on the stage with its faces, which may be of the
  * frame before while that of `frame` is loaded; `selected` are the names of tracks; `finding` is the key of the one that is
  * looked at; `draft` is a face that is being drawn; `version` counts how often the output was written.
  */
 let state = {
   videos: null,
+  id: undefined,
   video: null,
   tag: null,
   stream: 0,
@@ -19,7 +21,7 @@ let state = {
   finding: null,
   draft: null,
   sort: "score",
-  job: null,
+  jobs: [],
   version: 0,
   dialog: null,
   message: null,
@@ -47,6 +49,9 @@ export const nameOf = (track) => `${track.stream}/${track.track}`;
 
 /** How many frames the stream on the stage has. */
 export const frameCount = ({ video, stream }) => video?.streams.find((one) => one.stream === stream)?.frames ?? 0;
+
+/** The job that runs on a video. */
+export const jobOf = (jobs, id) => jobs.find((one) => one.video === id) ?? null;
 
 /** The finding that is looked at. */
 export const currentFinding = ({ video, finding }) => video?.findings.find((one) => one.key === finding) ?? null;

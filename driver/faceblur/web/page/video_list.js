@@ -1,7 +1,8 @@
 // The list of the videos: how far each one is.
 import { html } from "./html.js";
+import { jobOf } from "./store.js";
 
-export function VideoList({ videos, job }) {
+export function VideoList({ videos, jobs }) {
   if (!videos) return html`<main class="list"><p>Loading …</p></main>`;
   return html`
     <main class="list">
@@ -11,7 +12,7 @@ export function VideoList({ videos, job }) {
           <tr><th>Video</th><th>Audit</th><th>Findings reviewed</th><th>Edits</th><th></th></tr>
         </thead>
         <tbody>
-          ${videos.map((video) => html`<${Row} key=${video.id} video=${video} isBusy=${job?.video === video.id} />`)}
+          ${videos.map((video) => html`<${Row} key=${video.id} video=${video} isBusy=${jobOf(jobs, video.id) !== null} />`)}
         </tbody>
       </table>
     </main>

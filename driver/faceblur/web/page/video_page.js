@@ -5,6 +5,7 @@ import { Gallery } from "./gallery.js";
 import { html } from "./html.js";
 import { Queue } from "./queue.js";
 import { Stage } from "./stage.js";
+import { jobOf } from "./store.js";
 import { Timeline } from "./timeline.js";
 import { verdictOf } from "./video_list.js";
 
@@ -25,8 +26,9 @@ export function VideoPage(state) {
   `;
 }
 
-function Header({ video, job }) {
+function Header({ video, jobs }) {
   const { audit } = video;
+  const job = jobOf(jobs, video.id);
   return html`
     <header>
       <a href="#/">All videos</a>
@@ -59,6 +61,6 @@ function JobProgress({ job }) {
       ${job.step} ${job.total ? `${job.done} of ${job.total} frames` : "…"}
       <progress value=${job.total ? job.done : undefined} max=${job.total ?? 1} />
     </label>
-    <button type="button" onClick=${act.cancelJob}>Cancel</button>
+    <button type="button" onClick=${() => act.cancelJob(job)}>Cancel</button>
   `;
 }
