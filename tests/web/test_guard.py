@@ -24,6 +24,18 @@ def test_another_name_of_this_address_gets_nothing(client: Client, host: str) ->
     assert answer.status_code in (400, 403) and "face.mp4" not in answer.text
 
 
+@pytest.mark.parametrize("others", ['a={"x": 1}', "a b=c", 'x="open', "ü=ö", "; =", "x"])
+def test_cookies_of_other_servers_of_this_machine_lock_nobody_out(server: str, others: str) -> None:
+    cookie = f"{others}; faceblur-{server.rpartition(':')[2]}={TOKEN}"
+    headers: dict[str, str | bytes] = {"Cookie": cookie.encode()}
+    assert requests.get(f"{server}/api/v1/videos", headers=headers, timeout=60).status_code == 200
+
+
+def test_port_80_is_not_named(server: str) -> None:
+    headers = {"Host": "127.0.0.1", "Cookie": f"faceblur-127.0.0.1={TOKEN}"}
+    assert requests.get(f"{server}/api/v1/videos", headers=headers, timeout=60).status_code == 200
+
+
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", None])
 def test_another_page_changes_nothing(client: Client, origin: str | None) -> None:
     path = client.video()

@@ -7,10 +7,10 @@ name that leads to this address (DNS rebinding).
 from __future__ import annotations
 
 import secrets
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -50,7 +50,7 @@ class Guard:
         """The answer to a request that the application does not get."""
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if host.rpartition(":")[0] not in HOSTS:
+        if host.partition(":")[0] not in HOSTS:  # of port 80 browsers name no port
             return _refused(403, "forbidden", "this server answers at 127.0.0.1 only")
         if scope["method"] in WRITES and headers.get("origin") != f"http://{host}":
             return _refused(403, "forbidden", "this is no page of this server")
@@ -74,11 +74,9 @@ def _cookie(host: str) -> str:
 
 
 def _cookie_of(headers: Headers, host: str) -> str:
-    try:
-        found = SimpleCookie(headers.get("cookie", "")).get(_cookie(host))
-    except CookieError:
-        return ""
-    return "" if found is None else found.value
+    # As browsers write them: not by `http.cookies`, which drops all of them where another server of this machine set
+    # one that it does not take.
+    return cookie_parser(headers.get("cookie", "")).get(_cookie(host), "")
 
 
 def _refused(status: int, code: str, message: str) -> JSONResponse:
