@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 from faceblur.auditing.legibility import measure_legibility
+from faceblur.base.events import Event, FramesMasked
+from faceblur.jobs.render_run import EditRun
 from faceblur.redaction.edits import read_edits
 from faceblur.redaction.sidecar_files import sidecar_path
 from faceblur.redaction.sidecar_format import edits_path
@@ -180,6 +182,19 @@ def test_a_source_that_is_another_video_is_not_shown(folder: Path, function_url:
         for path in (client.video(), f"{client.video()}/frames/0"):
             refused = client.get(path)
             assert refused.status_code == 422 and "belongs to another video" in refused.text
+
+
+def test_what_is_edited_while_another_process_writes_the_output_is_pending(
+    client: Client, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def edit_meanwhile(event: Event) -> None:
+        if isinstance(event, FramesMasked) and not client.get(client.video()).json()["log"]:
+            assert client.edit({"op": "remove-track", "track": 1}).status_code == 200
+
+    report = asyncio.run(EditRun(folder / "out" / "face.mp4", on_event=edit_meanwhile).run())
+    assert not report.failed
+    assert client.get(client.video()).json()["is_pending"]
+    assert "it lacks the edits made since then" in caplog.text
 
 
 class Held:

@@ -25,8 +25,9 @@ from faceblur.jobs.output_paths import check_suffix
 from faceblur.jobs.report import FileReport, Report
 from faceblur.media.encoder_choice import check_encoder
 from faceblur.media.reader import VideoReader
+from faceblur.redaction.earlier_output import warn_of_later_edits
 from faceblur.redaction.edit_operations import AddedFace, MaskedTrack, Operation, RemovedTrack, SparedTrack, Undo
-from faceblur.redaction.edits import read_edits
+from faceblur.redaction.edits import Edits, read_edits
 from faceblur.redaction.named_source import named_in
 from faceblur.redaction.render import render_video
 from faceblur.redaction.settled_edits import settled, timed_lines
@@ -64,7 +65,7 @@ class RenderRun(Job):
             if target.exists() and not self._overwrite:
                 self.emit(FileEnded(self._video, "skipped", f"{target} exists; --overwrite writes it again"))
                 return self.report
-            await asyncio.to_thread(self._check_edits)
+            edits = await asyncio.to_thread(self._check_edits)
             frames = await asyncio.to_thread(_expected_frames, self._video)
         except (MediaError, SidecarError) as error:
             self.emit(failed(self._video, error))
@@ -73,19 +74,24 @@ class RenderRun(Job):
         planned = PlannedFile(self._video, target, frames)
         with ThreadPoolExecutor(codec_threads(), "codec") as codecs, self.running(planned, codecs) as file:
             file.written = await render_video(self._sidecar, target, self._changes, file.work)
+        await asyncio.to_thread(warn_of_later_edits, self._sidecar, target, edits)
         return self.report
 
-    def _check_edits(self) -> None:
-        """Check that each edit and track to spare changes a frame. Raises UsageError, MediaError or SidecarError."""
+    def _check_edits(self) -> Edits:
+        """The edits. Each of them and each track to spare has to change a frame.
+
+        Raises UsageError, MediaError or SidecarError.
+        """
         with SidecarReader(self._sidecar) as reader:  # what is no sidecar is said to be none, not to be another one
             edits, tracks = read_edits(self._sidecar), self._changes.spare_tracks
             if not self._changes.encoder:
                 check_recorded_encoder(reader)
         if not edits and not tracks:
-            return
+            return edits
         with opened_with_sidecar(self._sidecar, self._video) as (sidecar, video), as_usage_error():
             spared = [SparedTrack(track, video.main_stream.index) for track in tracks]
             settled(self._sidecar, timed_lines(sidecar, video), (*edits.operations, *spared))
+        return edits
 
 
 def output_path(video: Path, out: Path) -> Path:
