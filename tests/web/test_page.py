@@ -65,6 +65,12 @@ def test_a_missed_face_is_drawn_at_two_keyframes(page: Page, folder: Path) -> No
     assert faces[0].start == pytest.approx(4 / 25, abs=0.01) and faces[-1].end == pytest.approx(13 / 25, abs=0.01)
     assert faces[0].box[0] == pytest.approx(20, abs=2) and faces[-1].box[2] == pytest.approx(160, abs=3)
     assert len(faces) == 4 and all(one.by == "ann" for one in faces)
+    expect(page.locator(".log li")).to_have_count(1)
+    page.keyboard.press("z")
+    said(page, "undone: a face added, 0.16 to 0.52 s")
+    expect(page.locator(".face.added")).to_have_count(0)
+    expect(page.locator(".log li")).to_have_count(2)
+    assert not read_edits(sidecar_path(folder / "out" / "face.mp4"))
 
 
 def test_a_drawn_face_is_moved_resized_and_discarded(page: Page, folder: Path) -> None:

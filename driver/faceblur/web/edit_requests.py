@@ -14,6 +14,7 @@ from faceblur.redaction.edit_operations import (
     SparedTrack,
     Undo,
 )
+from faceblur.redaction.edits import MAX_EDITS
 from faceblur.tracking.boxes import Box, hull, interpolate
 from faceblur.web.models import AddRequest, BoxInFrame, EditsRequest, TrackRequest, UndoRequest
 
@@ -37,6 +38,8 @@ def operations(request: EditsRequest, times: Times) -> list[Operation]:
                 found.append(Undo(one.line))
             case AddRequest():
                 found += _added(one, times.get(one.stream, ()))
+        if len(found) > MAX_EDITS:
+            raise UsageError(f"more than {MAX_EDITS} edits")
     return found
 
 

@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
+from faceblur.redaction.edits import MAX_EDITS
+
 Box = tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
 FrameNumber = Annotated[int, Field(ge=0)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -99,9 +101,10 @@ class AddedInfo(BaseModel):
 
 
 class EditInfo(BaseModel):
-    """One edit, in the edits' line `line`."""
+    """One edit, in the edits' line `line`. It takes `lines` to undo: a face that moves has several boxes."""
 
     line: int
+    lines: list[int]
     op: str
     text: str
     by: str | None
@@ -194,7 +197,7 @@ class EditsRequest(_StrictModel):
     by: Name
     reason: Reason | None = None
     operations: list[Annotated[TrackRequest | AddRequest | UndoRequest, Field(discriminator="op")]] = Field(
-        min_length=1, max_length=1000
+        min_length=1, max_length=MAX_EDITS
     )
 
 

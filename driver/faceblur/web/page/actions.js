@@ -81,12 +81,12 @@ export async function editSelected(op) {
   await edit(tracks.map(({ stream, track }) => ({ op, stream, track })), reason, text);
 }
 
-export const undo = saving(async (by, line) => {
+export const undo = saving(async (by, edit) => {
   const { log } = getState().video;
   // undefined: the last edit that counts, now that all before are saved
-  const wanted = line ?? log.findLast((one) => one.op !== "undo" && !one.is_undone)?.line;
-  if (wanted === undefined) return say("there is no edit to undo");
-  say((await post(by, [{ op: "undo", line: wanted }])).log.at(-1).text);
+  const wanted = edit ?? log.findLast((one) => one.op !== "undo" && !one.is_undone);
+  if (!wanted) return say("there is no edit to undo");
+  say((await post(by, wanted.lines.map((line) => ({ op: "undo", line })))).log.at(-1).text);
   await stills.show();
 });
 

@@ -22,7 +22,7 @@ function Entry({ edit }) {
       <small>${[edit.by, at].filter(Boolean).join(", ")}</small>
       ${edit.op !== "undo" &&
       !edit.is_undone &&
-      html`<button type="button" onClick=${() => act.undo(edit.line)}>undo</button>`}
+      html`<button type="button" onClick=${() => act.undo(edit)}>undo</button>`}
     </li>
   `;
 }
