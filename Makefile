@@ -54,7 +54,7 @@ fleet-demo: .venv/sample.done
 	@$(BIN)/python -m examples.fleet_demo
 
 test: .venv/dev.done
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: .venv/dev.done
 	$(BIN)/python -m benchmarks.$(BENCH) $(ARGS)

@@ -24,6 +24,37 @@ from faceblur_function.detectors.detector import Detector
 from faceblur_function.detectors.load import load_detector
 from tests.support.postgres import PostgresServer
 
+# The files that take longest begin first: one that began last would keep the others' workers idle. What waits stands
+# beside what computes.
+LONGEST = (
+    "fleet/test_outages.py",
+    "cli/test_interruption.py",
+    "fleet/test_workers.py",
+    "redaction/test_end_to_end.py",
+    "fleet/test_run_on_a_ledger.py",
+    "redaction/test_time_span.py",
+    "fleet/test_scale.py",
+    "redaction/test_changing_frames.py",
+    "cli/test_full_and_read_only_disks.py",
+    "fleet/test_demo.py",
+    "cli/test_failing_functions.py",
+    "auditing/test_audit.py",
+    "media/test_awkward.py",
+    "fleet/test_traces.py",
+    "redaction/test_regions_by_hand.py",
+    "fleet/test_publishing.py",
+    "detection/test_client.py",
+    "auditing/test_mending.py",
+    "cli/test_logs_and_summary.py",
+    "fleet/test_planning.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the files as in LONGEST, the others behind them."""
+    order = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
+
 
 class ServerThread:
     """An async context manager, such as a server, run in a thread of its own for tests that are not async."""

@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.conftest import LONGEST
+
 ROOT = Path(__file__).parent.parent
 SOURCES = {"faceblur": ROOT / "driver" / "faceblur", "faceblur_function": ROOT / "function" / "faceblur_function"}
 # The driver's packages from the top down: each imports only those in the rows below its own.
@@ -145,3 +147,7 @@ def test_no_module_over_300_lines_and_no_function_over_50() -> None:
     for path, node in definitions():
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None:
             assert node.end_lineno - node.lineno < 50, f"{path}: {node.name}"
+
+
+def test_the_files_of_tests_that_begin_first_are_there() -> None:
+    assert [name for name in LONGEST if not (ROOT / "tests" / name).is_file()] == []
