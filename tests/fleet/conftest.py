@@ -18,7 +18,8 @@ def short_clip(clips: Path, face: Image) -> Path:
 
 @pytest.fixture(scope="session")
 def long_clip(clips: Path, face: Image) -> Path:
-    return write_clip(clips / "fleet_long.mp4", pan(face, (640, 480), 300))
+    """300 frames. They are no small frames, whose search takes longer."""
+    return write_clip(clips / "fleet_long.mp4", pan(face, (500, 280), 300))
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import yaml
 from faceblur.detection.deployment.write_manifests import alert_rule
 from tests.fleet.test_workers import tree
 from tests.support.figures import exported
-from tests.support.fleet import WorkerProcess, faceblur, rows, until
+from tests.support.fleet import WorkerProcess, put_in, rows, until
 from tests.support.prometheus import answer, prometheus, results
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "monitoring"
@@ -150,7 +150,7 @@ def test_a_real_prometheus_scrapes_worker_and_ledger_and_answers_every_query(
         address = stack.enter_context(prometheus(tmp_path, targets))
         until(lambda: answer(address, "sum(up)") == 2 and has_data(address, "faceblur_requests_total"))
         damage(source / "002.mp4")
-        faceblur("submit", source, "-o", out, "--ledger", ledger)
+        put_in(source, "-o", out, "--ledger", ledger)
         until(lambda: answer(address, 'faceblur_jobs{state="done"}') == 2)
         until(lambda: answer(address, 'sum(faceblur_frames_total{action="masked"})') == 48)
         until(lambda: {one.state for one in rows(ledger)} == {"done", "failed"})

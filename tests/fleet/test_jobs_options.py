@@ -6,10 +6,16 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner, Result
 
 from examples.sample_clip import Image, write_clip
+from faceblur.cli.app import main
 from faceblur.cli.jobs import jobs
-from tests.support.fleet import faceblur
+from tests.support.fleet import put_in
+
+
+def call(*arguments: object, **variables: str) -> Result:
+    return CliRunner().invoke(main, [*map(str, arguments)], env=variables)
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +23,7 @@ def ledger(face: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ledger with the job 1."""
     folder = tmp_path_factory.mktemp("jobs")
     write_clip(folder / "in" / "a.mp4", [face] * 3)
-    assert faceblur("submit", folder / "in", "-o", folder / "out", "--ledger", folder / "ledger.db").returncode == 0
+    put_in(folder / "in", "-o", folder / "out", "--ledger", folder / "ledger.db")
     return folder / "ledger.db"
 
 
@@ -38,11 +44,11 @@ def test_the_ledger_may_stand_before_the_command_and_behind_it(
 ) -> None:
     command, *rest = arguments
     other = {"FACEBLUR_LEDGER": str(tmp_path / "other.db")}  # an address that is given counts, wherever it stands
-    done = faceblur("jobs", command, *rest, "--ledger", ledger, **other)
-    assert done.returncode == 0 and said in done.stdout, done.stderr
+    done = call("jobs", command, *rest, "--ledger", ledger, **other)
+    assert done.exit_code == 0 and said in done.stdout, done.stderr
     if command in ("show", "report", "prioritize"):
-        assert said in faceblur("jobs", "--ledger", ledger, command, *rest, **other).stdout
-        assert said in faceblur("jobs", command, *rest, FACEBLUR_LEDGER=str(ledger)).stdout
+        assert said in call("jobs", "--ledger", ledger, command, *rest, **other).stdout
+        assert said in call("jobs", command, *rest, FACEBLUR_LEDGER=str(ledger)).stdout
 
 
 def test_every_command_has_the_option() -> None:
@@ -54,18 +60,16 @@ def test_every_command_has_the_option() -> None:
 
 @pytest.mark.parametrize("option", [["--json"], ["--watch"], ["--name", "a"], ["--state", "done"]])
 def test_an_option_of_the_table_is_not_ignored(ledger: Path, option: list[str]) -> None:
-    done = faceblur("jobs", "--ledger", ledger, *option, "report")
-    assert done.returncode == 2 and f"{option[0]} before report" in done.stderr, done.stderr
+    done = call("jobs", "--ledger", ledger, *option, "report")
+    assert done.exit_code == 2 and f"{option[0]} before report" in done.stderr, done.stderr
 
 
 def test_a_job_that_is_not_there_is_said_to_be_none(ledger: Path) -> None:
-    done = faceblur("jobs", "pause", 17, 18, "--ledger", ledger)
-    assert (done.returncode, done.stdout) == (1, "not paused (no such job, or not in a state for that): 17, 18\n")
+    done = call("jobs", "pause", 17, 18, "--ledger", ledger)
+    assert (done.exit_code, done.stdout) == (1, "not paused (no such job, or not in a state for that): 17, 18\n")
 
 
 @pytest.mark.parametrize("command", ["show", "cancel"])
 def test_what_is_no_number_of_a_job_is_said_to_be_none(ledger: Path, command: str) -> None:
-    done = faceblur("jobs", "--ledger", ledger, command, "abc")
-    assert done.returncode == 2 and "'abc' is no number of a job: `faceblur jobs` lists them" in done.stderr, (
-        done.stderr
-    )
+    done = call("jobs", "--ledger", ledger, command, "abc")
+    assert done.exit_code == 2 and "'abc' is no number of a job: `faceblur jobs` lists them" in done.stderr, done.stderr

@@ -15,14 +15,14 @@ from faceblur.cli.logs import JsonFormatter, set_up_logging
 from faceblur.cli.progress import Lines
 from faceblur.cli.verbosity import Verbosity
 from tests.fleet.test_workers import tree
-from tests.support.fleet import WorkerProcess, faceblur, rows
+from tests.support.fleet import WorkerProcess, put_in, rows
 
 
 def test_lines_about_a_video_name_its_job_and_others_do_not(
     file_ledger: str, function_url: str, short_clip: Path, tmp_path: Path
 ) -> None:
     source = tree(tmp_path / "in", short_clip, 2)
-    faceblur("submit", source, "-o", tmp_path / "out", "--ledger", file_ledger)
+    put_in(source, "-o", tmp_path / "out", "--ledger", file_ledger)
     (source / "001.mp4").write_bytes(b"no video any more")
     with WorkerProcess(file_ledger, function_url, "-v", "--until-empty") as worker:
         lines = [json.loads(line) for line in worker.wait().splitlines()]

@@ -19,7 +19,7 @@ from faceblur_function.weights import load_weights
 from tests.conftest import ServerThread
 from tests.support.deadly import SLOW, SLOW_DECODER
 from tests.support.file_systems import fill, small_disk
-from tests.support.fleet import WorkerProcess, attempts, events, faceblur, rows, states, tree, until
+from tests.support.fleet import WorkerProcess, attempts, events, put_in, rows, states, tree, until
 from tests.support.ports import reserved_port
 from tests.support.postgres import PostgresServer
 
@@ -32,7 +32,7 @@ def test_the_database_may_restart_in_mid_run(
 ) -> None:
     ledger = postgres.create("restarted")
     source, out = tree(tmp_path / "in", short_clip, 6), tmp_path / "out"
-    faceblur("submit", source, "-o", out, "--ledger", ledger)
+    put_in(source, "-o", out, "--ledger", ledger)
     watching = [sys.executable, "-m", "faceblur", "jobs", "--ledger", ledger, "--watch"]
     with ExitStack() as stack:
         watch = stack.enter_context(
@@ -63,7 +63,7 @@ def _is_complete(out: Path, videos: int) -> bool:
 def _meets_a_full_disk(ledger: str, source: Path, function_url: str, disk: Path, server: PostgresServer | None) -> None:
     """Work while the ledger's disk gets full for longer than a lease, and has room again."""
     out = source.with_name("out")
-    assert faceblur("submit", source, "-o", out, "--ledger", ledger).returncode == 0
+    put_in(source, "-o", out, "--ledger", ledger)
     with ExitStack() as stack:
         arguments = (ledger, function_url, "--jobs", "1", "--until-empty", *LEASE)
         workers = [stack.enter_context(WorkerProcess(*arguments, code=SLOW)) for _ in range(2)]
@@ -103,7 +103,7 @@ def test_a_video_for_which_its_disk_has_no_room_is_tried_again(
     """The disk gets full in the middle of the video."""
     source = tree(tmp_path / "in", long_clip, 1)
     with small_disk(4) as disk, ExitStack() as stack:
-        faceblur("submit", source, "-o", disk, "--ledger", file_ledger)
+        put_in(source, "-o", disk, "--ledger", file_ledger)
         stack.enter_context(WorkerProcess(file_ledger, function_url, *LEASE, code=SLOW))
         until(lambda: list(disk.glob(".*")))
         fill(disk)
@@ -124,7 +124,7 @@ main()
 
 def test_a_function_may_be_away_for_ten_minutes(ledger: str, short_clip: Path, tmp_path: Path) -> None:
     source, out = tree(tmp_path / "in", short_clip, 4), tmp_path / "out"
-    faceblur("submit", source, "-o", out, "--ledger", ledger)
+    put_in(source, "-o", out, "--ledger", ledger)
     config = read_config(find_function_yaml(), workers=1)
     arguments = ("--until-empty", "--give-up-after", str(60 / 50), "--jobs", "1", *LEASE)
     with ExitStack() as stack:
@@ -150,7 +150,7 @@ def test_a_worker_ends_whose_own_function_cannot_be_started_again(
     source, weights = tree(tmp_path / "in", long_clip, 1), tmp_path / "weights.onnx"
     shutil.copy(short_clip, source / "waits.mp4")
     weights.write_bytes(load_weights("retinaface-mobilenet0.25")[0])
-    faceblur("submit", source, "-o", tmp_path / "out", "--ledger", file_ledger, "--detect-every", 1)
+    put_in(source, "-o", tmp_path / "out", "--ledger", file_ledger, "--detect-every", 1)
     arguments = ("--jobs", "1", "--workers", "1", "--env", f"WEIGHTS={weights}")
     with WorkerProcess(file_ledger, None, *arguments, code=SLOW) as worker:
         until(lambda: list((tmp_path / "out").glob(".*")))

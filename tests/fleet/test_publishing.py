@@ -23,7 +23,7 @@ from faceblur.media.preview_writer import preview_path
 from faceblur.redaction.sidecar_files import sidecar_path
 from tests.support.clips import frames, number
 from tests.support.file_systems import made_read_only
-from tests.support.fleet import WorkerProcess, faceblur, rows, tree, until
+from tests.support.fleet import WorkerProcess, put_in, rows, tree, until
 
 LEASE = ("--lease", "2")
 VIDEO, SIDECAR = b"the complete video", b"the complete sidecar"
@@ -160,7 +160,7 @@ def test_the_output_of_a_worker_that_stops_while_it_publishes_is_published_by_an
     ledger: str, function_url: str, short_clip: Path, tmp_path: Path, how: signal.Signals
 ) -> None:
     source, out = tree(tmp_path / "in", short_clip, 1), tmp_path / "out"
-    faceblur("submit", source, "-o", out, "--ledger", ledger)
+    put_in(source, "-o", out, "--ledger", ledger)
     code = AT_PUBLISHING.format(signal=int(how))
     with WorkerProcess(ledger, function_url, "--until-empty", *LEASE, code=code) as first:
         until(lambda: rows(ledger)[0].state == "publishing")

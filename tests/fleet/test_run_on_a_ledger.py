@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.fleet.test_workers import tree
 from tests.support.clips import frames, number
 from tests.support.deadly import HELD, SLOW, held_until
-from tests.support.fleet import WorkerProcess, faceblur, rows, states, until
+from tests.support.fleet import WorkerProcess, faceblur, put_in, rows, states, until
 
 
 def test_what_is_started_again_goes_on(ledger: str, function_url: str, short_clip: Path, tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_run_says_that_it_waits_for_another_worker(
 ) -> None:
     source, out = tree(tmp_path / "in", short_clip, 1), tmp_path / "out"
     (source / "long.mp4").write_bytes(long_clip.read_bytes())
-    faceblur("submit", source, "-o", out, "--ledger", file_ledger)
+    put_in(source, "-o", out, "--ledger", file_ledger)
     release = tmp_path / "release"
     arguments = (file_ledger, function_url, "--until-empty", "--jobs", "1")
     command = ["run", source, "-o", out, "--ledger", file_ledger, "--function", function_url]
@@ -96,7 +96,7 @@ def test_a_run_is_not_good_while_one_of_its_videos_is_not_done(
     file_ledger: str, function_url: str, short_clip: Path, tmp_path: Path
 ) -> None:
     source, out = tree(tmp_path / "in", short_clip, 3), tmp_path / "out"
-    faceblur("submit", source, "-o", out, "--ledger", file_ledger)
+    put_in(source, "-o", out, "--ledger", file_ledger)
     assert faceblur("jobs", "--ledger", file_ledger, "pause", 2).returncode == 0
     run = faceblur("run", source, "-o", out, "--ledger", file_ledger, "--function", function_url)
     assert run.returncode == 1 and "3 files: 2 done, 1 failed" in run.stdout, run.stdout + run.stderr

@@ -14,7 +14,7 @@ from faceblur.ledger.database import Database
 from faceblur.ledger.queries import count_jobs, list_jobs
 from faceblur.ledger.submissions import NewJob, submit
 from tests.support.deadly import SLOW
-from tests.support.fleet import WorkerProcess, faceblur, rows, tree, until
+from tests.support.fleet import WorkerProcess, put_in, rows, tree, until
 from tests.support.postgres import PostgresServer
 
 
@@ -23,7 +23,7 @@ def test_a_killed_workers_video_is_taken_over_within_a_minute(
 ) -> None:
     ledger = postgres.create("killed")
     source, out = tree(tmp_path / "in", long_clip, 1), tmp_path / "out"
-    faceblur("submit", source, "-o", out, "--ledger", ledger)
+    put_in(source, "-o", out, "--ledger", ledger)
     with WorkerProcess(ledger, function_url, code=SLOW) as first:
         until(lambda: list(out.glob(".*")))
         with WorkerProcess(ledger, function_url):

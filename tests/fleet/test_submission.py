@@ -9,6 +9,7 @@ from pathlib import Path
 from faceblur import Options, read_sidecar, sidecar_path, write_sidecar
 from faceblur.fleet.submission import Submission, submit_videos
 from faceblur.media.preview_writer import preview_path
+from tests.cli.calls import invoke
 from tests.support.fleet import faceblur, rows
 
 
@@ -17,8 +18,8 @@ def _submit(ledger: str, source: Path, out: Path, **options: object) -> Submissi
 
 
 def _redact(function_url: str, source: Path, out: Path, *options: object) -> None:
-    done = faceblur("run", source, "-o", out, "--function", function_url, *options)
-    assert done.returncode == 0, done.stderr
+    done = invoke("run", source, "-o", out, "--function", function_url, *options)
+    assert done.exit_code == 0, done.output
 
 
 def test_an_output_in_which_rejected_faces_are_visible_is_not_one_without_verification(

@@ -23,7 +23,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from faceblur.base.errors import UsageError
 from faceblur.cli import fleet
 from tests.fleet.test_dashboard import damage
-from tests.support.fleet import WorkerProcess, faceblur, rows, tree, until
+from tests.support.fleet import WorkerProcess, faceblur, put_in, rows, tree, until
 
 # The driver, which waits as long as it takes for its collector, and when it is stopped: on a busy machine too.
 PATIENT = """
@@ -105,7 +105,7 @@ def test_a_job_is_one_trace_of_its_parts_and_their_stages(
 ) -> None:
     source = tree(tmp_path / "in", short_clip, 2)
     damage(source / "001.mp4")
-    faceblur("submit", source, "-o", tmp_path / "out", "--ledger", file_ledger)
+    put_in(source, "-o", tmp_path / "out", "--ledger", file_ledger)
     code = f"{PATIENT}main()"
     with WorkerProcess(file_ledger, function_url, "--traces", receiver.url, code=code) as worker:
         until(lambda: {one.state for one in rows(file_ledger)} == {"done", "failed"})
@@ -142,7 +142,7 @@ def test_a_job_is_one_trace_of_its_parts_and_their_stages(
 def test_all_attempts_at_a_job_are_in_one_trace(
     file_ledger: str, function_url: str, long_clip: Path, tmp_path: Path, receiver: Receiver
 ) -> None:
-    faceblur("submit", tree(tmp_path / "in", long_clip, 1), "-o", tmp_path / "out", "--ledger", file_ledger)
+    put_in(tree(tmp_path / "in", long_clip, 1), "-o", tmp_path / "out", "--ledger", file_ledger)
     arguments = (file_ledger, function_url, "--lease", "6", "--traces", receiver.url)
     # One request at a time: else all that the video needs might be sent before its first frame is written.
     with WorkerProcess(*arguments, "--concurrency", "1", code=f"{PATIENT}{HELD}main()") as first:
@@ -163,7 +163,7 @@ def test_all_attempts_at_a_job_are_in_one_trace(
 def test_a_collector_that_is_away_costs_one_line(
     file_ledger: str, function_url: str, short_clip: Path, tmp_path: Path
 ) -> None:
-    faceblur("submit", tree(tmp_path / "in", short_clip, 1), "-o", tmp_path / "out", "--ledger", file_ledger)
+    put_in(tree(tmp_path / "in", short_clip, 1), "-o", tmp_path / "out", "--ledger", file_ledger)
     with WorkerProcess(file_ledger, function_url, "--until-empty", "--traces", "http://127.0.0.1:9") as worker:
         lines = [json.loads(line) for line in worker.wait().splitlines()]
         assert worker.process.returncode == 0

@@ -16,7 +16,7 @@ from pathlib import Path
 from faceblur.fleet.heartbeat import Heartbeat
 from tests.support.clips import frames, number
 from tests.support.deadly import DEADLY, GUARDED, SLOW
-from tests.support.fleet import WorkerProcess, faceblur, rows, states, tree, until
+from tests.support.fleet import WorkerProcess, faceblur, put_in, rows, states, tree, until
 
 LEASE = ("--lease", "2")
 VIDEOS = int(os.environ.get("FLEET_VIDEOS", "16"))  # of the test that kills workers
@@ -26,7 +26,7 @@ def test_every_video_is_done_once_while_workers_are_killed(
     ledger: str, function_url: str, short_clip: Path, tmp_path: Path
 ) -> None:
     source, out, chance = tree(tmp_path / "in", short_clip, VIDEOS), tmp_path / "out", random.Random(7)
-    assert faceblur("submit", source, "-o", out, "--ledger", ledger).returncode == 0
+    put_in(source, "-o", out, "--ledger", ledger)
     with ExitStack() as stack:
 
         def worker() -> WorkerProcess:
@@ -56,7 +56,7 @@ def test_a_frozen_worker_does_not_replace_the_output_of_the_one_that_took_over(
     ledger: str, function_url: str, long_clip: Path, tmp_path: Path
 ) -> None:
     source, out = tree(tmp_path / "in", long_clip, 1), tmp_path / "out"
-    faceblur("submit", source, "-o", out, "--ledger", ledger)
+    put_in(source, "-o", out, "--ledger", ledger)
     with WorkerProcess(ledger, function_url, *LEASE, code=SLOW) as first:
         until(lambda: rows(ledger)[0].state == "running")
         until(lambda: list(out.glob(".*")))
@@ -77,7 +77,7 @@ def test_a_worker_that_is_stopped_gives_its_video_back(
     ledger: str, function_url: str, long_clip: Path, tmp_path: Path
 ) -> None:
     source, out = tree(tmp_path / "in", long_clip, 1), tmp_path / "out"
-    faceblur("submit", source, "-o", out, "--ledger", ledger)
+    put_in(source, "-o", out, "--ledger", ledger)
     with WorkerProcess(ledger, function_url, "--lease", "3600", code=SLOW) as worker:
         until(lambda: rows(ledger)[0].state == "running")
         worker.send(signal.SIGTERM)
@@ -91,7 +91,7 @@ def test_a_worker_whose_video_is_paused_did_not_fail(
     ledger: str, function_url: str, long_clip: Path, tmp_path: Path
 ) -> None:
     source, out = tree(tmp_path / "in", long_clip, 1), tmp_path / "out"
-    faceblur("submit", source, "-o", out, "--ledger", ledger)
+    put_in(source, "-o", out, "--ledger", ledger)
     with WorkerProcess(ledger, function_url, "--until-empty", *LEASE, code=SLOW) as worker:
         until(lambda: rows(ledger)[0].state == "running")
         faceblur("jobs", "--ledger", ledger, "pause", 1)
@@ -102,7 +102,7 @@ def test_a_worker_whose_video_is_paused_did_not_fail(
 
 def test_a_running_job_is_paused_and_cancelled(ledger: str, function_url: str, long_clip: Path, tmp_path: Path) -> None:
     source, out = tree(tmp_path / "in", long_clip, 1), tmp_path / "out"
-    faceblur("submit", source, "-o", out, "--ledger", ledger)
+    put_in(source, "-o", out, "--ledger", ledger)
     with WorkerProcess(ledger, function_url, *LEASE, code=SLOW):
         until(lambda: rows(ledger)[0].state == "running")
         assert "paused: 1" in faceblur("jobs", "--ledger", ledger, "pause", 1).stdout
@@ -119,7 +119,7 @@ def test_a_video_that_kills_its_worker_is_set_aside_with_its_crash_named(
 ) -> None:
     source, out = tree(tmp_path / "in", short_clip, 3), tmp_path / "out"
     (source / "001.mp4").rename(source / "deadly.mp4")
-    assert faceblur("submit", source, "-o", out, "--ledger", ledger).returncode == 0
+    put_in(source, "-o", out, "--ledger", ledger)
     code = GUARDED.format(code=DEADLY.format(signal=int(signal.SIGSEGV)))
     command = ["work", "--ledger", ledger, "--function", function_url, "--until-empty", *LEASE]
     done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, timeout=120)
@@ -171,7 +171,7 @@ def test_a_worker_says_that_it_waits_for_more(
     file_ledger: str, function_url: str, short_clip: Path, tmp_path: Path
 ) -> None:
     source = tree(tmp_path / "in", short_clip, 1)
-    faceblur("submit", source, "-o", tmp_path / "out", "--ledger", file_ledger)
+    put_in(source, "-o", tmp_path / "out", "--ledger", file_ledger)
     waits = "no video waits or runs: waiting for more to be submitted"
     with WorkerProcess(file_ledger, function_url, "--lease", "2") as worker:
         assert worker.process.stderr is not None

@@ -16,8 +16,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from click.testing import CliRunner
 from sqlalchemy import text
 
+from faceblur.cli import fleet  # noqa: F401  # it adds its commands
+from faceblur.cli.app import main
 from faceblur.ledger.database import Database
 from faceblur.ledger.queries import JobRow, list_jobs, show_job
 
@@ -27,6 +30,12 @@ WAIT_SECONDS = 120.0
 def faceblur(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "faceblur", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS, env=os.environ | variables)
+
+
+def put_in(*arguments: object) -> None:
+    """`faceblur submit` in this process, in a tenth of the time: for tests of what comes after it."""
+    done = CliRunner().invoke(main, ["submit", *map(str, arguments)])
+    assert done.exit_code == 0, done.output
 
 
 class WorkerProcess:
@@ -173,4 +182,4 @@ def until(condition: Callable[[], object], what: str = "it") -> None:
     end = time.monotonic() + WAIT_SECONDS
     while not condition():
         assert time.monotonic() < end, f"{what} did not come true"
-        time.sleep(0.1)
+        time.sleep(0.2)  # to ask a ledger takes a tenth of that
