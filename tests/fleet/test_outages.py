@@ -122,7 +122,8 @@ main()
 """
 
 
-def test_a_function_may_be_away_for_ten_minutes(ledger: str, short_clip: Path, tmp_path: Path) -> None:
+def test_a_function_may_be_away_for_ten_minutes(postgres: PostgresServer, short_clip: Path, tmp_path: Path) -> None:
+    ledger = postgres.create("away")
     source, out = tree(tmp_path / "in", short_clip, 4), tmp_path / "out"
     put_in(source, "-o", out, "--ledger", ledger)
     config = read_config(find_function_yaml(), workers=1)

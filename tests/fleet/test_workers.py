@@ -145,8 +145,10 @@ def test_broken_files_are_named_and_not_tried_again(
     assert "error: " in submitted.stderr and "001.mp4: " in submitted.stderr
 
 
-def test_submit_puts_in_what_is_not_there(ledger: str, function_url: str, short_clip: Path, tmp_path: Path) -> None:
-    source, out = tree(tmp_path / "in", short_clip, 3), tmp_path / "out"
+def test_submit_puts_in_what_is_not_there(
+    file_ledger: str, function_url: str, short_clip: Path, tmp_path: Path
+) -> None:
+    source, out, ledger = tree(tmp_path / "in", short_clip, 3), tmp_path / "out", file_ledger
     submit = ("submit", source, "-o", out, "--ledger", ledger)
     assert faceblur(*submit).stdout == "3 put in\n"
     assert faceblur(*submit).stdout == "3 in the ledger already\n"
