@@ -100,17 +100,20 @@ sample/astronaut.mp4: .venv/sample.done examples/sample_clip.py
 	@touch $@
 
 # Apart from the rest: kfp needs an older protobuf.
-.venv/pipeline.done: .venv/run.done deploy/pipeline/requirements.txt
+.venv/pipeline.done: .venv/bin/python deploy/pipeline/requirements.txt
 	$(BIN)/python -m venv --without-pip .venv/pipeline
 	$(BIN)/python -m pip --python .venv/pipeline/bin/python install --quiet --disable-pip-version-check \
 		--requirement deploy/pipeline/requirements.txt
 	@touch $@
 
-.venv/dev.done: .venv/run.done .venv/pipeline.done
+.venv/packages.done: .venv/run.done
 	@echo "Installing the tests' packages and torch into .venv: about 5 GB more. This takes minutes, once."
 	$(INSTALL) --editable '.[dev,gpu]'
 	# retinaface-pytorch pins packages of 2021; comparing with it takes the albumentations that it pins.
 	$(INSTALL) --no-deps retinaface-pytorch albumentations
+	@touch $@
+
+.venv/programs.done: .venv/bin/python
 	# The tests make their awkward files with ffmpeg and read them back with ffprobe: independent of PyAV.
 	command -v ffprobe >/dev/null || { $(APT) update -qq && $(APT) install -y -qq --no-install-recommends ffmpeg; } \
 		|| echo "ffmpeg is missing: install it, or the tests on awkward files are skipped"
@@ -120,6 +123,11 @@ sample/astronaut.mp4: .venv/sample.done examples/sample_clip.py
 	# The tests of a fleet start a PostgreSQL and a Prometheus of their own, and workers whose clocks are wrong.
 	{ command -v promtool && command -v faketime && ls /usr/lib/postgresql/*/bin/pg_ctl; } >/dev/null 2>&1 \
 		|| { $(APT) update -qq && $(APT) install -y -qq --no-install-recommends postgresql prometheus faketime; }
+	@touch $@
+
+# The three at a time: pip takes one core, and each waits for the network.
+.venv/dev.done: .venv/bin/python pyproject.toml constraints.txt deploy/pipeline/requirements.txt
+	@$(MAKE) --no-print-directory --jobs 3 .venv/packages.done .venv/pipeline.done .venv/programs.done
 	@touch $@
 
 clean:
