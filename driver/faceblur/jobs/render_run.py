@@ -25,12 +25,11 @@ from faceblur.jobs.output_paths import check_suffix
 from faceblur.jobs.report import FileReport, Report
 from faceblur.media.encoder_choice import check_encoder
 from faceblur.media.reader import VideoReader
-from faceblur.redaction.earlier_output import warn_of_later_edits
 from faceblur.redaction.edit_operations import AddedFace, MaskedTrack, Operation, RemovedTrack, SparedTrack, Undo
 from faceblur.redaction.edits import Edits, read_edits
 from faceblur.redaction.named_source import named_in
 from faceblur.redaction.render import render_video
-from faceblur.redaction.settled_edits import settled, timed_lines
+from faceblur.redaction.settled_edits import settled, timed_lines, warn_of_later_edits
 from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
 from faceblur.redaction.threads import codec_threads
 

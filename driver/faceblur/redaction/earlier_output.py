@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import fields
 from pathlib import Path
 
 from faceblur.base.errors import SidecarError
 from faceblur.base.options import Options
 from faceblur.base.printable import shell_command
-from faceblur.redaction.edits import Edits, read_edits
 from faceblur.redaction.sidecar_files import SidecarReader, identify, sidecar_path
 from faceblur.redaction.sidecar_format import Header, SettingsUsed, edits_path
 
@@ -64,20 +62,6 @@ def warn_of_edits(output: Path) -> None:
             "puts them in",
             *(output, command),
         )
-
-
-def warn_of_later_edits(sidecar: Path, output: Path, edits: Edits) -> None:
-    """Say that a sidecar got other edits than these while its output was written with them, and that it lacks those.
-
-    The edits are the newer file then, as all that asks whether an output has them goes by.
-    """
-    try:
-        if read_edits(sidecar).operations == edits.operations:
-            return
-        os.utime(edits_path(sidecar))
-    except (SidecarError, OSError):
-        pass  # whoever reads them next is told what is wrong
-    log.warning("%s: was edited while it was written: it lacks the edits made since then", output)
 
 
 def _header_of(output: Path) -> Header | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +13,10 @@ from typing import NamedTuple
 from faceblur.base.errors import SidecarError
 from faceblur.media.source_file import SourceFile
 from faceblur.redaction.edit_operations import AddedFace, MaskEdit, Operation, Undo
-from faceblur.redaction.edits import ROUNDING, fault_of_added
-from faceblur.redaction.sidecar_format import FrameLine
+from faceblur.redaction.edits import ROUNDING, Edits, fault_of_added, read_edits
+from faceblur.redaction.sidecar_format import FrameLine, edits_path
+
+log = logging.getLogger("faceblur")
 
 
 class TimedLine(NamedTuple):
@@ -72,3 +76,18 @@ def settled(sidecar: Path, lines: Iterable[TimedLine], operations: Iterable[Oper
             )
         raise SidecarError(f"{sidecar}: there is no track {one.track} in stream {one.stream}")
     return tuple(found[key] for key in sorted(found))
+
+
+def warn_of_later_edits(sidecar: Path, output: Path, edits: Edits) -> None:
+    """Say that a sidecar got other edits than these while its output was written with them, and that it lacks those.
+
+    The edits are the newer file then, as all that asks whether an output has them goes by.
+    """
+    try:
+        if read_edits(sidecar).operations == edits.operations:
+            return
+        os.utime(edits_path(sidecar))
+    except (SidecarError, OSError) as error:
+        log.warning("%s: its edits were changed while it was written: %s", output, error)
+        return
+    log.warning("%s: was edited while it was written: it lacks the edits made since then", output)
