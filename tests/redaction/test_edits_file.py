@@ -65,6 +65,14 @@ def test_a_last_line_that_was_cut_names_the_way_out(sidecar: Path) -> None:
     assert len(append_edits(sidecar, [RemovedTrack(2)]).operations) == 3
 
 
+def test_more_edits_than_can_be_read_are_not_appended(sidecar: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("faceblur.redaction.edits.MAX_EDITS", 4)
+    append_edits(sidecar, [RemovedTrack(1)] * 3)
+    with pytest.raises(SidecarError, match="4 edits or more"):
+        append_edits(sidecar, [RemovedTrack(2)])
+    assert len(read_edits(sidecar).log) == 3
+
+
 def test_fold_of_the_operations() -> None:
     edits = Edits([AddedFace(BOX, 0.2, 0.3), RemovedTrack(1), SparedTrack(2)])
     faces = [SidecarFace(box=BOX, track=number, state="detected") for number in (1, 2, 3)]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, ConfigDict, Field, FiniteFloat, TypeAdapter
 from pydantic.dataclasses import dataclass
 
+MAX_EDITS = 100_000
 _CONFIG = ConfigDict(extra="forbid")
 
 

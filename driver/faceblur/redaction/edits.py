@@ -22,6 +22,7 @@ from faceblur.base.face_checks import MAX_MASKS, described, fault_of, reaches_in
 from faceblur.base.regular_files import check_regular
 from faceblur.redaction.edit_operations import (
     EDITS_HEADER,
+    MAX_EDITS,
     OPERATION,
     AddedFace,
     EditsHeader,
@@ -35,7 +36,6 @@ from faceblur.redaction.edit_operations import (
 )
 from faceblur.redaction.sidecar_format import SCHEMA_URL, FrameLine, Header, SidecarFace, edits_path
 
-MAX_EDITS = 100_000
 # Seconds. Times are written with three digits.
 ROUNDING = 0.0005
 FIRST_LINE = 2  # of the edits: the header is before it
@@ -150,6 +150,8 @@ def append_edits(sidecar: Path, operations: Sequence[Operation], of: str | None 
                     f"{sidecar}: was written again at the same time, with other tracks: look at it again"
                 )
             edits = _edits(path, (*read_edits(sidecar).log, *operations))
+            if len(edits.log) >= MAX_EDITS:  # nobody could read them any more
+                raise SidecarError(f"{path}: would have {MAX_EDITS} edits or more")
             if not path.exists():
                 write_complete(
                     path, EDITS_HEADER.dump_json(EditsHeader(sidecar_sha256=sidecar_digest(sidecar))) + b"\n"

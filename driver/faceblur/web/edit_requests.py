@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from faceblur.base.errors import UsageError
 from faceblur.redaction.edit_operations import (
+    MAX_EDITS,
     AddedFace,
     MaskedTrack,
     Operation,
@@ -14,7 +15,6 @@ from faceblur.redaction.edit_operations import (
     SparedTrack,
     Undo,
 )
-from faceblur.redaction.edits import MAX_EDITS
 from faceblur.tracking.boxes import Box, hull, interpolate
 from faceblur.web.models import AddRequest, BoxInFrame, EditsRequest, TrackRequest, UndoRequest
 

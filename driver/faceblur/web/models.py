@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from faceblur.redaction.edits import MAX_EDITS
+from faceblur.redaction.edit_operations import MAX_EDITS
 
 Box = tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
 FrameNumber = Annotated[int, Field(ge=0)]
