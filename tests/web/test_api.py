@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -158,6 +159,33 @@ def test_a_verdict_is_kept_and_can_be_taken_back(client: Client, folder: Path) -
     lines = [json.loads(line) for line in verdicts_path(folder / "out" / "face.mp4").read_text().splitlines()]
     assert [line["verdict"] for line in lines] == ["fine", "unclear", None, "mask"]
     assert client.put(f"{client.video()}/findings/none", json={"by": "ann", "verdict": "fine"}).status_code == 404
+
+
+def test_what_was_to_be_masked_and_is_still_found_is_open_again(client: Client, folder: Path) -> None:
+    key = client.get(client.video()).json()["findings"][0]["key"]
+    client.put(f"{client.video()}/findings/{key}", json={"by": "ann", "verdict": "mask"})
+    undone = client.edit({"op": "undo", "line": 2}).json()
+    assert undone["findings"][0]["verdict"] == "mask" and undone["audit"]["reviewed"] == 1
+    client.post(f"{client.video()}/jobs", json={"kind": "render"})
+    assert finish_jobs(client)["state"] == "done"
+    shown = client.get(client.video()).json()
+    assert shown["findings"][0] == undone["findings"][0] | {"verdict": None} and shown["audit"]["reviewed"] == 0
+    again = client.put(f"{client.video()}/findings/{key}", json={"by": "ann", "verdict": "mask"}).json()
+    assert again["edits"] == 1 and again["audit"]["reviewed"] == 1
+
+
+def test_a_file_of_verdicts_that_is_none_is_one_line(client: Client, folder: Path) -> None:
+    path = verdicts_path(folder / "out" / "face.mp4")
+    url = f"{client.video()}/findings/{client.get(client.video()).json()['findings'][0]['key']}"
+    for content in (b'{"finding":"x","ver', b"\xff\n"):
+        path.write_bytes(content)
+        assert "line 1" in client.put(url, json={"by": "ann", "verdict": "fine"}).json()["error"]["message"]
+        assert "delete the line" in client.get("/videos").json()[0]["problem"]
+    path.write_bytes(b'{"finding":"x","verdict":"fine","by":"ann","at":"2026-01-01T00:00:00Z"}')
+    assert client.put(url, json={"by": "ann", "verdict": "fine"}).json()["audit"]["reviewed"] == 1
+    path.unlink()
+    os.mkfifo(path)
+    assert "no regular file" in client.get("/videos").json()[0]["problem"]
 
 
 def test_what_cannot_be_reviewed_is_listed_with_its_reason(folder: Path, function_url: str) -> None:

@@ -19,7 +19,7 @@ from faceblur.web.edit_requests import operations
 from faceblur.web.models import EditsRequest, FrameFaces, JobState, VerdictRequest, VideoDetail, VideoSummary
 from faceblur.web.recorded_faces import RecordedFaces
 from faceblur.web.stills import Layer, Stills, jpeg
-from faceblur.web.verdicts import append_verdict, key_of, read_verdicts, verdicts_path
+from faceblur.web.verdicts import append_verdict, key_of, verdicts_path
 from faceblur.web.video_list import (
     MASKED_BY_BOXES,
     ReviewedVideo,
@@ -65,7 +65,7 @@ class Review:
             try:
                 edits = read_edits(video.sidecar)
                 shown.edits, shown.is_pending = len(edits.operations), video.is_pending(edits)
-                shown.audit = audit_state(video, video.report(), read_verdicts(video.output))
+                shown.audit = audit_state(video, video.report(), video.verdicts())
             except FaceblurError as error:
                 shown.problem = str(error)
         return shown
@@ -73,7 +73,7 @@ class Review:
     def detail(self, video: ReviewedVideo, job: JobState | None) -> VideoDetail:
         """All that is to be reviewed of a video."""
         recorded, edits = self.recorded(video), read_edits(video.sidecar)
-        report, verdicts = video.report(), read_verdicts(video.output)
+        report, verdicts = video.report(), video.verdicts()
         return VideoDetail(
             id=video.id,
             name=video.name,
@@ -140,7 +140,7 @@ class Review:
     def judge(self, video: ReviewedVideo, key: str, request: VerdictRequest) -> None:
         """Take a verdict on a finding: `mask` and `no-face` make the edits too."""
         finding = _finding(video.report(), key)
-        if request.verdict == read_verdicts(video.output).get(key):
+        if request.verdict == video.verdicts().get(key):
             return  # said already, and its edits are made
         if edits := _edits_of(finding, request):
             self._append(video, edits, request.by, None)

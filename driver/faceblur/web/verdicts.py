@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from faceblur.auditing.report import Finding
 from faceblur.base.atomic_files import append_complete, fitting_name, held
 from faceblur.base.errors import SidecarError
+from faceblur.base.regular_files import check_regular
 from faceblur.redaction.sidecar_files import sidecar_path
 from faceblur.web.models import Name, Verdict
 
@@ -40,10 +41,15 @@ def key_of(finding: Finding) -> str:
     return f"{finding.kind}-{finding.stream}-{finding.first_frame}-{finding.last_frame}-{digits}"
 
 
-def read_verdicts(output: Path) -> dict[str, Verdict]:
-    """The verdicts that count, by the findings' keys. Raises SidecarError, which names file and line."""
+def read_verdicts(output: Path, audited: datetime | None = None) -> dict[str, Verdict]:
+    """The verdicts that count, by the findings' keys. Raises SidecarError, which names file and line.
+
+    `audited` is when the output was written of which the findings are. What was to be masked before, and is among them
+    still, is open again.
+    """
     path = verdicts_path(output)
     try:
+        check_regular(path)
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
         return {}
@@ -54,9 +60,11 @@ def read_verdicts(output: Path) -> dict[str, Verdict]:
         try:
             line = ReviewLine.model_validate_json(content)
         except ValidationError as error:
-            raise SidecarError(f"{path}: line {number}: {error.errors(include_url=False)[0]['msg']}") from error
+            why = error.errors(include_url=False)[0]["msg"]
+            raise SidecarError(f"{path}: line {number}: {why}: delete the line, and judge its finding again") from error
         found.pop(line.finding, None)
-        if line.verdict is not None:
+        is_unmasked = line.verdict == "mask" and audited is not None and line.at < audited
+        if line.verdict is not None and not is_unmasked:
             found[line.finding] = line.verdict
     return found
 
@@ -64,9 +72,11 @@ def read_verdicts(output: Path) -> dict[str, Verdict]:
 def append_verdict(output: Path, key: str, verdict: Verdict | None, by: str) -> None:
     """Append a verdict, on the disk. Raises SidecarError."""
     path = verdicts_path(output)
-    line = ReviewLine(finding=key, verdict=verdict, by=by, at=datetime.now(UTC).replace(microsecond=0))
+    line = ReviewLine(finding=key, verdict=verdict, by=by, at=datetime.now(UTC)).model_dump_json().encode() + b"\n"
     try:
         with held(sidecar_path(output)):
-            append_complete(path, line.model_dump_json().encode() + b"\n")
+            before = path.read_bytes() if path.exists() else b""
+            is_open = bool(before) and not before.endswith(b"\n")  # as a person's editor may leave it
+            append_complete(path, b"\n" + line if is_open else line)
     except OSError as error:
         raise SidecarError(f"{path}: cannot be written: {error.strerror}") from error

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -14,11 +15,12 @@ from faceblur.auditing.finding_kinds import FINDINGS
 from faceblur.auditing.html_page import TITLES
 from faceblur.auditing.report import AuditReport, FileVerdict, Finding, report_path
 from faceblur.base.errors import SidecarError
+from faceblur.base.regular_files import check_regular
 from faceblur.redaction.edits import Edits
 from faceblur.redaction.sidecar_files import sidecar_path
 from faceblur.redaction.sidecar_format import edits_path
 from faceblur.web.models import AuditState, FindingInfo, Verdict
-from faceblur.web.verdicts import key_of
+from faceblur.web.verdicts import key_of, read_verdicts
 
 MASKED_BY_TRACK = ("rejected", "spared")
 MASKED_BY_BOXES = ("uncovered", "candidate")
@@ -50,6 +52,7 @@ class ReviewedVideo:
         """The report of its last audit. Raises SidecarError for one that cannot be read."""
         path = report_path(self.output, "json")
         try:
+            check_regular(path)
             return AuditReport.model_validate_json(path.read_bytes())
         except FileNotFoundError:
             return None
@@ -62,6 +65,11 @@ class ReviewedVideo:
             return report_path(self.output, "json").stat().st_mtime_ns >= self.output.stat().st_mtime_ns
         except OSError:
             return False
+
+    def verdicts(self) -> dict[str, Verdict]:
+        """The verdicts on the findings of that report. Raises SidecarError."""
+        audited = datetime.fromtimestamp(self.output.stat().st_mtime, UTC) if self.is_audited() else None
+        return read_verdicts(self.output, audited)
 
 
 def reviewed_videos(found: Iterable[FileVerdict], folder: Path) -> dict[str, ReviewedVideo]:
