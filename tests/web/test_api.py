@@ -161,6 +161,15 @@ def test_a_verdict_is_kept_and_can_be_taken_back(client: Client, folder: Path) -
     assert client.put(f"{client.video()}/findings/none", json={"by": "ann", "verdict": "fine"}).status_code == 404
 
 
+def test_a_verdict_that_is_given_twice_at_once_makes_its_edit_once(client: Client) -> None:
+    url = f"{client.video()}/findings/{client.get(client.video()).json()['findings'][0]['key']}"
+    with ThreadPoolExecutor(6) as pool:
+        answers = pool.map(lambda _: client.put(url, json={"by": "ann", "verdict": "mask"}), range(6))
+    assert {one.status_code for one in answers} == {200}
+    assert [one["op"] for one in client.get(client.video()).json()["log"]] == ["mask-track"]
+    assert client.put(url, json={"by": "  ", "verdict": "fine"}).status_code == 400
+
+
 def test_what_was_to_be_masked_and_is_still_found_is_open_again(client: Client, folder: Path) -> None:
     key = client.get(client.video()).json()["findings"][0]["key"]
     client.put(f"{client.video()}/findings/{key}", json={"by": "ann", "verdict": "mask"})

@@ -140,11 +140,12 @@ class Review:
     def judge(self, video: ReviewedVideo, key: str, request: VerdictRequest) -> None:
         """Take a verdict on a finding: `mask` and `no-face` make the edits too."""
         finding = _finding(video.report(), key)
-        if request.verdict == video.verdicts().get(key):
-            return  # said already, and its edits are made
-        if edits := _edits_of(finding, request):
-            self._append(video, edits, request.by, None)
-        append_verdict(video.output, key, request.verdict, request.by)
+        with self._editing:  # said twice at once, its edits are made once
+            if request.verdict == video.verdicts().get(key):
+                return  # said already, and its edits are made
+            if edits := _edits_of(finding, request):
+                self._append(video, edits, request.by, None)
+            append_verdict(video.output, key, request.verdict, request.by)
 
     def _append(self, video: ReviewedVideo, edits: list[Operation], by: str, reason: str | None) -> None:
         recorded = self.recorded(video)
