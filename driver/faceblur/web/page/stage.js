@@ -136,7 +136,7 @@ class Still extends Component {
         <img src=${shown.url} alt="frame ${shown.frame} of the ${shown.layer}" draggable=${false} />
         <svg viewBox="0 0 ${width} ${height}" font-size=${height / 40} ref=${(svg) => (this.svg = svg)}
           onPointerDown=${this.down} onPointerMove=${this.move} onPointerUp=${this.up}>
-          ${outlines && shown.faces.map((face, index) => html`<${Outline} key=${index} face=${face}
+          ${outlines && shown.faces.map((face, index) => html`<${Outline} key=${index} face=${face} top=${height / 40}
             isSelected=${face.track !== null && selected.has(`${shown.stream}/${face.track}`)} />`)}
           ${drawn && html`<${Drawn} box=${drawn} isKeyframe=${isKeyframe} least=${height / 80} />`}
         </svg>
@@ -145,11 +145,11 @@ class Still extends Component {
   }
 }
 
-function Outline({ face: { box: [x1, y1, x2, y2], track, state, score }, isSelected }) {
+function Outline({ face: { box: [x1, y1, x2, y2], track, state, score }, top, isSelected }) {
   return html`
     <g class="face ${state} ${isSelected ? "selected" : ""}">
       <rect x=${x1} y=${y1} width=${x2 - x1} height=${y2 - y1} />
-      <text x=${x1} y=${y1 - 3}>${track === null ? "" : `#${track} `}${score?.toFixed(2) ?? ""}</text>
+      <text x=${x1} y=${Math.max(y1 - top / 4, top)}>${track === null ? "" : `#${track} `}${score?.toFixed(2) ?? ""}</text>
     </g>
   `;
 }
