@@ -136,6 +136,17 @@ def test_the_frame_before_does_not_stand_for_one_that_cannot_be_read(page: Page)
     at(page, 3)
 
 
+def test_a_frame_that_cannot_be_read_does_not_keep_the_next_one_away(page: Page) -> None:
+    waiting: list[Route] = []
+    page.route("**/frames/1?*", lambda route: waiting.append(route))
+    with page.expect_request("**/frames/1?*"):
+        page.keyboard.press(".")
+    page.keyboard.press(".")
+    expect(page.get_by_role("slider")).to_have_value("2")
+    waiting[0].fulfill(status=422, json={"error": {"code": "unreadable", "message": "cannot be read"}})
+    at(page, 2)
+
+
 def test_what_fails_after_a_refusal_is_said_too(page: Page, client: Client) -> None:
     signed(page)
     refuse(page, "**/edits", 412, "was edited at the same time")

@@ -16,12 +16,20 @@ export async function show() {
   if (isLoading) return;
   isLoading = true;
   try {
-    while (getState().video && getState().shown?.key !== wanted()) await load();
-  } catch (error) {
-    clearStage(); // the frame before would be taken for this one
-    throw error;
+    while (getState().video && getState().shown?.key !== wanted()) await loadWanted();
   } finally {
     isLoading = false;
+  }
+}
+
+async function loadWanted() {
+  const key = wanted();
+  try {
+    await load();
+  } catch (error) {
+    if (getState().video && wanted() !== key) return; // another frame is wanted meanwhile
+    clearStage(); // the frame before would be taken for this one
+    throw error;
   }
 }
 
