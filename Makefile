@@ -54,6 +54,8 @@ fleet-demo: .venv/sample.done
 	@$(BIN)/python -m examples.fleet_demo
 
 test: .venv/dev.done
+	@# Where PYTHONDONTWRITEBYTECODE is set, each process that a test starts would compile faceblur's modules again.
+	@$(BIN)/python -m compileall -q driver function examples
 	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: .venv/dev.done
