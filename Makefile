@@ -115,7 +115,7 @@ sample/astronaut.mp4: .venv/sample.done examples/sample_clip.py
 	$(INSTALL) --no-deps retinaface-pytorch albumentations
 	@touch $@
 
-.venv/programs.done: .venv/bin/python
+.venv/programs.done: .venv/bin/python pyproject.toml
 	# The tests make their awkward files with ffmpeg and read them back with ffprobe: independent of PyAV.
 	command -v ffprobe >/dev/null || { $(APT) update -qq && $(APT) install -y -qq --no-install-recommends ffmpeg; } \
 		|| echo "ffmpeg is missing: install it, or the tests on awkward files are skipped"

@@ -47,6 +47,10 @@ LONGEST = (
     "auditing/test_mending.py",
     "cli/test_logs_and_summary.py",
     "fleet/test_planning.py",
+    "web/test_page.py",
+    "web/test_page_in_haste.py",
+    "web/test_command.py",
+    "web/test_api.py",
 )
 
 
