@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,22 +17,12 @@ from faceblur.auditing.index_page import INDEX, to_watch, verdict_text
 from faceblur.auditing.progress import AuditProgress
 from faceblur.auditing.report import AuditReport, Finding, FolderReport, report_path
 from faceblur.base.counted import counted
-from faceblur.base.errors import MediaError, SidecarError, UsageError
 from faceblur.base.printable import printable
 from faceblur.cli.progress import ProgressDisplay
 
 MAX_ROWS, MAX_COMMANDS = 20, 5
 PLAIN: dict[str, Any] = {"highlight": False, "soft_wrap": True, "markup": False}
 WIDTH = 160  # of what is printed into a file or a pipe
-
-
-@contextmanager
-def as_usage_error() -> Iterator[None]:
-    """Files that cannot be compared are a wrong call."""
-    try:
-        yield
-    except (MediaError, SidecarError) as error:
-        raise UsageError(str(error)) from error
 
 
 class AuditDisplay:

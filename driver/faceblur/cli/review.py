@@ -100,9 +100,10 @@ async def _audit_file(
     verbosity: Verbosity,
 ) -> int:
     from faceblur.auditing.audit import audit as audit_files
-    from faceblur.cli.audit_output import AuditDisplay, as_usage_error, print_report
+    from faceblur.cli.audit_output import AuditDisplay, print_report
     from faceblur.cli.exit_codes import DONE, FAILED
     from faceblur.cli.progress import choose_display
+    from faceblur.jobs.checked_edits import as_usage_error
 
     async def audited() -> AuditReport:
         with AuditDisplay(choose_display(console, verbosity)) as shown, as_usage_error():

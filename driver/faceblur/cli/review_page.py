@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from faceblur.web.work import Progress
 
 PORT = 8090
-PACKAGES = "fastapi and uvicorn are missing: python -m pip install 'faceblur[review]', or `make review`"
 
 
 @main.command()
@@ -55,7 +54,8 @@ def review(source: Path, output: Path, port: int | None, endpoint: Endpoint, ver
             from faceblur.web.app import review_app
             from faceblur.web.server import ReviewServer
         except ImportError as error:
-            raise UsageError(PACKAGES) from error
+            way_out = f"{sys.executable} -m pip install fastapi uvicorn"
+            raise UsageError(f"fastapi and uvicorn are missing: {way_out}") from error
         from faceblur.auditing.folder_audit import find_outputs
         from faceblur.web.review import Review
         from faceblur.web.video_list import reviewed_videos

@@ -23,6 +23,7 @@ from faceblur.web.verdicts import append_verdict, key_of, verdicts_path
 from faceblur.web.video_list import (
     MASKED_BY_BOXES,
     ReviewedVideo,
+    as_utf8,
     audit_state,
     can_mask,
     finding_infos,
@@ -81,8 +82,8 @@ class Review:
             is_pending=video.is_pending(edits),
             audit=audit_state(video, report, verdicts),
             job=job,
-            source=_printable(video.source),
-            output=_printable(video.output),
+            source=as_utf8(str(video.source)),
+            output=as_utf8(str(video.output)),
             frame_wh=recorded.header.frame_wh,
             streams=recorded.stream_infos(),
             tracks=recorded.tracks(edits),
@@ -188,7 +189,3 @@ def _state_of(path: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns, found.st_size
-
-
-def _printable(path: Path) -> str:
-    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -81,7 +81,7 @@ def reviewed_videos(found: Iterable[FileVerdict], folder: Path) -> dict[str, Rev
         output = Path(one.output)
         name = os.path.relpath(output, folder) if folder.is_dir() else output.name
         key = hashlib.sha256(os.fsencode(name)).hexdigest()[:12]
-        videos[key] = ReviewedVideo(key, _shown(name), Path(one.source), output, one.reason or None)
+        videos[key] = ReviewedVideo(key, as_utf8(name), Path(one.source), output, one.reason or None)
     return videos
 
 
@@ -135,5 +135,6 @@ def can_mask(finding: Finding) -> bool:
     return finding.kind in MASKED_BY_BOXES and bool(finding.boxes)
 
 
-def _shown(name: str) -> str:
+def as_utf8(name: str) -> str:
+    """A name, in which question marks stand for what is no UTF-8."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
