@@ -116,9 +116,10 @@ def test_applying_writes_the_output_and_shows_it(page: Page, folder: Path) -> No
 
 
 def test_what_another_person_edited_meanwhile_is_loaded_and_said(page: Page, client: Client) -> None:
-    client.edit({"op": "remove-track", "track": 1})
     chip(page).get_by_role("button").click()
     page.keyboard.press("c")
+    expect(page.get_by_label("Name")).to_be_visible()
+    client.edit({"op": "remove-track", "track": 1})  # not before: a page that gets the focus loads it
     sign(page)
     said(page, "edited at the same time")
     expect(chip(page)).to_have_class(re.compile("removed"))
