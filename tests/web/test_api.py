@@ -56,7 +56,7 @@ def test_what_is_to_be_reviewed(client: Client) -> None:
     shown = client.get(f"/videos/{video['id']}").json()
     assert shown["frame_wh"] == [320, 240] and shown["streams"][0]["frames"] == FRAMES
     (track,) = shown["tracks"]
-    assert (track["state"], track["first_frame"], track["last_frame"]) == ("masked", 0, FRAMES - 1)
+    assert (track["state"], track["first_frame"], track["last_frame"]) == ("spared", 0, FRAMES - 1)
     assert len(track["samples"]) == 8 and track["score"] > 0.9
     (finding,) = shown["findings"]
     assert finding["kind"] == "spared" and finding["can_mask"] and finding["verdict"] is None

@@ -185,7 +185,7 @@ def _info(face: SidecarFace) -> FaceInfo:
 
 
 def _state(track: RecordedTrack, edit: TrackEdit | None) -> str:
-    """What becomes of a track; one that is masked in some frames counts as masked."""
+    """What becomes of a track. One that is spared in some frames counts as spared: people have to see that."""
     match edit:
         case RemovedTrack():
             return "removed"
@@ -193,4 +193,4 @@ def _state(track: RecordedTrack, edit: TrackEdit | None) -> str:
             return "spared"
         case MaskedTrack():
             return "masked"
-    return "masked" if track.is_masked else "spared" if track.is_spared else "rejected"
+    return "spared" if track.is_spared else "masked" if track.is_masked else "rejected"
