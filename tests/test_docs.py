@@ -33,7 +33,8 @@ PAGES = (
     *("review", "settings", "sidecar", "fleet"),
 )
 DOCUMENTS = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *sorted((ROOT / "benchmarks").glob("*.md")),
     *sorted(DOCS.glob("*.md")),
 ]
 COMMANDS = (

@@ -103,7 +103,7 @@ def test_one_frame_that_does_not_fit_is_an_error(detector: RetinaFaceTorch, monk
     ],
 )
 def test_half_precision_finds_nearly_the_same(device: str, precision: str, share: float) -> None:
-    """How many boxes differ is printed (pytest -s); benchmarks/README.md has the figures.
+    """How many boxes differ is printed (pytest -s); benchmarks/gpu.md has the figures.
 
     Random weights are the hard case: hundreds of boxes overlap and score just about the threshold.
     """

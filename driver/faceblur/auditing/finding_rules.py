@@ -15,7 +15,7 @@ from faceblur.auditing.finding_kinds import FindingKind
 CONFIDENT, CONFIDENT_DETECTIONS, MIN_CANDIDATE = 0.7, 2, 0.3
 # With several models, what one of them is confident of is a face when another one scores CONFIRMED in some look, in a
 # crop too, or when that one is confident in OVER_TIME looks and another one scores at least REJECTED in some look. What
-# two of them score CONFIRMED in the frame is a face as well. Measured on nine clips (benchmarks/README.md).
+# two of them score CONFIRMED in the frame is a face as well. Measured on nine clips (benchmarks/exposure.md).
 CONFIRMED, OVER_TIME, REJECTED = 0.5, 6, 0.1
 # What is masked just before and after, and of which a model is confident in some frame, is a face in between as well,
 # at this score, or where all models score CONFIRMED in crops: a run masks the gaps of a track.

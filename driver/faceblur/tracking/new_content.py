@@ -21,8 +21,8 @@ from faceblur.tracking.thumbnails import Thumbnail
 
 Gray = NDArray[np.uint8]
 # The mean difference of a block counts from this share of the contrast around it, plus FLOOR gray levels, which is more
-# than noise makes. Chosen by curves (benchmarks/README.md): of faces pasted into moving scenes, as bright as the scene
-# on average, none of 40 px and more was missed.
+# than noise makes. Chosen by curves (benchmarks/exposure.md): of faces pasted into moving scenes, as bright on average
+# as the scene, none of 40 px and more was missed.
 SHARE, FLOOR = 0.55, 8.0
 # In pixels of the copy. In a frame of 1280x720, a block is as large as the smallest face that counts, 16 px.
 BLOCK, AROUND = 4, 5

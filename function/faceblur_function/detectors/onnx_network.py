@@ -19,7 +19,7 @@ from faceblur_function.defaults import ran_out_of_memory
 from faceblur_function.detectors.detector import DetectorError, Faces, Floats, Frame
 
 # The backend of `onnxruntime-openvino`: of ONNX Runtime's own time in float32, the MobileNet takes 0.8 and CenterFace
-# half (benchmarks/README.md).
+# half (benchmarks/speed.md).
 OPENVINO = "OpenVINOExecutionProvider"
 HINTS = {"bfloat16": "bf16", "float32": "f32"}
 Planes = NDArray[np.uint8] | Floats
@@ -117,7 +117,7 @@ def faster_precision(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     """In which precision OpenVINO is faster on this CPU; float32 where the system does not describe it.
 
     AVX512-BF16 without AMX is not enough on Intel's CPUs: there bfloat16 takes 1.4 times as long as float32
-    (benchmarks/README.md).
+    (benchmarks/speed.md).
     """
     if not cpuinfo.is_file():
         return "float32"
