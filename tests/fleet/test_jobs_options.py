@@ -13,6 +13,17 @@ from faceblur.cli.app import main
 from faceblur.cli.jobs import jobs
 from tests.support.fleet import put_in
 
+# In this order: a job is queued again once it was cancelled.
+CALLS: list[tuple[list[object], str]] = [
+    (["pause", 1], "paused: 1"),
+    (["resume", 1], "resumed: 1"),
+    (["prioritize", 1, "--priority", 5], "changed: 1"),
+    (["cancel", 1], "cancelled: 1"),
+    (["retry", 1], "queued again: 1"),
+    (["show", 1], "a.mp4"),
+    (["report"], "1 queued"),
+]
+
 
 def call(*arguments: object, **variables: str) -> Result:
     return CliRunner().invoke(main, [*map(str, arguments)], env=variables)
@@ -27,28 +38,15 @@ def ledger(face: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "ledger.db"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["pause", 1], "paused: 1"),
-        (["resume", 1], "resumed: 1"),
-        (["prioritize", 1, "--priority", 5], "changed: 1"),
-        (["cancel", 1], "cancelled: 1"),
-        (["retry", 1], "queued again: 1"),
-        (["show", 1], "a.mp4"),
-        (["report"], "1 queued"),
-    ],
-)
-def test_the_ledger_may_stand_before_the_command_and_behind_it(
-    ledger: Path, arguments: list[object], said: str, tmp_path: Path
-) -> None:
-    command, *rest = arguments
+def test_the_ledger_may_stand_before_the_command_and_behind_it(ledger: Path, tmp_path: Path) -> None:
     other = {"FACEBLUR_LEDGER": str(tmp_path / "other.db")}  # an address that is given counts, wherever it stands
-    done = call("jobs", command, *rest, "--ledger", ledger, **other)
-    assert done.exit_code == 0 and said in done.stdout, done.stderr
-    if command in ("show", "report", "prioritize"):
-        assert said in call("jobs", "--ledger", ledger, command, *rest, **other).stdout
-        assert said in call("jobs", command, *rest, FACEBLUR_LEDGER=str(ledger)).stdout
+    for arguments, said in CALLS:
+        command, *rest = arguments
+        done = call("jobs", command, *rest, "--ledger", ledger, **other)
+        assert done.exit_code == 0 and said in done.stdout, (command, done.stderr)
+        if command in ("show", "report", "prioritize"):
+            assert said in call("jobs", "--ledger", ledger, command, *rest, **other).stdout
+            assert said in call("jobs", command, *rest, FACEBLUR_LEDGER=str(ledger)).stdout
 
 
 def test_every_command_has_the_option() -> None:
