@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from faceblur.base.errors import MediaError, SidecarError
+from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
 from faceblur.media.still import Wanted
 from faceblur.redaction.edit_operations import (
@@ -135,6 +136,18 @@ class RecordedFaces:
                 raise MediaError(f"{path}: it does not have stream {stream} of the source")
             own, zero = list(reader.videos)[index], reader.shown_zero
         return partial(VideoReader, path), Wanted(own, frame, since + zero, min(until - since, MAX_GAP) / 3)
+
+    def check_size(self, frame: DecodedFrame) -> None:
+        """Check that a frame of the source has the size in whose pixels the boxes are. Raises MediaError.
+
+        Of several video streams the sidecar has the size of one.
+        """
+        if len(self.streams) == 1 and frame.upright_wh != self.header.frame_wh:
+            own, size = ("x".join(map(str, one)) for one in (frame.upright_wh, self.header.frame_wh))
+            raise MediaError(
+                f"frame {frame.number} is of {own} in the source, its boxes are of {size}: frames that change their "
+                "size are shown from the output only"
+            )
 
     def faces(self, stream: int, frame: int, edits: Edits) -> FrameFaces:
         """What is in a frame, with the edits."""

@@ -128,6 +128,8 @@ class Review:
         recorded = self._with_frame(video, stream, number)
         path, where = (video.source, recorded.in_source) if layer == "source" else (video.output, recorded.in_output)
         frame = self._stills.frame(path, *where(path, stream, number), can_wait=crop is not None)
+        if layer == "source":
+            recorded.check_size(frame)
         return jpeg(frame, crop, height)
 
     def edit(self, video: ReviewedVideo, request: EditsRequest, tag: str) -> None:
