@@ -1,4 +1,4 @@
-"""Stills: the frame that is asked for, from any place in files of all kinds, and those around it."""
+"""Stills: the frame that is asked for, from any place in files of all kinds, and those around it or after it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from faceblur.base.time_span import TimeSpan
 from faceblur.media import still
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
-from faceblur.media.still import AROUND, Wanted, read_stills
+from faceblur.media.still import AROUND, Wanted, read_on, read_stills
 from tests.support import clips as media
 from tests.support.awkward_kind import run_ffmpeg
 
@@ -77,3 +77,27 @@ def test_a_file_that_can_be_searched_is_not_read_to_the_frame(
 def test_a_frame_that_is_not_there(numbered: Path) -> None:
     with pytest.raises(MediaError, match="has no frame 90"):
         read_stills(partial(VideoReader, numbered), Wanted(0, 90, 3.6, 0.001))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_frames_that_follow_each_other(numbered: Path, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    run_ffmpeg(f"-i {{source}} -an {KINDS[name]} {{path}}", source=numbered, path=path)
+    with VideoReader(path) as reader:
+        read = [one for one in reader if isinstance(one, DecodedFrame)]
+    every = [Wanted(one.stream, one.number, one.seconds, float(one.time_base) / 2) for one in read]
+    for first, after in ((0, 5), (29, 34), (58, FRAMES)):
+        found = list(read_on(partial(VideoReader, path), every[first:after]))
+        assert [one.number for one in found] == list(range(first, after))
+        assert all(np.array_equal(one.upright(), read[one.number].upright()) for one in found)
+
+
+def test_where_a_search_gives_other_frames_the_rest_is_read_from_the_beginning(numbered: Path) -> None:
+    with VideoReader(numbered) as reader:
+        times = [one.seconds for one in reader if isinstance(one, DecodedFrame)]
+    # Frame 43 is said to be shown at another time than it has in the file.
+    wanted = [Wanted(0, number, times[number] + 0.02 * (number == 43), 0.001) for number in range(40, 50)]
+    found = list(read_on(partial(VideoReader, numbered), wanted))
+    assert [media.number(one.upright()) for one in found] == [one.number for one in found] == list(range(40, 50))
+    with pytest.raises(MediaError, match=f"stream 0 has no frame {FRAMES}"):
+        list(read_on(partial(VideoReader, numbered), [Wanted(0, FRAMES, 9.0, 0.001)]))

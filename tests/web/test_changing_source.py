@@ -34,3 +34,12 @@ def test_a_frame_that_has_not_the_size_of_its_boxes_is_not_shown(client: Client)
         assert refused.status_code == 422 and "is of 320x240 in the source" in refused.json()["error"]["message"]
     for frame, layer in ((3, "output"), (SMALL + 3, "source")):
         assert client.get(f"{path}/frames/{frame}", params={"layer": layer}).status_code == 200
+
+
+def test_a_face_is_followed_in_frames_of_its_size_only(client: Client) -> None:
+    path, box = client.video(), {"box": "200,100,320,240"}
+    for frame in (3, SMALL + 3):
+        refused = client.get(f"{path}/frames/{frame}/follow", params=box)
+        assert refused.status_code == 422 and "change their size" in refused.json()["error"]["message"]
+    params = box | {"first": str(SMALL)}
+    assert client.get(f"{path}/frames/{SMALL + 3}/follow", params=params).json()["boxes"]

@@ -1,10 +1,11 @@
-"""One frame of a video: by a search to its time where the file can be searched, else by reading up to it."""
+"""Single frames of a video: by a search to their time where the file can be searched, else by reading up to it."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from fractions import Fraction
+from itertools import dropwhile
 from typing import Any, NamedTuple
 
 from faceblur.base.errors import MediaError
@@ -36,9 +37,7 @@ def read_stills(opening: Callable[[], VideoReader], wanted: Wanted) -> dict[int,
     `opening` opens the video. What is found by a search is numbered from the frame that is wanted.
     """
     with opening() as reader:
-        container: Any = reader.container
-        searchable = reader.span is None and not reader.canvases and not UNSEARCHABLE & set(reader.formats)
-        if searchable and (found := _searched(container, wanted)):
+        if _is_searchable(reader) and (found := _searched(reader.container, wanted)):
             return found
     with opening() as reader:
         frames = (one for one in reader if isinstance(one, DecodedFrame) and one.stream == wanted.stream)
@@ -48,18 +47,65 @@ def read_stills(opening: Callable[[], VideoReader], wanted: Wanted) -> dict[int,
         return {one.number: one for one in read}
 
 
+def read_on(opening: Callable[[], VideoReader], wanted: Sequence[Wanted]) -> Generator[DecodedFrame]:
+    """Frames of one stream that follow each other, in their order. Raises MediaError, also where one is missing.
+
+    To be closed by who takes fewer. Where a search does not give the very frames, the file is read from its beginning.
+    """
+    given = 0
+    with opening() as reader:
+        if _is_searchable(reader):
+            for one, frame in zip(wanted, _searched_on(reader.container, wanted[0]), strict=False):
+                if not _is_of(frame, one):
+                    break
+                frame.number = one.number
+                given += 1
+                yield frame
+    if given == len(wanted):
+        return
+    with opening() as reader:
+        for item in reader:
+            if isinstance(item, DecodedFrame) and (item.stream, item.number) == wanted[given][:2]:
+                given += 1
+                yield item
+                if given == len(wanted):
+                    return
+        raise MediaError(f"{reader.path}: stream {wanted[given].stream} has no frame {wanted[given].number}")
+
+
+def _is_searchable(reader: VideoReader) -> bool:
+    return reader.span is None and not reader.canvases and not UNSEARCHABLE & set(reader.formats)
+
+
+def _is_of(frame: DecodedFrame, wanted: Wanted) -> bool:
+    return abs(frame.seconds - wanted.seconds) <= wanted.tolerance
+
+
 def _searched(container: Any, wanted: Wanted) -> dict[int, DecodedFrame]:
     """What a search finds; nothing where no frame has the time."""
-    stream = container.streams[wanted.stream]
     try:
-        container.seek(round((wanted.seconds - EARLIER) / stream.time_base), stream=stream)
-        found = _around(_decoded(container, stream), lambda one: abs(one.seconds - wanted.seconds) <= wanted.tolerance)
+        found = _around(_decoded_near(container, wanted), lambda one: _is_of(one, wanted))
     except READ_ERRORS:
         return {}
-    index = next((index for index, one in enumerate(found) if abs(one.seconds - wanted.seconds) <= wanted.tolerance), 0)
+    index = next((index for index, one in enumerate(found) if _is_of(one, wanted)), 0)
     for position, one in enumerate(found):
         one.number = wanted.number + position - index
     return {one.number: one for one in found}
+
+
+def _searched_on(container: Any, first: Wanted) -> Iterator[DecodedFrame]:
+    """The frame of a time and all after it, as far as they can be read."""
+    try:
+        yield from dropwhile(lambda one: one.seconds < first.seconds - first.tolerance, _decoded_near(container, first))
+    except READ_ERRORS:
+        return
+
+
+def _decoded_near(container: Any, wanted: Wanted) -> Iterator[DecodedFrame]:
+    """Frames from before the time on. Raises READ_ERRORS."""
+    stream = container.streams[wanted.stream]
+    container.seek(round((wanted.seconds - EARLIER) / stream.time_base), stream=stream)
+    yield from _decoded(container, stream)
 
 
 def _decoded(container: Any, stream: Any) -> Iterator[DecodedFrame]:

@@ -18,9 +18,12 @@ from starlette.staticfiles import StaticFiles
 
 from faceblur.base.errors import FaceblurError, MediaError, SidecarError, UsageError
 from faceblur.jobs.failure import why
+from faceblur.tracking.boxes import Box
+from faceblur.web.following import FollowRequest
 from faceblur.web.guard import Guard
 from faceblur.web.models import (
     EditsRequest,
+    FollowedBoxes,
     FrameFaces,
     JobRequest,
     JobState,
@@ -73,6 +76,16 @@ FrameNumber = Annotated[int, InPath(ge=0, lt=2**31)]
 StreamIndex = Annotated[int, Query(ge=0, lt=2**31)]
 
 
+BoundingFrame = Annotated[int | None, Query(ge=0, lt=2**31)]
+
+
+def _box(name: str, text: str) -> Box:
+    if not _BOX.fullmatch(text):
+        raise UsageError(f"{name} is a box x1,y1,x2,y2 in pixels")
+    x1, y1, x2, y2 = (float(one) for one in text.split(","))
+    return x1, y1, x2, y2
+
+
 async def _answer(review: Review, work: Work, video: ReviewedVideo, response: Response) -> VideoDetail:
     """All of a video, with the ETag that edits of it name."""
     # Before the rest is read: an edit that comes meanwhile makes the tag old, not the answer.
@@ -103,9 +116,7 @@ async def frame(
     height: Annotated[int | None, Query(ge=8, le=MAX_HEIGHT)] = None,
 ) -> Response:
     """The exact still of a frame, as JPEG, or what is around a box of it, scaled to a height in pixels."""
-    if crop is not None and not _BOX.fullmatch(crop):
-        raise UsageError("crop is a box x1,y1,x2,y2 in pixels")
-    box = None if crop is None else [float(one) for one in crop.split(",")]
+    box = None if crop is None else _box("crop", crop)
     content = await asyncio.to_thread(review.still, video, layer, stream, number, box, height)
     return Response(content, media_type="image/jpeg")
 
@@ -114,6 +125,21 @@ async def frame(
 async def faces(review: OfReview, video: OfVideo, number: FrameNumber, stream: StreamIndex = 0) -> FrameFaces:
     """What is in a frame, with the edits that were made until now."""
     return await asyncio.to_thread(review.faces, video, stream, number)
+
+
+@router.get("/videos/{key}/frames/{number}/follow")
+async def follow(
+    review: OfReview,
+    video: OfVideo,
+    number: FrameNumber,
+    box: str,
+    stream: StreamIndex = 0,
+    first: BoundingFrame = None,
+    last: BoundingFrame = None,
+) -> FollowedBoxes:
+    """Follow the face in a box of a frame through the frames around it: up to 10 s, or to the frames first and last."""
+    request = FollowRequest(stream, number, _box("box", box), first, last)
+    return await asyncio.to_thread(review.follow, video, request)
 
 
 @router.get("/videos/{key}/media/output", response_class=FileResponse)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
 
 from faceblur.base.errors import UsageError
 from faceblur.redaction.edit_operations import (
@@ -58,13 +58,12 @@ def _added(request: AddRequest, times: Sequence[float]) -> Iterator[AddedFace]:
         yield AddedFace(_rounded(hull(part)), round(start, 3), round(end, 3), stream)
 
 
-def _box_at(keyframes: list[BoxInFrame], number: int) -> Box:
-    if number <= keyframes[0].frame:
-        return keyframes[0].box
-    for one, other in pairwise(keyframes):
-        if number <= other.frame:
-            return interpolate(one.box, other.box, (number - one.frame) / (other.frame - one.frame))
-    return keyframes[-1].box
+def _box_at(keyframes: Sequence[BoxInFrame], number: int) -> Box:
+    after = bisect_left(keyframes, number, key=lambda one: one.frame)
+    one, other = keyframes[max(after - 1, 0)], keyframes[min(after, len(keyframes) - 1)]
+    if one is other:
+        return one.box
+    return interpolate(one.box, other.box, (number - one.frame) / (other.frame - one.frame))
 
 
 def _rounded(box: Iterable[float]) -> Box:

@@ -13,10 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraint
 
 from faceblur.redaction.edit_operations import MAX_EDITS
 
+# Of one face: it may be followed several times, each time for up to 1,200 frames.
+MAX_KEYFRAMES = 10_000
 Box = tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
 FrameNumber = Annotated[int, Field(ge=0)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Reason = Annotated[str, Field(max_length=1000)]
+EndReason = Literal["lost", "cut", "end", "limit", "asked"]
 Verdict = Literal["fine", "mask", "no-face", "unclear"]
 
 
@@ -162,6 +165,25 @@ class FrameFaces(BaseModel):
     faces: list[FaceInfo]
 
 
+class FollowingEnd(BaseModel):
+    """The last frame to which a face was followed, and why no further.
+
+    `lost`: in the next one it is not found. `cut`: another scene begins or ends. `end`: the video does. `limit`: so far
+    a face is followed at once. `asked`: the call has this bound.
+    """
+
+    frame: FrameNumber
+    reason: EndReason
+
+
+class FollowedBoxes(BaseModel):
+    """Where a face is in the frames before and after the one in which it was drawn, in their order."""
+
+    boxes: list[BoxInFrame]
+    earlier: FollowingEnd
+    later: FollowingEnd
+
+
 class _StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -181,7 +203,7 @@ class AddRequest(_StrictModel):
     stream: int = 0
     first_frame: FrameNumber
     last_frame: FrameNumber
-    keyframes: list[BoxInFrame] = Field(min_length=1, max_length=1000)
+    keyframes: list[BoxInFrame] = Field(min_length=1, max_length=MAX_KEYFRAMES)
 
 
 class UndoRequest(_StrictModel):

@@ -16,7 +16,16 @@ from faceblur.redaction.edit_operations import AddedFace, MaskedTrack, Operation
 from faceblur.redaction.edits import read_edits
 from faceblur.web.edit_log import edit_infos
 from faceblur.web.edit_requests import operations
-from faceblur.web.models import EditsRequest, FrameFaces, JobState, VerdictRequest, VideoDetail, VideoSummary
+from faceblur.web.following import FollowRequest, follow_face
+from faceblur.web.models import (
+    EditsRequest,
+    FollowedBoxes,
+    FrameFaces,
+    JobState,
+    VerdictRequest,
+    VideoDetail,
+    VideoSummary,
+)
 from faceblur.web.recorded_faces import RecordedFaces
 from faceblur.web.stills import Layer, Stills, jpeg
 from faceblur.web.verdicts import append_verdict, key_of, verdicts_path
@@ -48,7 +57,7 @@ class Review:
         self.videos = videos
         self._stills = Stills()
         self._recorded: OrderedDict[tuple[object, ...], RecordedFaces] = OrderedDict()
-        self._lock, self._editing = threading.Lock(), threading.Lock()
+        self._lock, self._editing, self._following = threading.Lock(), threading.Lock(), threading.Lock()
 
     def video(self, key: str) -> ReviewedVideo:
         """A video that can be reviewed."""
@@ -131,6 +140,12 @@ class Review:
         if layer == "source":
             recorded.check_size(frame)
         return jpeg(frame, crop, height)
+
+    def follow(self, video: ReviewedVideo, request: FollowRequest) -> FollowedBoxes:
+        """Where a face is in the frames around the one in which it was drawn: one face after the other."""
+        recorded = self._with_frame(video, request.stream, request.frame)
+        with self._following:
+            return follow_face(recorded, video.source, request)
 
     def edit(self, video: ReviewedVideo, request: EditsRequest, tag: str) -> None:
         """Append edits, if the state of the video is the one that they were made for."""

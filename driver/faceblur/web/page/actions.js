@@ -1,6 +1,7 @@
 // What a person does: each action asks the server, and changes the state by its answer.
 import * as api from "./api.js";
 import { asOperation } from "./draft.js";
+import * as following from "./following.js";
 import * as jobs from "./jobs.js";
 import * as stills from "./stills.js";
 import { currentFinding, getState, nameOf, say, setState } from "./store.js";
@@ -25,6 +26,7 @@ export const openVideo = shown(videos.openVideo);
 export const refresh = shown(videos.refresh);
 export const followJobs = shown(jobs.followJobs);
 export const begin = shown(jobs.begin);
+export const followDraft = shown(following.followDraft);
 export const cancelJob = shown(jobs.cancelJob);
 
 /** The name of who edits: asked for once. */
@@ -93,8 +95,12 @@ export const undo = saving(async (by, edit) => {
 /** Undo the last edit that counts. */
 export const undoLast = () => undo(undefined);
 
-/** Save the face that is being drawn. */
-export const saveDraft = () => getState().draft && save();
+/** Save the face that is being drawn, once it is followed: before that, most of it would be missing. */
+export function saveDraft() {
+  const { draft } = getState();
+  if (draft?.following) return say("not saved: the face is still being followed", true);
+  return draft && save();
+}
 
 const save = saving(async (by) => {
   const { draft } = getState();

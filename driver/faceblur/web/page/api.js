@@ -59,6 +59,12 @@ const framePath = (id, frame) => `/videos/${id}/frames/${frame}`;
 export const getFaces = async (id, stream, frame) =>
   (await call("GET", `${framePath(id, frame)}/faces?stream=${stream}`)).json();
 
+/** Where the face in a box of a frame is in the frames around, not beyond `first` and `last`. */
+export async function getFollowed(id, stream, frame, box, first, last) {
+  const query = new URLSearchParams({ stream, box: box.map((value) => value.toFixed(1)).join(","), first, last });
+  return (await call("GET", `${framePath(id, frame)}/follow?${query}`)).json();
+}
+
 /** The still of a frame, as a Blob. */
 export const getStill = async (id, stream, frame, layer) =>
   (await call("GET", `${framePath(id, frame)}?stream=${stream}&layer=${layer}`)).blob();

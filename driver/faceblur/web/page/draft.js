@@ -1,23 +1,64 @@
-// A face that is being drawn: boxes at keyframes, and between them interpolated ones. Nothing here changes what it gets.
+// A face that is being drawn: boxes at keyframes and followed ones, and between them interpolated ones. Nothing here changes
+// what it gets.
 
-/** A draft with its first box. */
-export const begin = (stream, frame, box) => ({ stream, first: frame, last: frame, keyframes: new Map([[frame, box]]) });
+/**
+ * A draft with its first box. `keyframes` are the person's boxes by frame, `followed` those that the server found;
+ * `isFirstSet` and `isLastSet`: the person said where it begins or ends; `following` is the keyframe's box that the
+ * server follows now, null: none.
+ */
+export const begin = (stream, frame, box) => ({
+  stream,
+  first: frame,
+  last: frame,
+  isFirstSet: false,
+  isLastSet: false,
+  keyframes: new Map([[frame, box]]),
+  followed: new Map(),
+  following: null,
+});
+
+const byFrame = (entries) => new Map(entries.sort(([one], [other]) => one - other));
 
 /** The draft with a keyframe at a frame, which it then reaches. */
 export function withKeyframe(draft, frame, box) {
-  const keyframes = new Map([...draft.keyframes, [frame, box]].sort(([one], [other]) => one - other));
+  const keyframes = byFrame([...draft.keyframes, [frame, box]]);
   return { ...draft, keyframes, first: Math.min(draft.first, frame), last: Math.max(draft.last, frame) };
 }
 
 /** The draft with another first frame. */
-export const withFirst = (draft, frame) => ({ ...draft, first: frame, last: Math.max(draft.last, frame) });
+export const withFirst = (draft, frame) => ({ ...draft, isFirstSet: true, first: frame, last: Math.max(draft.last, frame) });
 
 /** The draft with another last frame. */
-export const withLast = (draft, frame) => ({ ...draft, last: frame, first: Math.min(draft.first, frame) });
+export const withLast = (draft, frame) => ({ ...draft, isLastSet: true, last: frame, first: Math.min(draft.first, frame) });
 
-/** The box at a frame: before the first keyframe and after the last one it stays. */
+/** How far the keyframe at a frame may be followed: not to the person's next ones, nor beyond the draft's set ends. */
+export function boundsOf({ keyframes, first, last, isFirstSet, isLastSet }, frame) {
+  const others = [...keyframes.keys()];
+  return [
+    Math.max(isFirstSet ? first : 0, (others.findLast((other) => other < frame) ?? -1) + 1),
+    Math.min(isLastSet ? last : Infinity, (others.find((other) => other > frame) ?? Infinity) - 1),
+  ];
+}
+
+/** The draft with the boxes to which the keyframe at a frame was followed; it then reaches them. */
+export function withFollowed(draft, frame, boxes) {
+  const [first, last] = boundsOf(draft, frame);
+  const found = boxes.filter((one) => first <= one.frame && one.frame <= last).map((one) => [one.frame, one.box]);
+  const frames = found.map(([number]) => number);
+  return {
+    ...draft,
+    followed: byFrame([...new Map([...draft.followed, ...found])]),
+    first: Math.min(draft.first, ...frames),
+    last: Math.max(draft.last, ...frames),
+  };
+}
+
+/** All boxes by their frames: where a frame has a keyframe of the person, it is that one. */
+const boxes = ({ followed, keyframes }) => byFrame([...new Map([...followed, ...keyframes])]);
+
+/** The box at a frame: before the first one and after the last one it stays. */
 export function boxAt(draft, frame) {
-  const entries = [...draft.keyframes];
+  const entries = [...boxes(draft)];
   const after = entries.find(([number]) => number >= frame);
   const before = entries.findLast(([number]) => number <= frame);
   if (!after || !before || after[0] === before[0]) return (before ?? after)[1];
@@ -34,7 +75,7 @@ export const asOperation = (draft) => ({
   stream: draft.stream,
   first_frame: draft.first,
   last_frame: draft.last,
-  keyframes: [...draft.keyframes].map(([frame, box]) => ({ frame, box })),
+  keyframes: [...boxes(draft)].map(([frame, box]) => ({ frame, box })),
 });
 
 /** A box of two corners, within the frame. */

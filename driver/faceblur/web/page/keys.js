@@ -35,6 +35,7 @@ export const KEYS = [
   ["l", "L", "source or output", () => act.chooseLayer(getState().layer === "source" ? "output" : "source")],
   ["p", "P", "play the output, or stop", () => setState({ playing: !getState().playing })],
   ["k", "K", "a face that is drawn: a keyframe at this frame", ofDraft((one, frame) => withKeyframe(one, frame, boxAt(one, frame)))],
+  ["t", "T", "follow it from this frame, in both directions", act.followDraft],
   ["[", "[", "it begins at this frame", ofDraft(withFirst)],
   ["]", "]", "it ends at this frame", ofDraft(withLast)],
   ["Enter", "Enter", "save it", act.saveDraft],

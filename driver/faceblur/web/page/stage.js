@@ -63,8 +63,12 @@ function DraftBar({ draft }) {
   if (!draft) return html`<p class="draft">Drag on the picture to draw a face that was missed.</p>`;
   return html`
     <p class="draft">
-      A face in frames ${draft.first} to ${draft.last}, ${draft.keyframes.size} keyframe${draft.keyframes.size > 1 ? "s" : ""}.
-      Go to another frame and drag the box there.
+      A face in frames ${draft.first} to ${draft.last}, ${draft.keyframes.size} keyframe${draft.keyframes.size > 1 ? "s" : ""}${
+        draft.followed.size ? `, ${draft.followed.size} followed` : ""}.
+      Have it followed, or go to another frame and drag the box there.
+      <button type="button" disabled=${draft.following !== null} onClick=${act.followDraft}>
+        ${draft.following ? "Following …" : "Follow (T)"}
+      </button>
       <button type="button" onClick=${act.saveDraft}>Save (Enter)</button>
       <button type="button" onClick=${() => setState({ draft: null })}>Discard (Esc)</button>
     </p>
@@ -130,7 +134,7 @@ class Still extends Component {
     const [width, height] = shown.size;
     const dragged = drag && this.dragged();
     const drawn = dragged ?? (draft && draft.stream === shown.stream && isIn(draft, shown.frame) && boxAt(draft, shown.frame));
-    const isKeyframe = dragged || draft?.keyframes.has(shown.frame);
+    const kind = dragged || draft?.keyframes.has(shown.frame) ? "keyframe" : draft?.followed.has(shown.frame) ? "followed" : "";
     return html`
       <div class="still">
         <img src=${shown.url} alt="frame ${shown.frame} of the ${shown.layer}" draggable=${false} />
@@ -138,7 +142,7 @@ class Still extends Component {
           onPointerDown=${this.down} onPointerMove=${this.move} onPointerUp=${this.up}>
           ${outlines && shown.faces.map((face, index) => html`<${Outline} key=${index} face=${face} top=${height / 40}
             isSelected=${face.track !== null && selected.has(`${shown.stream}/${face.track}`)} />`)}
-          ${drawn && html`<${Drawn} box=${drawn} isKeyframe=${isKeyframe} least=${height / 80} />`}
+          ${drawn && html`<${Drawn} box=${drawn} kind=${kind} least=${height / 80} />`}
         </svg>
       </div>
     `;
@@ -156,10 +160,10 @@ function Outline({ face: { box: [x1, y1, x2, y2], track, state, score }, top, is
 
 const HANDLES = [["left", "top"], ["right", "top"], ["left", "bottom"], ["right", "bottom"]];
 
-function Drawn({ box: [x1, y1, x2, y2], isKeyframe, least }) {
+function Drawn({ box: [x1, y1, x2, y2], kind, least }) {
   const radius = Math.max(least, Math.min(x2 - x1, y2 - y1) / 12);
   return html`
-    <g class="drawn ${isKeyframe ? "keyframe" : ""}">
+    <g class="drawn ${kind}">
       <rect x=${x1} y=${y1} width=${x2 - x1} height=${y2 - y1} data-part="move" />
       ${HANDLES.map(
         ([side, end]) => html`<circle key=${side + end} r=${radius} data-part="${side} ${end}"
