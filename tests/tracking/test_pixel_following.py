@@ -58,6 +58,17 @@ def test_a_face_is_followed_to_where_it_moves(way: float) -> None:
     np.testing.assert_allclose(found, box(500 + way), atol=2)
 
 
+def test_a_face_is_followed_further_where_it_may_look_less_alike() -> None:
+    def turned(degrees: float) -> Thumbnail:
+        matrix = cv2.getRotationMatrix2D((500 / SCALE, 300 / SCALE), degrees, 1)
+        return copy_of(np.asarray(cv2.warpAffine(picture(500), matrix, (320, 180)), np.uint8))
+
+    seen, later = turned(0), [turned(3 * number) for number in range(1, 20)]
+    strict, loose = (follow_on(seen, box(500), later, limit) for limit in (0.7, 0.4))
+    assert 0 < len(strict) < len(loose) < len(later) and loose[: len(strict)] == strict
+    np.testing.assert_allclose(loose[-1], box(500), atol=8)
+
+
 def test_several_faces_are_followed_each_by_itself() -> None:
     def both(x: float, other: float) -> Thumbnail:
         image = picture(x)

@@ -96,7 +96,14 @@ def test_what_is_not_drawn_or_not_followed_yet_is_said(page: Page, folder: Path)
     said(page, "draw a face first")
     draw(page, true_box(BEGUN))
     held: list[Route] = []
-    page.route("**/follow?*", lambda route: held.append(route))
+
+    def answer(route: Route) -> None:
+        if held:
+            route.fulfill(status=422, json={"error": {"message": "cannot be read"}})
+        else:
+            held.append(route)
+
+    page.route("**/follow?*", answer)
     with page.expect_request("**/follow?*"):
         page.get_by_role("button", name="Follow (T)").click()
     expect(page.get_by_role("button", name="Following …")).to_be_disabled()
@@ -108,9 +115,7 @@ def test_what_is_not_drawn_or_not_followed_yet_is_said(page: Page, folder: Path)
     with page.expect_response("**/follow?*"):
         held[0].continue_()
     expect(page.locator(".draft").first).to_contain_text("Drag on the picture")
-    page.unroute("**/follow?*")
     draw(page, (20, 150, 70, 200))
-    page.route("**/follow?*", lambda route: route.fulfill(status=422, json={"error": {"message": "cannot be read"}}))
     page.keyboard.press("t")
     said(page, "cannot be read")
     expect(page.get_by_role("button", name="Follow (T)")).to_be_enabled()

@@ -32,7 +32,12 @@ MIN_INSIDE = 0.2
 Points = NDArray[np.float32]
 
 
-def follow(before: Thumbnail, after: Thumbnail, faces: Sequence[tuple[Box, Sighting]]) -> list[Box | None]:
+def follow(
+    before: Thumbnail,
+    after: Thumbnail,
+    faces: Sequence[tuple[Box, Sighting]],
+    min_likeness: float = MIN_LIKENESS,
+) -> list[Box | None]:
     """Where faces lie in a frame, from their boxes in the frame before; None for those that are lost.
 
     Each comes with its last detection, which it has to look like.
@@ -52,11 +57,13 @@ def follow(before: Thumbnail, after: Thumbnail, faces: Sequence[tuple[Box, Sight
         enough = kept[own].sum() >= max(MIN_POINTS, MIN_FOUND * inside[own].sum())
         way = np.median((there - points)[own][kept[own]], axis=0) * before.scale if enough else None
         new = None if way is None else (box[0] + way[0], box[1] + way[1], box[2] + way[0], box[3] + way[1])
-        moved.append(new and _if_alike(detected, Sighting(after, _floats(new))))
+        moved.append(new and _if_alike(detected, Sighting(after, _floats(new)), min_likeness))
     return moved
 
 
-def follow_on(seen: Thumbnail, box: Box, thumbnails: Iterable[Thumbnail | None]) -> list[Box]:
+def follow_on(
+    seen: Thumbnail, box: Box, thumbnails: Iterable[Thumbnail | None], min_likeness: float = MIN_LIKENESS
+) -> list[Box]:
     """Where a face that was `seen` in a box lies in each of the frames that come next, in either direction of time.
 
     The list ends with the frame before the one in which it is lost.
@@ -64,7 +71,7 @@ def follow_on(seen: Thumbnail, box: Box, thumbnails: Iterable[Thumbnail | None])
     boxes: list[Box] = []
     before, sighting = seen, Sighting(seen, box)
     for after in thumbnails:
-        (found,) = follow(before, after, [(box, sighting)]) if after is not None else (None,)
+        (found,) = follow(before, after, [(box, sighting)], min_likeness) if after is not None else (None,)
         if after is None or found is None:
             break
         boxes.append(found)
@@ -90,14 +97,14 @@ def _floats(box: Sequence[float]) -> Box:
     return float(box[0]), float(box[1]), float(box[2]), float(box[3])
 
 
-def _if_alike(detected: Sighting, seen: Sighting) -> Box | None:
+def _if_alike(detected: Sighting, seen: Sighting, min_likeness: float) -> Box | None:
     """The second one's box, if it looks as the first one does where both are inside the frame."""
     (one, inside_one), (other, inside_other) = _patch(detected), _patch(seen)
     inside = inside_one & inside_other
     if inside.mean() < MIN_INSIDE:
         return None
     one, other = one[inside] - one[inside].mean(), other[inside] - other[inside].mean()
-    alike = float(one @ other) >= MIN_LIKENESS * float(np.linalg.norm(one) * np.linalg.norm(other))
+    alike = float(one @ other) >= min_likeness * float(np.linalg.norm(one) * np.linalg.norm(other))
     return seen.box if alike else None
 
 
