@@ -87,10 +87,28 @@ def test_an_edit_is_signed_on_the_disk_and_seen_at_once(client: Client, folder: 
     assert undone["tracks"] == before["tracks"] and [one["is_undone"] for one in undone["log"]] == [True, False]
 
 
+def test_an_edit_of_a_part_of_a_track(client: Client, folder: Path) -> None:
+    """The first five frames are spared by the run."""
+    part = {"op": "remove-track", "track": 1, "first_frame": 10, "last_frame": 12}
+    shown = client.edit(part, {"op": "mask-track", "track": 1, "last_frame": SPARED}).json()
+    assert shown["tracks"][0]["state"] == "masked"
+    faces = [client.get(f"{client.video()}/frames/{n}/faces").json()["faces"][0]["state"] for n in (0, 9, 10, 12, 13)]
+    assert faces[0] == "added" and [one == "removed" for one in faces] == [False, False, True, True, False]
+    assert [one["text"] for one in shown["log"]] == [
+        "track 1 is no face, 0.4 s to 0.48 s",
+        f"track 1 is masked, 0 s to {SPARED / 25:g} s",
+    ]
+    client.edit({"op": "spare-track", "track": 1, "first_frame": 20, "last_frame": 20}, reason="consented")
+    (track,) = client.get(client.video()).json()["tracks"]
+    assert track["state"] == "spared"  # in one frame
+
+
 @pytest.mark.parametrize(
     ("operation", "why"),
     [
         ({"op": "remove-track", "track": 9}, "there is no track 9"),
+        ({"op": "remove-track", "track": 1, "first_frame": FRAMES}, f"no frames from {FRAMES} to its end"),
+        ({"op": "remove-track", "track": 1, "first_frame": 9, "last_frame": 8}, "no frames from 9 to 8"),
         ({"op": "spare-track", "track": 1}, "takes a reason"),
         ({"op": "undo", "line": 9}, "no edit that counts"),
         (ADD | {"last_frame": FRAMES, "keyframes": KEYFRAMES}, "no frames from"),

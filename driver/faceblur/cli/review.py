@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from faceblur.base.box_at import BoxAt
 from faceblur.base.counted import counted
 from faceblur.base.errors import FaceblurError, MediaError, UsageError
 from faceblur.base.events import Emit
+from faceblur.base.track_at import TrackAt
 from faceblur.cli.group import main
 from faceblur.cli.options import FUNCTION, LOGGING
 from faceblur.cli.region_options import PREVIEW
@@ -32,16 +34,15 @@ EDITS_ARE_KEPT = "the edits are kept"
 GOES_ON_WITH_EDITS = "the same command without options goes on"
 
 
-class BoxAtType(click.ParamType[BoxAt]):
-    """A box with its times."""
+class TextType(click.ParamType[Any]):
+    """What a function parses, which raises UsageError."""
 
-    name = "X1,Y1,X2,Y2@START-END"
+    def __init__(self, parse: Callable[[str], Any], name: str) -> None:
+        self._parse, self.name = parse, name
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> BoxAt:
-        if isinstance(value, BoxAt):
-            return value
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
-            return BoxAt.parse(value)
+            return self._parse(value) if isinstance(value, str) else value
         except UsageError as error:
             self.fail(str(error), param, ctx)
 
@@ -191,7 +192,7 @@ async def _fix(report: AuditReport) -> bool:
     "--add",
     "added",
     multiple=True,
-    type=BoxAtType(),
+    type=TextType(BoxAt.parse, "X1,Y1,X2,Y2@START-END"),
     metavar="X1,Y1,X2,Y2@START-END",
     help="Mask this box, in pixels, from START to END in seconds, as a player counts them. May be repeated.",
 )
@@ -199,16 +200,16 @@ async def _fix(report: AuditReport) -> bool:
     "--remove-track",
     "removed",
     multiple=True,
-    type=int,
-    metavar="N",
-    help="Do not mask this track, which is no face. May be repeated.",
+    type=TextType(TrackAt.parse, "N[@START-END]"),
+    metavar="N[@START-END]",
+    help="Do not mask this track, which is no face: all of it, or from START to END in seconds. May be repeated.",
 )
 @click.option(
     "--spare-track",
     "spared",
     multiple=True,
-    type=int,
-    metavar="N",
+    type=TextType(TrackAt.parse, "N[@START-END]"),
+    metavar="N[@START-END]",
     help="Do not mask this track: a face that stays visible on purpose. Summary, sidecar and audit report it. May be "
     "repeated.",
 )
@@ -216,8 +217,8 @@ async def _fix(report: AuditReport) -> bool:
     "--mask-track",
     "masked",
     multiple=True,
-    type=int,
-    metavar="N",
+    type=TextType(TrackAt.parse, "N[@START-END]"),
+    metavar="N[@START-END]",
     help="Mask this track although it was rejected, spared or removed. May be repeated.",
 )
 @click.option(
@@ -240,9 +241,9 @@ async def _fix(report: AuditReport) -> bool:
 def edit(
     output: Path,
     added: tuple[BoxAt, ...],
-    removed: tuple[int, ...],
-    spared: tuple[int, ...],
-    masked: tuple[int, ...],
+    removed: tuple[TrackAt, ...],
+    spared: tuple[TrackAt, ...],
+    masked: tuple[TrackAt, ...],
     undone: tuple[int, ...],
     stream: int | None,
     source: Path | None,

@@ -12,6 +12,7 @@ from faceblur.base.box_at import BoxAt
 from faceblur.base.errors import MediaError, SidecarError, UsageError
 from faceblur.base.events import Emit, FileEnded, RunPlanned
 from faceblur.base.options import Changes
+from faceblur.base.track_at import TrackAt
 from faceblur.jobs.checked_edits import (
     append_checked,
     as_usage_error,
@@ -116,7 +117,7 @@ class EditRun(RenderRun):
     """Appends edits to those of an output's sidecar, and renders the output again with all of them.
 
     `added` are boxes in the video stream `stream`, by default the main one; `removed`, `spared` and `masked` are tracks
-    of it. `undone` are lines of the edits before that count no more.
+    of it, or parts of them. `undone` are lines of the edits before that count no more.
     `source` None is the file that the sidecar names; `preview` is as in `Options`. Raises UsageError.
     """
 
@@ -125,9 +126,9 @@ class EditRun(RenderRun):
         output: Path,
         *,
         added: Sequence[BoxAt] = (),
-        removed: Sequence[int] = (),
-        spared: Sequence[int] = (),
-        masked: Sequence[int] = (),
+        removed: Sequence[TrackAt] = (),
+        spared: Sequence[TrackAt] = (),
+        masked: Sequence[TrackAt] = (),
         undone: Sequence[int] = (),
         stream: int | None = None,
         source: Path | None = None,
@@ -160,7 +161,7 @@ class EditRun(RenderRun):
         stream = main_stream if self._stream is None else self._stream
         return [
             *(AddedFace(one.box, one.start, one.end, stream) for one in self._added),
-            *(kind(track, stream) for kind, tracks in self._tracks for track in tracks),
+            *(kind(one.track, stream, start=one.start, end=one.end) for kind, some in self._tracks for one in some),
             *(Undo(line) for line in self._undone),
         ]
 

@@ -8,6 +8,8 @@ from pydantic import AwareDatetime, ConfigDict, Field, FiniteFloat, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 MAX_EDITS = 100_000
+# Seconds. Times are written with three digits.
+ROUNDING = 0.0005
 _CONFIG = ConfigDict(extra="forbid")
 
 
@@ -44,32 +46,43 @@ class AddedFace(Edit):
 
 
 @dataclass(frozen=True, slots=True, config=_CONFIG)
-class RemovedTrack(Edit):
-    """A track of the video stream `stream` that is no face: it is not masked."""
+class EditOfTrack(Edit):
+    """An edit of a track of the video stream `stream`; each video stream numbers its tracks from 1.
 
-    track: int
-    stream: int = 0
-    op: Literal["remove-track"] = "remove-track"
-
-
-@dataclass(frozen=True, slots=True, config=_CONFIG)
-class SparedTrack(Edit):
-    """A face that stays visible on purpose: its track in the video stream `stream` is listed as `spared`, not masked.
-
-    Each video stream numbers its tracks from 1.
+    It counts in the frames whose time is from `start` to `end`, both included, as in `AddedFace`. Without `start` it
+    counts from the track's beginning, without `end` up to its end.
     """
 
     track: int
     stream: int = 0
+    start: FiniteFloat | None = Field(default=None, kw_only=True)
+    end: FiniteFloat | None = Field(default=None, kw_only=True)
+
+    def counts_at(self, seconds: float) -> bool:
+        """Whether it counts in the frame of this time, to the rounding of its times."""
+        return (self.start is None or self.start - ROUNDING <= seconds) and (
+            self.end is None or seconds <= self.end + ROUNDING
+        )
+
+
+@dataclass(frozen=True, slots=True, config=_CONFIG)
+class RemovedTrack(EditOfTrack):
+    """A track that is no face: it is not masked."""
+
+    op: Literal["remove-track"] = "remove-track"
+
+
+@dataclass(frozen=True, slots=True, config=_CONFIG)
+class SparedTrack(EditOfTrack):
+    """A face that stays visible on purpose: its track is listed as `spared`, not masked."""
+
     op: Literal["spare-track"] = "spare-track"
 
 
 @dataclass(frozen=True, slots=True, config=_CONFIG)
-class MaskedTrack(Edit):
-    """A track of the video stream `stream` that is masked although it was rejected, spared or removed."""
+class MaskedTrack(EditOfTrack):
+    """A track that is masked although it was rejected, spared or removed."""
 
-    track: int
-    stream: int = 0
     op: Literal["mask-track"] = "mask-track"
 
 

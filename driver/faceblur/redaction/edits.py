@@ -24,6 +24,7 @@ from faceblur.redaction.edit_operations import (
     EDITS_HEADER,
     MAX_EDITS,
     OPERATION,
+    ROUNDING,
     AddedFace,
     EditsHeader,
     MaskEdit,
@@ -36,13 +37,11 @@ from faceblur.redaction.edit_operations import (
 )
 from faceblur.redaction.sidecar_format import SCHEMA_URL, FrameLine, Header, SidecarFace, edits_path
 
-# Seconds. Times are written with three digits.
-ROUNDING = 0.0005
 FIRST_LINE = 2  # of the edits: the header is before it
 
 
 class Edits:
-    """The edits of one sidecar, in the order in which they were made. Of one track the last one counts.
+    """The edits of one sidecar, in the order in which they were made. Of one track in one frame the last one counts.
 
     `log` has all of them, `operations` those that count: not what was undone, and no undo; `added` are the
     faces to add among them, by their lines. Raises SidecarError for an undo of what is no edit that counts.
@@ -58,17 +57,22 @@ class Edits:
                 raise SidecarError(f"line {number}: line {one.line} is no edit that counts: it cannot be undone")
         self.operations: tuple[MaskEdit, ...] = tuple(counting.values())
         self.added = {number: one for number, one in counting.items() if isinstance(one, AddedFace)}
-        self._of_tracks: dict[int, dict[int | None, TrackEdit]] = {}
+        self._of_tracks: dict[tuple[int, int | None], list[TrackEdit]] = {}
         for one in counting.values():
             if not isinstance(one, AddedFace):
-                self._of_tracks.setdefault(one.stream, {})[one.track] = one
+                self._of_tracks.setdefault((one.stream, one.track), []).append(one)
 
     def __bool__(self) -> bool:
         return bool(self.operations)
 
-    def of_track(self, stream: int, track: int | None) -> TrackEdit | None:
-        """The edit of a track that counts."""
-        return self._of_tracks.get(stream, {}).get(track)
+    def of_track(self, stream: int, track: int | None, seconds: float) -> TrackEdit | None:
+        """The edit of a track that counts in the frame of this time."""
+        edits = self._of_tracks.get((stream, track), ())
+        return next((one for one in reversed(edits) if one.counts_at(seconds)), None)
+
+    def change_track(self, stream: int, track: int | None) -> bool:
+        """Whether any edit of a track counts, in some of its frames at least."""
+        return (stream, track) in self._of_tracks
 
     @property
     def added_boxes(self) -> frozenset[tuple[float, float, float, float]]:
@@ -81,10 +85,9 @@ class Edits:
         `seconds` is when its frame is shown, as a player of the output counts.
         """
         added = [SidecarFace(box=one.box) for one in self.added.values() if shows(one, line.stream, seconds)]
-        of_tracks = self._of_tracks.get(line.stream, {})
-        if not added and not any(face.track in of_tracks for face in line.faces):
+        if not added and not any(self.change_track(line.stream, face.track) for face in line.faces):
             return line
-        edited = (_edited(face, of_tracks.get(face.track)) for face in line.faces)
+        edited = (_edited(face, self.of_track(line.stream, face.track, seconds)) for face in line.faces)
         faces = [face for face in edited if face is not None]
         if len(faces) + len(added) > MAX_MASKS:
             raise SidecarError(f"frame {line.frame}: more than {MAX_MASKS} faces with those that edits add")
@@ -131,7 +134,7 @@ def read_edits(sidecar: Path) -> Edits:
     numbered = enumerate(lines[1:], FIRST_LINE)
     log = [_parsed(path, number, OPERATION, line, number == last) for number, line in numbered]
     for number, one in enumerate(log, FIRST_LINE):
-        if isinstance(one, AddedFace) and (fault := fault_of_added(one)):
+        if fault := fault_of_edit(one):
             raise SidecarError(f"{path}: line {number}: {fault}")
     return _edits(path, log)
 
@@ -179,11 +182,13 @@ def check_reach(box: Sequence[float], header: Header) -> None:
         raise SidecarError(f"the face to add: {described(box)} lies outside of the frame of {width}x{height}")
 
 
-def fault_of_added(one: AddedFace) -> str | None:
-    """What is wrong with an added face by itself."""
-    if one.start > one.end:
+def fault_of_edit(one: Operation) -> str | None:
+    """What is wrong with an edit by itself."""
+    if isinstance(one, Undo):
+        return None
+    if one.start is not None and one.end is not None and one.start > one.end:
         return f"it would end at {one.end:g} s, before it begins at {one.start:g} s"
-    return fault_of(one.box, None)
+    return fault_of(one.box, None) if isinstance(one, AddedFace) else None
 
 
 def _parsed(path: Path, number: int, kind: TypeAdapter[Any], line: bytes, is_open: bool = False) -> Any:

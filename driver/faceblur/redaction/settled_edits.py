@@ -5,15 +5,24 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from faceblur.base.errors import SidecarError
+from faceblur.base.time_span import TimeSpan
 from faceblur.media.source_file import SourceFile
-from faceblur.redaction.edit_operations import AddedFace, MaskEdit, Operation, Undo
-from faceblur.redaction.edits import ROUNDING, Edits, fault_of_added, read_edits
+from faceblur.redaction.edit_operations import (
+    ROUNDING,
+    AddedFace,
+    MaskEdit,
+    Operation,
+    RemovedTrack,
+    SparedTrack,
+    Undo,
+)
+from faceblur.redaction.edits import Edits, fault_of_edit, read_edits
 from faceblur.redaction.sidecar_format import FrameLine, edits_path
 
 log = logging.getLogger("faceblur")
@@ -45,7 +54,7 @@ def timed_lines(lines: Iterable[FrameLine], video: SourceFile) -> Iterator[Timed
 
 
 def settled(sidecar: Path, lines: Iterable[TimedLine], operations: Iterable[Operation]) -> tuple[Operation, ...]:
-    """Edits of a sidecar with these lines: a face to add begins with the frame that is shown when it is to begin.
+    """Edits of a sidecar with these lines: what is to be masked begins with the frame that is shown then.
 
     Raises SidecarError for an edit that changes no frame; an undo is checked where it is appended.
     """
@@ -53,29 +62,46 @@ def settled(sidecar: Path, lines: Iterable[TimedLine], operations: Iterable[Oper
     found: dict[int, Operation] = {key: one for key, one in numbered if isinstance(one, Undo)}
     waiting: dict[int, MaskEdit] = {key: one for key, one in numbered if not isinstance(one, Undo)}
     for one in waiting.values():
-        if isinstance(one, AddedFace) and (fault := fault_of_added(one)):
-            raise SidecarError(f"the face to add: {fault}")
-    for line, since, until in lines:
+        if fault := fault_of_edit(one):
+            named = "the face to add" if isinstance(one, AddedFace) else f"track {one.track}"
+            raise SidecarError(f"{named}: {fault}")
+    for timed in lines:
         if not waiting:
             break
-        tracks = {face.track for face in line.faces}
+        tracks = {face.track for face in timed.line.faces}
         for key, one in waiting.items():
-            if one.stream != line.stream:
-                continue
-            if isinstance(one, AddedFace):
-                if since <= one.end + ROUNDING and until > one.start + ROUNDING:
-                    found[key] = replace(one, start=min(one.start, since))
-            elif one.track in tracks:
-                found[key] = one
+            if (changing := _changing(one, timed, tracks)) is not None:
+                found[key] = changing
         for key in found.keys() & waiting.keys():
             del waiting[key]
     for one in waiting.values():
-        if isinstance(one, AddedFace):
-            raise SidecarError(
-                f"{sidecar}: no frame of stream {one.stream} is shown from {one.start:g} to {one.end:g} s"
-            )
-        raise SidecarError(f"{sidecar}: there is no track {one.track} in stream {one.stream}")
+        raise SidecarError(f"{sidecar}: {_missing(one)}")
     return tuple(found[key] for key in sorted(found))
+
+
+def _changing(one: MaskEdit, timed: TimedLine, tracks: Collection[int | None]) -> MaskEdit | None:
+    """An edit that changes a frame with these tracks, begun with it if it masks: a face is not left clear at its begin.
+
+    None: it does not change the frame.
+    """
+    line, since, until = timed
+    if one.stream != line.stream or not (isinstance(one, AddedFace) or one.track in tracks):
+        return None
+    if isinstance(one, RemovedTrack | SparedTrack):
+        return one if one.counts_at(since) else None
+    if one.end is not None and since > one.end + ROUNDING:
+        return None
+    if one.start is None:
+        return one
+    return replace(one, start=min(one.start, since)) if until > one.start + ROUNDING else None
+
+
+def _missing(one: MaskEdit) -> str:
+    """Why an edit changes no frame."""
+    if isinstance(one, AddedFace):
+        return f"no frame of stream {one.stream} is shown from {one.start:g} to {one.end:g} s"
+    span = TimeSpan.of(one.start, one.end)
+    return f"there is no track {one.track} in stream {one.stream}" + f" from {span}" * (span is not None)
 
 
 def warn_of_later_edits(sidecar: Path, output: Path, edits: Edits) -> None:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Hashable
 from itertools import groupby
 
-from faceblur.redaction.edit_operations import AddedFace, MaskedTrack, Operation, RemovedTrack, SparedTrack, Undo
+from faceblur.base.time_span import TimeSpan
+from faceblur.redaction.edit_operations import (
+    AddedFace,
+    MaskedTrack,
+    Operation,
+    RemovedTrack,
+    SparedTrack,
+    TrackEdit,
+    Undo,
+)
 from faceblur.redaction.edits import FIRST_LINE, Edits
 from faceblur.web.models import EditInfo
 
@@ -40,16 +49,21 @@ def _made_together(numbered: tuple[int, Operation], edits: Edits) -> Hashable:
     return (one.op, one.by, one.at, of.at, of.stream) if isinstance(of, AddedFace) and one.at else number
 
 
+def _when(one: TrackEdit) -> str:
+    span = TimeSpan.of(one.start, one.end)
+    return "" if span is None else f", {span}"
+
+
 def _text(one: Operation, last: Operation, edits: Edits) -> str:
     match one, last:
         case AddedFace(), AddedFace():
             return f"a face added, {min(one.start, last.start):g} to {max(one.end, last.end):g} s"
         case RemovedTrack(), _:
-            return f"track {one.track} is no face"
+            return f"track {one.track} is no face{_when(one)}"
         case SparedTrack(), _:
-            return f"track {one.track} stays visible"
+            return f"track {one.track} stays visible{_when(one)}"
         case MaskedTrack(), _:
-            return f"track {one.track} is masked"
+            return f"track {one.track} is masked{_when(one)}"
         case Undo(), Undo():
             return f"undone: {_text(edits.log[one.line - FIRST_LINE], edits.log[last.line - FIRST_LINE], edits)}"
     raise AssertionError(f"{one.op} and {last.op} are not made together")

@@ -13,12 +13,17 @@ from faceblur.redaction.edit_operations import (
     Operation,
     RemovedTrack,
     SparedTrack,
+    TrackEdit,
     Undo,
 )
 from faceblur.tracking.boxes import Box, hull, interpolate
 from faceblur.web.models import AddRequest, BoxInFrame, EditsRequest, TrackRequest, UndoRequest
 
-OF_TRACKS = {"mask-track": MaskedTrack, "remove-track": RemovedTrack, "spare-track": SparedTrack}
+OF_TRACKS: Mapping[str, type[TrackEdit]] = {
+    "mask-track": MaskedTrack,
+    "remove-track": RemovedTrack,
+    "spare-track": SparedTrack,
+}
 # When each frame of a stream is shown, in seconds as a player of the output counts them.
 Times = Mapping[int, Sequence[float]]
 # A moving face is masked by one box for so many frames: it holds the face in each of them.
@@ -33,7 +38,7 @@ def operations(request: EditsRequest, times: Times) -> list[Operation]:
             case TrackRequest():
                 if one.op == "spare-track" and not (request.reason or "").strip():
                     raise UsageError("to leave a face visible takes a reason")
-                found.append(OF_TRACKS[one.op](one.track, one.stream))
+                found.append(_of_track(one, times.get(one.stream, ())))
             case UndoRequest():
                 found.append(Undo(one.line))
             case AddRequest():
@@ -41,6 +46,16 @@ def operations(request: EditsRequest, times: Times) -> list[Operation]:
         if len(found) > MAX_EDITS:
             raise UsageError(f"more than {MAX_EDITS} edits")
     return found
+
+
+def _of_track(request: TrackRequest, times: Sequence[float]) -> TrackEdit:
+    first, last = request.first_frame, request.last_frame
+    if not 0 <= (first or 0) <= (len(times) - 1 if last is None else last) < len(times):
+        raise UsageError(
+            f"stream {request.stream} has no frames from {first or 0} to {'its end' if last is None else last}"
+        )
+    start, end = (None if frame is None else round(times[frame], 3) for frame in (first, last))
+    return OF_TRACKS[request.op](request.track, request.stream, start=start, end=end)
 
 
 def _added(request: AddRequest, times: Sequence[float]) -> Iterator[AddedFace]:

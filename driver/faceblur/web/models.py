@@ -20,6 +20,7 @@ FrameNumber = Annotated[int, Field(ge=0)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Reason = Annotated[str, Field(max_length=1000)]
 EndReason = Literal["lost", "cut", "end", "limit", "asked"]
+TrackState = Literal["masked", "rejected", "spared", "removed"]
 Verdict = Literal["fine", "mask", "no-face", "unclear"]
 
 
@@ -81,7 +82,7 @@ class TrackInfo(BaseModel):
 
     stream: int
     track: int
-    state: Literal["masked", "rejected", "spared", "removed"]
+    state: TrackState
     first_frame: FrameNumber
     last_frame: FrameNumber
     frames: int
@@ -189,11 +190,16 @@ class _StrictModel(BaseModel):
 
 
 class TrackRequest(_StrictModel):
-    """A track to mask, to leave unmasked since it is no face, or to leave visible on purpose."""
+    """A track to mask, to leave unmasked since it is no face, or to leave visible on purpose.
+
+    From `first_frame` to `last_frame`, both included; None: from where it begins, up to where it ends.
+    """
 
     op: Literal["mask-track", "remove-track", "spare-track"]
     stream: int = 0
     track: int
+    first_frame: FrameNumber | None = None
+    last_frame: FrameNumber | None = None
 
 
 class AddRequest(_StrictModel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,37 +12,31 @@ from faceblur.base.errors import MediaError, SidecarError
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
 from faceblur.media.still import Wanted
-from faceblur.redaction.edit_operations import (
-    AddedFace,
-    MaskedTrack,
-    Operation,
-    RemovedTrack,
-    SparedTrack,
-    TrackEdit,
-    Undo,
-)
-from faceblur.redaction.edits import ROUNDING, Edits, sidecar_digest
+from faceblur.redaction.edit_operations import ROUNDING, AddedFace, MaskEdit, Operation, RemovedTrack, Undo
+from faceblur.redaction.edits import Edits, sidecar_digest
 from faceblur.redaction.settled_edits import TimedLine, timed_lines
 from faceblur.redaction.sidecar_files import SidecarReader, identify
 from faceblur.redaction.sidecar_format import Header, SidecarFace
 from faceblur.tracking.boxes import Box
-from faceblur.web.models import AddedInfo, BoxInFrame, FaceInfo, FrameFaces, StreamInfo, TrackInfo
+from faceblur.web.models import AddedInfo, BoxInFrame, FaceInfo, FrameFaces, StreamInfo, TrackInfo, TrackState
 
 # Pictures of a track that its chip shows in turn.
 SAMPLES = 8
 MAX_GAP = 0.1  # seconds from one frame to the next: a longer one makes the search of a frame no less exact
+# Of the states of a track's frames, the first one here is shown.
+STATES: tuple[TrackState, ...] = ("spared", "masked", "removed", "rejected")
+EDITED: Mapping[str, TrackState] = {"spare-track": "spared", "mask-track": "masked", "remove-track": "removed"}
 Opening = Callable[[], VideoReader]
 
 
 @dataclass(slots=True)
 class RecordedTrack:
-    """Where one track is, frame by frame, and what the run made of it."""
+    """Where one track is, and what the run made of it, frame by frame."""
 
     frames: list[int] = field(default_factory=list)
     boxes: list[Box] = field(default_factory=list)
+    states: list[TrackState] = field(default_factory=list)
     width: float = 0.0
-    is_masked: bool = False
-    is_spared: bool = False
     score: float | None = None
     second_score: float | None = None
 
@@ -50,8 +44,7 @@ class RecordedTrack:
         self.frames.append(frame)
         self.boxes.append(face.box)
         self.width = max(self.width, face.box[2] - face.box[0])
-        self.is_masked |= face.is_masked
-        self.is_spared |= face.state == "spared"
+        self.states.append("spared" if face.state == "spared" else "masked" if face.is_masked else "rejected")
         self.score = _larger(self.score, face.score)
         self.second_score = _larger(self.second_score, face.second_score)
 
@@ -113,13 +106,16 @@ class RecordedFaces:
                 first, after = self._span(one)
                 numbers.setdefault(one.stream, set()).update(range(max(0, first - 1), after))  # it may be shown before
             elif not isinstance(one, Undo) and (track := self._tracks.get((one.stream, one.track))):
-                numbers.setdefault(one.stream, set()).add(track.frames[0])
+                first, after = self._span(one)
+                shown = track.frames[bisect_left(track.frames, first - 1) : bisect_left(track.frames, after)]
+                numbers.setdefault(one.stream, set()).update(shown[:2])  # the first may be shown before
         return [self.lines[stream][number] for stream, found in numbers.items() for number in sorted(found)]
 
-    def _span(self, one: AddedFace) -> tuple[int, int]:
-        """The first frame of an added face, and the one after its last, as `shows` has it."""
+    def _span(self, one: MaskEdit) -> tuple[int, int]:
+        """The first frame of an edit's times, and the one after the last."""
         times = self.times.get(one.stream, [])
-        return bisect_left(times, one.start - ROUNDING), bisect_right(times, one.end + ROUNDING)
+        first = 0 if one.start is None else bisect_left(times, one.start - ROUNDING)
+        return first, len(times) if one.end is None else bisect_right(times, one.end + ROUNDING)
 
     def in_source(self, path: Path, stream: int, frame: int) -> tuple[Opening, Wanted]:
         """Where a frame is in the source."""
@@ -152,7 +148,7 @@ class RecordedFaces:
     def faces(self, stream: int, frame: int, edits: Edits) -> FrameFaces:
         """What is in a frame, with the edits."""
         line, since, _ = self.lines[stream][frame]
-        gone = [face for face in line.faces if isinstance(edits.of_track(stream, face.track), RemovedTrack)]
+        gone = [face for face in line.faces if isinstance(edits.of_track(stream, face.track, since), RemovedTrack)]
         found = [_info(face) for face in edits.fold(line, since).faces]
         found += [FaceInfo(box=one.box, track=one.track, state="removed", score=one.score) for one in gone]
         return FrameFaces(seconds=round(since, 3), faces=found)
@@ -163,7 +159,7 @@ class RecordedFaces:
             TrackInfo(
                 stream=stream,
                 track=track,
-                state=_state(one, edits.of_track(stream, track)),
+                state=self._state(stream, track, edits),
                 first_frame=one.frames[0],
                 last_frame=one.frames[-1],
                 frames=len(one.frames),
@@ -176,6 +172,15 @@ class RecordedFaces:
             )
             for (stream, track), one in sorted(self._tracks.items())
         ]
+
+    def _state(self, stream: int, track: int, edits: Edits) -> TrackState:
+        """What becomes of a track with the edits; spared if it is in any frame: people have to see that."""
+        one, times = self._tracks[stream, track], self.times[stream]
+        states = set(one.states)
+        if edits.change_track(stream, track):
+            of_frames = (edits.of_track(stream, track, times[frame]) for frame in one.frames)
+            states = {own if edit is None else EDITED[edit.op] for own, edit in zip(one.states, of_frames, strict=True)}
+        return next(state for state in STATES if state in states)
 
     def added(self, edits: Edits) -> list[AddedInfo]:
         """The faces that people added."""
@@ -195,15 +200,3 @@ def _larger(one: float | None, other: float | None) -> float | None:
 
 def _info(face: SidecarFace) -> FaceInfo:
     return FaceInfo(box=face.box, track=face.track, state=face.state, score=face.score)
-
-
-def _state(track: RecordedTrack, edit: TrackEdit | None) -> str:
-    """What becomes of a track. One that is spared in some frames counts as spared: people have to see that."""
-    match edit:
-        case RemovedTrack():
-            return "removed"
-        case SparedTrack():
-            return "spared"
-        case MaskedTrack():
-            return "masked"
-    return "spared" if track.is_spared else "masked" if track.is_masked else "rejected"

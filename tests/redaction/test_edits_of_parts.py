@@ -1,0 +1,58 @@
+"""Edits of a part of a track: the rest of it stays as it was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from faceblur.auditing.frame_alignment import gray_image
+from faceblur.auditing.legibility import measure_legibility
+from faceblur.cli.app import main
+from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
+from faceblur.redaction.sidecar_format import edits_path
+from tests.support import clips as media
+
+
+def run(*arguments: object, code: int = 0) -> str:
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def clear_frames(output: Path) -> list[int]:
+    """The frames in which the face of track 1 is legible; there are ten, 0.04 s each."""
+    with SidecarReader(sidecar_path(output)) as sidecar:
+        boxes = [next(face.box for face in line.faces if face.track == 1) for line in sidecar]
+    pairs = zip(media.frames(output.parents[1] / "in" / "face.mp4"), media.frames(output), boxes, strict=True)
+    left = [measure_legibility(gray_image(before), gray_image(after), box) for before, after, box in pairs]
+    assert all(one is not None and not 0.4 < one.kept < 0.7 for one in left)
+    return [number for number, one in enumerate(left) if one is not None and one.kept > 0.5]
+
+
+def test_a_track_is_spared_removed_and_masked_in_parts(output: Path) -> None:
+    assert clear_frames(output) == []
+    assert "3 faces in 3 frames stay visible" in run("edit", output, "--spare-track", "1@0.12-0.2")
+    assert clear_frames(output) == [3, 4, 5]
+    run("edit", output, "--remove-track", "1@0.26-9")  # frame 6 began before
+    assert clear_frames(output) == [3, 4, 5, 7, 8, 9]
+    run("edit", output, "--mask-track", "1@0.19-0.29")  # and so did frame 4, whose face would be seen
+    assert clear_frames(output) == [3, 8, 9]
+    run("edit", output, "--undo", 3)
+    assert clear_frames(output) == [3]
+    edits = [json.loads(line) for line in edits_path(sidecar_path(output)).read_text().splitlines()[1:]]
+    assert [(one.get("start"), one.get("end")) for one in edits[:3]] == [(0.12, 0.2), (0.26, 9.0), (0.16, 0.29)]
+
+
+def test_a_part_without_the_track_is_refused(output: Path) -> None:
+    before = output.read_bytes()
+    for text, why in (
+        ("1@5-6", "there is no track 1 in stream 0 from 5 s to 6 s"),
+        ("1@0.13-0.14", "there is no track 1 in stream 0 from 0.13 s to 0.14 s"),  # no frame begins then
+        ("1@0.2-0.1", "it would end at 0.1 s, before it begins"),
+        ("1@0.2", "is not of the form N or N@START-END"),
+        ("one", "is not of the form N or N@START-END"),
+    ):
+        assert why in " ".join(run("edit", output, "--spare-track", text, code=2).split())
+    assert output.read_bytes() == before and not edits_path(sidecar_path(output)).exists()
