@@ -42,6 +42,48 @@ def test_tracks_are_edited_by_keys_and_undone(page: Page, folder: Path) -> None:
     ]
 
 
+def test_a_part_of_a_track_is_edited_and_the_next_edit_is_of_all_again(page: Page, folder: Path) -> None:
+    part = page.get_by_label("Part of the tracks")
+    chip(page).locator("button").click()
+    page.keyboard.press("Home")
+    for _ in range(2):
+        page.keyboard.press(">")
+    at(page, 20)
+    page.keyboard.press("g")
+    expect(part).to_have_value("frame")
+    page.keyboard.press("g")
+    page.keyboard.press("x")
+    sign(page)
+    said(page, "saved: track 1, from this frame on")
+    expect(page.locator(".face")).to_have_class(re.compile("removed"))
+    page.keyboard.press(",")
+    at(page, 19)
+    expect(page.locator(".face")).not_to_have_class(re.compile("removed"))
+    expect(part).to_have_value("all")
+    page.keyboard.press("x")
+    said(page, "saved: track 1")
+    expect(chip(page)).to_have_class(re.compile("removed"))
+    edits = read_edits(sidecar_path(folder / "out" / "face.mp4")).operations
+    assert [(one.op, one.start, one.end) for one in edits] == [
+        ("remove-track", 0.8, None),
+        ("remove-track", None, None),
+    ]
+
+
+def test_a_drawn_face_becomes_a_fixed_region(page: Page, folder: Path) -> None:
+    drag(page, (20, 150), (70, 200))
+    page.keyboard.press("f")
+    expect(page.locator(".draft").first).to_contain_text(f"frames 0 to {FRAMES - 1}, 1 keyframe")
+    page.keyboard.press("Enter")
+    sign(page)
+    said(page, f"saved: a face in frames 0 to {FRAMES - 1}")
+    (region,) = read_edits(sidecar_path(folder / "out" / "face.mp4")).operations
+    assert isinstance(region, AddedFace) and (region.start, region.end) == (
+        0,
+        pytest.approx((FRAMES - 1) / 25, abs=1e-3),
+    )
+
+
 def test_a_missed_face_is_drawn_at_two_keyframes(page: Page, folder: Path) -> None:
     page.get_by_label("frame", exact=True).last.fill("4")
     page.keyboard.press("Tab")

@@ -4,7 +4,7 @@ import { asOperation } from "./draft.js";
 import * as following from "./following.js";
 import * as jobs from "./jobs.js";
 import * as stills from "./stills.js";
-import { currentFinding, getState, nameOf, say, setState } from "./store.js";
+import { currentFinding, getState, nameOf, PARTS, say, setState } from "./store.js";
 import * as videos from "./videos.js";
 
 /** An action whose errors are shown, never lost. */
@@ -72,15 +72,26 @@ const edit = saving(async (by, operations, reason, text) => {
   await stills.show();
 });
 
-/** Make an edit of each selected track: "mask-track", "remove-track" or "spare-track". */
+/** Choose the next part of tracks for the edit that comes. */
+export function nextPart() {
+  const names = Object.keys(PARTS);
+  setState({ part: names[(names.indexOf(getState().part) + 1) % names.length] });
+}
+
+/** Make an edit of each selected track, or of the chosen part: "mask-track", "remove-track" or "spare-track". */
 export async function editSelected(op) {
-  const { id, video, selected } = getState();
+  const { id, video, selected, part, frame, stream: shown } = getState();
   const tracks = video.tracks.filter((track) => selected.has(nameOf(track)));
   if (!tracks.length) return say("select a track first: click on it");
+  const [label, reachFrom] = PARTS[part];
+  if (part !== "all" && tracks.some(({ stream }) => stream !== shown)) {
+    return say("a part is of the stream that is shown: select its tracks only", true);
+  }
   const reason = op === "spare-track" ? await ask({ kind: "reason", tracks }) : null;
   if ((op === "spare-track" && !reason) || getState().id !== id) return;
-  const text = `saved: ${tracks.map(({ track }) => `track ${track}`).join(", ")}`;
-  await edit(tracks.map(({ stream, track }) => ({ op, stream, track })), reason, text);
+  const text = `saved: ${tracks.map(({ track }) => `track ${track}`).join(", ")}${part === "all" ? "" : `, ${label}`}`;
+  setState({ part: "all" }); // a part that stays chosen would leave the rest of the next track as it is
+  await edit(tracks.map(({ stream, track }) => ({ op, stream, track, ...reachFrom(frame) })), reason, text);
 }
 
 export const undo = saving(async (by, edit) => {

@@ -2,7 +2,7 @@
 import * as act from "./actions.js";
 import { cropUrl } from "./api.js";
 import { Component, html, pure } from "./html.js";
-import { getState, nameOf, setState } from "./store.js";
+import { getState, nameOf, PARTS, setState } from "./store.js";
 
 const CYCLE_MILLISECONDS = 350;
 const ORDERS = {
@@ -12,7 +12,7 @@ const ORDERS = {
   time: ["first", (one, other) => one.first_frame - other.first_frame],
 };
 
-export const Gallery = pure(["video", "selected", "sort"], ({ video, selected, sort }) => {
+export const Gallery = pure(["video", "selected", "sort", "part"], ({ video, selected, sort, part }) => {
   const tracks = [...video.tracks].sort(ORDERS[sort][1]);
   return html`
     <section class="gallery" aria-label="Tracks">
@@ -30,6 +30,9 @@ export const Gallery = pure(["video", "selected", "sort"], ({ video, selected, s
         <button type="button" disabled=${!selected.size} onClick=${() => act.editSelected("mask-track")}>C mask</button>
         <button type="button" disabled=${!selected.size} onClick=${() => act.editSelected("remove-track")}>X no face</button>
         <button type="button" disabled=${!selected.size} onClick=${() => act.editSelected("spare-track")}>S spare</button>
+        <select aria-label="Part of the tracks" value=${part} onChange=${(event) => setState({ part: event.target.value })}>
+          ${Object.entries(PARTS).map(([key, [label]]) => html`<option key=${key} value=${key}>${label}</option>`)}
+        </select>
       </p>
       <ul>
         ${tracks.map(

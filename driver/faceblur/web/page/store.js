@@ -4,7 +4,7 @@
  * `id` is of the video that the address names, null: the list; `video` is that one, once it is loaded, and `tag` names its
  * state; `shown` is the still on the stage with its faces, which may be of the
  * frame before while that of `frame` is loaded; `selected` are the names of tracks; `finding` is the key of the one that is
- * looked at; `draft` is a face that is being drawn; `version` counts how often the output was written.
+ * looked at; `part` is which part of tracks the next edit is of, by its name in PARTS; `draft` is a face that is being drawn; `version` counts how often the output was written.
  */
 let state = {
   videos: null,
@@ -21,6 +21,7 @@ let state = {
   finding: null,
   draft: null,
   sort: "score",
+  part: "all",
   jobs: [],
   version: 0,
   dialog: null,
@@ -49,6 +50,14 @@ export const nameOf = (track) => `${track.stream}/${track.track}`;
 
 /** How many frames the stream on the stage has. */
 export const frameCount = ({ video, stream }) => video?.streams.find((one) => one.stream === stream)?.frames ?? 0;
+
+/** The parts of a track that an edit may be of: what they are called, and from which frame to which they reach. */
+export const PARTS = {
+  all: ["the whole track", () => ({})],
+  frame: ["this frame", (frame) => ({ first_frame: frame, last_frame: frame })],
+  on: ["from this frame on", (frame) => ({ first_frame: frame })],
+  upTo: ["up to this frame", (frame) => ({ last_frame: frame })],
+};
 
 /** The job that runs on a video. */
 export const jobOf = (jobs, id) => jobs.find((one) => one.video === id) ?? null;
