@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from faceblur.base.atomic_files import append_complete, held, write_complete
@@ -40,11 +41,27 @@ from faceblur.redaction.sidecar_format import SCHEMA_URL, FrameLine, Header, Sid
 FIRST_LINE = 2  # of the edits: the header is before it
 
 
+class _AddedOf:
+    """The faces to add to one stream: a face that moves for minutes is thousands of them."""
+
+    def __init__(self, faces: Sequence[AddedFace]) -> None:
+        self._faces = faces
+        self._starts = np.array([one.start for one in faces]) - ROUNDING
+        self._ends = np.array([one.end for one in faces]) + ROUNDING
+
+    def shown_at(self, seconds: float) -> list[AddedFace]:
+        """Those that are in the frame of this time, to the rounding of their times."""
+        return [
+            self._faces[one] for one in np.flatnonzero((self._starts <= seconds) & (seconds <= self._ends)).tolist()
+        ]
+
+
 class Edits:
     """The edits of one sidecar, in the order in which they were made. Of one track in one frame the last one counts.
 
     `log` has all of them, `operations` those that count: not what was undone, and no undo; `added` are the
-    faces to add among them, by their lines. Raises SidecarError for an undo of what is no edit that counts.
+    faces to add among them, by their lines, and `added_boxes` their boxes. Raises SidecarError for an undo of what is
+    no edit that counts.
     """
 
     def __init__(self, log: Iterable[Operation] = ()) -> None:
@@ -57,6 +74,11 @@ class Edits:
                 raise SidecarError(f"line {number}: line {one.line} is no edit that counts: it cannot be undone")
         self.operations: tuple[MaskEdit, ...] = tuple(counting.values())
         self.added = {number: one for number, one in counting.items() if isinstance(one, AddedFace)}
+        self.added_boxes = frozenset(one.box for one in self.added.values())
+        streams = {one.stream for one in self.added.values()}
+        self._added = {
+            stream: _AddedOf([one for one in self.added.values() if one.stream == stream]) for stream in streams
+        }
         self._of_tracks: dict[tuple[int, int | None], list[TrackEdit]] = {}
         for one in counting.values():
             if not isinstance(one, AddedFace):
@@ -74,17 +96,13 @@ class Edits:
         """Whether any edit of a track counts, in some of its frames at least."""
         return (stream, track) in self._of_tracks
 
-    @property
-    def added_boxes(self) -> frozenset[tuple[float, float, float, float]]:
-        """The boxes of the faces that are added."""
-        return frozenset(one.box for one in self.added.values())
-
     def fold(self, line: FrameLine, seconds: float) -> FrameLine:
         """A sidecar's line as it was edited. Raises SidecarError.
 
         `seconds` is when its frame is shown, as a player of the output counts.
         """
-        added = [SidecarFace(box=one.box) for one in self.added.values() if shows(one, line.stream, seconds)]
+        shown = self._added[line.stream].shown_at(seconds) if line.stream in self._added else ()
+        added = [SidecarFace(box=one.box) for one in shown]
         if not added and not any(self.change_track(line.stream, face.track) for face in line.faces):
             return line
         edited = (_edited(face, self.of_track(line.stream, face.track, seconds)) for face in line.faces)
@@ -104,11 +122,6 @@ def _edited(face: SidecarFace, edit: TrackEdit | None) -> SidecarFace | None:
         case MaskedTrack() if not face.is_masked:
             return replace(face, state="added")
     return face
-
-
-def shows(added: AddedFace, stream: int, seconds: float) -> bool:
-    """Whether an added face is in the frame of this time, to the rounding of its times."""
-    return added.stream == stream and added.start - ROUNDING <= seconds <= added.end + ROUNDING
 
 
 def read_edits(sidecar: Path) -> Edits:

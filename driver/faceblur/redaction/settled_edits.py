@@ -65,15 +65,24 @@ def settled(sidecar: Path, lines: Iterable[TimedLine], operations: Iterable[Oper
         if fault := fault_of_edit(one):
             named = "the face to add" if isinstance(one, AddedFace) else f"track {one.track}"
             raise SidecarError(f"{named}: {fault}")
+    coming: dict[int, list[int]] = {}  # by stream, the one that begins first at the end: a moving face is many edits
+    for key in sorted(waiting, key=lambda key: _begin(waiting[key]), reverse=True):
+        coming.setdefault(waiting[key].stream, []).append(key)
+    begun: dict[int, list[int]] = {stream: [] for stream in coming}
     for timed in lines:
+        stream = timed.line.stream
         if not waiting:
             break
+        if stream not in coming:
+            continue
+        while coming[stream] and _begin(waiting[coming[stream][-1]]) < timed.until + ROUNDING:
+            begun[stream].append(coming[stream].pop())
         tracks = {face.track for face in timed.line.faces}
-        for key, one in waiting.items():
-            if (changing := _changing(one, timed, tracks)) is not None:
+        for key in begun[stream]:
+            if (changing := _changing(waiting[key], timed, tracks)) is not None:
                 found[key] = changing
-        for key in found.keys() & waiting.keys():
-            del waiting[key]
+                del waiting[key]
+        begun[stream] = [key for key in begun[stream] if key in waiting]
     for one in waiting.values():
         raise SidecarError(f"{sidecar}: {_missing(one)}")
     return tuple(found[key] for key in sorted(found))
@@ -84,8 +93,8 @@ def _changing(one: MaskEdit, timed: TimedLine, tracks: Collection[int | None]) -
 
     None: it does not change the frame.
     """
-    line, since, until = timed
-    if one.stream != line.stream or not (isinstance(one, AddedFace) or one.track in tracks):
+    since, until = timed.since, timed.until
+    if not isinstance(one, AddedFace) and one.track not in tracks:
         return None
     if isinstance(one, RemovedTrack | SparedTrack):
         return one if one.counts_at(since) else None
@@ -94,6 +103,10 @@ def _changing(one: MaskEdit, timed: TimedLine, tracks: Collection[int | None]) -
     if one.start is None:
         return one
     return replace(one, start=min(one.start, since)) if until > one.start + ROUNDING else None
+
+
+def _begin(one: MaskEdit) -> float:
+    return -math.inf if one.start is None else one.start
 
 
 def _missing(one: MaskEdit) -> str:
