@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -10,6 +11,8 @@ from click.testing import CliRunner
 from faceblur.auditing.frame_alignment import gray_image
 from faceblur.auditing.legibility import measure_legibility
 from faceblur.cli.app import main
+from faceblur.redaction.edit_operations import AddedFace, MaskedTrack
+from faceblur.redaction.edits import Edits
 from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
 from faceblur.redaction.sidecar_format import edits_path
 from tests.support import clips as media
@@ -56,3 +59,16 @@ def test_a_part_without_the_track_is_refused(output: Path) -> None:
     ):
         assert why in " ".join(run("edit", output, "--spare-track", text, code=2).split())
     assert output.read_bytes() == before and not edits_path(sidecar_path(output)).exists()
+
+
+def test_an_edit_of_one_frame_counts_in_it_at_any_frame_rate() -> None:
+    line = FrameLine(frame=0, pts=0, faces=[])
+    for tick in (Fraction(1, 90000), Fraction(1, 30000), Fraction(1, 24000)):
+        for pts in range(0, 3_000_000 // tick.denominator * 1001, 1001):
+            before, then, after = (float(one * tick) for one in (pts - 1001, pts, pts + 1001))
+            written = round(pts * float(tick), 3)  # 0.5005 s lies in the middle between two that are written
+            track = MaskedTrack(1, start=written, end=written)
+            added = Edits([AddedFace((0, 0, 9, 9), written, written)])
+            assert [track.counts_at(one) for one in (before, then, after)] == [False, True, False], (tick, pts)
+            masks = [len(added.fold(line, one).faces) for one in (before, then, after)]
+            assert masks == [0, 1, 0], (tick, pts)

@@ -8,8 +8,8 @@ from pydantic import AwareDatetime, ConfigDict, Field, FiniteFloat, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 MAX_EDITS = 100_000
-# Seconds. Times are written with three digits.
-ROUNDING = 0.0005
+# Seconds. Times are written with three digits; a little more, for a frame may begin in the middle between two of them.
+ROUNDING = 0.000501
 _CONFIG = ConfigDict(extra="forbid")
 
 
