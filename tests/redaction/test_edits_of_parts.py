@@ -16,6 +16,7 @@ from faceblur.redaction.edits import Edits
 from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
 from faceblur.redaction.sidecar_format import edits_path
 from tests.support import clips as media
+from tests.support.awkward_kind import run_ffmpeg
 
 
 def run(*arguments: object, code: int = 0) -> str:
@@ -59,6 +60,21 @@ def test_a_part_without_the_track_is_refused(output: Path) -> None:
     ):
         assert why in " ".join(run("edit", output, "--spare-track", text, code=2).split())
     assert output.read_bytes() == before and not edits_path(sidecar_path(output)).exists()
+
+
+def test_a_part_stays_clear_up_to_its_end_by_every_players_clock(
+    made: Path, function_url: str, tmp_path: Path
+) -> None:
+    """Some players show zero with the sound, which begins 0.02 s before the picture: their 0.2 s is frame 4."""
+    source, output = tmp_path / "in" / "face.mp4", tmp_path / "out" / "face.mp4"
+    source.parent.mkdir()
+    run_ffmpeg("-i {source} -c copy -output_ts_offset 5 {target}", source=made / "in" / "face.mp4", target=source)
+    run("run", source, "-o", output.parent, "--function", function_url)
+    run("edit", output, "--spare-track", "1@0.12-0.2")
+    assert clear_frames(output) == [3, 4]
+    run("edit", output, "--undo", 2, "--remove-track", "1@0.12-0.2")
+    assert clear_frames(output) == [3, 4]
+    assert "there is no track 1" in run("edit", output, "--spare-track", "1@0.2-0.2", code=2)
 
 
 def test_an_edit_of_one_frame_counts_in_it_at_any_frame_rate() -> None:

@@ -51,8 +51,9 @@ def append_checked(
         for one in operations:
             if isinstance(one, AddedFace) and one.stream == main_stream:
                 check_reach(one.box, lines.header)
-        about = timed_lines(lines, reader) if known is None else known.lines
-        return append_edits(sidecar, settled(sidecar, about, operations), of)
+        # Times that are not of known lines are those that a person read off some player.
+        about, priming = (timed_lines(lines, reader), reader.priming) if known is None else (known.lines, 0.0)
+        return append_edits(sidecar, settled(sidecar, about, operations, priming), of)
 
 
 def user_name() -> str | None:

@@ -53,9 +53,12 @@ def timed_lines(lines: Iterable[FrameLine], video: SourceFile) -> Iterator[Timed
         yield TimedLine(line, since, end + video.priming if end > since else math.inf)
 
 
-def settled(sidecar: Path, lines: Iterable[TimedLine], operations: Iterable[Operation]) -> tuple[Operation, ...]:
+def settled(
+    sidecar: Path, lines: Iterable[TimedLine], operations: Iterable[Operation], priming: float = 0.0
+) -> tuple[Operation, ...]:
     """Edits of a sidecar with these lines: what is to be masked begins with the frame that is shown then.
 
+    `priming` is by how many seconds players differ in where they show zero: what is left clear ends so much earlier.
     Raises SidecarError for an edit that changes no frame; an undo is checked where it is appended.
     """
     numbered = list(enumerate(operations))
@@ -79,7 +82,7 @@ def settled(sidecar: Path, lines: Iterable[TimedLine], operations: Iterable[Oper
             begun[stream].append(coming[stream].pop())
         tracks = {face.track for face in timed.line.faces}
         for key in begun[stream]:
-            if (changing := _changing(waiting[key], timed, tracks)) is not None:
+            if (changing := _changing(waiting[key], timed, tracks, priming)) is not None:
                 found[key] = changing
                 del waiting[key]
         begun[stream] = [key for key in begun[stream] if key in waiting]
@@ -88,7 +91,7 @@ def settled(sidecar: Path, lines: Iterable[TimedLine], operations: Iterable[Oper
     return tuple(found[key] for key in sorted(found))
 
 
-def _changing(one: MaskEdit, timed: TimedLine, tracks: Collection[int | None]) -> MaskEdit | None:
+def _changing(one: MaskEdit, timed: TimedLine, tracks: Collection[int | None], priming: float) -> MaskEdit | None:
     """An edit that changes a frame with these tracks, begun with it if it masks: a face is not left clear at its begin.
 
     None: it does not change the frame.
@@ -97,6 +100,8 @@ def _changing(one: MaskEdit, timed: TimedLine, tracks: Collection[int | None]) -
     if not isinstance(one, AddedFace) and one.track not in tracks:
         return None
     if isinstance(one, RemovedTrack | SparedTrack):
+        if one.end is not None:
+            one = replace(one, end=one.end - priming)
         return one if one.counts_at(since) else None
     if one.end is not None and since > one.end + ROUNDING:
         return None
