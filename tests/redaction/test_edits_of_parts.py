@@ -10,11 +10,12 @@ from click.testing import CliRunner
 
 from faceblur.auditing.frame_alignment import gray_image
 from faceblur.auditing.legibility import measure_legibility
+from faceblur.auditing.sidecar_checks import SidecarChecks
 from faceblur.cli.app import main
 from faceblur.redaction.edit_operations import AddedFace, MaskedTrack
 from faceblur.redaction.edits import Edits
 from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
-from faceblur.redaction.sidecar_format import edits_path
+from faceblur.redaction.sidecar_format import FrameLine, SidecarFace, edits_path
 from tests.support import clips as media
 from tests.support.awkward_kind import run_ffmpeg
 
@@ -75,6 +76,24 @@ def test_a_part_stays_clear_up_to_its_end_by_every_players_clock(
     run("edit", output, "--undo", 2, "--remove-track", "1@0.12-0.2")
     assert clear_frames(output) == [3, 4]
     assert "there is no track 1" in run("edit", output, "--spare-track", "1@0.2-0.2", code=2)
+
+
+def findings(states: str) -> list[tuple[str, int, int]]:
+    """What is worth watching in a track with these states of its frames, by their first letters."""
+    names = {"d": "detected", "i": "interpolated", "s": "spared"}
+    checks, found = SidecarChecks(0.3), []
+    for frame, letter in enumerate(states):
+        faces = [SidecarFace(box=(0, 0, 9, 9), score=0.9, track=1, state=names[letter])] if letter in names else []
+        found += checks.push(FrameLine(frame=frame, pts=frame, faces=faces), frame / 10)
+    return [(kind, span.first.frame, span.last.frame) for kind, span in (*found, *checks.flush())]
+
+
+def test_the_parts_of_a_track_are_one_track_for_the_audit() -> None:
+    """Its command to paste removes the track, not the part of few frames that is left of it."""
+    assert findings("dddddddd") == findings("ddssssdd") == findings("dd-s--dd") == []
+    assert findings("-d-ssi-d-") == [("short_track", 1, 7)]
+    assert findings("ddddiiiiiddd") == [("long_gap", 4, 8)]
+    assert findings("ddddiisiiddd") == findings("ddddii-iiddd") == []
 
 
 def test_an_edit_of_one_frame_counts_in_it_at_any_frame_rate() -> None:

@@ -32,12 +32,14 @@ class SidecarChecks:
     def __init__(self, threshold: float) -> None:
         self._low = min(1.0, threshold + LOW_ABOVE_THRESHOLD)
         self._tracks: dict[int, _ListedTrack] = {}
+        self._masked_before = set[int]()
 
     def push(self, line: FrameLine, seconds: float) -> Iterator[WatchSpan]:
         """Add the next frame's faces."""
         here = {face.track: face for face in line.faces if face.track is not None and face.is_masked}
-        for number in [number for number in self._tracks if number not in here]:
-            yield from self._end(self._tracks.pop(number))
+        for number in self._masked_before - here.keys():
+            self._tracks[number].gap = None  # it is over, or not masked in a part of it: what comes then is no gap
+        self._masked_before = set(here)
         for number, face in here.items():
             observation = Observation(line.frame, seconds, 0.0, "", box=face.box, score=face.score, track=number)
             track = self._tracks.setdefault(number, _ListedTrack(observation, observation))
@@ -45,7 +47,7 @@ class SidecarChecks:
             yield from self._add(track, face, observation)
 
     def flush(self) -> Iterator[WatchSpan]:
-        """End the tracks that are still open."""
+        """End the tracks. One that is not masked in a part of it is one track: edits of a finding are of all of it."""
         for track in self._tracks.values():
             yield from self._end(track)
         self._tracks.clear()
