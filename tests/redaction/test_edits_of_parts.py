@@ -6,6 +6,7 @@ import json
 from fractions import Fraction
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from faceblur.auditing.frame_alignment import gray_image
@@ -63,9 +64,7 @@ def test_a_part_without_the_track_is_refused(output: Path) -> None:
     assert output.read_bytes() == before and not edits_path(sidecar_path(output)).exists()
 
 
-def test_a_part_stays_clear_up_to_its_end_by_every_players_clock(
-    made: Path, function_url: str, tmp_path: Path
-) -> None:
+def test_a_part_stays_clear_up_to_its_end_by_every_players_clock(made: Path, function_url: str, tmp_path: Path) -> None:
     """Some players show zero with the sound, which begins 0.02 s before the picture: their 0.2 s is frame 4."""
     source, output = tmp_path / "in" / "face.mp4", tmp_path / "out" / "face.mp4"
     source.parent.mkdir()
@@ -76,6 +75,15 @@ def test_a_part_stays_clear_up_to_its_end_by_every_players_clock(
     run("edit", output, "--undo", 2, "--remove-track", "1@0.12-0.2")
     assert clear_frames(output) == [3, 4]
     assert "there is no track 1" in run("edit", output, "--spare-track", "1@0.2-0.2", code=2)
+
+
+@pytest.mark.parametrize("fields", ['"op":"mask-track","track":1', '"op":"add","box":[9,9,60,60]'])
+def test_a_line_by_hand_that_masks_nothing_is_refused(output: Path, fields: str) -> None:
+    """In a line the times are those at which frames begin: none does."""
+    run("edit", output, "--remove-track", "1")
+    edits = edits_path(sidecar_path(output))
+    edits.write_text(f'{edits.read_text()}{{{fields},"start":0.13,"end":0.14}}\n')
+    assert "from 0.13" in run("edit", output, code=2)
 
 
 def findings(states: str) -> list[tuple[str, int, int]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from faceblur.redaction import settled_edits
-from faceblur.redaction.edit_operations import AddedFace, RemovedTrack
+from faceblur.redaction.edit_operations import AddedFace, MaskEdit, RemovedTrack
 from faceblur.redaction.edits import Edits
 from faceblur.redaction.settled_edits import TimedLine, settled
 from faceblur.redaction.sidecar_format import FrameLine, SidecarFace
@@ -32,8 +32,13 @@ def test_edits_in_any_order_are_checked_in_a_few_frames_each(monkeypatch: pytest
     edits += [AddedFace((5.0, 5.0, 9.0, 9.0), 0.0, FRAMES / RATE), AddedFace((5.0, 5.0, 9.0, 9.0), 100.01, 100.02)]
     operations = [*edits, RemovedTrack(1, 1, start=50.0), RemovedTrack(1, 0)]
     random.Random(0).shuffle(operations)
-    looks, changing = [], settled_edits._changing
-    monkeypatch.setattr(settled_edits, "_changing", lambda *of: looks.append(of) or changing(*of))  # type: ignore[func-returns-value]
+    looks, begun = [], settled_edits._begun
+
+    def look(one: MaskEdit, timed: TimedLine, priming: float) -> MaskEdit | None:
+        looks.append(one)
+        return begun(one, timed, priming)
+
+    monkeypatch.setattr(settled_edits, "_begun", look)
     found = settled(Path("x"), lines(), operations)
     assert len(looks) < 5 * len(operations) + FRAMES  # one edit waits for its track
     assert [one.start for one in found if isinstance(one, AddedFace) and one.start == 100.0]  # 100.01, in mid-frame

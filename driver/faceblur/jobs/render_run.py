@@ -30,7 +30,7 @@ from faceblur.redaction.edit_operations import AddedFace, MaskedTrack, Operation
 from faceblur.redaction.edits import Edits, read_edits
 from faceblur.redaction.named_source import named_in
 from faceblur.redaction.render import render_video
-from faceblur.redaction.settled_edits import settled, timed_lines, warn_of_later_edits
+from faceblur.redaction.settled_edits import check_edits, timed_lines, warn_of_later_edits
 from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
 from faceblur.redaction.threads import codec_threads
 
@@ -90,7 +90,7 @@ class RenderRun(Job):
             return edits
         with opened_with_sidecar(self._sidecar, self._video) as (sidecar, video), as_usage_error():
             spared = [SparedTrack(track, video.main_stream.index) for track in tracks]
-            settled(self._sidecar, timed_lines(sidecar, video), (*edits.operations, *spared))
+            check_edits(self._sidecar, timed_lines(sidecar, video), (*edits.operations, *spared))
         return edits
 
 

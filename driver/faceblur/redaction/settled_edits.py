@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,6 +62,21 @@ def settled(
     `priming` is by how many seconds players differ in where they show zero: what is left clear ends so much earlier.
     Raises SidecarError for an edit that changes no frame; an undo is checked where it is appended.
     """
+    return _found_in(sidecar, lines, operations, partial(_begun, priming=priming))
+
+
+def check_edits(sidecar: Path, lines: Iterable[TimedLine], operations: Iterable[Operation]) -> None:
+    """Check that each edit, as it stands, changes a frame of a sidecar with these lines. Raises SidecarError."""
+    _found_in(sidecar, lines, operations, _as_it_stands)
+
+
+def _found_in(
+    sidecar: Path,
+    lines: Iterable[TimedLine],
+    operations: Iterable[Operation],
+    change: Callable[[MaskEdit, TimedLine], MaskEdit | None],
+) -> tuple[Operation, ...]:
+    """What `change` makes of each edit and the first line that it is of; None: it is not. Raises SidecarError."""
     numbered = list(enumerate(operations))
     found: dict[int, Operation] = {key: one for key, one in numbered if isinstance(one, Undo)}
     waiting: dict[int, MaskEdit] = {key: one for key, one in numbered if not isinstance(one, Undo)}
@@ -82,8 +98,10 @@ def settled(
             begun[stream].append(coming[stream].pop())
         tracks = {face.track for face in timed.line.faces}
         for key in begun[stream]:
-            if (changing := _changing(waiting[key], timed, tracks, priming)) is not None:
-                found[key] = changing
+            one = waiting[key]
+            is_of = isinstance(one, AddedFace) or one.track in tracks
+            if is_of and (changed := change(one, timed)) is not None:
+                found[key] = changed
                 del waiting[key]
         begun[stream] = [key for key in begun[stream] if key in waiting]
     for one in waiting.values():
@@ -91,18 +109,17 @@ def settled(
     return tuple(found[key] for key in sorted(found))
 
 
-def _changing(one: MaskEdit, timed: TimedLine, tracks: Collection[int | None], priming: float) -> MaskEdit | None:
-    """An edit that changes a frame with these tracks, begun with it if it masks: a face is not left clear at its begin.
+def _as_it_stands(one: MaskEdit, timed: TimedLine) -> MaskEdit | None:
+    """An edit that counts in the frame."""
+    is_begun = _begin(one) - ROUNDING <= timed.since
+    return one if is_begun and (one.end is None or timed.since <= one.end + ROUNDING) else None
 
-    None: it does not change the frame.
-    """
+
+def _begun(one: MaskEdit, timed: TimedLine, priming: float) -> MaskEdit | None:
+    """An edit, begun with the frame if it masks: a face is not left clear at its begin."""
     since, until = timed.since, timed.until
-    if not isinstance(one, AddedFace) and one.track not in tracks:
-        return None
     if isinstance(one, RemovedTrack | SparedTrack):
-        if one.end is not None:
-            one = replace(one, end=one.end - priming)
-        return one if one.counts_at(since) else None
+        return _as_it_stands(one if one.end is None else replace(one, end=one.end - priming), timed)
     if one.end is not None and since > one.end + ROUNDING:
         return None
     if one.start is None:
