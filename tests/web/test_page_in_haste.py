@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from faceblur.redaction.edit_operations import RemovedTrack
 from faceblur.redaction.edits import read_edits
 from faceblur.redaction.sidecar_files import sidecar_path
 from tests.conftest import ServerThread
@@ -210,3 +211,43 @@ def test_what_changed_elsewhere_is_shown_to_who_comes_back(page: Page, client: C
     client.edit({"op": "remove-track", "track": 1})
     come_back(page)
     expect(page.locator("header")).to_contain_text("edits are not in the output yet")
+
+
+def test_an_edit_of_a_part_that_is_refused_stays_one_of_the_part(page: Page, client: Client, folder: Path) -> None:
+    """The same key again would clear the face in all of its frames."""
+    signed(page)
+    part = page.get_by_label("Part of the tracks")
+    chip(page).get_by_role("button").click()
+    page.keyboard.press("g")
+    refuse(page, "**/edits", 412, "was edited at the same time")
+    page.keyboard.press("x")
+    said(page, "was edited at the same time")
+    expect(part).to_have_value("frame")
+    page.unroute("**/edits")
+    page.keyboard.press("x")
+    said(page, "saved: track 1, this frame")
+    expect(part).to_have_value("all")
+    (edit,) = read_edits(sidecar_path(folder / "out" / "face.mp4")).log
+    assert isinstance(edit, RemovedTrack) and edit.start == edit.end == 17 / 25
+    page.keyboard.press("g")
+    page.evaluate(f"location.hash = '#{client.video(OTHER)}'")
+    expect(page.get_by_role("heading", name="other.mp4")).to_be_visible()
+    expect(part).to_have_value("all")
+    at(page, 0)
+
+
+def test_a_face_that_is_drawn_in_another_stream_is_neither_changed_nor_lost(page: Page) -> None:
+    """Another stream may have fewer frames: a fixed region would end with them."""
+    drag(page, (20, 20), (60, 60))
+    draft = page.locator(".draft").first
+    expect(draft).to_contain_text("frames 0 to 0")
+    page.evaluate("import('/page/store.js').then((store) => store.setState({ stream: 1 }))")
+    for key in "f]k":
+        page.keyboard.press(key)
+        said(page, "the face is drawn in stream 0")
+    shown = "{ ...store.getState().shown, stream: 1 }"
+    page.evaluate(f"import('/page/store.js').then((store) => store.setState({{ shown: {shown} }}))")
+    drag(page, (90, 90), (120, 120))
+    said(page, "save the face that is drawn (Enter), or discard it (Esc)")
+    expect(draft).to_contain_text("frames 0 to 0, 1 keyframe")
+    page.keyboard.press("Escape")

@@ -20,6 +20,7 @@ const shown = (act) => async (...rest) => {
 };
 
 export const goTo = shown(stills.goTo);
+const show = shown(stills.show);
 export const chooseLayer = shown(stills.chooseLayer);
 export const loadVideos = shown(videos.loadVideos);
 export const openVideo = shown(videos.openVideo);
@@ -52,8 +53,8 @@ const saving = (act) => (...rest) => {
   const isOpen = () => getState().id === id;
   const inTurn = shown(async () => {
     const by = isOpen() && (await who());
-    if (by && isOpen()) await act(by, ...rest);
-    else if (!isOpen()) say("not saved: the video was left before", true);
+    if (by && isOpen()) return act(by, ...rest);
+    if (!isOpen()) say("not saved: the video was left before", true);
   });
   turn = turn.catch(() => {}).then(inTurn);
   return turn;
@@ -69,7 +70,8 @@ async function post(by, operations, reason = null) {
 const edit = saving(async (by, operations, reason, text) => {
   await post(by, operations, reason);
   say(text);
-  await stills.show();
+  await show(); // it is saved, also where this fails
+  return true;
 });
 
 /** Choose the next part of tracks for the edit that comes. */
@@ -91,7 +93,8 @@ export async function editSelected(op) {
   if ((op === "spare-track" && !reason) || getState().id !== id) return;
   const text = `saved: ${tracks.map(({ track }) => `track ${track}`).join(", ")}${part === "all" ? "" : `, ${label}`}`;
   setState({ part: "all" }); // a part that stays chosen would leave the rest of the next track as it is
-  await edit(tracks.map(({ stream, track }) => ({ op, stream, track, ...reachFrom(frame) })), reason, text);
+  const operations = tracks.map(({ stream, track }) => ({ op, stream, track, ...reachFrom(frame) }));
+  if (!(await edit(operations, reason, text)) && getState().id === id) setState({ part }); // the same key is of it again
 }
 
 export const undo = saving(async (by, edit) => {

@@ -1,14 +1,15 @@
 // The keyboard: which key does what, and the legend of it.
 import * as act from "./actions.js";
 import { boxAt, withFirst, withKeyframe, withLast } from "./draft.js";
-import { frameCount, getState, setState } from "./store.js";
+import { frameCount, getState, say, setState } from "./store.js";
 
 const step = (frames) => () => act.goTo(getState().frame + frames);
 
 function ofDraft(change) {
   return () => {
-    const { draft, frame } = getState();
-    if (draft) setState({ draft: change(draft, frame) });
+    const { draft, frame, stream } = getState();
+    if (draft && draft.stream !== stream) say(`the face is drawn in stream ${draft.stream}: show that one first`, true);
+    else if (draft) setState({ draft: change(draft, frame) });
   };
 }
 

@@ -3,7 +3,7 @@ import * as act from "./actions.js";
 import { outputUrl } from "./api.js";
 import { begin, boxAt, boxOf, changed, isIn, withKeyframe } from "./draft.js";
 import { Component, html } from "./html.js";
-import { frameCount, getState, setState } from "./store.js";
+import { frameCount, getState, say, setState } from "./store.js";
 
 const MIN_PIXELS = 4; // of the screen, of a drag: less is a click
 
@@ -105,8 +105,8 @@ class Still extends Component {
     if (!box) return drag.part ? undefined : this.selectAt(drag.from);
     const { draft } = getState();
     const { stream, frame } = this.props.shown;
-    const goesOn = draft && draft.stream === stream;
-    setState({ draft: goesOn ? withKeyframe(draft, frame, box) : begin(stream, frame, box) });
+    if (draft && draft.stream !== stream) return say("save the face that is drawn (Enter), or discard it (Esc)", true);
+    setState({ draft: draft ? withKeyframe(draft, frame, box) : begin(stream, frame, box) });
   };
 
   /** A click selects the track of the smallest face at this place. */

@@ -9,7 +9,7 @@ export async function loadVideos() {
 
 export async function openVideo(id) {
   clearStage();
-  setState({ selected: new Set(), finding: null, draft: null, playing: false, layer: "source" });
+  setState({ selected: new Set(), finding: null, draft: null, part: "all", playing: false, layer: "source" });
   take(await api.getVideo(id));
   if (getState().id !== id) return;
   setState({ stream: getState().video.streams[0]?.stream ?? 0 });
