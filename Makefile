@@ -1,6 +1,6 @@
 # Each target sets up what it needs, in .venv; a fresh machine needs Python 3.11, pip and make.
 # `make` and `make help` print these lines.
-# `make test` takes ffmpeg, PostgreSQL, Prometheus and Chromium besides, `make fleet-demo` the second and the third: from
+# `make test` takes ffmpeg, PostgreSQL, Prometheus and Chromium besides, `make fleet-demo` PostgreSQL and Prometheus: from
 # Debian's packages where they are missing.
 #
 #   make blur                    blur a sample clip that is made on the spot

@@ -117,7 +117,7 @@ def test_edits_for_which_the_disk_has_no_room_are_kept(disk: Path) -> None:
     done = call("edit", output, "--add", "10,10,60,60@0-1")
     assert done.returncode == 1 and "No space left on device" in done.stderr, done.stderr
     assert (
-        f"{output} is as it was; the edits are kept: once the cause is gone, the same command without options goes on"
+        f"{output} is as it was; the edits are kept: once the cause is gone, `faceblur edit {output}` goes on"
         in done.stderr
     )
     assert output.read_bytes() == before and len(edits_path(sidecar_path(output)).read_text().splitlines()) == 2

@@ -57,7 +57,7 @@ def test_what_is_to_be_reviewed(client: Client) -> None:
     assert shown["frame_wh"] == [320, 240] and shown["streams"][0]["frames"] == FRAMES
     (track,) = shown["tracks"]
     assert (track["state"], track["first_frame"], track["last_frame"]) == ("spared", 0, FRAMES - 1)
-    assert len(track["samples"]) == 8 and track["score"] > 0.9
+    assert track["spared_frames"] == SPARED and len(track["samples"]) == 8 and track["score"] > 0.9
     (finding,) = shown["findings"]
     assert finding["kind"] == "spared" and finding["can_mask"] and finding["verdict"] is None
     states = [client.get(f"{client.video()}/frames/{n}/faces").json()["faces"][0]["state"] for n in (0, SPARED + 1)]
@@ -100,7 +100,7 @@ def test_an_edit_of_a_part_of_a_track(client: Client, folder: Path) -> None:
     ]
     client.edit({"op": "spare-track", "track": 1, "first_frame": 20, "last_frame": 20}, reason="consented")
     (track,) = client.get(client.video()).json()["tracks"]
-    assert track["state"] == "spared"  # in one frame
+    assert (track["state"], track["spared_frames"]) == ("spared", 1)
 
 
 @pytest.mark.parametrize(

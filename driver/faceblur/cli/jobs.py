@@ -56,7 +56,7 @@ def jobs(
         await show_jobs(context.obj, states=states, contains=contains, as_json=as_json, watch=watch)
         return DONE
 
-    sys.exit(execute(command, Verbosity(0, False)))
+    sys.exit(execute(command, Verbosity(0, False), interrupted="the jobs go on"))
 
 
 @jobs.command()

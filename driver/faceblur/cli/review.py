@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shlex
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("faceblur")
 GOES_ON = "the same command goes on from here"
 EDITS_ARE_KEPT = "the edits are kept"
-GOES_ON_WITH_EDITS = "the same command without options goes on"
 
 
 class TextType(click.ParamType[Any]):
@@ -263,7 +263,8 @@ def edit(
         edit_run = partial(EditRun, output, added=added, removed=removed, spared=spared, masked=masked, undone=undone)
         return edit_run(stream=stream, source=source, preview=preview, on_event=emit)
 
-    code = execute_job(make, verbosity, interrupted=f"the output is as it was; {EDITS_ARE_KEPT}: {GOES_ON_WITH_EDITS}")
+    goes_on = f"`{shlex.join(['faceblur', 'edit', str(output)])}` goes on"
+    code = execute_job(make, verbosity, interrupted=f"the output is as it was; {EDITS_ARE_KEPT}: {goes_on}")
     if code == FAILED:
-        log.error("%s is as it was; %s: once the cause is gone, %s", output, EDITS_ARE_KEPT, GOES_ON_WITH_EDITS)
+        log.error("%s is as it was; %s: once the cause is gone, %s", output, EDITS_ARE_KEPT, goes_on)
     sys.exit(code)

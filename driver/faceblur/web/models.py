@@ -78,7 +78,10 @@ class BoxInFrame(BaseModel):
 
 
 class TrackInfo(BaseModel):
-    """One track with the edits that were made of it. `width` is that of its largest box, in pixels."""
+    """One track with the edits that were made of it: it stays visible in `spared_frames` of its frames.
+
+    `width` is that of its largest box, in pixels.
+    """
 
     stream: int
     track: int
@@ -86,6 +89,7 @@ class TrackInfo(BaseModel):
     first_frame: FrameNumber
     last_frame: FrameNumber
     frames: int
+    spared_frames: int
     start: float
     end: float
     score: float | None

@@ -23,7 +23,7 @@ from faceblur.web.models import AddedInfo, BoxInFrame, FaceInfo, FrameFaces, Str
 # Pictures of a track that its chip shows in turn.
 SAMPLES = 8
 MAX_GAP = 0.1  # seconds from one frame to the next: a longer one makes the search of a frame no less exact
-# Of the states of a track's frames, the first one here is shown.
+# Of the states of a track's frames, the first one here is shown: people have to see that a face stays visible.
 STATES: tuple[TrackState, ...] = ("spared", "masked", "removed", "rejected")
 EDITED: Mapping[str, TrackState] = {"spare-track": "spared", "mask-track": "masked", "remove-track": "removed"}
 Opening = Callable[[], VideoReader]
@@ -159,7 +159,8 @@ class RecordedFaces:
             TrackInfo(
                 stream=stream,
                 track=track,
-                state=self._state(stream, track, edits),
+                state=next(state for state in STATES if state in states),
+                spared_frames=states.count("spared"),
                 first_frame=one.frames[0],
                 last_frame=one.frames[-1],
                 frames=len(one.frames),
@@ -171,16 +172,16 @@ class RecordedFaces:
                 samples=one.samples(),
             )
             for (stream, track), one in sorted(self._tracks.items())
+            for states in [self._states(stream, track, edits)]
         ]
 
-    def _state(self, stream: int, track: int, edits: Edits) -> TrackState:
-        """What becomes of a track with the edits; spared if it is in any frame: people have to see that."""
+    def _states(self, stream: int, track: int, edits: Edits) -> list[TrackState]:
+        """What becomes of a track with the edits, frame by frame."""
         one, times = self._tracks[stream, track], self.times[stream]
-        states = set(one.states)
-        if edits.change_track(stream, track):
-            of_frames = (edits.of_track(stream, track, times[frame]) for frame in one.frames)
-            states = {own if edit is None else EDITED[edit.op] for own, edit in zip(one.states, of_frames, strict=True)}
-        return next(state for state in STATES if state in states)
+        if not edits.change_track(stream, track):
+            return one.states
+        of_frames = (edits.of_track(stream, track, times[frame]) for frame in one.frames)
+        return [own if edit is None else EDITED[edit.op] for own, edit in zip(one.states, of_frames, strict=True)]
 
     def added(self, edits: Edits) -> list[AddedInfo]:
         """The faces that people added."""

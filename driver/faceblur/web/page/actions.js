@@ -89,12 +89,12 @@ export async function editSelected(op) {
   if (part !== "all" && tracks.some(({ stream }) => stream !== shown)) {
     return say("a part is of the stream that is shown: select its tracks only", true);
   }
-  const reason = op === "spare-track" ? await ask({ kind: "reason", tracks }) : null;
+  const names = tracks.map(({ track }) => `track ${track}`).join(", ") + (part === "all" ? "" : `, ${label}`);
+  const reason = op === "spare-track" ? await ask({ kind: "reason", of: names }) : null;
   if ((op === "spare-track" && !reason) || getState().id !== id) return;
-  const text = `saved: ${tracks.map(({ track }) => `track ${track}`).join(", ")}${part === "all" ? "" : `, ${label}`}`;
   setState({ part: "all" }); // a part that stays chosen would leave the rest of the next track as it is
   const operations = tracks.map(({ stream, track }) => ({ op, stream, track, ...reachFrom(frame) }));
-  if (!(await edit(operations, reason, text)) && getState().id === id) setState({ part }); // the same key is of it again
+  if (!(await edit(operations, reason, `saved: ${names}`)) && getState().id === id) setState({ part }); // the same key is of it again
 }
 
 export const undo = saving(async (by, edit) => {
@@ -107,7 +107,7 @@ export const undo = saving(async (by, edit) => {
 });
 
 /** Undo the last edit that counts. */
-export const undoLast = () => undo(undefined);
+export const undoLast = () => (getState().video.log.length ? undo(undefined) : say("there is no edit to undo"));
 
 /** Save the face that is being drawn, once it is followed: before that, most of it would be missing. */
 export function saveDraft() {
@@ -138,7 +138,7 @@ export async function nextFinding() {
   const inTurn = [...video.findings.slice(index + 1), ...video.findings.slice(0, index + 1)];
   const next = inTurn.find((one) => one.verdict === null);
   if (next) await lookAt(next);
-  else say("every finding is judged");
+  else say(video.findings.length ? "every finding is judged" : "there are no findings");
 }
 
 let isJudging = false;

@@ -7,7 +7,7 @@ export function Dialogs({ dialog }) {
   if (dialog.kind === "legend") return html`<${Modal} answer=${dialog.answer}><${Legend} /><//>`;
   const text = {
     name: ["Your name", "It is written beside each of your edits.", "Name"],
-    reason: ["Leave a face visible", "Who looks at the video will see this person. Why may they?", "Reason"],
+    reason: [`Leave a face visible: ${dialog.of}`, "Who looks at the video will see this person. Why may they?", "Reason"],
   }[dialog.kind];
   return html`<${Modal} answer=${dialog.answer}><${Question} text=${text} answer=${dialog.answer} /><//>`;
 }

@@ -70,6 +70,10 @@ function select(tracks, track, event) {
   }
 }
 
+/** How much of a track is spared, if it is not all. */
+const sparedPart = ({ state, spared_frames, frames }) =>
+  state === "spared" && spared_frames < frames ? ` in ${spared_frames} of ${frames} frames` : "";
+
 class Chip extends Component {
   state = { sample: 0 };
 
@@ -98,7 +102,7 @@ class Chip extends Component {
           onMouseLeave=${this.stop}
         >
           <img loading="lazy" alt="" src=${cropUrl(id, track.stream, frame, box)} />
-          <b>#${track.track}</b> ${track.state}
+          <b>#${track.track}</b> ${track.state}${sparedPart(track)}
           <small>${(track.end - track.start).toFixed(1)} s, ${track.score?.toFixed(2) ?? "no score"}</small>
         </button>
       </li>

@@ -40,7 +40,7 @@ export const KEYS = [
   ["t", "T", "follow it from this frame, in both directions", act.followDraft],
   ["[", "[", "it begins at this frame", ofDraft(withFirst)],
   ["]", "]", "it ends at this frame", ofDraft(withLast)],
-  ["f", "F", "it is in all frames: a fixed region", ofDraft((one) => withLast(withFirst(one, 0), frameCount(getState()) - 1))],
+  ["f", "F", "it is in all frames", ofDraft((one) => withLast(withFirst(one, 0), frameCount(getState()) - 1))],
   ["Enter", "Enter", "save it", act.saveDraft],
   ["Escape", "Esc", "discard it", () => setState({ draft: null, message: null, selected: new Set() })],
   ["?", "?", "this list", () => act.ask({ kind: "legend" })],

@@ -61,10 +61,11 @@ function cannotPlay() {
 
 function DraftBar({ draft }) {
   if (!draft) return html`<p class="draft">Drag on the picture to draw a face that was missed.</p>`;
+  const followed = [...draft.followed.keys()].filter((frame) => isIn(draft, frame) && !draft.keyframes.has(frame)).length;
   return html`
     <p class="draft">
       A face in frames ${draft.first} to ${draft.last}, ${draft.keyframes.size} keyframe${draft.keyframes.size > 1 ? "s" : ""}${
-        draft.followed.size ? `, ${draft.followed.size} followed` : ""}.
+        followed ? `, ${followed} followed` : ""}.
       Have it followed, or go to another frame and drag the box there.
       <button type="button" disabled=${draft.following !== null} onClick=${act.followDraft}>
         ${draft.following ? "Following …" : "Follow (T)"}
