@@ -14,6 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.fleet import until
+
 COMMAND = [sys.executable, "-m", "examples.fleet_demo"]
 ROOT = Path(__file__).parents[2]
 
@@ -77,6 +79,7 @@ def test_a_program_of_a_killed_demo_ends(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", demo], cwd=ROOT, stdout=subprocess.PIPE, text=True) as killed:
         assert killed.stdout is not None
         program = psutil.Process(int(killed.stdout.readline()))
+        until(lambda: program.name() == "sleep")  # before that, setpriv has not asked for the signal yet
         killed.kill()
     try:
         program.wait(60)
