@@ -13,7 +13,7 @@ from faceblur.auditing.frame_alignment import gray_image
 from faceblur.auditing.legibility import measure_legibility
 from faceblur.auditing.sidecar_checks import SidecarChecks
 from faceblur.cli.app import main
-from faceblur.redaction.edit_operations import AddedFace, MaskedTrack
+from faceblur.redaction.edit_operations import AddedFace, MaskedTrack, counts_at
 from faceblur.redaction.edits import Edits
 from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
 from faceblur.redaction.sidecar_format import FrameLine, SidecarFace, edits_path
@@ -112,6 +112,6 @@ def test_an_edit_of_one_frame_counts_in_it_at_any_frame_rate() -> None:
             written = round(pts * float(tick), 3)  # 0.5005 s lies in the middle between two that are written
             track = MaskedTrack(1, start=written, end=written)
             added = Edits([AddedFace((0, 0, 9, 9), written, written)])
-            assert [track.counts_at(one) for one in (before, then, after)] == [False, True, False], (tick, pts)
+            assert [counts_at(track, one) for one in (before, then, after)] == [False, True, False], (tick, pts)
             masks = [len(added.fold(line, one).faces) for one in (before, then, after)]
             assert masks == [0, 1, 0], (tick, pts)

@@ -58,12 +58,6 @@ class EditOfTrack(Edit):
     start: FiniteFloat | None = Field(default=None, kw_only=True)
     end: FiniteFloat | None = Field(default=None, kw_only=True)
 
-    def counts_at(self, seconds: float) -> bool:
-        """Whether it counts in the frame of this time, to the rounding of its times."""
-        return (self.start is None or self.start - ROUNDING <= seconds) and (
-            self.end is None or seconds <= self.end + ROUNDING
-        )
-
 
 @dataclass(frozen=True, slots=True, config=_CONFIG)
 class RemovedTrack(EditOfTrack):
@@ -99,3 +93,9 @@ MaskEdit = AddedFace | TrackEdit
 Operation = Annotated[MaskEdit | Undo, Field(discriminator="op")]
 OPERATION: TypeAdapter[Operation] = TypeAdapter(Operation)
 EDITS_HEADER: TypeAdapter[EditsHeader] = TypeAdapter(EditsHeader)
+
+
+def counts_at(one: MaskEdit, seconds: float) -> bool:
+    """Whether an edit counts in the frame of this time, to the rounding of its times."""
+    is_begun = one.start is None or one.start - ROUNDING <= seconds
+    return is_begun and (one.end is None or seconds <= one.end + ROUNDING)

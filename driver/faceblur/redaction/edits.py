@@ -35,6 +35,7 @@ from faceblur.redaction.edit_operations import (
     SparedTrack,
     TrackEdit,
     Undo,
+    counts_at,
 )
 from faceblur.redaction.sidecar_format import SCHEMA_URL, FrameLine, Header, SidecarFace, edits_path
 
@@ -90,7 +91,7 @@ class Edits:
     def of_track(self, stream: int, track: int | None, seconds: float) -> TrackEdit | None:
         """The edit of a track that counts in the frame of this time."""
         edits = self._of_tracks.get((stream, track), ())
-        return next((one for one in reversed(edits) if one.counts_at(seconds)), None)
+        return next((one for one in reversed(edits) if counts_at(one, seconds)), None)
 
     def change_track(self, stream: int, track: int | None) -> bool:
         """Whether any edit of a track counts, in some of its frames at least."""

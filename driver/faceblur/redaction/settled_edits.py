@@ -22,6 +22,7 @@ from faceblur.redaction.edit_operations import (
     RemovedTrack,
     SparedTrack,
     Undo,
+    counts_at,
 )
 from faceblur.redaction.edits import Edits, fault_of_edit, read_edits
 from faceblur.redaction.sidecar_format import FrameLine, edits_path
@@ -111,8 +112,7 @@ def _found_in(
 
 def _as_it_stands(one: MaskEdit, timed: TimedLine) -> MaskEdit | None:
     """An edit that counts in the frame."""
-    is_begun = _begin(one) - ROUNDING <= timed.since
-    return one if is_begun and (one.end is None or timed.since <= one.end + ROUNDING) else None
+    return one if counts_at(one, timed.since) else None
 
 
 def _begun(one: MaskEdit, timed: TimedLine, priming: float) -> MaskEdit | None:
