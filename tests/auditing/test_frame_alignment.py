@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 import pytest
 
 from examples.sample_clip import Image
-from faceblur.auditing.frame_alignment import SmallFrame, align
+from faceblur.auditing.frame_alignment import Aligner, SmallFrame
 from tests.auditing.small_frames import FRAMES, both, frozen_noise
 
 
 def steps(source: list[SmallFrame], output: list[SmallFrame]) -> list[tuple[str, int, int]]:
-    return [(one.kind, one.source, one.output) for one in align(source, output, 1e-6) if one.kind != "pair"]
+    aligner = Aligner(1e-6)
+    for one, other in zip_longest(source, output):
+        aligner.push(one, other)
+    return [(one.kind, one.source, one.output) for one in aligner.finish() if one.kind != "pair"]
 
 
 def without(*numbers: int) -> list[int]:

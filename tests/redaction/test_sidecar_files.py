@@ -102,6 +102,13 @@ def test_a_sidecar_has_its_name_only_once_it_is_finished(sidecar: Sidecar, tmp_p
         assert path.exists() == finished and not temporary_path(path).exists()
 
 
+def test_a_file_of_another_kind_is_named_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "notes.md"
+    path.write_text("# Notes\n")
+    with pytest.raises(SidecarError, match=r"notes\.md: not a sidecar: its first line is not JSON"):
+        read_sidecar(path)
+
+
 def test_a_line_that_cannot_be_read_is_named(sidecar: Sidecar, tmp_path: Path) -> None:
     path = tmp_path / "out.faces.jsonl"
     write_sidecar(path, sidecar)

@@ -105,7 +105,9 @@ def test_wrong_calls(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     nothing = invoke("review", folder / "in", tmp_path / "empty", *PORT_0)
     assert nothing.exit_code == 2 and "there is no output of a run in it" in nothing.output
-    assert invoke("review", folder / "in", folder / "no").exit_code == 2
+    for given in ((folder / "in", folder / "no"), (folder / "no", folder / "out")):
+        absent = invoke("review", *given)
+        assert absent.exit_code == 2 and absent.output == f"error: {folder / 'no'}: no such file or directory\n"
     with socket.create_server(("127.0.0.1", 0)) as taken:
         busy = invoke("review", folder / "in", folder / "out", "--port", taken.getsockname()[1])
     assert busy.exit_code == 2 and "cannot be used: Address already in use: choose another --port" in busy.output

@@ -110,7 +110,7 @@ def test_a_missed_face_is_drawn_at_two_keyframes(page: Page, folder: Path) -> No
     assert len(faces) == 4 and all(one.by == "ann" for one in faces)
     expect(page.locator(".log li")).to_have_count(1)
     page.keyboard.press("z")
-    said(page, "undone: a face added, 0.16 to 0.52 s")
+    said(page, "undone: a face added, 0.16 s to 0.52 s")
     expect(page.locator(".face.added")).to_have_count(0)
     expect(page.locator(".log li")).to_have_count(2)
     assert not read_edits(sidecar_path(folder / "out" / "face.mp4"))

@@ -8,9 +8,8 @@ change of the shift costs as much as several frames that differ. It streams: onl
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import Literal
 
 import cv2
@@ -168,14 +167,6 @@ class Aligner:
             self._typical = max(MIN_TYPICAL, 0.9 * self._typical + 0.1 * float(own))
         self._output_frames += 1
         self._window.popleft()
-
-
-def align(source: Iterable[SmallFrame], output: Iterable[SmallFrame], tolerance: float) -> Alignment:
-    """Find which frames of two videos belong together, as `Aligner` does."""
-    aligner = Aligner(tolerance)
-    for one, other in zip_longest(source, output):
-        aligner.push(one, other)
-    return aligner.finish()
 
 
 def _differences(output: SmallFrame, window: Sequence[SmallFrame | None]) -> NDArray[np.float64]:

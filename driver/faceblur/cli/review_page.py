@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import secrets
 import sys
 from pathlib import Path
@@ -28,8 +29,8 @@ PORT = 8090
 
 
 @main.command()
-@click.argument("source", type=click.Path(path_type=Path, exists=True))
-@click.argument("output", type=click.Path(path_type=Path, exists=True))
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("output", type=click.Path(path_type=Path))
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -61,6 +62,8 @@ def review(source: Path, output: Path, port: int | None, endpoint: Endpoint, ver
         from faceblur.web.video_list import reviewed_videos
         from faceblur.web.work import Work
 
+        for path in (source, output):
+            check_exists(path)
         videos = reviewed_videos(await asyncio.to_thread(find_outputs, source, output), output)
         if not videos:
             raise UsageError(f"{output}: there is no output of a run in it")
@@ -73,6 +76,12 @@ def review(source: Path, output: Path, port: int | None, endpoint: Endpoint, ver
         return DONE
 
     sys.exit(execute(command, verbosity, interrupted="the page is closed; edits and verdicts are kept"))
+
+
+def check_exists(path: Path) -> None:
+    """Raises UsageError."""
+    if not os.path.exists(path):
+        raise UsageError(f"{path}: no such file or directory")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

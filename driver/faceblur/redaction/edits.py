@@ -72,7 +72,7 @@ class Edits:
             if not isinstance(one, Undo):
                 counting[number] = one
             elif counting.pop(one.line, None) is None:
-                raise SidecarError(f"line {number}: line {one.line} is no edit that counts: it cannot be undone")
+                raise SidecarError(f"line {one.line} is no edit that counts: it cannot be undone")
         self.operations: tuple[MaskEdit, ...] = tuple(counting.values())
         self.added = {number: one for number, one in counting.items() if isinstance(one, AddedFace)}
         self.added_boxes = frozenset(one.box for one in self.added.values())

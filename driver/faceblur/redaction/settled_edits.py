@@ -132,11 +132,12 @@ def _begin(one: MaskEdit) -> float:
 
 
 def _missing(one: MaskEdit) -> str:
-    """Why an edit changes no frame."""
+    """Why an edit changes no frame, and where to see what there is."""
     if isinstance(one, AddedFace):
         return f"no frame of stream {one.stream} is shown from {one.start:g} to {one.end:g} s"
     span = TimeSpan.of(one.start, one.end)
-    return f"there is no track {one.track} in stream {one.stream}" + f" from {span}" * (span is not None)
+    why = f"there is no track {one.track} in stream {one.stream}" + f" from {span}" * (span is not None)
+    return f"{why}: the sidecar and a preview have the numbers of the tracks"
 
 
 def warn_of_later_edits(sidecar: Path, output: Path, edits: Edits) -> None:

@@ -209,6 +209,8 @@ class SidecarReader:
             return kind.validate_json(text, strict=True)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
+            if number == 1 and first["type"] == "json_invalid":
+                raise SidecarError(f"{self.path}: not a sidecar: its first line is not JSON") from error
             where = ".".join(map(str, first["loc"]))[:MAX_PLACE]
             if where == "time_base" and isinstance(wrong := first.get("input"), str):
                 first["msg"] = f"{wrong[:MAX_PLACE]!r} is not a fraction such as 1/90000"

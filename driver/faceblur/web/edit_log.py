@@ -12,7 +12,6 @@ from faceblur.redaction.edit_operations import (
     Operation,
     RemovedTrack,
     SparedTrack,
-    TrackEdit,
     Undo,
 )
 from faceblur.redaction.edits import FIRST_LINE, Edits
@@ -49,21 +48,23 @@ def _made_together(numbered: tuple[int, Operation], edits: Edits) -> Hashable:
     return (one.op, one.by, one.at, of.at, of.stream) if isinstance(of, AddedFace) and one.at else number
 
 
-def _when(one: TrackEdit) -> str:
-    span = TimeSpan.of(one.start, one.end)
-    return "" if span is None else f", {span}"
+def _when(start: float | None, end: float | None) -> str:
+    span = TimeSpan.of(start, end)
+    if span is None:
+        return ""
+    return f", at {span.start:g} s" if span.start == span.end else f", {span}"
 
 
 def _text(one: Operation, last: Operation, edits: Edits) -> str:
     match one, last:
         case AddedFace(), AddedFace():
-            return f"a face added, {min(one.start, last.start):g} to {max(one.end, last.end):g} s"
+            return f"a face added{_when(min(one.start, last.start), max(one.end, last.end))}"
         case RemovedTrack(), _:
-            return f"track {one.track} is no face{_when(one)}"
+            return f"track {one.track} is no face{_when(one.start, one.end)}"
         case SparedTrack(), _:
-            return f"track {one.track} stays visible{_when(one)}"
+            return f"track {one.track} stays visible{_when(one.start, one.end)}"
         case MaskedTrack(), _:
-            return f"track {one.track} is masked{_when(one)}"
+            return f"track {one.track} is masked{_when(one.start, one.end)}"
         case Undo(), Undo():
             return f"undone: {_text(edits.log[one.line - FIRST_LINE], edits.log[last.line - FIRST_LINE], edits)}"
     raise AssertionError(f"{one.op} and {last.op} are not made together")
