@@ -17,7 +17,6 @@ from typing import Any
 
 import click
 import cv2
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -26,6 +25,7 @@ from faceblur.base.options import Options
 from faceblur.detection.reply_checks import check_reply
 from faceblur.detection.request_body import encode_request
 from faceblur.media.frames import DecodedFrame
+from faceblur.media.orientation import turned_back
 from faceblur.media.reader import VideoReader
 from faceblur.media.writer import VideoWriter
 from faceblur.redaction.masking import mask_frame, stored_regions
@@ -107,7 +107,7 @@ def measure(clip: Path, folder: Path) -> dict[str, float]:
     returned = timed("JPEG of the answer", lambda: [decode_image(one) for one in checked.frames])
     boxes = [[face.box for face in its] for its in faces]
     clear = [
-        (frame.decoded, np.rot90(image, -frame.decoded.turns), stored_regions(frame.decoded, its, options.padding))
+        (frame.decoded, turned_back(image, frame.decoded.orientation), stored_regions(frame.decoded, its, options.padding))
         for frame, image, its in zip(frames, returned, boxes, strict=True)
     ]
     timed("check its faces", lambda: [verify_redacted(*one, options.style) for one in clear])
