@@ -107,8 +107,8 @@ def measure(clip: Path, folder: Path) -> dict[str, float]:
     returned = timed("JPEG of the answer", lambda: [decode_image(one) for one in checked.frames])
     boxes = [[face.box for face in its] for its in faces]
     clear = [
-        (frame.decoded, turned_back(image, frame.decoded.orientation), stored_regions(frame.decoded, its, options.padding))
-        for frame, image, its in zip(frames, returned, boxes, strict=True)
+        (one, turned_back(image, one.orientation), stored_regions(one, its, options.padding))
+        for one, image, its in zip([frame.decoded for frame in frames], returned, boxes, strict=True)
     ]
     timed("check its faces", lambda: [verify_redacted(*one, options.style) for one in clear])
     timed(

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from examples.sample_clip import Image, astronaut, pan, write_clip
-from faceblur.cli import fleet, review, review_page, serving  # noqa: F401  # they add their commands
+from faceblur.cli import fleet, release, review, review_page, serving  # noqa: F401  # they add their commands
 from faceblur.detection.local_function.function_yaml import find_function_yaml, read_config
 from faceblur.detection.local_function.http_trigger import LocalFunction
 from faceblur_function.detectors.detector import Detector

@@ -30,7 +30,7 @@ MAX_README_LINES = 200
 # The pages that the index lists; each is required.
 PAGES = (
     *("api", "audit", "defaults", "deploy", "evaluation", "formats", "how-it-works", "http", "performance", "promises"),
-    *("review", "settings", "sidecar", "fleet"),
+    *("release", "review", "settings", "sidecar", "fleet"),
 )
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
@@ -45,6 +45,7 @@ COMMANDS = (
     "edit",
     "evaluate",
     "review",
+    "release",
     "serve",
     "plan",
     "submit",

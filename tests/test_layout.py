@@ -13,7 +13,7 @@ SOURCES = {"faceblur": ROOT / "driver" / "faceblur", "faceblur_function": ROOT /
 # The driver's packages from the top down: each imports only those in the rows below its own.
 LAYERS = [
     {"cli"},
-    {"web"},
+    {"web", "releasing"},
     {"auditing", "evaluation", "fleet"},
     {"jobs"},
     {"redaction"},

@@ -27,7 +27,7 @@ def start() -> None:
         from faceblur.cli import app  # noqa: F401  # it adds its commands, as the others do
 
         if sys.argv[1:2] != ["run"]:
-            from faceblur.cli import fleet, jobs, plan, review, review_page, serving  # noqa: F401
+            from faceblur.cli import fleet, jobs, plan, release, review, review_page, serving  # noqa: F401
         from faceblur.cli.group import main
 
         main(prog_name="faceblur")

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 from faceblur.auditing.legibility import measure_legibility
+from faceblur.auditing.verdicts import verdicts_path
 from faceblur.base.events import Event, FramesMasked
 from faceblur.jobs.render_run import EditRun
 from faceblur.redaction.edits import read_edits
 from faceblur.redaction.sidecar_files import sidecar_path
 from faceblur.redaction.sidecar_format import edits_path
-from faceblur.web.verdicts import verdicts_path
 from tests.conftest import ServerThread
 from tests.web.conftest import FRAMES, SPARED, Client, server_of
 

@@ -11,12 +11,13 @@ from functools import partial
 from pathlib import Path
 
 from faceblur.auditing.audit_tally import AuditTally
+from faceblur.auditing.file_digests import file_digests
 from faceblur.auditing.frame_alignment import Alignment
 from faceblur.auditing.frame_pairs import PairReader, frame_pairs
 from faceblur.auditing.html_page import html_page
 from faceblur.auditing.mending import with_command
 from faceblur.auditing.progress import AuditProgress, AuditStage
-from faceblur.auditing.report import AuditReport, as_json, report_path
+from faceblur.auditing.report import AuditReport, FileDigests, as_json, report_path
 from faceblur.auditing.report_files import check_writable, write_report
 from faceblur.auditing.search_journal import SUFFIX, SearchJournal
 from faceblur.auditing.source_search import Detectors, SourceSearch
@@ -69,13 +70,14 @@ async def _audited(files: AuditedFiles, detectors: Detectors, on_progress: OnPro
     # What is detected is of frames in one form.
     of = f"{await asyncio.to_thread(search_identity, files, detectors)} {files.canvases}"
     with SearchJournal(path, of) as journal:
-        audited = await asyncio.to_thread(audit_identity, files, detectors)
+        audited = await asyncio.to_thread(file_digests, files.output, files.sidecar)
+        identity = await asyncio.to_thread(audit_identity, files, detectors, audited)
         if not await asyncio.to_thread(_is_as_opened, files):  # the detectors were loaded meanwhile
             raise MediaError(f"{files.output}: {CHANGED}")
         report, alignments = await _Audit(files, detectors, on_progress, journal).run()
-        if await asyncio.to_thread(audit_identity, files, detectors) != audited:
+        if await asyncio.to_thread(file_digests, files.output, files.sidecar) != audited:
             raise MediaError(f"{files.output}: {CHANGED}")
-        report.of = audited
+        report.of, report.sha256 = identity, audited
         if write:
             await asyncio.to_thread(_write, report, files, alignments)
         journal.complete()
@@ -89,11 +91,10 @@ def _is_as_opened(files: AuditedFiles) -> bool:
     return header == files.header and read_edits(files.sidecar).operations == files.edits.operations
 
 
-def audit_identity(files: AuditedFiles, detectors: Detectors) -> str:
+def audit_identity(files: AuditedFiles, detectors: Detectors, digests: FileDigests) -> str:
     """What the report depends on: what the search does, and the output."""
     digest = hashlib.sha256(search_identity(files, detectors).encode())
-    with files.output.open("rb") as file:
-        digest.update(hashlib.file_digest(file, "sha256").digest())
+    digest.update(bytes.fromhex(digests.output or ""))
     return digest.hexdigest()
 
 

@@ -1,8 +1,10 @@
-"""The kinds of findings, the worst first: those that make an audit fail, and those that a person should watch."""
+"""The kinds of findings, the worst first, those that make an audit fail and those to watch; what people say of them."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import StringConstraints
 
 FailingKind = Literal["exposed", "uncovered", "unsearched", "location", "missing", "extra", "order", "time"]
 WatchKind = Literal[
@@ -17,3 +19,6 @@ WATCH: tuple[WatchKind, ...] = (
     *("rest", "spared", "rejected", "candidate", "changed", "damaged"),
     *("long_gap", "short_track", "low_score"),
 )
+# What a person says of a finding, and who: a name that is typed.
+Verdict = Literal["fine", "mask", "no-face", "unclear"]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]

@@ -10,16 +10,16 @@ from pathlib import Path
 
 from faceblur.auditing.detectors import connected
 from faceblur.auditing.file_audit import audit_files, audit_identity, opened
+from faceblur.auditing.file_digests import file_digests
 from faceblur.auditing.index_page import INDEX, index_page
 from faceblur.auditing.progress import AuditProgress
 from faceblur.auditing.report import AuditReport, FileVerdict, FolderReport, as_json, report_path
 from faceblur.auditing.report_files import check_writable, write_report
 from faceblur.auditing.source_search import Detectors
 from faceblur.auditing.stream_pairs import AuditedFiles
+from faceblur.auditing.videos_below import videos_below
 from faceblur.base.errors import MediaError, SidecarError, UsageError
 from faceblur.detection.endpoint import Endpoint
-from faceblur.jobs.discovery import walk
-from faceblur.jobs.video_suffixes import SHARED_WITH_TEXT, VIDEO_SUFFIXES
 from faceblur.redaction.named_source import named_in
 from faceblur.redaction.sidecar_files import SidecarReader, identify, sidecar_path
 from faceblur.redaction.sidecar_format import Identity
@@ -36,7 +36,7 @@ def find_outputs(source: Path, outdir: Path) -> list[FileVerdict]:
     file. Of two videos of this name it is the one that the output was made of.
     """
     found, used = [], set()
-    outputs, unreadable = _videos(outdir)
+    outputs, unreadable = videos_below(outdir)
     found += [FileVerdict(source="", output=str(path), reason=reason) for path, reason in unreadable]
     for output in outputs:
         verdict = _paired(source, output, outdir)
@@ -44,23 +44,12 @@ def find_outputs(source: Path, outdir: Path) -> list[FileVerdict]:
         if not verdict.reason:
             used.add(Path(verdict.source).resolve())
     if source.is_dir():
-        sources, unreadable = _videos(source)
+        sources, unreadable = videos_below(source)
         found += [FileVerdict(source=str(path), output="", reason=reason) for path, reason in unreadable]
         for path in sources:
             if path.resolve() not in used and outdir.resolve() not in path.resolve().parents:
                 found.append(FileVerdict(source=str(path), output="", reason=NO_OUTPUT))
     return found
-
-
-def _videos(folder: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
-    """The videos below a folder, and what cannot be read: a folder may hold outputs, which nobody has audited then."""
-    unreadable: list[tuple[Path, str]] = []
-    found = [
-        path
-        for path, _, _ in walk([folder], VIDEO_SUFFIXES, unreadable)
-        if path.suffix.lower() in VIDEO_SUFFIXES - SHARED_WITH_TEXT or os.path.exists(sidecar_path(path))
-    ]
-    return found, unreadable
 
 
 def _paired(source: Path, output: Path, outdir: Path) -> FileVerdict:
@@ -144,7 +133,9 @@ def _known(files: AuditedFiles, detectors: Detectors) -> AuditReport | None:
         report = AuditReport.model_validate(json.loads(path.read_bytes()))
     except (OSError, ValueError):
         return None
-    is_known = report.of == audit_identity(files, detectors) and report_path(files.output, "html").exists()
+    digests = file_digests(files.output, files.sidecar)
+    is_same = report.sha256 == digests and report.of == audit_identity(files, detectors, digests)
+    is_known = is_same and report_path(files.output, "html").exists()
     return report if is_known else None
 
 

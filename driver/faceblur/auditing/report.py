@@ -84,16 +84,28 @@ class AuditDetector(BaseModel):
     weights_sha256: str
 
 
+class FileDigests(BaseModel):
+    """The SHA-256 of each file that was audited, complete; None: it did not exist, as where there are no edits."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    output: str | None
+    sidecar: str | None
+    edits: str | None = None
+
+
 class AuditReport(BaseModel):
     """The complete audit: `findings` make it fail, `watch` is for a person to check, `counts` counts both by kind.
 
-    `of` is a SHA-256 of what was audited and by which detectors: while it is the same, so is the report.
+    `of` is a SHA-256 of what was audited and by which detectors: while it is the same, so is the report. `sha256` is
+    None in reports of older versions.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     faceblur_audit: Literal[1] = 1
     of: str = ""
+    sha256: FileDigests | None = None
     source: str
     output: str
     sidecar: str

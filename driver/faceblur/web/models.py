@@ -9,19 +9,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
+from faceblur.auditing.finding_kinds import Name, Verdict
 from faceblur.redaction.edit_operations import MAX_EDITS
 
 # Of one face: it may be followed several times, each time for up to 1,200 frames.
 MAX_KEYFRAMES = 10_000
 Box = tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
 FrameNumber = Annotated[int, Field(ge=0)]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Reason = Annotated[str, Field(max_length=1000)]
 EndReason = Literal["lost", "cut", "end", "limit", "asked"]
 TrackState = Literal["masked", "rejected", "spared", "removed"]
-Verdict = Literal["fine", "mask", "no-face", "unclear"]
 
 
 class AuditState(BaseModel):

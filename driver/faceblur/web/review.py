@@ -10,6 +10,7 @@ from pathlib import Path
 
 from faceblur.auditing.mending import boxes_to_add
 from faceblur.auditing.report import AuditReport, Finding
+from faceblur.auditing.verdicts import append_verdict, key_of, verdicts_path
 from faceblur.base.errors import FaceblurError, UsageError
 from faceblur.jobs.checked_edits import KnownLines, append_checked
 from faceblur.redaction.edit_operations import AddedFace, MaskedTrack, Operation, RemovedTrack
@@ -28,7 +29,6 @@ from faceblur.web.models import (
 )
 from faceblur.web.recorded_faces import RecordedFaces
 from faceblur.web.stills import Layer, Stills, jpeg
-from faceblur.web.verdicts import append_verdict, key_of, verdicts_path
 from faceblur.web.video_list import (
     MASKED_BY_BOXES,
     ReviewedVideo,

@@ -11,16 +11,16 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from faceblur.auditing.finding_kinds import FINDINGS
+from faceblur.auditing.finding_kinds import FINDINGS, Verdict
 from faceblur.auditing.html_page import TITLES
 from faceblur.auditing.report import AuditReport, FileVerdict, Finding, report_path
+from faceblur.auditing.verdicts import key_of, read_verdicts
 from faceblur.base.errors import SidecarError
 from faceblur.base.regular_files import check_regular
 from faceblur.redaction.edits import Edits
 from faceblur.redaction.sidecar_files import sidecar_path
 from faceblur.redaction.sidecar_format import edits_path
-from faceblur.web.models import AuditState, FindingInfo, Verdict
-from faceblur.web.verdicts import key_of, read_verdicts
+from faceblur.web.models import AuditState, FindingInfo
 
 MASKED_BY_TRACK = ("rejected", "spared")
 MASKED_BY_BOXES = ("uncovered", "candidate")

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from faceblur.auditing.finding_kinds import Name, Verdict
 from faceblur.auditing.report import Finding
 from faceblur.base.atomic_files import append_complete, fitting_name, held
 from faceblur.base.errors import SidecarError
 from faceblur.base.regular_files import check_regular
 from faceblur.redaction.sidecar_files import sidecar_path
-from faceblur.web.models import Name, Verdict
 
 SUFFIX = ".reviews.jsonl"
 
@@ -47,25 +47,32 @@ def read_verdicts(output: Path, audited: datetime | None = None) -> dict[str, Ve
     `audited` is when the output was written of which the findings are. What was to be masked before, and is among them
     still, is open again.
     """
+    found: dict[str, Verdict] = {}
+    for line in review_lines(output):
+        found.pop(line.finding, None)
+        is_unmasked = line.verdict == "mask" and audited is not None and line.at < audited
+        if line.verdict is not None and not is_unmasked:
+            found[line.finding] = line.verdict
+    return found
+
+
+def review_lines(output: Path) -> list[ReviewLine]:
+    """Every verdict, in the order in which they were said. Raises SidecarError, which names file and line."""
     path = verdicts_path(output)
     try:
         check_regular(path)
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
-        return {}
+        return []
     except OSError as error:
         raise SidecarError(f"{path}: cannot be read: {error.strerror}") from error
-    found: dict[str, Verdict] = {}
+    found = []
     for number, content in enumerate(lines, 1):
         try:
-            line = ReviewLine.model_validate_json(content)
+            found.append(ReviewLine.model_validate_json(content))
         except ValidationError as error:
             why = error.errors(include_url=False)[0]["msg"]
             raise SidecarError(f"{path}: line {number}: {why}: delete the line, and judge its finding again") from error
-        found.pop(line.finding, None)
-        is_unmasked = line.verdict == "mask" and audited is not None and line.at < audited
-        if line.verdict is not None and not is_unmasked:
-            found[line.finding] = line.verdict
     return found
 
 

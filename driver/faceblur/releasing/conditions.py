@@ -1,0 +1,62 @@
+"""Whether an output may be released: it was audited as it is, and a person judged what the audit holds against it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from faceblur.auditing.file_digests import sha256_of
+from faceblur.auditing.finding_kinds import FINDINGS
+from faceblur.auditing.report import AuditReport, report_path
+from faceblur.auditing.verdicts import key_of, read_verdicts
+from faceblur.base.counted import counted
+from faceblur.base.errors import FaceblurError, SidecarError
+from faceblur.base.regular_files import check_regular
+from faceblur.redaction.sidecar_files import sidecar_path
+from faceblur.redaction.sidecar_format import edits_path
+from faceblur.releasing.released import Releasable
+
+# Verdicts by which a finding does not keep an output back. One to mask is gone once it is masked and audited again.
+HARMLESS = ("fine", "no-face")
+
+
+class NotReleasable(FaceblurError):
+    """An output may not be released, and why."""
+
+
+def releasable(output: Path) -> Releasable:
+    """What lets an output be released. Raises NotReleasable, SidecarError or OSError."""
+    sidecar = sidecar_path(output)
+    if not sidecar.exists():
+        raise NotReleasable(f"it has no sidecar {sidecar.name}: no run of faceblur wrote it")
+    report = _report(output)
+    if report.sha256 is None:
+        raise NotReleasable("it was audited by an older version: audit it again")
+    if sha256_of(sidecar) != report.sha256.sidecar:
+        raise NotReleasable("its sidecar was changed after the audit: audit it again")
+    if sha256_of(edits_path(sidecar)) != report.sha256.edits:
+        raise NotReleasable("it was edited after the audit: apply the edits (faceblur edit), and audit it again")
+    return Releasable(report.sha256.output or "", report, _judged_harmless(output, report))
+
+
+def _judged_harmless(output: Path, report: AuditReport) -> int:
+    """How many findings that make the audit fail were judged harmless: all of them. Raises NotReleasable."""
+    verdicts = read_verdicts(output)
+    harmless = sum(verdicts.get(key_of(one)) in HARMLESS for one in report.findings)
+    failing = sum(report.counts.get(kind, 0) for kind in FINDINGS)
+    if harmless < failing:
+        what = counted(failing - harmless, "finding is open", "findings are open")
+        raise NotReleasable(f"{what}: mend what is exposed, or judge it (faceblur review)")
+    return harmless
+
+
+def _report(output: Path) -> AuditReport:
+    path = report_path(output, "json")
+    try:
+        check_regular(path)
+        return AuditReport.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise NotReleasable("it was not audited: faceblur audit SOURCE OUTPUT") from error
+    except ValidationError as error:
+        raise SidecarError(f"{path}: not a report that can be read: audit the output again") from error
