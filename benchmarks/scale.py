@@ -29,6 +29,7 @@ import requests
 from aiohttp import web
 
 from benchmarks.machine import Others
+from faceblur_function import wire
 
 FRAMES_A_SECOND = 30
 
@@ -44,6 +45,9 @@ class Simulated:
     async def answer(self, request: web.Request) -> web.Response:
         if request.path == "/spans":
             return web.json_response({"spans": self._spans, "refused": self._refused})
+        if request.path == "/check":
+            check = wire.Check(ok=True, detail_left=0.0, model="simulated", device="none", ms=0.0)
+            return web.json_response(check.model_dump())
         if request.method == "GET":
             return web.json_response({"version": 1, "model": "simulated", "device": "none"})
         body = json.loads(await request.read())
@@ -166,7 +170,7 @@ def scaling(options: argparse.Namespace) -> list[dict[str, Any]]:
                     "frames/s": f"{measured['rate'] * options.batch_size:.0f}",
                     "waited ms": f"{measured['waited'] * 1000:.0f}",
                     "refused": str(measured["refused"]),
-                    "in flight": ran["in flight"].split()[0],
+                    "in flight": ran["in flight"].rpartition(": ")[2],
                     "driver's CPU ms a batch": f"{ran['cpu'] * 1000 * options.batch_size / frames:.1f}",
                     "memory MiB": f"{ran['memory']:.0f}",
                     "bound by": bound,
@@ -193,7 +197,7 @@ def lengths(options: argparse.Namespace) -> list[dict[str, Any]]:
                     "minutes": f"{minutes:g}",
                     "frames": str(frames),
                     "seconds": f"{ran['seconds']:.0f}",
-                    "in flight": ran["in flight"].split()[0],
+                    "in flight": ran["in flight"].rpartition(": ")[2],
                     "memory MiB": f"{ran['memory']:.0f}",
                 }
             )
