@@ -124,6 +124,12 @@ def test_what_was_not_audited_as_it_is_is_kept_back(folder: Path, change: Callab
     assert kept_back["state"] == "kept back" and reason in kept_back["reason"] and not kept_back["sha256"]
 
 
+def test_an_output_of_a_source_whose_name_is_not_utf_8_is_released(folder: Path) -> None:
+    change_report(folder / "out" / A, source="in/\udcff.mp4")
+    assert release(folder).exit_code == 0
+    assert record(folder)[0]["source"] == "in/\\udcff.mp4"
+
+
 @pytest.mark.parametrize(("verdict", "code"), [(None, 1), ("unclear", 1), ("mask", 1), ("fine", 0), ("no-face", 0)])
 def test_a_finding_that_fails_the_audit_takes_a_person_who_judges_it_harmless(
     folder: Path, function_url: str, verdict: str | None, code: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from faceblur.auditing.file_audit import audit_files, audit_identity, opened
 from faceblur.auditing.file_digests import file_digests
 from faceblur.auditing.index_page import INDEX, index_page
 from faceblur.auditing.progress import AuditProgress
-from faceblur.auditing.report import AuditReport, FileVerdict, FolderReport, as_json, report_path
+from faceblur.auditing.report import AuditReport, FileVerdict, FolderReport, as_json, read_report, report_path
 from faceblur.auditing.report_files import check_writable, write_report
 from faceblur.auditing.source_search import Detectors
 from faceblur.auditing.stream_pairs import AuditedFiles
@@ -128,10 +127,11 @@ async def _audited(one: FileVerdict, detectors: Detectors, again: bool, on_progr
 
 def _known(files: AuditedFiles, detectors: Detectors) -> AuditReport | None:
     """The report of an earlier audit of the same files by the same detectors."""
-    path = report_path(files.output, "json")
     try:
-        report = AuditReport.model_validate(json.loads(path.read_bytes()))
-    except (OSError, ValueError):
+        report = read_report(files.output)
+    except SidecarError:
+        return None
+    if report is None:
         return None
     digests = file_digests(files.output, files.sidecar)
     is_same = report.sha256 == digests and report.of == audit_identity(files, detectors, digests)

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 from faceblur.auditing.finding_kinds import FindingKind
 from faceblur.base.atomic_files import fitting_name
+from faceblur.base.errors import SidecarError
+from faceblur.base.regular_files import check_regular
 from faceblur.tracking.boxes import Box
 
 # Of each kind at most this many findings are listed, the worst; all are counted.
@@ -149,6 +151,19 @@ class FolderReport(BaseModel):
 def report_path(output: Path, suffix: Literal["json", "html"]) -> Path:
     """Where the report of an output is written: beside it."""
     return output.with_name(fitting_name(output.name, f".audit.{suffix}"))
+
+
+def read_report(output: Path) -> AuditReport | None:
+    """The report of an output's last audit; None: there is none. Raises SidecarError for one that cannot be read."""
+    path = report_path(output, "json")
+    try:
+        check_regular(path)
+        # Not by pydantic's own parser, which refuses names that are not UTF-8: they are escaped.
+        return AuditReport.model_validate(json.loads(path.read_bytes()))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise SidecarError(f"{path}: not a report that can be read: audit the output again") from error
 
 
 def as_json(report: AuditReport | FolderReport) -> bytes:

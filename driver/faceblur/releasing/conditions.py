@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from faceblur.auditing.file_digests import sha256_of
 from faceblur.auditing.finding_kinds import FINDINGS
-from faceblur.auditing.report import AuditReport, report_path
+from faceblur.auditing.report import AuditReport, read_report
 from faceblur.auditing.verdicts import key_of, read_verdicts
 from faceblur.base.counted import counted
-from faceblur.base.errors import FaceblurError, SidecarError
-from faceblur.base.regular_files import check_regular
+from faceblur.base.errors import FaceblurError
 from faceblur.redaction.sidecar_files import sidecar_path
 from faceblur.redaction.sidecar_format import edits_path
 from faceblur.releasing.released import Releasable
@@ -30,7 +27,9 @@ def releasable(output: Path) -> Releasable:
     sidecar = sidecar_path(output)
     if not sidecar.exists():
         raise NotReleasable(f"it has no sidecar {sidecar.name}: no run of faceblur wrote it")
-    report = _report(output)
+    report = read_report(output)
+    if report is None:
+        raise NotReleasable("it was not audited: faceblur audit SOURCE OUTPUT")
     if report.sha256 is None:
         raise NotReleasable("it was audited by an older version: audit it again")
     if sha256_of(sidecar) != report.sha256.sidecar:
@@ -49,14 +48,3 @@ def _judged_harmless(output: Path, report: AuditReport) -> int:
         what = counted(failing - harmless, "finding is open", "findings are open")
         raise NotReleasable(f"{what}: mend what is exposed, or judge it (faceblur review)")
     return harmless
-
-
-def _report(output: Path) -> AuditReport:
-    path = report_path(output, "json")
-    try:
-        check_regular(path)
-        return AuditReport.model_validate_json(path.read_bytes())
-    except FileNotFoundError as error:
-        raise NotReleasable("it was not audited: faceblur audit SOURCE OUTPUT") from error
-    except ValidationError as error:
-        raise SidecarError(f"{path}: not a report that can be read: audit the output again") from error

@@ -9,14 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from faceblur.auditing.finding_kinds import FINDINGS, Verdict
 from faceblur.auditing.html_page import TITLES
-from faceblur.auditing.report import AuditReport, FileVerdict, Finding, report_path
+from faceblur.auditing.report import AuditReport, FileVerdict, Finding, read_report, report_path
 from faceblur.auditing.verdicts import key_of, read_verdicts
-from faceblur.base.errors import SidecarError
-from faceblur.base.regular_files import check_regular
 from faceblur.redaction.edits import Edits
 from faceblur.redaction.sidecar_files import sidecar_path
 from faceblur.redaction.sidecar_format import edits_path
@@ -50,14 +46,7 @@ class ReviewedVideo:
 
     def report(self) -> AuditReport | None:
         """The report of its last audit. Raises SidecarError for one that cannot be read."""
-        path = report_path(self.output, "json")
-        try:
-            check_regular(path)
-            return AuditReport.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except (OSError, ValidationError) as error:
-            raise SidecarError(f"{path}: not a report that can be read: audit the output again") from error
+        return read_report(self.output)
 
     def is_audited(self) -> bool:
         """Whether the report is of the output as it is: it was not written again since."""
