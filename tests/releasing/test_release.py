@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from click.testing import Result
 from faceblur.auditing.report import AuditReport, report_path
 from faceblur.auditing.verdicts import append_verdict, key_of
 from faceblur.redaction.sidecar_files import sidecar_path
+from faceblur.redaction.sidecar_format import edits_path
+from faceblur.releasing.checksum_file import open_sums, read_sums
 from tests.cli.calls import invoke
 
 A, B = "a.mp4", "deep/b.mp4"
@@ -101,6 +104,15 @@ def torn_verdicts(output: Path) -> None:
     output.with_name(f"{output.name}.reviews.jsonl").write_text('{"finding"\n')
 
 
+def fifo_for_its_sidecar(output: Path) -> None:
+    sidecar_path(output).unlink()
+    os.mkfifo(sidecar_path(output))
+
+
+def fifo_for_its_edits(output: Path) -> None:
+    os.mkfifo(edits_path(sidecar_path(output)))
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -113,6 +125,8 @@ def torn_verdicts(output: Path) -> None:
         (torn_report, "not a report that can be read"),
         (more_than_listed, "201 findings are open"),
         (torn_verdicts, "line 1: "),
+        (fifo_for_its_sidecar, "no regular file"),
+        (fifo_for_its_edits, "no regular file"),
     ],
 )
 def test_what_was_not_audited_as_it_is_is_kept_back(folder: Path, change: Callable[[Path], None], reason: str) -> None:
@@ -173,6 +187,48 @@ def test_a_link_to_the_output_is_no_copy(folder: Path) -> None:
     assert (folder / "out" / A).exists()
 
 
+def test_a_link_in_the_release_leads_to_nobodys_file(folder: Path) -> None:
+    (folder / "given").mkdir()
+    (folder / "given" / "deep").symlink_to(folder / "mine")
+    shutil.copytree(folder / "in" / "deep", folder / "mine")
+    done = release(folder, "--overwrite")
+    assert done.exit_code == 1 and f"{folder / 'given' / B} is behind a link" in done.stderr
+    assert (folder / "mine" / "b.mp4").read_bytes() == (folder / "in" / B).read_bytes()
+    report_path(folder / "out" / B, "json").unlink()
+    assert f"{folder / 'given' / B} is of an earlier release" not in release(folder).stderr  # "remove it", it says
+
+
+def test_a_fifo_in_the_release_is_not_waited_for(folder: Path) -> None:
+    (folder / "given").mkdir()
+    os.mkfifo(folder / "given" / A)
+    taken = release(folder)
+    assert taken.exit_code == 1 and "another file: --overwrite replaces it" in taken.stderr
+    assert release(folder, "--overwrite").exit_code == 0 and check_sums(folder) == [A, B]
+    (folder / "given" / "SHA256SUMS").unlink()
+    os.mkfifo(folder / "given" / "SHA256SUMS")
+    refused = release(folder)
+    assert refused.exit_code == 2 and "no regular file" in refused.stderr
+
+
+def test_what_cannot_be_read_is_recorded_and_loses_its_sum(folder: Path) -> None:
+    assert release(folder).exit_code == 0
+    (folder / "out" / A).unlink()
+    (folder / "out" / A).symlink_to("nowhere")
+    done = release(folder)
+    assert done.exit_code == 1 and f"{folder / 'given' / A} is of an earlier release: remove it" in done.stderr
+    assert check_sums(folder) == [B]
+    assert [(one["output"], one["state"]) for one in record(folder)] == [(B, "unchanged"), (A, "kept back")]
+
+
+def test_two_releases_into_one_folder_at_a_time(folder: Path) -> None:
+    with open_sums(folder / "given") as sums:
+        done = release(folder)
+        assert done.exit_code == 2 and "another release writes into it" in done.stderr
+        sums["c.mp4"] = "0" * 64
+    assert release(folder).exit_code == 0
+    assert sorted(read_sums(folder / "given")) == [A, "c.mp4", B]
+
+
 def test_spared_faces_and_who_decided_are_recorded(folder: Path, function_url: str) -> None:
     output = folder / "out" / A
     assert invoke("edit", output, "--spare-track", 1).exit_code == 0
@@ -201,12 +257,16 @@ def test_spared_faces_and_who_decided_are_recorded(folder: Path, function_url: s
         ("out/a.mp4", "given", "no such folder of outputs"),
         ("empty", "given", "there is no video in it"),
         ("out", "in/a.mp4", "File exists"),
+        ("out", "in", "in/a.mp4: it is for nothing that shows faces"),
+        ("out", "other", "c.mp4.faces.jsonl: it is for nothing that shows faces"),
     ],
 )
 def test_wrong_calls(folder: Path, out: str, given: str, reason: str) -> None:
     (folder / "empty").mkdir()
+    (folder / "other").mkdir()
+    (folder / "other" / "c.mp4.faces.jsonl").touch()
     before = sorted(folder.rglob("*"))
-    done = invoke("release", folder / out, "-o", folder / given)
+    done = invoke("release", folder / out, "-o", folder / given, "--overwrite")
     assert done.exit_code == 2 and reason in done.stderr and len(done.stderr.splitlines()) == 1
     assert sorted(folder.rglob("*")) == before
 

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from faceblur.auditing.report import FileDigests
+from faceblur.base.regular_files import check_regular
 from faceblur.redaction.sidecar_format import edits_path
 
 
@@ -17,6 +18,7 @@ def file_digests(output: Path, sidecar: Path) -> FileDigests:
 def sha256_of(path: Path) -> str | None:
     """The SHA-256 of a file; None: there is none. Raises OSError."""
     try:
+        check_regular(path)
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:

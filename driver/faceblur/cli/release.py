@@ -56,10 +56,10 @@ def release(outdir: Path, folder: Path, overwrite: bool, verbosity: Verbosity) -
     from faceblur.releasing.release import release as release_outputs
 
     async def command(console: Console) -> int:
-        outputs, unreadable = await asyncio.to_thread(outputs_below, outdir, folder)
-        with copy_bar(console, verbosity, outputs) as (stop, advance):
-            copying = partial(release_outputs, outdir, folder, outputs, advance, stop, overwrite=overwrite)
-            files = [*await asyncio.to_thread(copying), *unreadable]
+        found = await asyncio.to_thread(outputs_below, outdir, folder)
+        with copy_bar(console, verbosity, found[0]) as (stop, advance):
+            copying = partial(release_outputs, outdir, folder, found, advance, stop, overwrite=overwrite)
+            files = await asyncio.to_thread(copying)
         for one in files:
             if not one.is_released:
                 log.error("error: %s: %s", one.name, one.reason)
@@ -74,13 +74,13 @@ def release(outdir: Path, folder: Path, overwrite: bool, verbosity: Verbosity) -
 def copy_bar(
     console: Console, verbosity: Verbosity, outputs: Sequence[Path]
 ) -> Iterator[tuple[Event, Callable[[Path, int], None]]]:
-    """A bar of the bytes that are copied, on a terminal: what stops the copying at its end, and what advances it."""
+    """On a terminal a bar of the bytes read, each twice: what stops the copying at its end, and what advances it."""
     from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 
     stop, is_shown = Event(), console.is_terminal and not verbosity.quiet and not verbosity.as_json
     columns = (*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=console, transient=True, disable=not is_shown) as bar:
-        task = bar.add_task("copy", total=sum(os.stat(one).st_size for one in outputs if os.path.exists(one)))
+        task = bar.add_task("copy", total=sum(2 * os.stat(one).st_size for one in outputs if os.path.exists(one)))
         try:
             yield stop, lambda _, read: bar.advance(task, read)
         finally:

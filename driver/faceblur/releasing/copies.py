@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
@@ -17,7 +18,7 @@ OnBytes = Callable[[int], None]
 
 
 class TargetTaken(NotReleasable):
-    """Another file has the name of the copy."""
+    """Something else has the place of the copy."""
 
 
 class Stopped(Exception):
@@ -27,16 +28,17 @@ class Stopped(Exception):
 def copy_checked(output: Path, target: Path, sha256: str, on_bytes: OnBytes, stop: Event, *, overwrite: bool) -> bool:
     """Copy an output of this SHA-256, unless its copy is there already; returns whether it was not.
 
-    `on_bytes` gets how many bytes of the output were read since the last call. Raises NotReleasable where the output is
+    What is not this file gets no temporary copy either: one that is killed stays in the folder. `on_bytes` gets how
+    many bytes were read since the last call: those of the output twice. Raises NotReleasable where the output is
     another one by now, TargetTaken where another file is not to be replaced; OSError; Stopped once `stop` is set.
     """
+    if _sha256(output, on_bytes, stop) != sha256:
+        raise NotReleasable(NOT_AUDITED)
     if os.path.lexists(target):
-        _check(output, sha256, on_bytes, stop)
-        if not target.is_symlink() and _sha256(target, _unseen, stop) == sha256:
+        if stat.S_ISREG(target.lstat().st_mode) and _sha256(target, on_bytes, stop) == sha256:
             return False
         if not overwrite:
             raise TargetTaken(f"{target} is another file: --overwrite replaces it")
-        on_bytes = _unseen  # it was read already
     target.parent.mkdir(parents=True, exist_ok=True)
     copy = AtomicFile(target)
     try:
@@ -52,20 +54,11 @@ def copy_checked(output: Path, target: Path, sha256: str, on_bytes: OnBytes, sto
     return True
 
 
-def _check(output: Path, sha256: str, on_bytes: OnBytes, stop: Event) -> None:
-    if _sha256(output, on_bytes, stop) != sha256:
-        raise NotReleasable(NOT_AUDITED)
-
-
 def _sha256(path: Path, on_bytes: OnBytes, stop: Event) -> str:
     digest = hashlib.sha256()
     for chunk in _chunks(path, on_bytes, stop):
         digest.update(chunk)
     return digest.hexdigest()
-
-
-def _unseen(read: int) -> None:
-    """No progress to show."""
 
 
 def _chunks(path: Path, on_bytes: OnBytes, stop: Event) -> Iterator[bytes]:

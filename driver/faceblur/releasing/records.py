@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -37,7 +38,7 @@ def write_records(outdir: Path, files: Iterable[ReleasedFile]) -> None:
 def _changes(outdir: Path, output: Path) -> Iterator[dict[str, Any]]:
     """Every edit of an output, and every verdict on a finding of it."""
     sidecar = sidecar_path(output)
-    if not sidecar.exists():
+    if not os.path.exists(sidecar):  # unlike `Path.exists` it does not raise
         return
     name = str(output.relative_to(outdir))
     try:
