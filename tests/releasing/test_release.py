@@ -14,7 +14,7 @@ import pytest
 from click.testing import Result
 
 from faceblur.auditing.report import AuditReport, report_path
-from faceblur.auditing.verdicts import append_verdict, key_of
+from faceblur.auditing.verdicts import append_verdict, key_of, verdicts_path
 from faceblur.redaction.sidecar_files import sidecar_path
 from faceblur.redaction.sidecar_format import edits_path
 from faceblur.releasing.checksum_file import open_sums, read_sums
@@ -144,6 +144,13 @@ def test_an_output_of_a_source_whose_name_is_not_utf_8_is_released(folder: Path)
     assert record(folder)[0]["source"] == "in/\\udcff.mp4"
 
 
+def judge_another_source(output: Path) -> None:
+    """As if the verdicts were on an output of this name that an earlier run had written of another video."""
+    path = verdicts_path(output)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(one | {"video": one["video"] | {"bytes": 1}}) + "\n" for one in lines))
+
+
 @pytest.mark.parametrize(("verdict", "code"), [(None, 1), ("unclear", 1), ("mask", 1), ("fine", 0), ("no-face", 0)])
 def test_a_finding_that_fails_the_audit_takes_a_person_who_judges_it_harmless(
     folder: Path, function_url: str, verdict: str | None, code: int
@@ -160,6 +167,8 @@ def test_a_finding_that_fails_the_audit_takes_a_person_who_judges_it_harmless(
     assert ("open: mend what is exposed" in done.stderr) == bool(code)
     if code == 0:
         assert record(folder)[0]["judged_harmless"] == str(len(found))
+        judge_another_source(output)
+        assert release(folder).exit_code == 1
 
 
 def test_a_copy_of_an_earlier_release_is_named_and_replaced_only_when_told_to(folder: Path, function_url: str) -> None:

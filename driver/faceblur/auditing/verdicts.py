@@ -13,13 +13,14 @@ from faceblur.auditing.report import Finding
 from faceblur.base.atomic_files import append_complete, fitting_name, held
 from faceblur.base.errors import SidecarError
 from faceblur.base.regular_files import check_regular
-from faceblur.redaction.sidecar_files import sidecar_path
+from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
+from faceblur.redaction.sidecar_format import Identity
 
 SUFFIX = ".reviews.jsonl"
 
 
 class ReviewLine(BaseModel):
-    """A verdict on the finding of a key; None: the finding is open again."""
+    """A verdict on the finding of a key; None: the finding is open again. `video` is the output's source."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -27,6 +28,7 @@ class ReviewLine(BaseModel):
     verdict: Verdict | None
     by: Name
     at: AwareDatetime
+    video: Identity | None = None
 
 
 def verdicts_path(output: Path) -> Path:
@@ -44,11 +46,18 @@ def key_of(finding: Finding) -> str:
 def read_verdicts(output: Path, audited: datetime | None = None) -> dict[str, Verdict]:
     """The verdicts that count, by the findings' keys. Raises SidecarError, which names file and line.
 
-    `audited` is when the output was written of which the findings are. What was to be masked before, and is among them
-    still, is open again.
+    Those on another source do not: a later run may have written an output of the same name, with findings like those of
+    the earlier one, such as a stream that is lost. `audited` is when the output was written of which the findings are.
+    What was to be masked before, and is among them still, is open again.
     """
     found: dict[str, Verdict] = {}
-    for line in review_lines(output):
+    lines = review_lines(output)
+    if not lines:
+        return found
+    video = _source_of(output)
+    for line in lines:
+        if line.video is None or not line.video.is_of(video):
+            continue
         found.pop(line.finding, None)
         is_unmasked = line.verdict == "mask" and audited is not None and line.at < audited
         if line.verdict is not None and not is_unmasked:
@@ -79,11 +88,17 @@ def review_lines(output: Path) -> list[ReviewLine]:
 def append_verdict(output: Path, key: str, verdict: Verdict | None, by: str) -> None:
     """Append a verdict, on the disk. Raises SidecarError."""
     path = verdicts_path(output)
-    line = ReviewLine(finding=key, verdict=verdict, by=by, at=datetime.now(UTC)).model_dump_json().encode() + b"\n"
     try:
         with held(sidecar_path(output)):
+            said = ReviewLine(finding=key, verdict=verdict, by=by, at=datetime.now(UTC), video=_source_of(output))
+            line = said.model_dump_json().encode() + b"\n"
             before = path.read_bytes() if path.exists() else b""
             is_open = bool(before) and not before.endswith(b"\n")  # as a person's editor may leave it
             append_complete(path, b"\n" + line if is_open else line)
     except OSError as error:
         raise SidecarError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _source_of(output: Path) -> Identity:
+    with SidecarReader(sidecar_path(output)) as reader:
+        return reader.header.video
