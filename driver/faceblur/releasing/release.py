@@ -85,7 +85,7 @@ def _released(output: Path, name: str, folder: Path, copy: Callable[[Path, Path,
     except FaceblurError as error:
         return _kept_back(name, folder, str(error))
     except OSError as error:
-        return _kept_back(name, folder, f"cannot be copied: {error.strerror}")
+        return _kept_back(name, folder, f"cannot be copied: {error.filename or output}: {error.strerror}")
 
 
 def _kept_back(name: str, folder: Path, reason: str) -> ReleasedFile:
