@@ -103,6 +103,29 @@ def test_of_two_sources_of_one_name_each_output_gets_its_own(folder: Path, funct
     assert (sources["b.mp4"], sources["b (2).mp4"]) == (one, other)
 
 
+@pytest.mark.parametrize("command", ["audit", "review"])
+@pytest.mark.parametrize(
+    ("source", "output", "reason"),
+    [
+        ("out", "in", "name the source first, then the output"),
+        ("out/a.mp4", "in/a.mp4", "name the source first, then the output"),
+        ("in/a.mp4", "out", "name two files, or two folders"),
+    ],
+)
+def test_a_wrong_order_is_named_and_writes_nothing(
+    folder: Path, command: str, source: str, output: str, reason: str
+) -> None:
+    before = sorted(folder.rglob("*"))
+    done = invoke(command, folder / source, folder / output)
+    assert done.exit_code == 2 and reason in done.stderr and len(done.stderr.splitlines()) == 1, done.output
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_a_folder_for_the_source_of_one_output_is_named(folder: Path) -> None:
+    done = invoke("audit", folder / "in", folder / "out" / "a.mp4")
+    assert done.exit_code == 2 and "name two files, or two folders" in done.stderr
+
+
 @pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
 def test_a_sidecar_that_names_what_can_be_no_file_fails_alone(folder: Path, function_url: str, name: str) -> None:
     sidecar = sidecar_path(folder / "out" / "a.mp4")

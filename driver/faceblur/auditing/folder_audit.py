@@ -15,7 +15,7 @@ from faceblur.auditing.progress import AuditProgress
 from faceblur.auditing.report import AuditReport, FileVerdict, FolderReport, as_json, read_report, report_path
 from faceblur.auditing.report_files import check_writable, write_report
 from faceblur.auditing.source_search import Detectors
-from faceblur.auditing.stream_pairs import AuditedFiles
+from faceblur.auditing.stream_pairs import SOURCE_FIRST, AuditedFiles
 from faceblur.auditing.videos_below import videos_below
 from faceblur.base.errors import MediaError, SidecarError, UsageError
 from faceblur.detection.endpoint import Endpoint
@@ -36,6 +36,8 @@ def find_outputs(source: Path, outdir: Path) -> list[FileVerdict]:
     """
     found, used = [], set()
     outputs, unreadable = videos_below(outdir)
+    sources, lost_sources = videos_below(source) if source.is_dir() else ([], [])
+    _check_order(source, outdir, outputs, sources)
     found += [FileVerdict(source="", output=str(path), reason=reason) for path, reason in unreadable]
     for output in outputs:
         verdict = _paired(source, output, outdir)
@@ -43,12 +45,23 @@ def find_outputs(source: Path, outdir: Path) -> list[FileVerdict]:
         if not verdict.reason:
             used.add(Path(verdict.source).resolve())
     if source.is_dir():
-        sources, unreadable = videos_below(source)
-        found += [FileVerdict(source=str(path), output="", reason=reason) for path, reason in unreadable]
+        found += [FileVerdict(source=str(path), output="", reason=reason) for path, reason in lost_sources]
         for path in sources:
             if path.resolve() not in used and outdir.resolve() not in path.resolve().parents:
                 found.append(FileVerdict(source=str(path), output="", reason=NO_OUTPUT))
     return found
+
+
+def _check_order(source: Path, outdir: Path, outputs: Sequence[Path], sources: Sequence[Path]) -> None:
+    """Refuse a file for a folder, and outputs that are named before their sources. Raises UsageError."""
+    if source.is_file() and outdir.is_dir():
+        raise UsageError(f"{source} is a file and {outdir} a folder: name two files, or two folders")
+    if _have_sidecar(sources or [source]) and outputs and not _have_sidecar(outputs):
+        raise UsageError(f"{outdir}: there is no output of a run in it, but in {source}: {SOURCE_FIRST}")
+
+
+def _have_sidecar(videos: Sequence[Path]) -> bool:
+    return any(os.path.exists(sidecar_path(one)) for one in videos)
 
 
 def _paired(source: Path, output: Path, outdir: Path) -> FileVerdict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,8 +15,10 @@ from faceblur.media.canvas import Canvas
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
 from faceblur.redaction.edits import Edits, read_edits
-from faceblur.redaction.sidecar_files import SidecarReader, identify
+from faceblur.redaction.sidecar_files import SidecarReader, identify, sidecar_path
 from faceblur.redaction.sidecar_format import Header
+
+SOURCE_FIRST = "name the source first, then the output"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +87,14 @@ def stream_frames(reader: VideoReader, stream: int, is_cover_art: bool) -> Itera
 
 
 def _check_names(source: Path, output: Path, sidecar: Path) -> None:
+    if source.is_dir() and output.is_file():
+        raise UsageError(f"{source} is a folder and {output} a file: name two files, or two folders")
     for path in (source, output):
         if not path.is_file():
             raise UsageError(f"{path}: no such file")
     if not sidecar.is_file():
+        if os.path.exists(sidecar_path(source)):
+            raise UsageError(f"{sidecar}: no such file, but {source} has a sidecar: {SOURCE_FIRST}")
         raise UsageError(f"{sidecar}: no such file: it is the sidecar, which a run writes beside its output")
     if output.samefile(source):
         raise UsageError(f"{output} is the source: name the output that a run wrote of it")
