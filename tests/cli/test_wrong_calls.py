@@ -46,6 +46,10 @@ def test_wrong_calls_are_refused_before_any_work(face_clip: Path, tmp_path: Path
         (("audit", face_clip, source / "a.mp4", fifo), "no such file"),
         (("audit", face_clip, source / "a.mp4"), "a.mp4.faces.jsonl: no such file: it is the sidecar, which a run"),
         (("edit", source / "a.mp4"), "a.mp4.faces.jsonl: no such file: it is the sidecar, which a run writes beside"),
+        (("edit", source), f"{source}: a folder: name one output in it"),
+        (("edit", source / "a.mp4.faces.jsonl"), "a sidecar: name the output, a.mp4"),
+        (("edit", source / "no.mp4"), "no.mp4: no such file"),
+        (("edit", tmp_path / ("x" * 300)), "no such file"),
         (("evaluate", fifo), "no such file"),
         (
             ("run", source, "-o", tmp_path / "out", "--ca-file", source / "a.mp4", "--function", "https://x"),

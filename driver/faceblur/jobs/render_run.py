@@ -32,6 +32,7 @@ from faceblur.redaction.named_source import named_in
 from faceblur.redaction.render import render_video
 from faceblur.redaction.settled_edits import check_edits, timed_lines, warn_of_later_edits
 from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
+from faceblur.redaction.sidecar_format import SUFFIX
 from faceblur.redaction.threads import codec_threads
 
 
@@ -135,11 +136,17 @@ class EditRun(RenderRun):
         preview: bool = False,
         on_event: Emit | None = None,
     ) -> None:
-        if output.is_symlink():  # else the link would be replaced, and what it leads to stay as it was
+        if os.path.islink(output):  # else the link would be replaced, and what it leads to stay as it was
             output = Path(os.path.realpath(output))
         sidecar = sidecar_path(output)
         self._added, self._undone, self._stream = added, undone, stream
         self._tracks = ((RemovedTrack, removed), (SparedTrack, spared), (MaskedTrack, masked))
+        if os.path.isdir(output):
+            raise UsageError(f"{output}: a folder: name one output in it")
+        if output.name.endswith(SUFFIX):
+            raise UsageError(f"{output}: a sidecar: name the output, {output.name.removesuffix(SUFFIX)}")
+        if not os.path.exists(output) and not os.path.exists(sidecar):
+            raise UsageError(f"{output}: no such file")
         if not sidecar.exists():
             raise UsageError(f"{sidecar}: no such file: it is the sidecar, which a run writes beside its output")
         with as_usage_error(), SidecarReader(sidecar) as reader:
