@@ -256,6 +256,13 @@ def test_spared_faces_and_who_decided_are_recorded(folder: Path, function_url: s
     assert (verdict["by"], verdict["what"]) == ("bob", "verdict: fine") and verdict["finding"].startswith("spared-")
 
 
+def test_an_added_box_is_recorded_as_it_was_written(folder: Path) -> None:
+    assert invoke("edit", folder / "out" / A, "--add", "10,20,30.5,40@0-1").exit_code == 0
+    done = release(folder)
+    assert done.exit_code == 1 and "audit it again, once the edits are in it" in done.stderr
+    assert record(folder, "changes")[0]["box"] == "10,20,30.5,40"
+
+
 @pytest.mark.parametrize(
     ("out", "given", "reason"),
     [
@@ -265,7 +272,8 @@ def test_spared_faces_and_who_decided_are_recorded(folder: Path, function_url: s
         ("in/no", "given", "no such folder of outputs"),
         ("out/a.mp4", "given", "no such folder of outputs"),
         ("empty", "given", "there is no video in it"),
-        ("out", "in/a.mp4", "File exists"),
+        ("out", "in/a.mp4", "a file: name a folder"),
+        ("in", "given", "there is no output of a run in it"),
         ("out", "in", "in/a.mp4: it is for nothing that shows faces"),
         ("out", "other", "c.mp4.faces.jsonl: it is for nothing that shows faces"),
     ],

@@ -35,7 +35,7 @@ def releasable(output: Path) -> Releasable:
     if sha256_of(sidecar) != report.sha256.sidecar:
         raise NotReleasable("its sidecar was changed after the audit: audit it again")
     if sha256_of(edits_path(sidecar)) != report.sha256.edits:
-        raise NotReleasable("it was edited after the audit: apply the edits (faceblur edit), and audit it again")
+        raise NotReleasable("it was edited after the audit: audit it again, once the edits are in it (faceblur edit)")
     return Releasable(report.sha256.output or "", report, _judged_harmless(output, report))
 
 

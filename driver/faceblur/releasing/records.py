@@ -66,5 +66,7 @@ def _table(columns: Iterable[str], rows: Iterable[dict[str, Any]]) -> bytes:
 
 
 def _cell(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula: people's texts are in it."""
+    """A cell that no spreadsheet takes for a formula: people's texts are in it. A box is as in `--add`."""
+    if isinstance(value, tuple):
+        return ",".join(f"{one:.10g}" for one in value)
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

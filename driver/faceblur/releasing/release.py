@@ -36,6 +36,11 @@ def outputs_below(outdir: Path, folder: Path) -> tuple[list[Path], Unreadable]:
     outputs, unreadable = videos_below(outdir)
     if not outputs and not unreadable:
         raise UsageError(f"{outdir}: there is no video in it")
+    if not unreadable and not any(os.path.exists(sidecar_path(one)) for one in outputs):
+        # As the sources' folder: nothing may be written into it.
+        raise UsageError(f"{outdir}: there is no output of a run in it: no video of it has a sidecar")
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise UsageError(f"{folder}: a file: name a folder for the copies")
     sources = (source for source in map(_real, map(_source_of, outputs)) if other in source.parents)
     for one in filter(os.path.exists, [*sources, *other.rglob(f"*{SUFFIX}")]):
         raise UsageError(f"{folder}: choose a folder apart from {one}: it is for nothing that shows faces")
