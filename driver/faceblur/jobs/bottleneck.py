@@ -34,7 +34,7 @@ ADVICE = {
     "encode": "a faster --preset, more videos at a time (--jobs) or more cores make it faster",
     "driver": "the driver's own thread is full: a larger --batch-size makes it faster, or several drivers",
 }
-LOCAL_ADVICE = "it runs on this machine: one on a GPU makes it faster (--function)"
+LOCAL_ADVICE = "a function on a GPU makes it faster (--function); this one runs on this machine"
 CONCURRENCY_ADVICE = "a higher --concurrency makes it faster, or none: then the limit is adaptive"
 
 
