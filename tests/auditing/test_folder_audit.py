@@ -104,17 +104,9 @@ def test_of_two_sources_of_one_name_each_output_gets_its_own(folder: Path, funct
 
 
 @pytest.mark.parametrize("command", ["audit", "review"])
-@pytest.mark.parametrize(
-    ("source", "output", "reason"),
-    [
-        ("out", "in", "name the source first, then the output"),
-        ("out/a.mp4", "in/a.mp4", "name the source first, then the output"),
-        ("in/a.mp4", "out", "name two files, or two folders"),
-    ],
-)
-def test_a_wrong_order_is_named_and_writes_nothing(
-    folder: Path, command: str, source: str, output: str, reason: str
-) -> None:
+@pytest.mark.parametrize(("source", "output"), [("out", "in"), ("out/a.mp4", "in/a.mp4")])
+def test_a_wrong_order_is_named_and_writes_nothing(folder: Path, command: str, source: str, output: str) -> None:
+    reason = "name the source first, then the output"
     before = sorted(folder.rglob("*"))
     done = invoke(command, folder / source, folder / output)
     assert done.exit_code == 2 and reason in done.stderr and len(done.stderr.splitlines()) == 1, done.output

@@ -77,7 +77,9 @@ def test_fix_masks_what_was_found(missed: tuple[Path, Path], function_url: str) 
     done = invoke("audit", source, output, "--fix", "--function", function_url)
     assert done.exit_code == 0, done.output
     assert report_of(output).passed and sidecar_path(output).read_bytes() == recorded
-    boxes = edits_path(sidecar_path(output)).read_text().count('"op":"add"')
+    edits = edits_path(sidecar_path(output)).read_text()
+    boxes = edits.count('"op":"add"')
+    assert edits.count('"reason":"found by audit --fix"') == boxes  # nobody takes it for a person's
     assert boxes and f"{output}: written again with {boxes} box" in done.stderr.replace("\n", "")
     # What is good stays as it is.
     before = output.read_bytes()

@@ -47,12 +47,13 @@ def clear_share(output: Path, number: int, box: tuple[float, float, float, float
 
 def test_added_face_is_masked_in_its_time_and_the_sidecar_stays(output: Path) -> None:
     recorded = sidecar_path(output).read_bytes()
-    run("edit", output, "--add", "200,20,260,90@0.12-0.2")
+    run("edit", output, "--add", "200,20,260,90@0.12-0.2", "--reason", "a passer-by")
     assert sidecar_path(output).read_bytes() == recorded
     header, edit = (json.loads(line) for line in edits_path(sidecar_path(output)).read_text().splitlines())
     assert header["faceblur_edits"] == 1
     assert datetime.now(UTC) - datetime.fromisoformat(edit.pop("at")) < timedelta(minutes=5)
-    assert edit == {"box": list(BOX), "start": 0.12, "end": 0.2, "stream": 0, "op": "add", "by": getpass.getuser()}
+    who = {"by": getpass.getuser(), "reason": "a passer-by"}
+    assert edit == {"box": list(BOX), "start": 0.12, "end": 0.2, "stream": 0, "op": "add", **who}
     left = [clear_share(output, number, BOX) for number in range(FRAMES)]
     assert all((share < 0.5) == (3 <= number <= 5) for number, share in enumerate(left)), left
 
@@ -263,6 +264,8 @@ def test_the_source_is_named_without_a_way_through_the_output(
         (("--add", "260,20,200,90@0-1"), "covers nothing"),
         (("--add", "200,20,260,90@1-0"), "before it begins"),
         (("--add", "200,20,260"), "not of the form"),
+        (("--remove-track", 1, "--reason", "two\nlines"), "a reason is one line"),
+        (("--remove-track", 1, "--reason", "x" * 1001), "at most 1000 characters"),
         (("--add", f"200,20,260,90@0-{'9' * 400}"), "not of the form"),
         (("--add", "200,20,260,90@\u22121-1"), "not of the form"),
     ],

@@ -53,9 +53,7 @@ def find_outputs(source: Path, outdir: Path) -> list[FileVerdict]:
 
 
 def _check_order(source: Path, outdir: Path, outputs: Sequence[Path], sources: Sequence[Path]) -> None:
-    """Refuse a file for a folder, and outputs that are named before their sources. Raises UsageError."""
-    if source.is_file() and outdir.is_dir():
-        raise UsageError(f"{source} is a file and {outdir} a folder: name two files, or two folders")
+    """Refuse outputs that are named before their sources. Raises UsageError."""
     if _have_sidecar(sources or [source]) and outputs and not _have_sidecar(outputs):
         raise UsageError(f"{outdir}: there is no output of a run in it, but in {source}: {SOURCE_FIRST}")
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("faceblur")
 GOES_ON = "the same command goes on from here"
 EDITS_ARE_KEPT = "the edits are kept"
+MAX_REASON = 1000  # characters, as in the edits
 
 
 class TextType(click.ParamType[Any]):
@@ -45,6 +46,12 @@ class TextType(click.ParamType[Any]):
             return self._parse(value) if isinstance(value, str) else value
         except UsageError as error:
             self.fail(str(error), param, ctx)
+
+
+def _reason(text: str) -> str:
+    if not text.isprintable() or len(text) > MAX_REASON:
+        raise UsageError(f"a reason is one line of at most {MAX_REASON} characters")
+    return text
 
 
 @main.command()
@@ -177,7 +184,8 @@ async def _fix(report: AuditReport) -> bool:
         elif finding.kind == "exposed":
             added.setdefault(None, [])  # rendering again masks it
     for stream, boxes in added.items():
-        run = EditRun(Path(report.output), added=boxes, stream=stream, source=Path(report.source))
+        found = "found by audit --fix" if boxes else None
+        run = EditRun(Path(report.output), added=boxes, stream=stream, source=Path(report.source), reason=found)
         for failed in (await run.run()).failed:
             raise MediaError(f"{report.output}: {failed.reason}")
     if added:
@@ -229,6 +237,9 @@ async def _fix(report: AuditReport) -> bool:
     metavar="LINE",
     help="Take back the edit in this line of OUTPUT.edits.jsonl, which counts from 1. May be repeated.",
 )
+@click.option(
+    "--reason", type=TextType(_reason, "TEXT"), metavar="TEXT", help="Why. It is kept beside each of these edits."
+)
 @click.option("--stream", type=click.IntRange(0), metavar="N", help="Video stream of these.  [default: the main one]")
 @click.option(
     "--source",
@@ -245,6 +256,7 @@ def edit(
     spared: tuple[TrackAt, ...],
     masked: tuple[TrackAt, ...],
     undone: tuple[int, ...],
+    reason: str | None,
     stream: int | None,
     source: Path | None,
     preview: bool,
@@ -261,7 +273,7 @@ def edit(
 
     def make(emit: Emit) -> EditRun:
         edit_run = partial(EditRun, output, added=added, removed=removed, spared=spared, masked=masked, undone=undone)
-        return edit_run(stream=stream, source=source, preview=preview, on_event=emit)
+        return edit_run(reason=reason, stream=stream, source=source, preview=preview, on_event=emit)
 
     goes_on = f"`{shlex.join(['faceblur', 'edit', str(output)])}` goes on"
     code = execute_job(make, verbosity, interrupted=f"the output is as it was; {EDITS_ARE_KEPT}: {goes_on}")

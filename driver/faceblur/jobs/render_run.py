@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from faceblur.base.box_at import BoxAt
@@ -118,7 +119,7 @@ class EditRun(RenderRun):
     """Appends edits to those of an output's sidecar, and renders the output again with all of them.
 
     `added` are boxes in the video stream `stream`, by default the main one; `removed`, `spared` and `masked` are tracks
-    of it, or parts of them. `undone` are lines of the edits before that count no more.
+    of it, or parts of them. `undone` are lines of the edits before that count no more. `reason` is why, of all of them.
     `source` None is the file that the sidecar names; `preview` is as in `Options`. Raises UsageError.
     """
 
@@ -131,6 +132,7 @@ class EditRun(RenderRun):
         spared: Sequence[TrackAt] = (),
         masked: Sequence[TrackAt] = (),
         undone: Sequence[int] = (),
+        reason: str | None = None,
         stream: int | None = None,
         source: Path | None = None,
         preview: bool = False,
@@ -139,7 +141,7 @@ class EditRun(RenderRun):
         if os.path.islink(output):  # else the link would be replaced, and what it leads to stay as it was
             output = Path(os.path.realpath(output))
         sidecar = sidecar_path(output)
-        self._added, self._undone, self._stream = added, undone, stream
+        self._added, self._undone, self._stream, self._reason = added, undone, stream, reason
         self._tracks = ((RemovedTrack, removed), (SparedTrack, spared), (MaskedTrack, masked))
         if os.path.isdir(output):
             raise UsageError(f"{output}: a folder: name one output in it")
@@ -161,7 +163,8 @@ class EditRun(RenderRun):
 
     async def execute(self) -> Report:
         """Check the edits, append them, and render."""
-        await asyncio.to_thread(append_checked, self._video, self._sidecar, self._operations, by=user_name())
+        signed = partial(append_checked, by=user_name(), reason=self._reason)
+        await asyncio.to_thread(signed, self._video, self._sidecar, self._operations)
         return await super().execute()
 
     def _operations(self, main_stream: int) -> list[Operation]:
