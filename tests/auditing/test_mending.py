@@ -88,6 +88,21 @@ def test_fix_masks_what_was_found(missed: tuple[Path, Path], function_url: str) 
     assert output.read_bytes() == before
 
 
+def test_fix_of_a_copy_leaves_alone_what_it_was_copied_from(missed: tuple[Path, Path], function_url: str) -> None:
+    """The report in the copy is up to date, but was written where the files were then."""
+    source, output = missed
+    call = ("--function", function_url)
+    assert invoke("audit", source, output.parent, *call).exit_code == 1
+    copy = output.parent.with_name("copy") / output.name
+    shutil.copytree(output.parent, copy.parent)
+    before = output.read_bytes()
+    printed = invoke("audit", source, copy.parent, *call).stdout.replace("\n", "")
+    assert f"faceblur edit {copy} --add " in printed and f"faceblur edit {output} " not in printed
+    assert invoke("audit", source, copy.parent, "--fix", *call).exit_code == 0
+    assert report_of(copy).passed and report_of(copy).output == str(copy)
+    assert output.read_bytes() == before and not edits_path(sidecar_path(output)).exists()
+
+
 def test_fix_renders_what_is_listed_and_was_not_masked(missed: tuple[Path, Path], function_url: str) -> None:
     source, output = missed
     invoke("audit", source, output, "--fix", "--function", function_url)

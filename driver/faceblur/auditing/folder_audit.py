@@ -11,6 +11,7 @@ from faceblur.auditing.detectors import connected
 from faceblur.auditing.file_audit import audit_files, audit_identity, opened
 from faceblur.auditing.file_digests import file_digests
 from faceblur.auditing.index_page import INDEX, index_page
+from faceblur.auditing.mending import as_they_lie
 from faceblur.auditing.progress import AuditProgress
 from faceblur.auditing.report import AuditReport, FileVerdict, FolderReport, as_json, read_report, report_path
 from faceblur.auditing.report_files import check_writable, write_report
@@ -147,7 +148,7 @@ def _known(files: AuditedFiles, detectors: Detectors) -> AuditReport | None:
     digests = file_digests(files.output, files.sidecar)
     is_same = report.sha256 == digests and report.of == audit_identity(files, detectors, digests)
     is_known = is_same and report_path(files.output, "html").exists()
-    return report if is_known else None
+    return as_they_lie(report, files) if is_known else None
 
 
 def _frames(output: Path) -> int:

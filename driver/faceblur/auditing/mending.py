@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from faceblur.auditing.report import BoxSpan, Finding
+from faceblur.auditing.report import AuditReport, BoxSpan, Finding
 from faceblur.auditing.stream_pairs import AuditedFiles
 from faceblur.base.box_at import BoxAt
 from faceblur.base.printable import shell_command
@@ -17,6 +17,18 @@ from faceblur.redaction.sidecar_files import sidecar_path
 MARGIN = 0.1
 # Parts of a path in a command; what `--fix` adds follows the path closer.
 MAX_PARTS = 6
+
+
+def as_they_lie(report: AuditReport, files: AuditedFiles) -> AuditReport:
+    """An earlier report of files that were moved or copied since: with their names and commands as they lie now."""
+    names = {name: str(getattr(files, name)) for name in ("source", "output", "sidecar")}
+    if all(getattr(report, name) == value for name, value in names.items()):
+        return report
+    lists = {
+        name: [with_command(one.model_copy(update={"mend": None}), files) for one in getattr(report, name)]
+        for name in ("findings", "watch")
+    }
+    return report.model_copy(update={**names, **lists})
 
 
 def with_command(finding: Finding, files: AuditedFiles) -> Finding:
