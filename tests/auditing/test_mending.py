@@ -71,6 +71,21 @@ def test_the_command_of_a_finding_mends_it(missed: tuple[Path, Path], function_u
     assert invoke("audit", source, output, "--function", function_url).exit_code == 0
 
 
+@pytest.mark.parametrize("removed", ["1", "1@0.3-0.5"])
+def test_a_track_that_an_edit_removed_is_masked_again(
+    missed: tuple[Path, Path], function_url: str, removed: str
+) -> None:
+    """Boxes to add would cover it more coarsely, and not where the audit sees nothing of it."""
+    source, output = missed[0], missed[0].parent.with_name("good") / "face.mp4"
+    assert invoke("edit", output, "--remove-track", removed).exit_code == 0
+    assert invoke("audit", source, output, "--function", function_url).exit_code == 1
+    (finding,) = report_of(output).findings
+    assert (finding.kind, finding.track) == ("uncovered", 1)
+    assert finding.mend == f"faceblur edit {output} --mask-track {removed}"
+    assert invoke(*shlex.split(finding.mend)[1:]).exit_code == 0
+    assert invoke("audit", source, output, "--function", function_url).exit_code == 0
+
+
 def test_fix_masks_what_was_found(missed: tuple[Path, Path], function_url: str) -> None:
     source, output = missed
     recorded = sidecar_path(output).read_bytes()

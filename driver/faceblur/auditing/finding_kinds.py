@@ -19,6 +19,8 @@ WATCH: tuple[WatchKind, ...] = (
     *("rest", "spared", "rejected", "candidate", "changed", "damaged"),
     *("long_gap", "short_track", "low_score"),
 )
+# What is clear and has no mask: it is mended by boxes.
+MASKED_BY_BOXES: tuple[FindingKind, ...] = ("uncovered", "candidate")
 # What a person says of a finding, and who: a name that is typed.
 Verdict = Literal["fine", "mask", "no-face", "unclear"]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from faceblur.auditing.finding_kinds import FINDINGS, WATCH, FindingKind
+from faceblur.auditing.finding_kinds import FINDINGS, MASKED_BY_BOXES, WATCH, FindingKind
 from faceblur.auditing.observations import APART_SECONDS, Observation, ObservationSpan, Stay
 from faceblur.auditing.report import MAX_LISTED, BoxSpan, Finding
 from faceblur.tracking.face_matching import match_boxes
@@ -70,6 +70,7 @@ class FindingGroups:
         """Count a finding that is complete, and list it if it is one of the worst."""
         self.counts[kind] = self.counts.get(kind, 0) + 1
         worst = span.worst
+        is_of_track = span.first.track == worst.track == span.last.track or kind not in MASKED_BY_BOXES
         finding = Finding(
             kind=kind,
             text=worst.text,
@@ -85,7 +86,7 @@ class FindingGroups:
             box=None if worst.box is None else tuple(round(value, 1) for value in worst.box),
             score=_rounded(worst.score),
             kept=_rounded(worst.kept),
-            track=worst.track,
+            track=worst.track if is_of_track else None,
             output_frame=worst.output_frame,
             boxes=[_box_span(one) for one in span.path],
         )

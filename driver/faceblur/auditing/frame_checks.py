@@ -123,9 +123,15 @@ def single_frames(pair: FramePair, images: PairImages, padding: float) -> tuple[
 
 
 def check_detections(
-    checks: FrameChecks, line: FrameLine, seconds: float, detections: Sequence[MergedDetection]
+    checks: FrameChecks,
+    line: FrameLine,
+    seconds: float,
+    detections: Sequence[MergedDetection],
+    removed: Sequence[SidecarFace] = (),
 ) -> None:
     """Add what the looks detected, with an observation where it is not masked and still legible in the output.
+
+    An observation of one of the faces that edits `removed` has its track.
 
     The listed faces that are masked count as detected, too: what is seen of a face where it is masked tells that it is
     one where it is not.
@@ -141,7 +147,9 @@ def check_detections(
             where = "partly masked" if masked_share(detection.box, checks.masked) > 0 else "not masked"
             text = f"detected with score {detection.score:.2f}, {where}: {left.kept:.0%} of its detail is left"
             severity = detection.score * left.kept
-            observation = Observation(line.frame, seconds, severity, text, detection.box, detection.score, left.kept)
+            track = next((one.track for one in removed if iou(one.box, detection.box) >= ONE_FACE), None)
+            what = detection.box, detection.score, left.kept, track
+            observation = Observation(line.frame, seconds, severity, text, *what)
         checks.detections.append((detection, observation))
     for face in line.faces:
         if face.state == "detected" and face.score is not None:

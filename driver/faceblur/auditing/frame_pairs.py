@@ -14,7 +14,7 @@ from faceblur.base.errors import SidecarError
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
 from faceblur.redaction.sidecar_files import SidecarReader
-from faceblur.redaction.sidecar_format import FrameLine
+from faceblur.redaction.sidecar_format import FrameLine, SidecarFace
 
 log = logging.getLogger("faceblur")
 
@@ -40,14 +40,14 @@ class PairReader:
             outputs = stream_frames(output, pair.output, pair.is_cover_art)
             lines = self._lines(sidecar)
             for frame, other, step in self._steps_through(sources, outputs):
-                line = None
+                line, removed = None, tuple[SidecarFace, ...]()
                 if frame is not None:
-                    line = _line_of(files, lines, frame, source.shown_zero)
+                    line, removed = _line_of(files, lines, frame, source.shown_zero)
                     if frame.number == 0 and pair.source == source.main_stream.index:
                         sidecar.check_size([frame.upright_wh], source.videos.values())
                     sidecar.check_in_frame(line, frame.upright_wh, files.edits.added_boxes)
                 zero = source.shown_zero
-                yield FramePair(step, frame, other, line, _seconds(frame, zero), _seconds(other, zero))
+                yield FramePair(step, frame, other, line, _seconds(frame, zero), _seconds(other, zero), removed)
             if self._steps is None and next(lines, None) is not None:
                 raise SidecarError(f"{files.sidecar}: lists more frames than {files.source} has")
             self.damage = tuple(source.damage.summary())
@@ -94,7 +94,10 @@ def _seconds(frame: DecodedFrame | None, zero: float) -> float:
     return 0.0 if frame is None else frame.seconds - zero
 
 
-def _line_of(files: AuditedFiles, lines: Iterator[FrameLine], frame: DecodedFrame, zero: float) -> FrameLine:
+def _line_of(
+    files: AuditedFiles, lines: Iterator[FrameLine], frame: DecodedFrame, zero: float
+) -> tuple[FrameLine, tuple[SidecarFace, ...]]:
+    """The frame's line as it was edited, and the faces that edits took out of it."""
     line = next(lines, None)
     if line is None:
         raise SidecarError(f"{files.sidecar}: lists fewer frames than {files.source} has")
@@ -102,4 +105,6 @@ def _line_of(files: AuditedFiles, lines: Iterator[FrameLine], frame: DecodedFram
         raise SidecarError(
             f"{files.sidecar}: frame {line.frame} has the timestamp {line.pts}, that of {files.source} {frame.pts}"
         )
-    return files.edits.fold(line, frame.seconds - zero)
+    seconds = frame.seconds - zero
+    removed = (face for face in line.faces if files.edits.removes(line.stream, face.track, seconds))
+    return files.edits.fold(line, seconds), tuple(removed)

@@ -6,10 +6,14 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from faceblur.auditing.finding_kinds import MASKED_BY_BOXES
 from faceblur.auditing.report import AuditReport, BoxSpan, Finding
 from faceblur.auditing.stream_pairs import AuditedFiles
 from faceblur.base.box_at import BoxAt
 from faceblur.base.printable import shell_command
+from faceblur.base.track_at import TrackAt
+from faceblur.redaction.edit_operations import RemovedTrack
+from faceblur.redaction.edits import Edits
 from faceblur.redaction.named_source import named_in
 from faceblur.redaction.sidecar_files import sidecar_path
 
@@ -36,7 +40,9 @@ def with_command(finding: Finding, files: AuditedFiles) -> Finding:
     arguments: list[str | Path]
     if finding.kind == "exposed":
         arguments = []  # its mask is listed: rendering again draws it
-    elif finding.kind in ("uncovered", "candidate") and finding.boxes:
+    elif finding.kind in MASKED_BY_BOXES and (removed := _removed_in(finding, files.edits)) is not None:
+        arguments = ["--mask-track", removed.text]
+    elif finding.kind in MASKED_BY_BOXES and finding.boxes:
         boxes = [one.text for one in boxes_to_add(finding, MAX_PARTS)]
         arguments = [argument for text in boxes for argument in ("--add", text)]
     elif finding.kind in ("short_track", "low_score") and finding.track is not None:
@@ -54,6 +60,19 @@ def with_command(finding: Finding, files: AuditedFiles) -> Finding:
         arguments += ["--source", files.source]
     command = shell_command("faceblur", "edit", files.output, *arguments)
     return finding.model_copy(update={"mend": command})
+
+
+def _removed_in(finding: Finding, edits: Edits) -> TrackAt | None:
+    """The track of a finding as far as an edit removed it, from the first to the last frame of the finding."""
+    if finding.track is None or not finding.boxes:
+        return None
+    times = finding.boxes[0].start, finding.boxes[-1].end
+    first, last = (edits.of_track(finding.stream, finding.track, seconds) for seconds in times)
+    if not isinstance(first, RemovedTrack) or not isinstance(last, RemovedTrack):
+        return None
+    if first is not last or first.start is None or first.end is None:
+        return TrackAt(finding.track)
+    return TrackAt(finding.track, first.start, first.end)
 
 
 def boxes_to_add(finding: Finding, count: int | None = None) -> list[BoxAt]:

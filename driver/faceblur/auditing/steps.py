@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from faceblur.auditing.colour_planes import ColourPlanes
 from faceblur.auditing.frame_alignment import AlignmentStep
 from faceblur.media.frames import DecodedFrame
-from faceblur.redaction.sidecar_format import FrameLine
+from faceblur.redaction.sidecar_format import FrameLine, SidecarFace
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class FramePair:
     """One step through the videos: a pair of frames, or a single one, and their times in seconds.
 
     Times count from where a player of the source shows zero; both, so that they differ by what the output is late.
-    `line` is the sidecar's of the source's frame. The frames themselves are None once they are not needed any more.
+    `line` is the sidecar's of the source's frame, as it was edited, `removed` are the faces that edits took out of it.
+    The frames themselves are None once they are not needed any more.
     """
 
     step: AlignmentStep
@@ -40,6 +41,7 @@ class FramePair:
     line: FrameLine | None
     source_seconds: float = 0.0
     output_seconds: float = 0.0
+    removed: tuple[SidecarFace, ...] = ()
 
     def without_frames(self) -> FramePair:
         """The same step, without what takes memory."""

@@ -246,7 +246,7 @@ class StreamAudit:
         for one in checked:
             if one.checks is not None and one.pair.line is not None:
                 detections = self._detections.get(one.pair.step.source, [])
-                check_detections(one.checks, one.pair.line, one.pair.source_seconds, detections)
+                check_detections(one.checks, one.pair.line, one.pair.source_seconds, detections, one.pair.removed)
                 one.checks.cut = one.pair.step.source in self._cuts
                 one.checks.planes = []
 

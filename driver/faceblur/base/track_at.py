@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from faceblur.base.errors import UsageError
-from faceblur.base.regions import closed_up
+from faceblur.base.regions import closed_up, shortest
 
 _NUMBER = r"-?\d{1,9}(?:\.\d{1,9})?"
 _FORM = re.compile(rf"(-?\d{{1,18}})(?:@({_NUMBER})-({_NUMBER}))?", re.ASCII)
@@ -32,3 +32,10 @@ class TrackAt:
         if float(start) > float(end):
             raise UsageError(f"{text!r:.80}: it would end at {float(end):g} s, before it begins")
         return cls(int(track), float(start), float(end))
+
+    @property
+    def text(self) -> str:
+        """As `parse` reads it."""
+        if self.start is None or self.end is None:
+            return str(self.track)
+        return f"{self.track}@{shortest(self.start)}-{shortest(self.end)}"

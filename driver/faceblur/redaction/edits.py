@@ -93,6 +93,10 @@ class Edits:
         edits = self._of_tracks.get((stream, track), ())
         return next((one for one in reversed(edits) if counts_at(one, seconds)), None)
 
+    def removes(self, stream: int, track: int | None, seconds: float) -> bool:
+        """Whether a track is not masked, and not listed, in the frame of this time."""
+        return isinstance(self.of_track(stream, track, seconds), RemovedTrack)
+
     def change_track(self, stream: int, track: int | None) -> bool:
         """Whether any edit of a track counts, in some of its frames at least."""
         return (stream, track) in self._of_tracks

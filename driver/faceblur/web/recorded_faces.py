@@ -12,7 +12,7 @@ from faceblur.base.errors import MediaError, SidecarError
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
 from faceblur.media.still import Wanted
-from faceblur.redaction.edit_operations import ROUNDING, AddedFace, MaskEdit, Operation, RemovedTrack, Undo
+from faceblur.redaction.edit_operations import ROUNDING, AddedFace, MaskEdit, Operation, Undo
 from faceblur.redaction.edits import Edits, sidecar_digest
 from faceblur.redaction.settled_edits import TimedLine, timed_lines
 from faceblur.redaction.sidecar_files import SidecarReader, identify
@@ -148,7 +148,7 @@ class RecordedFaces:
     def faces(self, stream: int, frame: int, edits: Edits) -> FrameFaces:
         """What is in a frame, with the edits."""
         line, since, _ = self.lines[stream][frame]
-        gone = [face for face in line.faces if isinstance(edits.of_track(stream, face.track, since), RemovedTrack)]
+        gone = [face for face in line.faces if edits.removes(stream, face.track, since)]
         found = [_info(face) for face in edits.fold(line, since).faces]
         found += [FaceInfo(box=one.box, track=one.track, state="removed", score=one.score) for one in gone]
         return FrameFaces(seconds=round(since, 3), faces=found)

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
+from faceblur.auditing.finding_kinds import MASKED_BY_BOXES
 from faceblur.auditing.mending import boxes_to_add
 from faceblur.auditing.report import AuditReport, Finding
 from faceblur.auditing.verdicts import append_verdict, key_of, verdicts_path
@@ -30,7 +31,6 @@ from faceblur.web.models import (
 from faceblur.web.recorded_faces import RecordedFaces
 from faceblur.web.stills import Layer, Stills, jpeg
 from faceblur.web.video_list import (
-    MASKED_BY_BOXES,
     ReviewedVideo,
     as_utf8,
     audit_state,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from faceblur.auditing.finding_kinds import FINDINGS, Verdict
+from faceblur.auditing.finding_kinds import FINDINGS, MASKED_BY_BOXES, Verdict
 from faceblur.auditing.html_page import TITLES
 from faceblur.auditing.report import AuditReport, FileVerdict, Finding, read_report, report_path
 from faceblur.auditing.verdicts import key_of, read_verdicts
@@ -19,7 +19,6 @@ from faceblur.redaction.sidecar_format import edits_path
 from faceblur.web.models import AuditState, FindingInfo
 
 MASKED_BY_TRACK = ("rejected", "spared")
-MASKED_BY_BOXES = ("uncovered", "candidate")
 
 
 @dataclass(frozen=True, slots=True)
