@@ -34,3 +34,16 @@ def test_a_listed_face_that_is_detected_again_is_one(box: Box, seen: list[list[t
         check_detections(checks, line, 0.0, [detection])
         assert [one.seen for one, _ in checks.detections] == seen
     assert detection.seen == [(1, 0.9, False)]
+
+
+@pytest.mark.parametrize(
+    ("box", "track"), [(LISTED, 7), ((20.0, 10.0, 110.0, 110.0), 7), ((90.0, 60.0, 130.0, 110.0), None)]
+)
+def test_what_an_edit_removed_is_of_the_track_that_would_mask_it(box: Box, track: int | None) -> None:
+    """Also where the track's box is much larger than what is detected: its mask hides it all the same."""
+    gray = np.random.default_rng(0).integers(0, 255, (120, 160), np.uint8)
+    checks = FrameChecks((small_frame(gray, 0.0),) * 2, [(gray, gray)], [])
+    line, removed = FrameLine(frame=0, pts=0, stream=0, faces=[]), SidecarFace(box=box, track=7, state="gap-filled")
+    check_detections(checks, line, 0.0, [MergedDetection(LISTED, 0.9, [(0, 0.9, False)])], [removed], 0.25)
+    ((_, found),) = checks.detections
+    assert found is not None and found.track == track

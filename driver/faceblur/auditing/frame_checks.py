@@ -19,7 +19,7 @@ from faceblur.auditing.steps import FramePair, PairImages
 from faceblur.redaction.listed_masks import listed_regions
 from faceblur.redaction.sidecar_format import FrameLine, SettingsUsed, SidecarFace
 from faceblur.tracking.boxes import Box
-from faceblur_function.mask_shapes import Region
+from faceblur_function.mask_shapes import Region, regions
 from faceblur_function.styles import redact
 
 # A region is compared without its soft edge.
@@ -128,10 +128,11 @@ def check_detections(
     seconds: float,
     detections: Sequence[MergedDetection],
     removed: Sequence[SidecarFace] = (),
+    padding: float = 0.0,
 ) -> None:
     """Add what the looks detected, with an observation where it is not masked and still legible in the output.
 
-    An observation of one of the faces that edits `removed` has its track.
+    It has the track that would mask it, if it is one of those that edits `removed`; `padding` is that of the faces.
 
     The listed faces that are masked count as detected, too: what is seen of a face where it is masked tells that it is
     one where it is not.
@@ -147,13 +148,17 @@ def check_detections(
             where = "partly masked" if masked_share(detection.box, checks.masked) > 0 else "not masked"
             text = f"detected with score {detection.score:.2f}, {where}: {left.kept:.0%} of its detail is left"
             severity = detection.score * left.kept
-            track = next((one.track for one in removed if iou(one.box, detection.box) >= ONE_FACE), None)
-            what = detection.box, detection.score, left.kept, track
+            what = detection.box, detection.score, left.kept, _masking(detection.box, removed, padding)
             observation = Observation(line.frame, seconds, severity, text, *what)
         checks.detections.append((detection, observation))
     for face in line.faces:
         if face.state == "detected" and face.score is not None:
             _add_listed(checks, MergedDetection(face.box, face.score, [(0, face.score, False)]))
+
+
+def _masking(box: Box, faces: Sequence[SidecarFace], padding: float) -> int | None:
+    """The track of the first face whose mask would hide a box."""
+    return next((face.track for face in faces if is_masked(box, regions([face.box], padding))), None)
 
 
 def _add_listed(checks: FrameChecks, listed: MergedDetection) -> None:

@@ -244,11 +244,13 @@ class StreamAudit:
 
     def _add_detections(self, checked: Sequence[_Checked]) -> None:
         for one in checked:
-            if one.checks is not None and one.pair.line is not None:
-                detections = self._detections.get(one.pair.step.source, [])
-                check_detections(one.checks, one.pair.line, one.pair.source_seconds, detections, one.pair.removed)
-                one.checks.cut = one.pair.step.source in self._cuts
-                one.checks.planes = []
+            checks, pair = one.checks, one.pair
+            if checks is not None and pair.line is not None:
+                removed = pair.removed, self._settings.padding
+                detections = self._detections.get(pair.step.source, [])
+                check_detections(checks, pair.line, pair.source_seconds, detections, *removed)
+                checks.cut = pair.step.source in self._cuts
+                checks.planes = []
 
 
 def _read_steps(pairs: Generator[FramePair], interval: SearchInterval) -> _Steps | None:
