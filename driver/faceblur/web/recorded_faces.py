@@ -118,13 +118,15 @@ class RecordedFaces:
         return first, len(times) if one.end is None else bisect_right(times, one.end + ROUNDING)
 
     def in_source(self, path: Path, stream: int, frame: int) -> tuple[Opening, Wanted]:
-        """Where a frame is in the source."""
+        """Where a frame is in the source. Raises MediaError for cover art."""
+        self._check_shown(stream)
         tick = self.ticks[stream]
         opening = partial(VideoReader, path, tolerate=True, span=self.header.settings.cut)
         return opening, Wanted(stream, frame, self.lines[stream][frame].line.pts * tick, tick / 2)
 
     def in_output(self, path: Path, stream: int, frame: int) -> tuple[Opening, Wanted]:
         """Where it is in the output, which has the same frames, at times that may count in other ticks."""
+        self._check_shown(stream)
         _, since, until = self.lines[stream][frame]
         with VideoReader(path) as reader:
             index = self.streams.index(stream)
@@ -132,6 +134,10 @@ class RecordedFaces:
                 raise MediaError(f"{path}: it does not have stream {stream} of the source")
             own, zero = list(reader.videos)[index], reader.shown_zero
         return partial(VideoReader, path), Wanted(own, frame, since + zero, min(until - since, MAX_GAP) / 3)
+
+    def _check_shown(self, stream: int) -> None:
+        if stream not in self.ticks:
+            raise MediaError(f"stream {stream} is cover art, which is not shown here: look at it in a player")
 
     def check_size(self, frame: DecodedFrame) -> None:
         """Check that a frame of the source has the size in whose pixels the boxes are. Raises MediaError.
