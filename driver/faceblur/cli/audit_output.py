@@ -72,7 +72,7 @@ def print_report(output: Path, report: AuditReport) -> None:
     findings = [*report.findings, *report.watch]
     if findings:
         table = Table(show_edge=False, pad_edge=False)
-        for heading in ("", "time", "frames", "what"):
+        for heading in ("finding", "time", "frames", "what"):
             table.add_column(heading, overflow="fold")
         for one in findings[:MAX_ROWS]:
             colour = "red" if one.kind in FINDINGS else "yellow"

@@ -11,11 +11,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from faceblur.base.errors import SidecarError, UsageError
+from faceblur.base.errors import SidecarError
 from faceblur.base.events import FileEnded, RunPlanned
 from faceblur.base.options import Options
 from faceblur.jobs.crash_guard import Journal
-from faceblur.jobs.discovery import Discovery, find_videos
+from faceblur.jobs.discovery import Discovery, find_videos, nothing_found
 from faceblur.jobs.job import Job
 from faceblur.ledger.database import Database
 from faceblur.ledger.queries import find_unfinished, target_folders
@@ -83,7 +83,7 @@ async def submit_videos(
     async with Database(ledger) as database:
         found = await asyncio.to_thread(find_videos, inputs, outdir, codec=codec, journal=journal)
         if not found.files and not found.broken:
-            raise UsageError(f"no video in {', '.join(map(str, inputs))}")
+            raise nothing_found("video", inputs, found)
         submission = Submission(broken=found.broken, others=found.others)
         # Through a link a folder has two names, and two jobs of one output would not know of each other.
         names = await asyncio.to_thread(_by_real_path, await target_folders(database))

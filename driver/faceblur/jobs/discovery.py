@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faceblur.base.atomic_files import TEMPORARY_SUFFIX, fitting_name
+from faceblur.base.counted import counted
 from faceblur.base.errors import MediaError, NoVideo, UsageError
 from faceblur.jobs.crash_guard import Journal
 from faceblur.jobs.failure import why_failed
@@ -172,6 +173,17 @@ def find_videos(
         found.files.append(PlannedFile(path, outdir / relative, frames))
     found.settle(paths)
     return found
+
+
+def nothing_found(kind: str, inputs: Sequence[Path], found: Discovery) -> UsageError:
+    """The error where inputs hold nothing of a kind, "video" or "image"."""
+    other, suffixes, command = (
+        ("image", IMAGE_SUFFIXES, "image") if kind == "video" else ("video", VIDEO_SUFFIXES, "run")
+    )
+    text = f"no {kind} in {', '.join(map(str, inputs))}"
+    if number := sum(one.suffix.lower() in suffixes for one in found.others):
+        text += f", but {counted(number, other)}: `faceblur {command}` masks {other}s"
+    return UsageError(text)
 
 
 def _look_into(path: Path, codec: str | None, named_file: Path | None) -> tuple[int | None, str]:

@@ -19,7 +19,7 @@ from faceblur.base.events import Emit, FileEnded, RunPlanned
 from faceblur.base.options import Options
 from faceblur.detection.endpoint import Endpoint
 from faceblur.jobs.crash_guard import Journal
-from faceblur.jobs.discovery import Discovery, PlannedFile
+from faceblur.jobs.discovery import Discovery, PlannedFile, nothing_found
 from faceblur.jobs.failure import why
 from faceblur.jobs.job import Job
 from faceblur.jobs.report import FileReport
@@ -65,7 +65,7 @@ class Run(Job):
             stop.set()
         _log_unusual(found)
         if not found.files and not found.broken:
-            raise UsageError(f"no {self.kind} in {', '.join(map(str, self.inputs))}")
+            raise nothing_found(self.kind, self.inputs, found)
         for path in await asyncio.to_thread(remove_stale, self.outdir):
             log.info("removed %s, left by a run that was killed", path)
         return found
