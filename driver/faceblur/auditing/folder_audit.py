@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from faceblur.auditing.detectors import connected
@@ -18,13 +20,17 @@ from faceblur.auditing.report_files import check_writable, write_report
 from faceblur.auditing.source_search import Detectors
 from faceblur.auditing.stream_pairs import SOURCE_FIRST, AuditedFiles
 from faceblur.auditing.videos_below import videos_below
+from faceblur.base.atomic_files import held_if_free
+from faceblur.base.counted import counted
 from faceblur.base.errors import MediaError, SidecarError, UsageError
 from faceblur.detection.endpoint import Endpoint
 from faceblur.redaction.named_source import named_in
 from faceblur.redaction.sidecar_files import SidecarReader, identify, sidecar_path
 from faceblur.redaction.sidecar_format import Identity
 
+log = logging.getLogger("faceblur")
 NO_OUTPUT = "there is no output of it"
+POLL_SECONDS = 5.0
 Planned = Callable[[int, int | None], None]
 Advanced = Callable[[Path, AuditProgress], None]
 
@@ -101,18 +107,16 @@ async def audit_outputs(
 ) -> FolderReport:
     """Audit outputs one after the other, and write an index page of all reports into the folder `index`.
 
-    One whose report is up to date is not audited `again`. Raises FunctionError; UsageError where no index page can be
-    written.
+    One whose report is up to date is not audited `again`. What another process audits is left to it, as on another
+    machine with the same disk, and waited for. Raises FunctionError; UsageError where no index page can be written.
     """
     if index is not None:
         await asyncio.to_thread(check_writable, index)
     waiting = [one for one in planned if not one.reason]
     if on_planned is not None:
         on_planned(len(waiting), sum(await asyncio.to_thread(lambda: [_frames(Path(one.output)) for one in waiting])))
-    done = []
     async with connected(endpoint) as detectors:
-        for one in planned:
-            done.append(one if one.reason else await _audited(one, detectors, again, on_progress))
+        done = await _all_audited(planned, partial(_audited, detectors=detectors, again=again, on_progress=on_progress))
     report = FolderReport(passed=bool(done) and all(one.passed for one in done), files=done)
     if index is not None:
         await asyncio.to_thread(write_report, index / f"{INDEX}.html", index_page(report, index))
@@ -120,7 +124,30 @@ async def audit_outputs(
     return report
 
 
-async def _audited(one: FileVerdict, detectors: Detectors, again: bool, on_progress: Advanced | None) -> FileVerdict:
+async def _all_audited(
+    planned: Sequence[FileVerdict], audited: Callable[[FileVerdict], Awaitable[FileVerdict]]
+) -> list[FileVerdict]:
+    """Every verdict, in order. What another process holds comes last: its report is known then."""
+    done, is_said = list(planned), False
+    waiting = [index for index, one in enumerate(planned) if not one.reason]
+    while waiting:
+        held = []
+        for index in waiting:
+            with held_if_free(Path(planned[index].output)) as is_free:
+                if is_free:
+                    done[index] = await audited(planned[index])
+                else:
+                    held.append(index)
+        if held == waiting:
+            if not is_said:
+                log.warning("waiting for %s that other processes audit", counted(len(held), "output"))
+            is_said = True
+            await asyncio.sleep(POLL_SECONDS)
+        waiting = held
+    return done
+
+
+async def _audited(one: FileVerdict, *, detectors: Detectors, again: bool, on_progress: Advanced | None) -> FileVerdict:
     output = Path(one.output)
 
     def advance(progress: AuditProgress) -> None:

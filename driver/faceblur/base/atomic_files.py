@@ -150,6 +150,28 @@ def held(path: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def held_if_free(path: Path) -> Iterator[bool]:
+    """Hold a file unless another process does: gives whether it is free. So it is where there are no locks.
+
+    One that cannot be opened counts as free: who reads it gets the reason.
+    """
+    try:
+        file = path.open("rb")
+    except OSError:
+        yield True
+        return
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        except OSError as error:
+            _warn_no_locks(error)
+        yield True
+
+
 def append_complete(path: Path, content: bytes) -> None:
     """Append to a file, on the disk: all of it or nothing. Raises OSError."""
     with path.open("ab", buffering=0) as file:
