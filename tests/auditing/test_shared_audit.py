@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import fcntl
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from faceblur.auditing.report import report_path
-from tests.auditing.test_folder_audit import made  # noqa: F401 (a fixture)
+from tests.auditing.test_folder_audit import folder, made  # noqa: F401 (fixtures)
 from tests.cli.calls import invoke
-
-
-@pytest.fixture
-def folder(made: Path, tmp_path: Path) -> Path:  # noqa: F811
-    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
-    return tmp_path
 
 
 @contextmanager
@@ -32,8 +23,8 @@ def held(output: Path) -> Iterator[None]:
 
 
 @contextmanager
-def audit(folder: Path, function_url: str) -> Iterator[subprocess.Popen[str]]:
-    call = [sys.executable, "-m", "faceblur", "audit", folder / "in", folder / "out", "--function", function_url]
+def audit(made_in: Path, function_url: str) -> Iterator[subprocess.Popen[str]]:
+    call = [sys.executable, "-m", "faceblur", "audit", made_in / "in", made_in / "out", "--function", function_url]
     with subprocess.Popen([*map(str, call)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process
@@ -41,7 +32,7 @@ def audit(folder: Path, function_url: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def test_what_another_process_audits_comes_last_and_is_taken_over(folder: Path, function_url: str) -> None:
+def test_what_another_process_audits_comes_last_and_is_taken_over(folder: Path, function_url: str) -> None:  # noqa: F811
     first, second = folder / "out" / "a.mp4", folder / "out" / "deep" / "b.mp4"
     with audit(folder, function_url) as process:
         assert process.stderr is not None
@@ -56,7 +47,7 @@ def test_what_another_process_audits_comes_last_and_is_taken_over(folder: Path, 
     assert report_path(first, "json").stat().st_mtime_ns == written  # not audited twice
 
 
-def test_two_at_once_end_with_the_same_reports(folder: Path, function_url: str) -> None:
+def test_two_at_once_end_with_the_same_reports(folder: Path, function_url: str) -> None:  # noqa: F811
     with audit(folder, function_url) as one, audit(folder, function_url) as other:
         tables = [process.communicate(timeout=120)[0] for process in (one, other)]
         assert (one.returncode, other.returncode) == (0, 0)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -18,11 +16,11 @@ from faceblur.auditing.progress import AuditProgress
 from faceblur.auditing.report import AuditReport, Finding, FolderReport, report_path
 from faceblur.base.counted import counted
 from faceblur.base.printable import printable
+from faceblur.cli.output_console import output_console
 from faceblur.cli.progress import ProgressDisplay
 
 MAX_ROWS, MAX_COMMANDS = 20, 5
 PLAIN: dict[str, Any] = {"highlight": False, "soft_wrap": True, "markup": False}
-WIDTH = 160  # of what is printed into a file or a pipe
 
 
 class AuditDisplay:
@@ -68,7 +66,7 @@ class AuditDisplay:
 
 def print_report(output: Path, report: AuditReport) -> None:
     """Print the findings and what to watch, in one table, the verdict, and where the report is."""
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console = output_console()
     findings = [*report.findings, *report.watch]
     if findings:
         table = Table(show_edge=False, pad_edge=False)
@@ -100,7 +98,7 @@ def print_report(output: Path, report: AuditReport) -> None:
 
 def print_reports(report: FolderReport, folder: Path | None) -> None:
     """Print one table of several outputs, how they are, and where the pages are: the index page is in `folder`."""
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console = output_console()
     table = Table(show_edge=False, pad_edge=False)
     table.add_column("output", overflow="fold")
     table.add_column("verdict", overflow="fold")

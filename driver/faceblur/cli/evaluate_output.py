@@ -16,13 +16,13 @@ from rich.table import Table
 from faceblur.base.printable import printable
 from faceblur.cli.exit_codes import DONE, FAILED
 from faceblur.cli.options import Measurement
+from faceblur.cli.output_console import output_console
 from faceblur.evaluation.height_bands import COUNTED
 from faceblur.evaluation.progress import EvaluationProgress
 from faceblur.evaluation.report import EvaluationReport, SettingFigures, SweptSetting
 from faceblur.evaluation.sweep_chart import draw_sweep, require_library
 
 log = logging.getLogger("faceblur")
-WIDTH = 160  # of what is printed into a file or a pipe
 
 
 class EvaluationOutput:
@@ -34,7 +34,7 @@ class EvaluationOutput:
 
     def __init__(self, console: Console, wanted: Measurement) -> None:
         self._console, self._wanted = console, wanted
-        self._out = Console(width=None if console.is_terminal else WIDTH)
+        self._out = output_console()
         self._stack = ExitStack()
         self._bar: Progress | None = None
         self._last = EvaluationProgress("score")

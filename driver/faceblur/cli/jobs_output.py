@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
@@ -18,6 +18,7 @@ from rich.text import Text
 
 from faceblur.base.errors import LedgerAway
 from faceblur.base.printable import printable
+from faceblur.cli.output_console import output_console
 from faceblur.cli.verbosity import Verbosity
 from faceblur.fleet.submission import Submission
 from faceblur.jobs.report import clock
@@ -34,7 +35,6 @@ WORDS = {
 ORDER = ("running", "publishing", "queued", "paused", "done", "failed", "cancelled")
 WATCH_SECONDS = 2.0
 ROWS = 200  # of the table; JSON has all
-WIDTH = 160  # of what is printed into a file or a pipe
 
 
 def print_submission(submission: Submission, ledger: str, verbosity: Verbosity) -> None:
@@ -50,7 +50,7 @@ def print_submission(submission: Submission, ledger: str, verbosity: Verbosity) 
 
 async def show_jobs(ledger: str, *, states: Sequence[str], contains: str, as_json: bool, watch: bool) -> None:
     """Print the jobs once, or again and again. Raises LedgerError."""
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console = output_console()
     async with Database(ledger, must_exist=True) as database:
 
         async def look() -> tuple[Counts, list[JobRow]]:
@@ -132,4 +132,4 @@ def print_job(found: dict[str, Any], *, as_json: bool) -> None:
     for one in found["events"]:
         at = datetime.fromtimestamp(one["at"], UTC).strftime("%Y-%m-%d %H:%M:%S")
         table.add_row(at, str(one["attempt"] or ""), one["stage"], escape(printable(one["detail"])))
-    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
+    output_console().print(table)

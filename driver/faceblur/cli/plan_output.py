@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,12 +11,12 @@ from rich.table import Table
 
 from faceblur.base.counted import counted
 from faceblur.base.printable import printable
+from faceblur.cli.output_console import output_console
 from faceblur.fleet.planning.estimate import Spread
 from faceblur.fleet.planning.plan import ArchivePlan
 from faceblur.ledger.outcome import Outcome
 
 ROWS = 20  # of each table; JSON has all
-WIDTH = 160  # of what is printed into a file or a pipe
 UNITS = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
@@ -40,7 +39,7 @@ def spread(one: Spread, show: Any) -> str:
 
 def print_plan(plan: ArchivePlan) -> None:
     """Print the plan in lines and tables."""
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console = output_console()
     forms = ", ".join(f"{number} {form}" for form, number in list(plan.forms.items())[:ROWS])
     console.print(
         f"{counted(plan.videos, 'video')}: {duration(plan.seconds)}, {counted(plan.frames, 'frame')}, "
@@ -97,7 +96,7 @@ def _figures(plan: ArchivePlan) -> Iterator[str]:
 
 def print_report(outcome: Outcome, plan: dict[str, Any] | None) -> None:
     """Print what the jobs took, beside the estimate where there is a plan."""
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console = output_console()
     table = Table(show_edge=False, pad_edge=False)
     for heading in ("", *(("estimated",) if plan else ()), "it was"):
         table.add_column(heading, overflow="fold")

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from faceblur.releasing.released import ReleasedFile
 
 log = logging.getLogger("faceblur")
-WIDTH = 160  # of what is printed into a file or a pipe
 GOES_ON = "what was copied is complete; the same command goes on from here"
 
 
@@ -89,10 +88,10 @@ def copy_bar(
 
 def print_release(files: Sequence[ReleasedFile], outdir: Path, folder: Path) -> None:
     """Print which outputs are in the release, what stays visible in them, and where the records are."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
+    from faceblur.cli.output_console import output_console
     from faceblur.releasing.checksum_file import NAME
     from faceblur.releasing.records import CHANGES_NAME, FILES_NAME
 
@@ -100,7 +99,7 @@ def print_release(files: Sequence[ReleasedFile], outdir: Path, folder: Path) -> 
     for one in files:
         colour = "green" if one.is_released else "red"
         table.add_row(escape(printable(one.name)), f"[{colour}]{one.state}[/]")
-    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
+    output_console().print(table)
     released = [one.facts.report.counts for one in files if one.is_released and one.facts is not None]
     kept_back = len(files) - len(released)
     lines = [

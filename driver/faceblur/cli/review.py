@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shlex
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +16,7 @@ from faceblur.base.box_at import BoxAt
 from faceblur.base.counted import counted
 from faceblur.base.errors import FaceblurError, MediaError, UsageError
 from faceblur.base.events import Emit
+from faceblur.base.printable import shell_command
 from faceblur.base.track_at import TrackAt
 from faceblur.cli.group import main
 from faceblur.cli.options import FUNCTION, LOGGING
@@ -275,7 +275,7 @@ def edit(
         edit_run = partial(EditRun, output, added=added, removed=removed, spared=spared, masked=masked, undone=undone)
         return edit_run(reason=reason, stream=stream, source=source, preview=preview, on_event=emit)
 
-    goes_on = f"`{shlex.join(['faceblur', 'edit', str(output)])}` goes on"
+    goes_on = f"`{shell_command('faceblur', 'edit', output)}` goes on"
     code = execute_job(make, verbosity, interrupted=f"the output is as it was; {EDITS_ARE_KEPT}: {goes_on}")
     if code == FAILED:
         log.error("%s is as it was; %s: once the cause is gone, %s", output, EDITS_ARE_KEPT, goes_on)
