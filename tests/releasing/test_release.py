@@ -234,6 +234,7 @@ def test_two_releases_into_one_folder_at_a_time(folder: Path) -> None:
         done = release(folder)
         assert done.exit_code == 2 and "another release writes into it" in done.stderr
         sums["c.mp4"] = "0" * 64
+    (folder / "given" / "c.mp4").touch()
     assert release(folder).exit_code == 0
     assert sorted(read_sums(folder / "given")) == [A, "c.mp4", B]
 

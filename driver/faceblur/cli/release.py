@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from faceblur.releasing.released import ReleasedFile
 
 log = logging.getLogger("faceblur")
+NAMED = 5  # of the other files in a release
 GOES_ON = "what was copied is complete; the same command goes on from here"
 
 
@@ -94,6 +95,7 @@ def print_release(files: Sequence[ReleasedFile], outdir: Path, folder: Path) -> 
     from faceblur.cli.output_console import output_console
     from faceblur.releasing.checksum_file import NAME
     from faceblur.releasing.records import CHANGES_NAME, FILES_NAME
+    from faceblur.releasing.release import other_files
 
     table = Table("output", "state", show_edge=False, pad_edge=False)
     for one in files:
@@ -106,6 +108,12 @@ def print_release(files: Sequence[ReleasedFile], outdir: Path, folder: Path) -> 
         f"{counted(len(released), 'output')} in {folder}" + f", their SHA-256 sums in {folder / NAME}" * bool(released)
     ]
     lines += [f"{counted(kept_back, 'output')} kept back"] if kept_back else []
+    if others := other_files(folder, files):
+        named = ", ".join(others[:NAMED]) + f" and {len(others) - NAMED} more" * (len(others) > NAMED)
+        lines.append(
+            f"{counted(len(others), 'other file')} in {folder}, which {outdir} does not have: {named} (to withdraw "
+            "one, remove it there and release again)"
+        )
     for kind, what in (("spared", "spared faces visible, by a person's choice"), ("rest", "a part kept unsearched")):
         if number := sum(kind in counts for counts in released):
             lines.append(f"{counted(number, 'output')} with {what}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,12 +16,13 @@ from faceblur.base.errors import FaceblurError, SidecarError, UsageError
 from faceblur.redaction.named_source import named_in
 from faceblur.redaction.sidecar_files import SidecarReader, sidecar_path
 from faceblur.redaction.sidecar_format import SUFFIX
-from faceblur.releasing.checksum_file import open_sums
+from faceblur.releasing.checksum_file import NAME, open_sums
 from faceblur.releasing.conditions import releasable
 from faceblur.releasing.copies import TargetTaken, copy_checked
 from faceblur.releasing.records import write_records
 from faceblur.releasing.released import ReleasedFile
 
+log = logging.getLogger("faceblur")
 Unreadable = Sequence[tuple[Path, str]]  # what cannot be read, and why
 # Called with an output and how many bytes of it were read since the last call.
 Advanced = Callable[[Path, int], None]
@@ -74,8 +76,17 @@ def release(
             sums.pop(one.name, None)
             if one.facts is not None and one.is_released:
                 sums[one.name] = one.facts.sha256
+        for name in [name for name in sums if not os.path.lexists(folder / name)]:  # removed since an earlier call
+            log.warning("%s: it is no longer in %s: its sum is removed", name, folder)
+            del sums[name]
     write_records(outdir, files)
     return files
+
+
+def other_files(folder: Path, files: Sequence[ReleasedFile]) -> list[str]:
+    """What is in a release beside these outputs and their sums: paths below it, such as copies of earlier calls."""
+    below = (Path(path, name) for path, _, names in os.walk(folder) for name in names)
+    return sorted({str(one.relative_to(folder)) for one in below} - {NAME, *(one.name for one in files)})
 
 
 def _released(output: Path, name: str, folder: Path, copy: Callable[[Path, Path, str], bool]) -> ReleasedFile:
