@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -92,11 +94,23 @@ def test_two_processes_may_create_it_at_once(ledger: str) -> None:
     asyncio.run(both())
 
 
-def test_a_file_that_is_no_ledger_is_an_error(tmp_path: Path) -> None:
+def test_a_file_that_is_no_ledger_is_a_wrong_call(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("not a database " * 100)
-    with pytest.raises(LedgerError, match=r"notes\.txt: file is not a database"):
+    with pytest.raises(UsageError, match=r"notes\.txt is no ledger: file is not a database; give a path, or"):
         asyncio.run(_open(str(path)))
+
+
+def test_nothing_is_written_into_a_database_of_another_program(tmp_path: Path) -> None:
+    path = tmp_path / "places.sqlite"
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE bookmarks(url)")
+        other.commit()
+    with pytest.raises(UsageError, match=r"places\.sqlite is no ledger but a database of another program"):
+        asyncio.run(_open(str(path)))
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("bookmarks",)]
+        assert other.execute("PRAGMA journal_mode").fetchall() == [("delete",)]
 
 
 @pytest.mark.parametrize("is_replaced", [False, True])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -89,7 +89,8 @@ class Database:
         except OSError as error:
             raise LedgerError(f"{self.name}: its folder cannot be made: {error.strerror}") from error
         with translated(self.name):  # here, since the driver's thread prints a traceback of what it cannot open
-            sqlite3.connect(path).close()
+            with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+                _check_is_ledger(connection, self.name)
             self._opened = path.stat()
         engine = create_async_engine(self.url, connect_args={"timeout": BUSY_SECONDS})
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
@@ -146,6 +147,18 @@ class Database:
             is_there = False
         if not is_there:
             raise LedgerError(f"the ledger {self.name} was removed or replaced while it was in use: start again")
+
+
+def _check_is_ledger(connection: sqlite3.Connection, name: str) -> None:
+    """Raise UsageError for a file that is no database, or another program's: nothing may be written into it."""
+    try:
+        tables = {one for (one,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
+            raise
+        raise UsageError(f"{name} is no ledger: {error}; {FORMS}") from error
+    if tables and "alembic_version" not in tables:
+        raise UsageError(f"{name} is no ledger but a database of another program: {FORMS}")
 
 
 def _is_read_only(path: Path) -> bool:
