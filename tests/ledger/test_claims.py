@@ -104,11 +104,15 @@ def test_heartbeats_keep_a_lease_and_carry_progress(ledger: str) -> None:
     async def work(database: Database) -> None:
         await submit(database, [new_job("a.mp4")])
         one = await claimed(database)
+        assert await beat(database, [Progress(one, 41, 12.5)]) == {one.part: "ok"}
         await expire(database, one)
+        assert [row.is_silent for row in await list_jobs(database)] == [True]
+        assert (await count_jobs(database)).fps == 0
         assert await beat(database, [Progress(one, 42, 12.5)]) == {one.part: "ok"}
         assert await requeue_lost(database, "another", lease=SHORT) == []
         [row] = await list_jobs(database)
         assert (row.state, row.frames_done, row.fps, row.owner) == ("running", 42, 12.5, "one")
+        assert not row.is_silent and (await count_jobs(database)).fps == 12.5
         assert await begin_publish(database, one, 1, "digest") and await finish(database, one, "{}")
         [row] = await list_jobs(database)
         assert (row.state, row.frames_done) == ("done", 100), "the last frames come after the last progress"
@@ -185,6 +189,7 @@ def test_pause_resume_and_cancel_reach_the_worker(ledger: str) -> None:
         assert await beat(database, [Progress(one, 1, 1.0)]) == {one.part: "pause"}
         assert await give_back(database, one, "released")
         assert await states(database) == ["paused", "paused"]
+        assert (await count_jobs(database)).frames_done == 0, "it begins anew: what it did before is nothing"
         assert await claim(database, "another") is None
         assert await resume(database, [1]) == [1]
         again = await claimed(database)

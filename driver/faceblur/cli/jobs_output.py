@@ -90,7 +90,9 @@ def _cells(one: JobRow) -> tuple[str, ...]:
     state = f"[{COLOURS.get(one.state, 'white')}]{one.state}[/]"
     if one.state == "queued" and one.not_before:
         state += f" in {clock(one.not_before)}"
-    if one.reason:
+    if one.is_silent:
+        state += ": its worker is silent; the next worker that asks for work takes it over"
+    elif one.reason:
         state += escape(f": {printable(one.reason)}")
     runs = one.state in ("running", "publishing")
     frames = f"{one.frames_done}/{one.frames_total or '?'}" if runs else str(one.frames_total or "")

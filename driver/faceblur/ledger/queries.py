@@ -23,7 +23,10 @@ SHOWN = case(
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A job as it stands. `not_before` is in seconds from now; `seconds` is how long its last attempt took or takes."""
+    """A job as it stands. `not_before` is in seconds from now; `seconds` is how long its last attempt took or takes.
+
+    `is_silent`: its worker's lease is over, and no other worker has looked since.
+    """
 
     id: int
     source: str
@@ -40,13 +43,15 @@ class JobRow:
     seconds: float | None
     error_kind: str | None
     reason: str | None
+    is_silent: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many jobs are in which state, and of their frames; `fps` is the sum of the running ones.
+    """How many jobs are in which state, and of their frames.
 
-    `oldest_failure` is when the first of the failed ones failed, in seconds since 1970; None: none failed.
+    `fps` is the sum of the running ones whose workers are heard. `oldest_failure` is when the first of the failed
+    ones failed, in seconds since 1970; None: none failed.
     """
 
     states: dict[str, int]
@@ -56,8 +61,11 @@ class Counts:
     oldest_failure: float | None = None
 
 
-# The last progress of an attempt comes before its last frames.
-FRAMES_DONE = case((part.c.state == "done", part.c.frames_total), else_=part.c.frames_done)
+AT_WORK = part.c.state.in_(("running", "publishing"))
+# The last progress of an attempt comes before its last frames. What waits begins anew: what it did before is nothing.
+FRAMES_DONE = case(
+    (part.c.state == "done", part.c.frames_total), (part.c.state == "queued", 0), else_=part.c.frames_done
+)
 
 
 async def list_jobs(
@@ -65,7 +73,7 @@ async def list_jobs(
 ) -> list[JobRow]:
     """Jobs, running ones first, then those that wait in their order, then those that ended, the newest first."""
     order = case({"running": 0, "publishing": 0, "queued": 1}, value=part.c.state, else_=2)
-    ended = case((part.c.state.in_(("running", "publishing")), now()), else_=part.c.ended)
+    ended = case((AT_WORK, now()), else_=part.c.ended)
     query = select(
         job.c.id,
         job.c.source,
@@ -82,6 +90,7 @@ async def list_jobs(
         (ended - part.c.started).label("seconds"),
         part.c.error_kind,
         part.c.reason,
+        case((AT_WORK & (part.c.lease_until < now()), True), else_=False).label("is_silent"),
     ).join(part, part.c.job == job.c.id)
     query = query.order_by(order, part.c.priority.desc(), func.coalesce(part.c.ended, 0).desc(), job.c.id).limit(limit)
     if states:
@@ -94,7 +103,7 @@ async def list_jobs(
 
 async def count_jobs(database: Database) -> Counts:
     """How far the whole ledger is."""
-    running = part.c.state.in_(("running", "publishing"))
+    running = AT_WORK & (part.c.lease_until >= now())
     query = (
         select(
             SHOWN,
@@ -143,7 +152,7 @@ async def is_empty(database: Database) -> bool:
     """Whether nothing waits or runs. What is paused does not count."""
     waits = (part.c.state == "queued") & (job.c.wanted == "run")
     query = select(part.c.id).join(job, job.c.id == part.c.job)
-    query = query.where(waits | part.c.state.in_(("running", "publishing"))).limit(1)
+    query = query.where(waits | AT_WORK).limit(1)
     async with database.read() as connection:
         return (await connection.execute(query)).first() is None
 
