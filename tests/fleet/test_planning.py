@@ -140,11 +140,19 @@ def test_what_is_not_known_counts_by_its_bytes_and_what_fails_does_not_count() -
 def test_samples_are_of_what_most_of_the_work_is() -> None:
     small = [replace(HOUR_1080P, path=f"s{number}", width=500, height=500) for number in range(3)]
     large = [replace(HOUR_1080P, path=f"l{number}") for number in range(10)]
-    chosen = choose([*small, *large, replace(HOUR_1080P, path="deadly", codec="hevc")], 6, {Path("deadly")})
+    chosen = choose([*small, *large, replace(HOUR_1080P, path="deadly", codec="hevc")], 6, 4, {Path("deadly")})
     assert [one.path[0] for one, _ in chosen] == ["l"] * 6
     assert len({one.path for one, _ in chosen}) == 6 and len({at for _, at in chosen}) == 5
-    assert {one.path[0] for one, _ in choose([*small, *large], 20, ())} == {"s", "l"}
-    assert choose([], 3, ()) == []
+    assert {one.path[0] for one, _ in choose([*small, *large], 20, 4, ())} == {"s", "l"}
+    assert choose([], 3, 4, ()) == []
+
+
+@pytest.mark.parametrize(("seconds", "parts"), [(0.5, 7), (4, 7), (9, 14), (3600, 35)])
+def test_no_part_of_a_video_is_sampled_twice(seconds: float, parts: int) -> None:
+    """A plan of one short clip would take the time of five."""
+    chosen = choose([replace(HOUR_1080P, path=str(number), seconds=seconds) for number in range(7)], 100, 4, ())
+    assert len(chosen) == len({(one.path, at) for one, at in chosen}) == parts
+    assert len({one.path for one, _ in chosen[:7]}) == 7
 
 
 def test_a_plan_is_compared_with_what_it_was(archive: Path, function_url: str, tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def plan(
     async def command(console: Console) -> int:
         journal = Journal.of_this_run()
         probes = await _probe(inputs, out, options, journal, console, verbosity)
-        chosen = choose(probes, samples, journal.suspects | journal.given_up.keys())
+        chosen = choose(probes, samples, seconds, journal.suspects | journal.given_up.keys())
         found = await take_samples(chosen, seconds, journal, redact)
         made = make_plan(inputs, out, probes, found, fleet)
         if as_json:

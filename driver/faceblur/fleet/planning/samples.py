@@ -20,30 +20,42 @@ from faceblur.redaction.sidecar_files import sidecar_path
 from faceblur.redaction.threads import OwnThread
 
 log = logging.getLogger("faceblur")
+PLACES = (0.5, 0.25, 0.75, 0.1, 0.9)  # of the parts of a video, as shares of its length
+STEP = 7  # of the videos of a kind every so manieth is sampled first, beginning with the one of the most work
 
 
-def choose(probes: Sequence[Probe], count: int, avoid: Collection[Path]) -> list[tuple[Probe, float]]:
-    """The videos to sample, and where: a share of the length. Most are of the kinds that most of the work is.
+def choose(probes: Sequence[Probe], count: int, seconds: float, avoid: Collection[Path]) -> list[tuple[Probe, float]]:
+    """The videos of which so many seconds are sampled, and where: a share of the length. No part is taken twice.
 
-    `avoid` are files that crashed a codec.
+    Most are of the kinds that most of the work is. `avoid` are files that crashed a codec.
     """
     kinds: dict[tuple[str, int, int], list[Probe]] = defaultdict(list)
     for one in probes:
         if one.megapixels and not one.fails and Path(one.path) not in avoid:
             kinds[one.codec, one.width, one.height].append(one)
-    for videos in kinds.values():
-        videos.sort(key=lambda one: -one.megapixels)
+    parts = {kind: _parts(videos, seconds) for kind, videos in kinds.items()}
     left = {kind: sum(one.megapixels for one in videos) for kind, videos in kinds.items()}
     taken = dict.fromkeys(kinds, 0)
-    chosen = []
-    for _ in range(count if kinds else 0):
+    chosen: list[tuple[Probe, float]] = []
+    while left and len(chosen) < count:
         # The kind with the most work for each sample that it will have.
         kind = max(left, key=lambda kind: left[kind] / (taken[kind] + 1))
-        videos, number = kinds[kind], taken[kind]
-        taken[kind] += 1
-        # Evenly over the videos of a kind; of the same video again at another place.
-        chosen.append((videos[number * 7 % len(videos)], (0.5, 0.25, 0.75, 0.1, 0.9)[number % 5]))
+        if (part := next(parts[kind], None)) is None:
+            del left[kind]
+        else:
+            taken[kind] += 1
+            chosen.append(part)
     return chosen
+
+
+def _parts(videos: Sequence[Probe], seconds: float) -> Iterator[tuple[Probe, float]]:
+    """Parts of all videos of a kind, then others of those that are long enough for another one."""
+    by_work = sorted(videos, key=lambda one: -one.megapixels)
+    mixed = [one for first in range(STEP) for one in by_work[first::STEP]]
+    for turn in range(len(PLACES)):
+        for index, one in enumerate(mixed):
+            if turn == 0 or (turn + 1) * seconds <= one.seconds:
+                yield one, PLACES[(index + turn) % len(PLACES)]
 
 
 async def take_samples(
