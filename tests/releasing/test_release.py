@@ -167,6 +167,7 @@ def test_a_finding_that_fails_the_audit_takes_a_person_who_judges_it_harmless(
     assert ("open: mend what is exposed" in done.stderr) == bool(code)
     if code == 0:
         assert record(folder)[0]["judged_harmless"] == str(len(found))
+        assert "1 output with findings that a person judged harmless" in done.stdout
         judge_another_source(output)
         assert release(folder).exit_code == 1
 

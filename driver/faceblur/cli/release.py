@@ -102,7 +102,7 @@ def print_release(files: Sequence[ReleasedFile], outdir: Path, folder: Path) -> 
         colour = "green" if one.is_released else "red"
         table.add_row(escape(printable(one.name)), f"[{colour}]{one.state}[/]")
     output_console().print(table)
-    released = [one.facts.report.counts for one in files if one.is_released and one.facts is not None]
+    released = [one.facts for one in files if one.is_released and one.facts is not None]
     kept_back = len(files) - len(released)
     lines = [
         f"{counted(len(released), 'output')} in {folder}" + f", their SHA-256 sums in {folder / NAME}" * bool(released)
@@ -115,7 +115,9 @@ def print_release(files: Sequence[ReleasedFile], outdir: Path, folder: Path) -> 
             "one, remove it there and release again)"
         )
     for kind, what in (("spared", "spared faces visible, by a person's choice"), ("rest", "a part kept unsearched")):
-        if number := sum(kind in counts for counts in released):
+        if number := sum(kind in facts.report.counts for facts in released):
             lines.append(f"{counted(number, 'output')} with {what}")
+    if number := sum(facts.judged > 0 for facts in released):
+        lines.append(f"{counted(number, 'output')} with findings that a person judged harmless")
     lines.append(f"the record: {outdir / FILES_NAME}, {outdir / CHANGES_NAME}")
     print("", *map(printable, lines), sep="\n")
