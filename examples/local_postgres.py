@@ -12,7 +12,6 @@ import socket
 import subprocess
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 
@@ -82,9 +81,7 @@ class LocalPostgres:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if (self.data / "postmaster.pid").exists():
             self.stop()
         self._folder.cleanup()

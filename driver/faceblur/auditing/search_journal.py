@@ -59,7 +59,7 @@ class SearchJournal:
             ) from error
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._file is not None:
             self._file.close()
 

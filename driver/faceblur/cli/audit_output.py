@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from rich.markup import escape
@@ -40,13 +39,7 @@ class AuditDisplay:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Remove the bars."""
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def update(self, output: Path, progress: AuditProgress) -> None:

@@ -8,7 +8,6 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any, Self
 
 from faceblur.base.atomic_files import remove_unfinished
@@ -59,9 +58,7 @@ class Interruption:
         threading.Thread(target=self._watch, name="interruption", daemon=True).start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ended.set()
         for number, handler in self._handlers.items():
             signal.signal(number, handler)

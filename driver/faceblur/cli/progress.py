@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from contextvars import Context
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol, Self
 
 from rich.console import Console
@@ -47,9 +46,7 @@ class ProgressDisplay(Protocol):
     def advanced(self, source: Path, frames: int, faces: int) -> None: ...
     def ended(self, source: Path, state: str) -> None: ...
     def __enter__(self) -> Self: ...
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
 
 class _FpsColumn(ProgressColumn):
@@ -119,9 +116,7 @@ class Bars:
         self._progress.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
 
@@ -161,9 +156,7 @@ class Lines:
         self._ticker = asyncio.get_running_loop().create_task(self._tick(), context=Context())
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._ticker is not None:
             self._ticker.cancel()
 
@@ -249,7 +242,5 @@ class RunProgress:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()

@@ -12,7 +12,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from types import TracebackType
 from typing import Self, TypeVar
 
 from faceblur.base.errors import FunctionError, InvalidReply, RequestRejected, RequestTooLarge, Unavailable
@@ -74,10 +73,8 @@ class FunctionClient:
         await self._transport.__aenter__()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._transport.__aexit__(kind, error, trace)
+    async def __aexit__(self, *error: object) -> None:
+        await self._transport.__aexit__(*error)
 
     async def probe(self) -> wire.Info:
         """Ask every URL what is loaded. Raises FunctionError, within seconds when one cannot be reached."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Protocol, Self
 
 from faceblur.base.errors import InvalidReply, Unavailable
@@ -67,9 +66,7 @@ class Transport(Protocol):
     on_the_way: str
 
     async def __aenter__(self) -> Self: ...
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    async def __aexit__(self, *_: object) -> None: ...
     async def exchange(
         self, url: str, method: str, body: bytes | None, seconds: float, max_bytes: int = SMALL_BYTES
     ) -> Response:

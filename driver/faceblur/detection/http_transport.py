@@ -11,7 +11,6 @@ import ssl
 import time
 import zlib
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Self
 
 import aiohttp
@@ -55,9 +54,7 @@ class HttpTransport:
         self._session = aiohttp.ClientSession(connector=connector, headers=self._headers, auto_decompress=False)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._session.close()
 
     async def exchange(

@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from types import TracebackType
 from typing import Self
 
 from faceblur.base.errors import LedgerAway
@@ -74,9 +73,7 @@ class SharedLedger:
         self._stack.enter_context(Heartbeat(self._url, self._progress, self._heard, self._lease))
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
     async def take(self) -> ClaimedPart | None:

@@ -6,7 +6,6 @@ https://prometheus.io/docs/practices/naming/
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Self, get_args
 
 from prometheus_client import (
@@ -132,9 +131,7 @@ class MetricsServer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from faceblur.base.errors import MediaError
@@ -47,8 +46,8 @@ def open_output(
             output.sidecar = SidecarWriter(sidecar_path(target), header(), tag=tag)
         for one in cover_art:
             output.write_line(one)
-    except BaseException as error:
-        output.__exit__(type(error), error, error.__traceback__)
+    except BaseException:
+        output.abort()
         raise
     return output
 
@@ -176,17 +175,19 @@ class VideoOutput:
         except OSError as error:
             raise MediaError(f"{path}: cannot be replaced: {error.strerror}") from error
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.writer.__exit__(kind, error, trace)
+    def abort(self) -> None:
+        """Remove the temporary files. Does nothing once they have their names."""
+        self.writer.abort()
         if self.sidecar is not None:
             self.sidecar.abort()
         if self.preview is not None:
             self.preview.abort()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.abort()
 
 
 def line_of(frame: VideoFrame, threshold: float) -> FrameLine:

@@ -280,5 +280,5 @@ class SidecarReader:
     def __enter__(self) -> SidecarReader:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

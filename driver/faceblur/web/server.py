@@ -6,7 +6,6 @@ import asyncio
 import os
 import socket
 from contextlib import suppress
-from types import TracebackType
 from typing import Self
 
 import uvicorn
@@ -54,9 +53,7 @@ class ReviewServer:
         """Serve until the server ends, or this is cancelled."""
         await asyncio.shield(self._serving)
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._server.should_exit = True
         with suppress(asyncio.CancelledError):
             await self._serving

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 from contextlib import AsyncExitStack
-from types import TracebackType
 from typing import Self
 
 from aiohttp import web
@@ -72,11 +71,9 @@ class LocalFunction:
             raise UsageError(f"cannot listen on {self._host} port {self._port}: {error.strerror}") from error
         self._port = self._runner.addresses[0][1]
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         # The workers first: a request that still waits for one would delay the shutdown of the server.
-        await self.workers.__aexit__(kind, error, trace)
+        await self.workers.__aexit__(*error)
         await self._runner.cleanup()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:

@@ -13,7 +13,6 @@ import logging
 import math
 import time
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any, NoReturn, Self
 
 from faceblur.base.errors import Unavailable, UsageError
@@ -69,9 +68,7 @@ class WorkerPool:
         self._opened = time.monotonic()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._close()
 
     async def _close(self) -> None:
