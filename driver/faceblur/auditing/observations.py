@@ -81,11 +81,11 @@ class ObservationSpan:
             before = self.last.box or box
             self.path.append(Stay(self.last.seconds, seconds, hull([before, box])))
         if len(self.path) > MAX_STAYS:
-            self.path = shortened(self.path, MAX_STAYS // 2)
+            self.path = _shortened(self.path)
 
 
-def shortened(path: list[Stay], count: int) -> list[Stay]:
-    """A path in at most so many parts."""
-    size = -(-len(path) // count)
+def _shortened(path: list[Stay]) -> list[Stay]:
+    """A path of more than MAX_STAYS parts in at most half as many."""
+    size = -(-len(path) // (MAX_STAYS // 2))
     parts = [path[index : index + size] for index in range(0, len(path), size)]
     return [Stay(part[0].start, part[-1].end, hull(one.box for one in part)) for part in parts]

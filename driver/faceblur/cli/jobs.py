@@ -56,7 +56,7 @@ def jobs(
         await show_jobs(context.obj, states=states, contains=contains, as_json=as_json, watch=watch)
         return DONE
 
-    sys.exit(execute(command, Verbosity(0, False), interrupted="the jobs go on"))
+    sys.exit(execute(command, Verbosity(), interrupted="the jobs go on"))
 
 
 @jobs.command()
@@ -79,7 +79,7 @@ def show(ledger: str, job_id: int, as_json: bool) -> None:
         print_job(found, as_json=as_json)
         return DONE
 
-    sys.exit(execute(command, Verbosity(0, False)))
+    sys.exit(execute(command, Verbosity()))
 
 
 @jobs.command()
@@ -108,7 +108,7 @@ def metrics(ledger: str, port: int) -> None:
                 await asyncio.Event().wait()
         return DONE
 
-    sys.exit(execute(command, Verbosity(0, False)))
+    sys.exit(execute(command, Verbosity()))
 
 
 @jobs.command()
@@ -171,7 +171,7 @@ def _apply(ledger: str, change: str, ids: tuple[int, ...], word: str, *values: i
             print(f"not {word} (no such job, or not in a state for that): {', '.join(map(str, rest))}")
         return DONE if done else FAILED
 
-    sys.exit(execute(command, Verbosity(0, False)))
+    sys.exit(execute(command, Verbosity()))
 
 
 @jobs.command()
@@ -208,4 +208,4 @@ def report(ledger: str, plan_file: Path | None, contains: str, as_json: bool) ->
             print_report(outcome, planned)
         return DONE
 
-    sys.exit(execute(command, Verbosity(0, False)))
+    sys.exit(execute(command, Verbosity()))

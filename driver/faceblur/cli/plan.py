@@ -116,7 +116,7 @@ def plan(
     from faceblur.jobs.video_run import VideoRun
 
     if endpoint.urls and fleet.gpus is None:
-        fleet = _fleet(fleet.workers, 1, fleet.price)
+        fleet = replace(fleet, gpus=1)
     if fleet.gpus is not None and not endpoint.urls:
         raise click.UsageError("--gpus is for a deployed function: name one of its addresses by --function")
 

@@ -74,7 +74,7 @@ class Bars:
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
-            TextColumn("{task.description}", table_column=None),
+            TextColumn("{task.description}"),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
             _FpsColumn(),
@@ -223,8 +223,6 @@ class RunProgress:
                 self._advance(source, -frames, -faces)
             case FileEnded():
                 self._end(event)
-            case _:
-                return
 
     def _advance(self, source: Path, frames: int, faces: int) -> None:
         before, before_faces = self._running[source]

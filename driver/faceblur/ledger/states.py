@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 State = Literal["queued", "running", "publishing", "done", "failed", "cancelled"]
-Wanted = Literal["run", "pause", "cancel"]
 Outcome = Literal["done", "error", "lost", "crashed", "cancelled", "released"]
 # `file`: this video cannot be read or written. `function`: no usable answer. `storage`: a disk is full or away.
 # `crash`: a codec ended the worker. `lost`: the worker did not renew its lease. `internal`: a bug.
@@ -15,7 +14,6 @@ ErrorKind = Literal["file", "function", "storage", "crash", "lost", "internal"]
 OPEN: tuple[State, ...] = ("queued", "running", "publishing")
 # What people see: a job that waits may be paused.
 STATES_SHOWN = ("queued", "paused", "running", "publishing", "done", "failed", "cancelled")
-ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,16 +50,16 @@ DOLBY_VISION_TYPES = frozenset({0x64766343, 0x64767643, 0x64767743})  # dvcC, dv
 HEAD_BYTES = 1 << 22  # the tracks come before everything large
 
 
-def container_parts(path: Path, formats: Sequence[str], kept: frozenset[bytes] = frozenset()) -> list[str]:
-    """The parts of a file that no output keeps but for the boxes `kept`, by plain names. Raises OSError."""
+def container_parts(path: Path, formats: Sequence[str]) -> list[str]:
+    """The parts of a file that no output keeps, by plain names. Raises OSError."""
     walk = _iso_parts if "mp4" in formats else _matroska_parts if "matroska" in formats else None
     if walk is None:
         return []
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return list(dict.fromkeys(walk(content, kept)))
+        return list(dict.fromkeys(walk(content)))
 
 
-def _iso_parts(content: mmap.mmap, kept: frozenset[bytes]) -> Iterator[str]:
+def _iso_parts(content: mmap.mmap) -> Iterator[str]:
     unknown: list[bytes] = []
     end = 0
     for one in boxes(content, 0, len(content)):
@@ -81,7 +81,7 @@ def _iso_parts(content: mmap.mmap, kept: frozenset[bytes]) -> Iterator[str]:
             found += _unknown(content, boxes(content, begin, entry.stop), ENTRY)
             spherical = (one for one in boxes(content, begin, entry.stop) if one.name == b"sv3d")
             found += [MESH for one in spherical if find(content, one, b"proj", MESH)]
-        if names := _named(name for name in found if name not in kept):
+        if names := _named(found):
             yield f"stream {number}: {names}"
     if names := _named(unknown):
         yield f"boxes of the file: {names}"
@@ -107,7 +107,7 @@ def _text(name: bytes) -> str:
     return text if text.isprintable() else name.hex()
 
 
-def _matroska_parts(content: mmap.mmap, kept: frozenset[bytes]) -> Iterator[str]:
+def _matroska_parts(content: mmap.mmap) -> Iterator[str]:
     head = content[:HEAD_BYTES]
     for number, (begin, stop) in enumerate(_tracks(head)):
         names = []

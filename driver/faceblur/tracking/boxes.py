@@ -27,11 +27,11 @@ def centre(box: Box) -> complex:
     return complex(box[0] + box[2], box[1] + box[3]) / 2
 
 
-def shifted(box: Box, way: complex, limit: float) -> Box:
-    """A box moved by `way` pixels, in each direction at most `limit` times its own size."""
+def shifted(box: Box, way: complex) -> Box:
+    """A box moved by `way` pixels, in each direction at most by its own size."""
     width, height = box[2] - box[0], box[3] - box[1]
-    dx = max(-limit * width, min(limit * width, way.real))
-    dy = max(-limit * height, min(limit * height, way.imag))
+    dx = max(-width, min(width, way.real))
+    dy = max(-height, min(height, way.imag))
     return box[0] + dx, box[1] + dy, box[2] + dx, box[3] + dy
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from faceblur.tracking.boxes import Box, Detection, centre, shifted
 from faceblur.tracking.thumbnails import Sighting, Thumbnail
 
-# A lost face is expected along its last own motion, but no further away than its own size.
-MAX_DRIFT = 1.0
 # A lost face whose scores add up to this is followed, at most for so many seconds: not what was a face to the detector
 # once or twice. It is the sum of two certain detections that are not quite so.
 MIN_FOLLOWED, FOLLOW_SECONDS = 1.5, 2.0
@@ -39,8 +37,8 @@ class Track:
         return cls(one.box, seconds, one.box, one.box, seconds, one.score, detected_at=seconds)
 
     def at(self, seconds: float) -> Box:
-        """Where the face would be if it went on as it moved last."""
-        return shifted(self.box, (self.velocity or 0) * (seconds - self.seconds), MAX_DRIFT)
+        """Where the face would be if it went on as it moved last, but no further away than its own size."""
+        return shifted(self.box, (self.velocity or 0) * (seconds - self.seconds))
 
     def can_be_followed(self, since: float, thumbnail: Thumbnail | None, until: float) -> bool:
         """Whether it was seen last in the frame at `since`, and detected not long before that at `until`."""

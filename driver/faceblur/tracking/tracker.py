@@ -24,7 +24,7 @@ from faceblur.tracking.face_matching import match_boxes
 from faceblur.tracking.pixel_following import follow, follow_on
 from faceblur.tracking.steady_masks import REACH, MaskedFrame, steady
 from faceblur.tracking.thumbnails import Thumbnail
-from faceblur.tracking.track import MAX_DRIFT, MIN_FOLLOWED, Track
+from faceblur.tracking.track import MIN_FOLLOWED, Track
 
 # The window in `look_around`s: a face is followed back over one of them, and masked for another one before that.
 WINDOW = 2
@@ -259,6 +259,6 @@ class Tracker(Generic[FrameT]):
             if earlier := match_boxes([box], [low.box for low in one.low_scores]):
                 mask = box = one.low_scores[earlier[0][1]].box
             else:
-                mask = hull([box, straight, shifted(straight, -(track.velocity or 0) * ahead, MAX_DRIFT)])
+                mask = hull([box, straight, shifted(straight, -(track.velocity or 0) * ahead)])
             one.masks[track.number] = mask
             one.gaps.add(track.number)
