@@ -19,7 +19,7 @@ from faceblur.tracking.doubtful_tracks import CERTAIN
 from faceblur_function.detectors import closer_look, onnx_network, second_pass, suspicious_areas
 from faceblur_function.detectors.closer_look import AREAS, FIRST, PICTURE_WH, detect_closely
 from faceblur_function.detectors.collage import COLUMNS
-from faceblur_function.detectors.detector import Detector, Faces
+from faceblur_function.detectors.detector import NO_FACES, Detector, Faces
 from faceblur_function.detectors.load import load_detector
 from faceblur_function.detectors.onnx_network import OPENVINO
 from faceblur_function.detectors.second_pass import detect_all_sizes
@@ -129,7 +129,7 @@ def test_heads_that_lie_on_their_side_are_detected(
 def test_lying_heads_have_the_higher_score_as_the_verifier_does_not_know_them(lying: bool, score: float) -> None:
     box, points = np.array([[10, 10, 50, 40]], np.float32), np.zeros((1, 5, 2), np.float32)
     first, second = (Faces(box, np.array([one], np.float32), points) for one in (0.8, 0.97))
-    assert closer_look._confirmed(closer_look.NONE, first, second, lying=lying).scores == pytest.approx([score])
+    assert closer_look._confirmed(NO_FACES, first, second, lying=lying).scores == pytest.approx([score])
 
 
 @pytest.mark.parametrize("angle", [90, -90])

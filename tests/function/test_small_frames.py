@@ -12,8 +12,7 @@ import skimage.data
 from examples.sample_clip import Image
 from faceblur_function import wire
 from faceblur_function.defaults import SMALL_FRAME
-from faceblur_function.detectors.closer_look import NONE
-from faceblur_function.detectors.detector import Detector, Faces, Frame
+from faceblur_function.detectors.detector import NO_FACES, Detector, Faces, Frame
 from faceblur_function.detectors.load import load_detector
 from faceblur_function.detectors.second_pass import detect_all_sizes
 from faceblur_function.detectors.small_frames import with_small_faces
@@ -66,14 +65,16 @@ def test_nothing_is_added_where_no_face_is(detector: Detector, centerface: Detec
 def test_larger_frames_and_larger_faces_are_left_to_the_first_detector(centerface: Detector, face: Image) -> None:
     large = with_head(cup(SMALL_FRAME + 2, 320), face, (40, 30), 0)
     near = cv2.resize(face, (200, 200), interpolation=cv2.INTER_AREA)
-    assert [len(faces) for faces in with_small_faces(centerface, [large, near], [NONE, NONE], threshold=0.3)] == [0, 0]
+    assert [
+        len(faces) for faces in with_small_faces(centerface, [large, near], [NO_FACES, NO_FACES], threshold=0.3)
+    ] == [0, 0]
     assert with_small_faces(centerface, [], [], threshold=0.3) == []
 
 
 def test_a_threshold_above_its_scores_holds(centerface: Detector, face: Image) -> None:
     frame = with_head(cup(), face, (300, 60), 0)
     for threshold, count in ((0.3, 1), (0.9, 0)):
-        assert len(with_small_faces(centerface, [frame], [NONE], threshold=threshold)[0]) == count
+        assert len(with_small_faces(centerface, [frame], [NO_FACES], threshold=threshold)[0]) == count
 
 
 class OneFace:
@@ -84,7 +85,7 @@ class OneFace:
         self.faces = Faces(box, np.array([score], np.float32), np.full((1, 5, 2), 110, np.float32))
 
     def detect(self, frames: Sequence[Frame], *, threshold: float) -> list[Faces]:
-        return [self.faces if self.faces.scores[0] >= threshold else NONE for _ in frames]
+        return [self.faces if self.faces.scores[0] >= threshold else NO_FACES for _ in frames]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ class OneFace:
 )
 def test_only_the_smallest_faces_are_listed_with_low_scores(height: float, score: float, listed: bool) -> None:
     second = OneFace(height, score)
-    (found,) = with_small_faces(second, [cup()], [NONE], threshold=0.05)  # type: ignore[arg-type]
+    (found,) = with_small_faces(second, [cup()], [NO_FACES], threshold=0.05)  # type: ignore[arg-type]
     assert len(found) == listed
-    (found,) = with_small_faces(second, [cup()], [NONE], threshold=0.3)  # type: ignore[arg-type]
+    (found,) = with_small_faces(second, [cup()], [NO_FACES], threshold=0.3)  # type: ignore[arg-type]
     assert len(found) == (listed and score >= 0.3)

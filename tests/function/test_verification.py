@@ -13,8 +13,7 @@ import skimage.data
 
 from examples.sample_clip import Image
 from faceblur_function import wire
-from faceblur_function.detectors.closer_look import NONE
-from faceblur_function.detectors.detector import Detector, DetectorError, Faces
+from faceblur_function.detectors.detector import NO_FACES, Detector, DetectorError, Faces
 from faceblur_function.detectors.load import load_detector, load_verifier
 from faceblur_function.detectors.small_frames import with_small_faces
 from faceblur_function.detectors.verification import TURNED_CERTAIN, verify
@@ -55,11 +54,11 @@ class SeesUpright:
         self.score = score
 
     def detect(self, frames: list[Image], *, threshold: float) -> list[Faces]:
-        return [self._seen(frame) if self.score >= threshold else NONE for frame in frames]
+        return [self._seen(frame) if self.score >= threshold else NO_FACES for frame in frames]
 
     def _seen(self, frame: Image) -> Faces:
         if frame[:8, :, 1].mean() < 250:
-            return NONE
+            return NO_FACES
         y, x = np.nonzero(frame.min(axis=2) > 128)
         box = np.array([[x.min(), y.min(), x.max() + 1, y.max() + 1]], np.float32)
         return Faces(box, np.array([self.score], np.float32), box[:, None, :2].repeat(5, axis=1))
@@ -113,9 +112,9 @@ def test_a_small_detect_size_does_not_scale_what_the_second_detector_searches(fa
     assert second is not None and second.name == "centerface"
     frame = cv2.resize(face, (480, 480), interpolation=cv2.INTER_AREA)
     frame[:] = cv2.copyMakeBorder(cv2.resize(face, (40, 40), interpolation=cv2.INTER_AREA), 220, 220, 220, 220, 0)
-    assert len(with_small_faces(second, [frame], [NONE], threshold=0.3)[0]) == 1
+    assert len(with_small_faces(second, [frame], [NO_FACES], threshold=0.3)[0]) == 1
     (centerface,) = [one for one in both.detectors if one.name == "centerface"]  # type: ignore[attr-defined]
-    assert len(with_small_faces(centerface, [frame], [NONE], threshold=0.3)[0]) == 0
+    assert len(with_small_faces(centerface, [frame], [NO_FACES], threshold=0.3)[0]) == 0
 
 
 def test_the_second_detector_is_loaded_for_the_first_question(

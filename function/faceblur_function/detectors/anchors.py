@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import cv2
@@ -54,6 +55,16 @@ def non_maximum_suppression(faces: Faces, size_wh: tuple[int, int], priority: Fl
     kept = np.asarray(cv2.dnn.NMSBoxes(xywh.tolist(), order.tolist(), 0.0, NMS_IOU), dtype=np.intp)
     limits = np.array([*size_wh, *size_wh], np.float32)
     return Faces(np.clip(faces.xyxy[kept], 0, limits), faces.scores[kept], faces.landmarks[kept])
+
+
+def merged(parts: Sequence[Faces], size_wh: tuple[int, int], priority: Floats | None = None) -> Faces:
+    """What several searches detected in one frame, after NMS; `priority` is in the order of the parts."""
+    faces = Faces(
+        np.concatenate([one.xyxy for one in parts]),
+        np.concatenate([one.scores for one in parts]),
+        np.concatenate([one.landmarks for one in parts]),
+    )
+    return non_maximum_suppression(faces, size_wh, priority)
 
 
 def iou_matrix(boxes: Floats, others: Floats) -> Floats:

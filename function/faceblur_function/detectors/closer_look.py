@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faceblur_function.detectors.anchors import NMS_IOU, iou_matrix, non_maximum_suppression
+from faceblur_function.detectors.anchors import NMS_IOU, iou_matrix, merged
 from faceblur_function.detectors.collage import COLUMNS, Area, Collage, Enlargement, Tile, collage, rows_of_tiles
-from faceblur_function.detectors.detector import Detector, Faces, Frame
+from faceblur_function.detectors.detector import NO_FACES, Detector, Faces, Frame
 from faceblur_function.detectors.suspicious_areas import (
     LYING,
     SURE,
@@ -41,15 +41,13 @@ LYING_COLUMNS = COLUMNS * FIRST.tile // LYING_FIRST.tile
 LYING_HEIGHT = math.ceil(LYING * len(TO_BOTH_SIDES) / LYING_COLUMNS) * LYING_FIRST.tile
 PICTURE_WH = (COLUMNS * FIRST.tile, FIRST_ROWS[-1] * FIRST.tile + LYING_HEIGHT)
 
-NONE = Faces(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
-
 
 @dataclass(slots=True)
 class Seen:
     """What pictures show of a frame: faces in upright and in turned areas, in its pixels."""
 
-    upright: Faces = NONE
-    lying: Faces = NONE
+    upright: Faces = NO_FACES
+    lying: Faces = NO_FACES
 
 
 def detect_closely(detector: Detector, frames: Sequence[Frame], *, threshold: float) -> list[Faces]:
@@ -138,14 +136,7 @@ def _confirmed(found: Faces, first: Faces, second: Faces, *, lying: bool) -> Fac
 
 
 def _joined(frame: Frame, one: Faces, other: Faces) -> Faces:
-    if not len(other):
-        return one
-    both = Faces(
-        np.concatenate([one.xyxy, other.xyxy]),
-        np.concatenate([one.scores, other.scores]),
-        np.concatenate([one.landmarks, other.landmarks]),
-    )
-    return non_maximum_suppression(both, (frame.shape[1], frame.shape[0]))
+    return merged([one, other], (frame.shape[1], frame.shape[0])) if len(other) else one
 
 
 def _above(faces: Faces, threshold: float) -> Faces:

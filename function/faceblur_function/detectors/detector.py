@@ -32,6 +32,9 @@ class Faces:
         return len(self.scores)
 
 
+NO_FACES = Faces(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
+
+
 class Detector(Protocol):
     """A loaded face detector. `provider` names the library and backend that run it, `device` where it runs."""
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from faceblur_function.detectors.anchors import NMS_IOU, iou_matrix, non_maximum_suppression
+from faceblur_function.detectors.anchors import NMS_IOU, iou_matrix, merged
 from faceblur_function.detectors.closer_look import detect_closely
 from faceblur_function.detectors.detector import Detector, Faces, Floats, Frame
 from faceblur_function.detectors.scaling import small_copy
@@ -71,11 +71,6 @@ def _merged(fine: Faces, coarse: Faces, size_wh: tuple[int, int], threshold: flo
         return fine
     # A large face gets the best score of the parts that it replaces. Else its low score would hide them.
     parts = np.where(iou_matrix(coarse.xyxy[large], fine.xyxy) > NMS_IOU, fine.scores, 0).max(axis=1, initial=0)
-    both = Faces(
-        np.concatenate([fine.xyxy, coarse.xyxy[large]]),
-        np.concatenate([fine.scores, np.maximum(coarse.scores[large], parts)]),
-        np.concatenate([fine.landmarks, coarse.landmarks[large]]),
-    )
+    whole = Faces(coarse.xyxy[large], np.maximum(coarse.scores[large], parts), coarse.landmarks[large])
     # The large face goes before its parts, however high a part's score is.
-    priority = both.scores + np.concatenate([np.zeros(len(fine)), np.ones(large.sum())]).astype(np.float32)
-    return non_maximum_suppression(both, size_wh, priority)
+    return merged([fine, whole], size_wh, np.concatenate([fine.scores, whole.scores + np.float32(1)]))

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from faceblur_function.defaults import SMALL_FRAME
-from faceblur_function.detectors.anchors import non_maximum_suppression
+from faceblur_function.detectors.anchors import merged
 from faceblur_function.detectors.detector import Detector, Faces, Frame
 
 ENLARGED = 2
@@ -40,14 +40,11 @@ def _enlarged(frame: Frame) -> Frame:
 
 
 def _joined(frame: Frame, first: Faces, enlarged: Faces) -> Faces:
-    xyxy, landmarks = enlarged.xyxy / ENLARGED, enlarged.landmarks / ENLARGED
+    scale = np.float32(ENLARGED)
+    xyxy, landmarks = enlarged.xyxy / scale, enlarged.landmarks / scale
     heights = xyxy[:, 3] - xyxy[:, 1]
     kept = np.where(enlarged.scores >= MIN_SCORE, heights <= MAX_HEIGHT, heights <= TINY_HEIGHT)
     if not kept.any():
         return first
-    both = Faces(
-        np.concatenate([first.xyxy, xyxy[kept]]),
-        np.concatenate([first.scores, enlarged.scores[kept]]),
-        np.concatenate([first.landmarks, landmarks[kept]]),
-    )
-    return non_maximum_suppression(both, (frame.shape[1], frame.shape[0]))
+    small = Faces(xyxy[kept], enlarged.scores[kept], landmarks[kept])
+    return merged([first, small], (frame.shape[1], frame.shape[0]))

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-import numpy as np
-
-from faceblur_function.detectors.anchors import non_maximum_suppression
+from faceblur_function.detectors.anchors import merged
 from faceblur_function.detectors.detector import Detector, Faces, Frame
 
 
@@ -34,13 +32,5 @@ class DetectorUnion:
 
 def merged_faces(frames: Sequence[Frame], of_each: Sequence[Sequence[Faces]]) -> list[Faces]:
     """Each frame's faces by what each detector detected in all of them."""
-    return [_merged(frame, faces) for frame, faces in zip(frames, zip(*of_each, strict=True), strict=True)]
-
-
-def _merged(frame: Frame, faces: Sequence[Faces]) -> Faces:
-    both = Faces(
-        np.concatenate([one.xyxy for one in faces]),
-        np.concatenate([one.scores for one in faces]),
-        np.concatenate([one.landmarks for one in faces]),
-    )
-    return non_maximum_suppression(both, (frame.shape[1], frame.shape[0]))
+    of_frames = zip(frames, zip(*of_each, strict=True), strict=True)
+    return [merged(faces, (frame.shape[1], frame.shape[0])) for frame, faces in of_frames]

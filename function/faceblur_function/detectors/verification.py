@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 
 from faceblur_function.defaults import CROP_SIDES
-from faceblur_function.detectors.closer_look import NONE
 from faceblur_function.detectors.collage import turned_back
-from faceblur_function.detectors.detector import Detector, Faces, Floats, Frame
+from faceblur_function.detectors.detector import NO_FACES, Detector, Faces, Floats, Frame
 
 PIXELS = 96  # of a side of what a look shows: of one size, since the network takes long with each new one
 
@@ -37,7 +36,7 @@ def verify(detector: Detector, crops: Sequence[Frame], *, threshold: float) -> l
 
     A crop is a square `(S, S, 3) uint8 BGR`. The box in question is its middle, a CROP_SIDES-th of each side.
     """
-    best = [NONE] * len(crops)
+    best = [NO_FACES] * len(crops)
     for look in LOOKS:
         lowest = max(threshold, TURNED_CERTAIN) if look.turns else threshold
         open_crops = [index for index, faces in enumerate(best) if not len(faces) or faces.scores[0] < CERTAIN]
