@@ -56,25 +56,24 @@ def handler(context: Any, event: Any) -> Any:
         status, body, content_type = _answer(context.user_data.service, event)
         return context.Response(body=body, headers={}, content_type=content_type, status_code=status)
     except wire.WireError as error:
-        return context.Response(
-            body=error.to_json(), headers={}, content_type="application/json", status_code=error.status
-        )
+        return _refusal(context, error)
     except Exception as error:
         if ran_out_of_memory(error):
             context.logger.error_with("the memory ran out", reason=str(error)[:200])
-            failure = wire.WireError(
-                "out_of_memory", "the function's memory ran out: give it more, or fewer workers", status=507
-            )
-            return context.Response(
-                body=failure.to_json(), headers={}, content_type="application/json", status_code=failure.status
-            )
+            why = "the function's memory ran out: give it more, or fewer workers"
+            return _refusal(context, wire.WireError("out_of_memory", why, status=507))
         if DEVICE_LOST.search(str(error)):
             context.logger.error_with("the GPU failed: this process ends", reason=str(error).splitlines()[0][:200])
             os._exit(1)  # with 0 the platform would keep a worker that answers nothing
         error_id = uuid.uuid4().hex[:12]
         context.logger.error_with("request failed", id=error_id, traceback=traceback.format_exc())
-        failure = wire.WireError("internal", f"internal error; the function's log has the details under {error_id}")
-        return context.Response(body=failure.to_json(), headers={}, content_type="application/json", status_code=500)
+        why = f"internal error; the function's log has the details under {error_id}"
+        return _refusal(context, wire.WireError("internal", why, status=500))
+
+
+def _refusal(context: Any, error: wire.WireError) -> Any:
+    body, status = error.to_json(), error.status
+    return context.Response(body=body, headers={}, content_type="application/json", status_code=status)
 
 
 def _answer(service: Service, event: Any) -> tuple[int, str | bytes, str]:
