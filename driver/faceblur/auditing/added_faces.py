@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from faceblur.auditing.checked_frame import FrameChecks
-from faceblur.auditing.finding_rules import CONFIRMED, MIN_HEIGHT
+from faceblur.auditing.finding_rules import is_added_face
 from faceblur.auditing.masked_share import is_masked
 from faceblur.auditing.merged_detections import ONE_FACE, MergedDetection, iou
 from faceblur.auditing.observations import Observation
@@ -28,21 +28,12 @@ def check_added(
     """
     known = [*(face.box for face in line.faces), *(one.box for one, _ in checks.detections)]
     for one in detections:
-        is_large = one.box[3] - one.box[1] >= MIN_HEIGHT
-        if not is_large or not _is_confirmed(one, confident, models) or not _has_changed(one.box, checks):
+        if not is_added_face(one, confident, models) or not _has_changed(one.box, checks):
             continue
         if is_masked(one.box, checks.masked) or any(iou(box, one.box) >= ONE_FACE / 2 for box in known):
             continue
         text = f"the output shows a face with score {one.score:.2f}, which the source has not here"
         checks.added.append(Observation(line.frame, seconds, one.score, text, one.box, one.score))
-
-
-def _is_confirmed(detection: MergedDetection, confident: float, models: int) -> bool:
-    """Whether a model is confident, and another one confirms it where there are several."""
-    best: dict[int, float] = {}
-    for model, score, _ in detection.seen:
-        best[model] = max(score, best.get(model, 0.0))
-    return max(best.values()) >= confident and (models == 1 or sum(score >= CONFIRMED for score in best.values()) > 1)
 
 
 def _has_changed(box: Box, checks: FrameChecks) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from faceblur.auditing.face_following import FollowedFace
 from faceblur.auditing.finding_kinds import FindingKind
+from faceblur.auditing.merged_detections import MergedDetection
 
 # From this score on, or the run's threshold if that is higher, a detection is confident; what has two confident
 # detections, in two looks or in two frames, may be a face. What scores lower is a candidate; below MIN_CANDIDATE it is
@@ -41,6 +42,18 @@ def judge_face(face: FollowedFace, confident: float, models: int) -> FindingKind
     if height >= MIN_HEIGHT and _is_face(face, confident, models):
         return "uncovered"
     return "candidate" if (worst.score or 0.0) >= MIN_CANDIDATE else None
+
+
+def is_added_face(detection: MergedDetection, confident: float, models: int) -> bool:
+    """Whether what a single image shows is a face: large enough, and a model is confident of it.
+
+    Where there are several models, another one has to confirm it.
+    """
+    best: dict[int, float] = {}
+    for model, score, _ in detection.seen:
+        best[model] = max(score, best.get(model, 0.0))
+    is_confirmed = models == 1 or sum(score >= CONFIRMED for score in best.values()) > 1
+    return detection.box[3] - detection.box[1] >= MIN_HEIGHT and max(best.values()) >= confident and is_confirmed
 
 
 def _is_face(face: FollowedFace, confident: float, models: int) -> bool:
