@@ -36,6 +36,11 @@ class LastingStream:
         except OSError as error:
             self._end(error)
 
+    def loss(self) -> str | None:
+        """Flush it; what is to be reported of what could not be written, None: nothing."""
+        self.flush()
+        return None if self.error is None else f"what is printed could not be written: {self.error.strerror}"
+
     def _end(self, error: OSError) -> None:
         if error.errno not in NOBODY_READS:
             self.error = error

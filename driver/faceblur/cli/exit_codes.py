@@ -54,9 +54,8 @@ def execute(
         except Exception as error:  # whatever it is, it is one line
             log.error("error: %s", why(error))
             code = unexpected
-        output.flush()
-        if output.error is not None:
-            log.error("error: what is printed could not be written: %s", output.error.strerror)
+        if loss := output.loss():
+            log.error("error: %s", loss)
             code = code or FAILED
     return code
 

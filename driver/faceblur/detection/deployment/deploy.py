@@ -41,9 +41,8 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, _interrupt)
     with lasting_streams() as output:
         code = _run(arguments)
-        output.flush()
-        if output.error is not None:
-            print(f"error: what is printed could not be written: {output.error.strerror}", file=sys.stderr)
+        if loss := output.loss():
+            print(f"error: {loss}", file=sys.stderr)
             code = code or 1
     return code
 
