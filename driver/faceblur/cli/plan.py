@@ -159,9 +159,9 @@ async def _probe(
 
     if out is not None and named_output(inputs, out, VIDEO_SUFFIXES) is None:
         check_output_folder(inputs, out)
-    stop, is_shown = threading.Event(), console.is_terminal and not verbosity.quiet and not verbosity.as_json
+    stop = threading.Event()
     columns = (*Progress.get_default_columns(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True, disable=not is_shown) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not verbosity.draws_bars(console)) as bar:
         task = bar.add_task("files", total=None)
 
         def probed(done: int, total: int) -> None:

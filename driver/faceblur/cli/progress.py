@@ -183,7 +183,7 @@ class Lines:
 
 def choose_display(console: Console, verbosity: Verbosity) -> ProgressDisplay:
     """Bars in a terminal, lines elsewhere."""
-    return Bars(console) if console.is_terminal and not verbosity.as_json and not verbosity.quiet else Lines()
+    return Bars(console) if verbosity.draws_bars(console) else Lines()
 
 
 class RunProgress:

@@ -77,9 +77,9 @@ def copy_bar(
     """On a terminal a bar of the bytes read, each twice: what stops the copying at its end, and what advances it."""
     from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 
-    stop, is_shown = Event(), console.is_terminal and not verbosity.quiet and not verbosity.as_json
+    stop = Event()
     columns = (*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not is_shown) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not verbosity.draws_bars(console)) as bar:
         task = bar.add_task("copy", total=sum(2 * os.stat(one).st_size for one in outputs if os.path.exists(one)))
         try:
             yield stop, lambda _, read: bar.advance(task, read)

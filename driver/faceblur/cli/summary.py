@@ -16,6 +16,7 @@ from faceblur.base.counted import counted
 from faceblur.base.errors import FaceblurError
 from faceblur.base.events import ON_THE_WAY, MaskedState, State
 from faceblur.base.printable import printable, shell_command
+from faceblur.cli.output_console import output_console
 from faceblur.cli.verbosity import Verbosity
 from faceblur.jobs.report import FileReport, Report
 
@@ -39,7 +40,6 @@ STAGES = (
 # Of the states of masked faces, those that tell how the detector copes with a file.
 GAPS: tuple[MaskedState, ...] = ("gap-filled", "followed")
 NAMES_SHOWN = 3  # of files with rejected faces
-WIDTH = 160  # of what is printed into a file or a pipe
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def summarized(report: Report, verbosity: Verbosity, proposes_audit: bool = True
         yield
     finally:
         if report.files and not verbosity.quiet and not isinstance(sys.exception(), FaceblurError):
-            print_summary(Console(width=None if sys.stdout.isatty() else WIDTH), report, proposes_audit)
+            print_summary(output_console(), report, proposes_audit)
 
 
 def print_summary(console: Console, report: Report, proposes_audit: bool = True) -> None:
