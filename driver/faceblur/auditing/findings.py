@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from faceblur.auditing.finding_kinds import FINDINGS, MASKED_BY_BOXES, WATCH, FindingKind
 from faceblur.auditing.observations import APART_SECONDS, Observation, ObservationSpan, Stay
 from faceblur.auditing.report import MAX_LISTED, BoxSpan, Finding
+from faceblur.tracking.boxes import rounded
 from faceblur.tracking.face_matching import match_boxes
 
 
@@ -83,7 +84,7 @@ class FindingGroups:
             frame=worst.frame,
             time=time_code(worst.seconds),
             stream=self.stream,
-            box=None if worst.box is None else tuple(round(value, 1) for value in worst.box),
+            box=None if worst.box is None else rounded(worst.box),
             score=_rounded(worst.score),
             kept=_rounded(worst.kept),
             track=worst.track if is_of_track else None,
@@ -113,8 +114,7 @@ def _belongs(last: Observation, observation: Observation) -> bool:
 
 
 def _box_span(stay: Stay) -> BoxSpan:
-    x1, y1, x2, y2 = (round(value, 1) for value in stay.box)
-    return BoxSpan(start=round(stay.start, 3), end=round(stay.end, 3), box=(x1, y1, x2, y2))
+    return BoxSpan(start=round(stay.start, 3), end=round(stay.end, 3), box=rounded(stay.box))
 
 
 def _rounded(value: float | None) -> float | None:

@@ -76,10 +76,7 @@ async def _render(
         opening_output = partial(open_output, target, reader, options, header, cover_art)
         writing = await stack.enter_async_context(OwnThread(opening_output, "write"))
         # Only now no other process can write this output, with edits that this one does not know, or its sidecar.
-        if (
-            not recorded.is_current()
-            or Edits((*read_edits(sidecar).operations, *spared)).operations != edits.operations
-        ):
+        if not recorded.is_current() or (*read_edits(sidecar).operations, *spared) != edits.operations:
             raise SidecarError(f"{sidecar}: somebody edited it at the same time, or wrote it again: try again")
         async with Stages() as stages:
             read = stages.link(batch_reader.read(), capacity=1)

@@ -50,3 +50,9 @@ def hull(boxes: Iterable[Box]) -> Box:
     """The smallest box that holds them all."""
     left, top, right, bottom = zip(*boxes, strict=True)
     return min(left), min(top), max(right), max(bottom)
+
+
+def rounded(box: Box) -> Box:
+    """A box in tenths of a pixel."""
+    x1, y1, x2, y2 = (round(value, 1) for value in box)
+    return x1, y1, x2, y2

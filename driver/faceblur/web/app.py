@@ -74,8 +74,6 @@ def _video(review: OfReview, key: Annotated[str, InPath(pattern="^[0-9a-f]{12}$"
 OfVideo = Annotated[ReviewedVideo, Depends(_video)]
 FrameNumber = Annotated[int, InPath(ge=0, lt=2**31)]
 StreamIndex = Annotated[int, Query(ge=0, lt=2**31)]
-
-
 BoundingFrame = Annotated[int | None, Query(ge=0, lt=2**31)]
 
 

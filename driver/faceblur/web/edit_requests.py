@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from faceblur.base.errors import UsageError
 from faceblur.redaction.edit_operations import (
@@ -16,7 +16,7 @@ from faceblur.redaction.edit_operations import (
     TrackEdit,
     Undo,
 )
-from faceblur.tracking.boxes import Box, hull, interpolate
+from faceblur.tracking.boxes import Box, hull, interpolate, rounded
 from faceblur.web.models import AddRequest, BoxInFrame, EditsRequest, TrackRequest, UndoRequest
 
 OF_TRACKS: Mapping[str, type[TrackEdit]] = {
@@ -70,7 +70,7 @@ def _added(request: AddRequest, times: Sequence[float]) -> Iterator[AddedFace]:
     for begin in range(0, len(boxes), size):
         part = boxes[begin : begin + size]
         start, end = times[first + begin], times[first + begin + len(part) - 1]
-        yield AddedFace(_rounded(hull(part)), round(start, 3), round(end, 3), stream)
+        yield AddedFace(rounded(hull(part)), round(start, 3), round(end, 3), stream)
 
 
 def _box_at(keyframes: Sequence[BoxInFrame], number: int) -> Box:
@@ -79,8 +79,3 @@ def _box_at(keyframes: Sequence[BoxInFrame], number: int) -> Box:
     if one is other:
         return one.box
     return interpolate(one.box, other.box, (number - one.frame) / (other.frame - one.frame))
-
-
-def _rounded(box: Iterable[float]) -> Box:
-    x1, y1, x2, y2 = (round(value, 1) for value in box)
-    return x1, y1, x2, y2

@@ -16,7 +16,7 @@ from faceblur.base.face_checks import described, fault_of, reaches_into
 from faceblur.media.frames import DecodedFrame
 from faceblur.media.reader import VideoReader
 from faceblur.media.still import Wanted, read_on
-from faceblur.tracking.boxes import Box
+from faceblur.tracking.boxes import Box, rounded
 from faceblur.tracking.pixel_following import follow_on
 from faceblur.tracking.scene_cuts import transition
 from faceblur.tracking.thumbnails import Thumbnail, copy_side, thumbnail
@@ -83,7 +83,7 @@ def follow_face(recorded: RecordedFrames, source: Path, request: FollowRequest) 
         *((number + index, box) for index, box in enumerate(after, 1)),
     ]
     return FollowedBoxes(
-        boxes=[BoxInFrame(frame=frame, box=_rounded(box)) for frame, box in found],
+        boxes=[BoxInFrame(frame=frame, box=rounded(box)) for frame, box in found],
         earlier=FollowingEnd(frame=number - len(before), reason=why_before or why_first),
         later=FollowingEnd(frame=number + len(after), reason=why_after or reach.why_last),
     )
@@ -164,8 +164,3 @@ def long_side(size_wh: tuple[int, int], box: Box) -> int:
     """That of the copy of a frame in which a box is followed, unless the frame is smaller."""
     fine = max(size_wh) * MIN_FACE / min(box[2] - box[0], box[3] - box[1])
     return max(copy_side(*size_wh), round(min(MAX_SIDE, fine)))
-
-
-def _rounded(box: Box) -> Box:
-    x1, y1, x2, y2 = (round(value, 1) for value in box)
-    return x1, y1, x2, y2
