@@ -10,7 +10,7 @@ from faceblur.auditing.masked_share import is_masked
 from faceblur.auditing.merged_detections import ONE_FACE, MergedDetection, iou
 from faceblur.auditing.observations import Observation
 from faceblur.redaction.sidecar_format import FrameLine
-from faceblur.tracking.boxes import Box, centre
+from faceblur.tracking.boxes import Box, centre, holds
 
 
 def check_added(
@@ -39,5 +39,4 @@ def check_added(
 def _has_changed(box: Box, checks: FrameChecks) -> bool:
     """Whether the middle of a box is in an area that changed; one without a box is all of the frame."""
     middle = centre(box)
-    areas = [area.box for area in checks.changed]
-    return any(one is None or (one[0] <= middle.real <= one[2] and one[1] <= middle.imag <= one[3]) for one in areas)
+    return any(area.box is None or holds(area.box, middle) for area in checks.changed)

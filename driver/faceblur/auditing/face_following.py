@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from faceblur.auditing.merged_detections import MergedDetection
 from faceblur.auditing.observations import APART_SECONDS, Observation, ObservationSpan
-from faceblur.tracking.boxes import Box, centre
+from faceblur.tracking.boxes import Box, centre, holds
 from faceblur.tracking.face_matching import match_boxes
 
 
@@ -122,4 +122,4 @@ class FaceFollower:
 def _has_mask(box: Box, masks: Sequence[Box]) -> bool:
     """Whether the middle of a face is in one of these boxes."""
     middle = centre(box)
-    return any(x1 <= middle.real <= x2 and y1 <= middle.imag <= y2 for x1, y1, x2, y2 in masks)
+    return any(holds(one, middle) for one in masks)

@@ -26,7 +26,7 @@ from faceblur.auditing.masked_share import is_masked
 from faceblur.auditing.merged_detections import LookDetection, MergedDetection, iou, merged
 from faceblur.auditing.report import AuditDetector
 from faceblur.detection.client import FunctionClient
-from faceblur.tracking.boxes import Box, centre
+from faceblur.tracking.boxes import Box, centre, holds
 from faceblur_function import wire
 from faceblur_function.defaults import MAX_FRAMES
 
@@ -90,8 +90,9 @@ class SourceSearch:
             self._look_enlarged(_every(ENLARGED_SECONDS, before, ends)),
             self._look_by_others(_every(OTHERS_SECONDS, before, ends)),
         )
-        new = [one for run in _runs(frames) for one in (run if len(run) <= GLIMPSE else [run[len(run) // 2]])]
-        glimpses = [run[len(run) // 2] for run in _runs(frames) if len(run) <= GLIMPSE]
+        runs = _runs(frames)
+        new = [one for run in runs for one in (run if len(run) <= GLIMPSE else [run[len(run) // 2]])]
+        glimpses = [run[len(run) // 2] for run in runs if len(run) <= GLIMPSE]
         await asyncio.gather(
             self._look_at_small(carry(before, frames)),
             self._look_at_full_size([one for one in new if max(one.image.shape) >= HALVED]),
@@ -183,15 +184,11 @@ def _detections(look: Look, faces: Iterable[wire.Face], model: int) -> list[Look
     found = []
     for face in faces:
         box = look.to_frame(face.box)
-        if look.middle is not None and not _is_in(centre(box), look.middle):
+        if look.middle is not None and not holds(look.middle, centre(box)):
             continue
         confirms = look.is_enlarged and face.box[3] - face.box[1] > MAX_ENLARGED
         found.append(LookDetection(box, face.score, model, confirms, in_crop=look.middle is not None))
     return found
-
-
-def _is_in(point: complex, box: Box) -> bool:
-    return box[0] <= point.real <= box[2] and box[1] <= point.imag <= box[3]
 
 
 def _runs(frames: Sequence[AuditedFrame]) -> list[list[AuditedFrame]]:

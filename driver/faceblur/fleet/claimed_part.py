@@ -26,14 +26,7 @@ from faceblur.ledger.states import ErrorKind
 log = logging.getLogger("faceblur")
 TAKEN_OVER = "another worker took it over"
 GOODBYE_SECONDS = 1.0  # for giving a part back when the worker is stopped; its lease would end by itself too
-
-
 JobEnded = Callable[[WorkItem, Literal["done", "failed"]], None]
-
-
-def item_of(claim: Claim) -> WorkItem:
-    """What logs and traces carry of a claim."""
-    return WorkItem(claim.job, claim.part, claim.attempt, claim.key, claim.created)
 
 
 class ClaimedPart(Part):
@@ -49,7 +42,7 @@ class ClaimedPart(Part):
     ) -> None:
         super().__init__(PlannedFile(claim.source, claim.target, claim.frames), alone=claim.suspect)
         self.claim, self.began = claim, time.monotonic()
-        self.item = item_of(claim)
+        self.item = claim.item
         self._database, self._forget, self._job_ended = database, forget, job_ended
         self.publication: LedgerPublication = LedgerPublication(database, claim)
         self._verdict: Answer | None = None
@@ -78,7 +71,7 @@ class ClaimedPart(Part):
             log.info("published %s, which a worker that stopped had completed", self.claim.target)
             held = await until_answered(lambda: finish(self._database, self.claim, "{}"))
             if held:
-                self._job_ended(item_of(self.claim), "done")
+                self._job_ended(self.claim.item, "done")
         else:
             held = await self._fail("storage", reason)
         self._check(held)
@@ -109,7 +102,7 @@ class ClaimedPart(Part):
     async def _fail(self, kind: ErrorKind, reason: str) -> bool:
         state = await until_answered(lambda: fail(self._database, self.claim, kind, reason))
         if state == "failed":
-            self._job_ended(item_of(self.claim), "failed")
+            self._job_ended(self.claim.item, "failed")
         return state is not None
 
     def _check(self, held: bool) -> None:

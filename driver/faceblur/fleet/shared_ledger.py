@@ -11,7 +11,7 @@ from functools import partial
 from typing import Self
 
 from faceblur.base.errors import LedgerAway
-from faceblur.fleet.claimed_part import ClaimedPart, JobEnded, item_of
+from faceblur.fleet.claimed_part import ClaimedPart, JobEnded
 from faceblur.fleet.heartbeat import Heartbeat
 from faceblur.fleet.owner import is_gone, new_owner
 from faceblur.fleet.patience import until_answered
@@ -63,7 +63,7 @@ class SharedLedger:
                 if state is not None:  # else another worker has it
                     await asyncio.to_thread(remove_attempt, Lost(one.target, one.tag))
                 if state == "failed":
-                    self._job_ended(item_of(one), "failed")
+                    self._job_ended(one.item, "failed")
             # Only now: an earlier process of another worker may be about to report what it died of.
             for owner in await until_answered(partial(end_leases, self._database, is_gone)):
                 log.info("%s has ended: what it was doing is done anew", owner)

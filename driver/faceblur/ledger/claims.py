@@ -53,6 +53,11 @@ class Claim:
         """What tells this attempt's temporary files from all others'."""
         return tag(self.part, self.attempt)
 
+    @property
+    def item(self) -> WorkItem:
+        """What logs and traces carry of it."""
+        return WorkItem(self.job, self.part, self.attempt, self.key, self.created)
+
     def earlier(self) -> list[Lost]:
         """The attempts before: they may publish nothing any more."""
         return [Lost(self.target, tag(self.part, number)) for number in range(1, self.attempt)]

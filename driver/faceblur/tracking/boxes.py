@@ -27,6 +27,11 @@ def centre(box: Box) -> complex:
     return complex(box[0] + box[2], box[1] + box[3]) / 2
 
 
+def holds(box: Box, point: complex) -> bool:
+    """Whether a point x + iy lies in a box."""
+    return box[0] <= point.real <= box[2] and box[1] <= point.imag <= box[3]
+
+
 def shifted(box: Box, way: complex) -> Box:
     """A box moved by `way` pixels, in each direction at most by its own size."""
     width, height = box[2] - box[0], box[3] - box[1]
