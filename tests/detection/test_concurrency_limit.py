@@ -45,7 +45,7 @@ def limits(server: Workers, batches: int, **more: Any) -> list[int]:
         async with server, FunctionClient([server.url], **given) as client:
 
             async def one() -> None:
-                with await client.limit.batches.lease():
+                async with client.limit.batches:
                     await client.send([image(9)], OPTIONS, return_frames=True)
                     found.append(int(client.limit.limit))
 

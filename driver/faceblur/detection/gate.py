@@ -65,7 +65,7 @@ class Gate:
 
 
 class Lease:
-    """One admission through a gate. It ends once, by `release` or at the end of its context."""
+    """One admission through a gate. It ends once, by `release`."""
 
     __slots__ = ("_gate",)
 
@@ -81,9 +81,3 @@ class Lease:
     @property
     def released(self) -> bool:
         return self._gate is None
-
-    def __enter__(self) -> Lease:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.release()
