@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from faceblur.base.errors import FramesChange, MediaError, RequestRejected, RequestTooLarge, UsageError
 from faceblur.base.options import Options
-from faceblur.base.stages import first_failure
+from faceblur.base.stages import Stages
 from faceblur.detection.client import FunctionClient
 from faceblur.evaluation.labels import Dataset, LabelledImage, LabelledVideo, visible
 from faceblur.evaluation.samples import EvaluatedFrame, EvaluatedVideo, Sample
@@ -67,8 +66,8 @@ class DatasetDetector:
         return self._result
 
     async def _images(self, images: list[LabelledImage]) -> None:
-        async with _task_group() as group:
-            tasks = [group.create_task(self._image(image)) for image in images]
+        async with Stages() as group:
+            tasks = [group.start(self._image(image)) for image in images]
         self._result.images = [task.result() for task in tasks]
 
     async def _image(self, image: LabelledImage) -> Sample:
@@ -112,18 +111,18 @@ class DatasetDetector:
         times: list[float] = []
         tasks: list[asyncio.Task[list[list[Detection]]]] = []
 
-        async def send_all(group: asyncio.TaskGroup, thread: Executor) -> None:
+        async def send_all(group: Stages, thread: Executor) -> None:
             while True:
                 await self._slots.acquire()
                 batch = await loop.run_in_executor(thread, next, batches, None)
                 if batch is None:
                     return
-                tasks.append(group.create_task(self._batch([images for images, _ in batch])))
+                tasks.append(group.start(self._batch([images for images, _ in batch])))
                 times.extend(seconds for _, seconds in batch)
 
         with ThreadPoolExecutor(1, "read") as thread:
             try:
-                async with _task_group() as group:
+                async with Stages() as group:
                     await send_all(group, thread)
             finally:
                 self._slots.release()  # the one that waits for the next batch
@@ -179,13 +178,3 @@ async def _canvases(path: Path) -> dict[int, Canvas]:
     """The form that a run gives to the frames of a video that change theirs. Raises MediaError."""
     async with OwnThread(partial(Survey, path), "survey") as own:
         return await own.call(own.object.choose_canvases, own.stop)
-
-
-@asynccontextmanager
-async def _task_group() -> AsyncIterator[asyncio.TaskGroup]:
-    """A group of tasks that raises the first failure itself."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            yield group
-    except BaseExceptionGroup as failures:
-        raise first_failure(failures) from None

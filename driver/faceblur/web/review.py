@@ -104,7 +104,7 @@ class Review:
     def state_tag(self, video: ReviewedVideo) -> str:
         """What changes with each edit, each verdict, and each time that the output is written: an ETag."""
         digest = hashlib.sha256()
-        digest.update(repr([one for one in read_edits(video.sidecar).log]).encode("utf-8", "backslashreplace"))
+        digest.update(repr(list(read_edits(video.sidecar).log)).encode("utf-8", "backslashreplace"))
         for path in (verdicts_path(video.output), video.output, video.sidecar):
             digest.update(repr(_state_of(path)).encode())
         return f'"{digest.hexdigest()[:16]}"'

@@ -23,14 +23,13 @@ from faceblur.base.errors import FaceblurError, UsageError
 from faceblur.detection.deployment.deploy_options import DEFAULT_PROJECT, DeployOptions, parse
 from faceblur.detection.deployment.nuctl_answers import Standing, standing
 from faceblur.detection.deployment.plan import plan
-from faceblur.detection.deployment.platform_tools import UNHEALTHY_SECONDS, DeployFailed
+from faceblur.detection.deployment.platform_tools import READY_SLACK, UNHEALTHY_SECONDS, DeployFailed
 from faceblur.detection.deployment.render_function_yaml import manifest, rendered
 from faceblur.detection.local_function.function_yaml import find_function_yaml
 from faceblur_function import wire
 
 REQUEST_SECONDS = 60.0
 POLL_SECONDS = 2.0
-READY_SLACK = 60.0  # seconds that Nuclio takes beyond readinessTimeoutSeconds
 
 
 class Dashboard:

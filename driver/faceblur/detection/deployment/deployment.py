@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,13 @@ from faceblur.detection.deployment.cluster import Cluster
 from faceblur.detection.deployment.deploy_options import DeployOptions
 from faceblur.detection.deployment.local_store import LocalStore
 from faceblur.detection.deployment.plan import Plan
-from faceblur.detection.deployment.platform_tools import DeployFailed, PlatformTools
+from faceblur.detection.deployment.platform_tools import READY_SLACK, DeployFailed, PlatformTools
 from faceblur.detection.deployment.reach import logs, pods
 from faceblur.detection.deployment.render_function_yaml import manifest, render, rendered
 from faceblur.detection.deployment.stage import stage
 from faceblur.detection.deployment.watch import STARTING, NeverReady, Watch
 from faceblur.detection.local_function.function_yaml import find_function_yaml
 
-READY_SLACK = 60.0  # seconds that Nuclio itself takes beyond readinessTimeoutSeconds
 BUILDING = ("waitingForBuild", "building")
 Say = Callable[[str], None]
 
@@ -149,13 +149,8 @@ class Deployment:
             self.say(f"stopped: {self.name} does not run. The next deployment starts it, at the same port.")
 
     def _own_plan(self) -> Plan:
-        return Plan(
-            project=self.plan.project,
-            replicas=self.replicas,
-            service_type=self.plan.service_type,
-            port=self.plan.port if self.name == self.options.name else None,
-            registry=self.plan.registry,
-        )
+        port = self.plan.port if self.name == self.options.name else None
+        return replace(self.plan, replicas=self.replicas, port=port)
 
     def _failed(self, never: NeverReady | None) -> DeployFailed:
         log = self.log.read_text(errors="replace") if self.log.exists() else ""

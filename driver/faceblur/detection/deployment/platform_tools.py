@@ -13,6 +13,7 @@ ASK_SECONDS = 30.0  # for what only looks or changes one object
 # On the local platform the dashboard looks at the containers every 30 s. One that is replaced just then makes its
 # function `unhealthy` until it looks again.
 UNHEALTHY_SECONDS = 60.0
+READY_SLACK = 60.0  # seconds that Nuclio itself takes beyond readinessTimeoutSeconds
 KUBECTL_LIMIT = "--request-timeout=20s"  # so that kubectl itself says what it waited for
 
 

@@ -21,8 +21,6 @@ CPU_INSTALLATION = [
         "pillow==13.0.0 pydantic==2.14.3",
     },
 ]
-
-
 # The second detector, which verifies what the MobileNet is not certain of.
 VERIFIER = "centerface"
 
