@@ -17,8 +17,8 @@ from examples.sample_clip import Image, pan, write_clip
 from faceblur.base.errors import UsageError
 from faceblur.base.options import Options
 from faceblur.fleet.planning import probes, samples
+from faceblur.fleet.planning.archive_facts import Probe, SpeedSample
 from faceblur.fleet.planning.estimate import UTILIZATION, Estimate, estimate
-from faceblur.fleet.planning.findings import Probe, SpeedSample
 from faceblur.fleet.planning.fleet_size import FleetSize
 from faceblur.fleet.planning.plan import read_plan
 from faceblur.fleet.planning.samples import choose, take_samples

@@ -24,7 +24,7 @@ from faceblur.fleet.planning.fleet_size import FleetSize
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from faceblur.fleet.planning.findings import Probe
+    from faceblur.fleet.planning.archive_facts import Probe
     from faceblur.jobs.crash_guard import Journal
     from faceblur.jobs.report import Report
 

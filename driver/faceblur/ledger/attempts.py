@@ -8,7 +8,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from faceblur.ledger.clock import now
-from faceblur.ledger.states import RETRIES, ErrorKind, Outcome, State
+from faceblur.ledger.states import RETRIES, AttemptOutcome, ErrorKind, PartState
 from faceblur.ledger.tables import attempt, event, job, part
 
 
@@ -21,7 +21,7 @@ async def end_attempt(
     connection: AsyncConnection,
     part_id: int,
     number: int,
-    outcome: Outcome,
+    outcome: AttemptOutcome,
     kind: ErrorKind | None = None,
     error: str | None = None,
 ) -> None:
@@ -31,7 +31,9 @@ async def end_attempt(
     await record(connection, part_id, number, outcome, error or "")
 
 
-async def retry_or_fail(connection: AsyncConnection, part_id: int, number: int, kind: ErrorKind, reason: str) -> State:
+async def retry_or_fail(
+    connection: AsyncConnection, part_id: int, number: int, kind: ErrorKind, reason: str
+) -> PartState:
     """Queue a part again after an error, later by the kind of error, or set it aside after its last attempt.
 
     Returns its state now.
@@ -44,7 +46,7 @@ async def retry_or_fail(connection: AsyncConnection, part_id: int, number: int, 
     wait = RETRIES[kind].wait(failures)
     values: dict[str, Any] = {"owner": None, "lease_until": None, "error_kind": kind, "reason": reason}
     if found.wanted == "cancel":
-        state: State = "cancelled"
+        state: PartState = "cancelled"
     elif wait is None:
         state = "failed"
         if failures > 1:

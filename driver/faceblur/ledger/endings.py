@@ -15,7 +15,7 @@ from faceblur.ledger.attempts import end_attempt, record, retry_or_fail
 from faceblur.ledger.claims import Claim
 from faceblur.ledger.clock import now
 from faceblur.ledger.database import Database
-from faceblur.ledger.states import ErrorKind, State
+from faceblur.ledger.states import ErrorKind, PartState
 from faceblur.ledger.tables import job, part
 
 
@@ -56,7 +56,7 @@ async def finish(database: Database, claim: Claim, result: str) -> bool:
         return bool((await connection.execute(select(part.c.id).where(same))).first())
 
 
-async def fail(database: Database, claim: Claim, kind: ErrorKind, reason: str) -> State | None:
+async def fail(database: Database, claim: Claim, kind: ErrorKind, reason: str) -> PartState | None:
     """The attempt ended with an error: it is tried again, or not, by the kind of error.
 
     Returns the state of the part now; None: the claim did not hold any more.

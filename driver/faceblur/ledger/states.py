@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["queued", "running", "publishing", "done", "failed", "cancelled"]
-Outcome = Literal["done", "error", "lost", "crashed", "cancelled", "released"]
+PartState = Literal["queued", "running", "publishing", "done", "failed", "cancelled"]
+AttemptOutcome = Literal["done", "error", "lost", "crashed", "cancelled", "released"]
 # `file`: this video cannot be read or written. `function`: no usable answer. `storage`: a disk is full or away.
 # `crash`: a codec ended the worker. `lost`: the worker did not renew its lease. `internal`: a bug.
 ErrorKind = Literal["file", "function", "storage", "crash", "lost", "internal"]
 
-OPEN: tuple[State, ...] = ("queued", "running", "publishing")
+OPEN: tuple[PartState, ...] = ("queued", "running", "publishing")
 # What people see: a job that waits may be paused.
 STATES_SHOWN = ("queued", "paused", "running", "publishing", "done", "failed", "cancelled")
 

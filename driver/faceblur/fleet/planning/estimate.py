@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-from faceblur.fleet.planning.findings import Probe, SpeedSample
+from faceblur.fleet.planning.archive_facts import Probe, SpeedSample
 from faceblur.fleet.planning.fleet_size import FleetSize
 
 # Two standard errors of the samples' mean, at least this share: sampled seconds are not the rest of the archive.

@@ -14,8 +14,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from faceblur.base.errors import UsageError
+from faceblur.fleet.planning.archive_facts import Probe, SpeedSample
 from faceblur.fleet.planning.estimate import Estimate, estimate
-from faceblur.fleet.planning.findings import Probe, SpeedSample
 from faceblur.fleet.planning.fleet_size import FleetSize
 
 VERSION = 1

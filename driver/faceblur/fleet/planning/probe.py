@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from faceblur.base.errors import FaceblurError, MediaError, NoVideo
 from faceblur.base.options import Options
-from faceblur.fleet.planning.findings import Probe
+from faceblur.fleet.planning.archive_facts import Probe
 from faceblur.jobs.discovery import IMAGE_SUFFIXES, is_broken
 from faceblur.jobs.failure import why_failed
 from faceblur.jobs.video_suffixes import must_be_video

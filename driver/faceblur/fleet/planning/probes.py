@@ -15,7 +15,7 @@ from typing import Any
 
 from faceblur.base.atomic_files import write_complete
 from faceblur.base.options import Options
-from faceblur.fleet.planning.findings import Probe
+from faceblur.fleet.planning.archive_facts import Probe
 from faceblur.fleet.planning.probe import probe
 from faceblur.jobs.crash_guard import Journal
 from faceblur.jobs.discovery import walk

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from faceblur.base.errors import MediaError
 from faceblur.base.events import ON_THE_WAY
-from faceblur.fleet.planning.findings import Probe, SpeedSample
+from faceblur.fleet.planning.archive_facts import Probe, SpeedSample
 from faceblur.jobs.crash_guard import Journal
 from faceblur.jobs.report import FileReport, Report
 from faceblur.media.excerpt import write_excerpt

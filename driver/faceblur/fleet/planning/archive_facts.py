@@ -1,4 +1,4 @@
-"""What was found in an archive: what each file is, and what parts of some of them took."""
+"""Facts of an archive: what each file is, and what parts of some of them took."""
 
 from __future__ import annotations
 
