@@ -273,3 +273,16 @@ def test_while_a_job_runs_nothing_is_edited_and_it_can_be_cancelled(folder: Path
         assert client.edit({"op": "remove-track", "track": 1}).status_code == 200
         assert client.delete("/jobs/99").status_code == 404
         client.post(f"{client.video()}/jobs", json={"kind": "render"})  # the server ends all the same
+
+
+def test_the_faces_of_the_frames_that_a_player_shows(client: Client) -> None:
+    path = client.video()
+    first, *_, last = client.get(f"{path}/faces?start=0").json()
+    assert (first["frame"], first["seconds"], last["frame"]) == (0, 0, FRAMES - 1)
+    # The frame that is shown at a time was shown since before it.
+    (frame, *after) = client.get(f"{path}/faces?start=0.825").json()
+    assert (frame["frame"], frame["seconds"], len(after)) == (20, 0.8, FRAMES - 21)
+    assert frame["faces"] == client.get(f"{path}/frames/20/faces").json()["faces"] != []
+    assert client.get(f"{path}/faces?start=-1").status_code == 400
+    assert client.get(f"{path}/faces?start=0&stream=7").status_code == 404
+    assert client.get(f"{path}/faces?start=99").json() == [last]  # it is shown to the end

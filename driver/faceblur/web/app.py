@@ -27,6 +27,7 @@ from faceblur.web.models import (
     FrameFaces,
     JobRequest,
     JobState,
+    ShownFrame,
     VerdictRequest,
     VideoDetail,
     VideoSummary,
@@ -49,6 +50,7 @@ STATUS: tuple[tuple[type[Exception], int, str], ...] = (
     (Exception, 500, "failed"),
 )
 MAX_HEIGHT = 4320
+SHOWN_SECONDS = 10.0  # of the faces that one answer has
 _BOX = re.compile(r"-?\d{1,6}(\.\d{1,6})?(,-?\d{1,6}(\.\d{1,6})?){3}", re.ASCII)
 router = APIRouter(prefix="/api/v1")
 
@@ -123,6 +125,17 @@ async def frame(
 async def faces(review: OfReview, video: OfVideo, number: FrameNumber, stream: StreamIndex = 0) -> FrameFaces:
     """What is in a frame, with the edits that were made until now."""
     return await asyncio.to_thread(review.faces, video, stream, number)
+
+
+@router.get("/videos/{key}/faces")
+async def shown(
+    review: OfReview,
+    video: OfVideo,
+    start: Annotated[float, Query(ge=0, lt=1e9)],
+    stream: StreamIndex = 0,
+) -> list[ShownFrame]:
+    """What is in each frame that a player of the output shows from a time on, in seconds, with the edits: of 10 s."""
+    return await asyncio.to_thread(review.shown, video, stream, start, start + SHOWN_SECONDS)
 
 
 @router.get("/videos/{key}/frames/{number}/follow")

@@ -169,6 +169,12 @@ class FrameFaces(BaseModel):
     faces: list[FaceInfo]
 
 
+class ShownFrame(FrameFaces):
+    """A frame by its number, and what is in it."""
+
+    frame: int
+
+
 class FollowingEnd(BaseModel):
     """The last frame to which a face was followed, and why no further.
 

@@ -18,7 +18,16 @@ from faceblur.redaction.settled_edits import TimedLine, timed_lines
 from faceblur.redaction.sidecar_files import SidecarReader, identify
 from faceblur.redaction.sidecar_format import Header, SidecarFace
 from faceblur.tracking.boxes import Box
-from faceblur.web.models import AddedInfo, BoxInFrame, FaceInfo, FrameFaces, StreamInfo, TrackInfo, TrackState
+from faceblur.web.models import (
+    AddedInfo,
+    BoxInFrame,
+    FaceInfo,
+    FrameFaces,
+    ShownFrame,
+    StreamInfo,
+    TrackInfo,
+    TrackState,
+)
 
 # Pictures of a track that its chip shows in turn.
 SAMPLES = 8
@@ -158,6 +167,12 @@ class RecordedFaces:
         found = [_info(face) for face in edits.fold(line, since).faces]
         found += [FaceInfo(box=one.box, track=one.track, state="removed", score=one.score) for one in gone]
         return FrameFaces(seconds=round(since, 3), faces=found)
+
+    def shown(self, stream: int, start: float, end: float, edits: Edits) -> list[ShownFrame]:
+        """The frames that a player shows from `start` to `end`, in seconds, with the edits."""
+        times = self.times[stream]
+        first, after = max(0, bisect_right(times, start + ROUNDING) - 1), bisect_right(times, end + ROUNDING)
+        return [ShownFrame(frame=frame, **dict(self.faces(stream, frame, edits))) for frame in range(first, after)]
 
     def tracks(self, edits: Edits) -> list[TrackInfo]:
         """All tracks, with the edits."""

@@ -24,6 +24,7 @@ from faceblur.web.models import (
     FollowedBoxes,
     FrameFaces,
     JobState,
+    ShownFrame,
     VerdictRequest,
     VideoDetail,
     VideoSummary,
@@ -123,6 +124,10 @@ class Review:
     def faces(self, video: ReviewedVideo, stream: int, number: int) -> FrameFaces:
         """What is in a frame, with the edits."""
         return self._with_frame(video, stream, number).faces(stream, number, read_edits(video.sidecar))
+
+    def shown(self, video: ReviewedVideo, stream: int, start: float, end: float) -> list[ShownFrame]:
+        """What is in the frames that a player of the output shows from `start` to `end`, in seconds, with the edits."""
+        return self._with_frame(video, stream, 0).shown(stream, start, end, read_edits(video.sidecar))
 
     def still(
         self,

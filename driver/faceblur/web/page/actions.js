@@ -30,6 +30,22 @@ export const begin = shown(jobs.begin);
 export const followDraft = shown(following.followDraft);
 export const cancelJob = shown(jobs.cancelJob);
 
+/** Play the output from the frame on the stage, or stop: then the frame that was shown last is on the stage. */
+export function togglePlaying() {
+  const { playing, frame, video } = getState();
+  if (playing) return goTo(frame);
+  setState({ playing: true, stream: video.streams[0].stream }); // browsers play the first one
+}
+
+/** Show the still of the frame again, and say that the browser cannot play. */
+export async function cannotPlay() {
+  await goTo(getState().frame);
+  say("this browser cannot play the output: step through its frames", true);
+}
+
+/** What the server says, or undefined and its error at the bottom of the page. */
+export const tried = shown;
+
 /** The name of who edits: asked for once. */
 async function who() {
   const known = localStorage.getItem("faceblur-by");

@@ -59,6 +59,10 @@ const framePath = (id, frame) => `/videos/${id}/frames/${frame}`;
 export const getFaces = async (id, stream, frame) =>
   (await call("GET", `${framePath(id, frame)}/faces?stream=${stream}`)).json();
 
+/** What is in the frames that a player of the output shows in the 10 s after `start`. */
+export const getShown = async (id, stream, start) =>
+  (await call("GET", `/videos/${id}/faces?${new URLSearchParams({ stream, start })}`)).json();
+
 /** Where the face in a box of a frame is in the frames around, not beyond `first` and `last`. */
 export async function getFollowed(id, stream, frame, box, first, last) {
   const query = new URLSearchParams({ stream, box: box.map((value) => value.toFixed(1)).join(","), first, last });

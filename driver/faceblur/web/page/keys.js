@@ -35,7 +35,7 @@ export const KEYS = [
   ["End", "End", "the last frame", () => act.goTo(frameCount(getState()) - 1)],
   ["o", "O", "outlines on or off", () => setState({ outlines: !getState().outlines })],
   ["l", "L", "source or output", () => act.chooseLayer(getState().layer === "source" ? "output" : "source")],
-  ["p", "P", "play the output, or stop", () => setState({ playing: !getState().playing })],
+  ["p", "P", "play the output, or stop", act.togglePlaying],
   ["k", "K", "a face that is drawn: a keyframe at this frame", ofDraft((one, frame) => withKeyframe(one, frame, boxAt(one, frame)))],
   ["t", "T", "follow it from this frame, in both directions", act.followDraft],
   ["[", "[", "it begins at this frame", ofDraft(withFirst)],

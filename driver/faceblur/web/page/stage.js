@@ -1,19 +1,20 @@
 // The stage: the exact still of a frame with what is in it, and a face that is drawn there.
 import * as act from "./actions.js";
-import { outputUrl } from "./api.js";
 import { begin, boxAt, boxOf, changed, isIn, withKeyframe } from "./draft.js";
 import { Component, html } from "./html.js";
+import { Outlines } from "./outlines.js";
+import { Player } from "./player.js";
 import { frameCount, getState, say, setState } from "./store.js";
 
 const MIN_PIXELS = 4; // of the screen, of a drag: less is a click
 
 export function Stage(state) {
-  const { video, stream, frame, layer, outlines, playing, shown, version } = state;
+  const { video, stream, frame, layer, outlines, playing, shown } = state;
   const frames = frameCount(state);
   return html`
     <section class="stage" aria-label="Frame">
       ${playing
-        ? html`<video src=${outputUrl(video.id, version)} controls autoplay onError=${cannotPlay} />`
+        ? html`<${Player} ...${state} size=${video.frame_wh} since=${shown && frame < frames - 1 ? shown.seconds : 0} />`
         : shown && html`<${Still} ...${state} />`}
       <p class="controls">
         <button type="button" onClick=${() => act.goTo(frame - 1)} aria-label="the frame before">‹</button>
@@ -21,13 +22,13 @@ export function Stage(state) {
           onInput=${(event) => act.goTo(event.target.valueAsNumber)} />
         <button type="button" onClick=${() => act.goTo(frame + 1)} aria-label="the next frame">›</button>
         <${FrameField} frame=${frame} frames=${frames} />
-        <span>of ${frames}, ${shown ? `${shown.seconds.toFixed(3)} s` : ""}</span>
+        <span>of ${frames}${shown && !playing ? `, ${shown.seconds.toFixed(3)} s` : ""}</span>
         ${["source", "output"].map(
           (one) => html`<button type="button" key=${one} aria-pressed=${layer === one && !playing}
             onClick=${() => act.chooseLayer(one)}>${one}</button>`,
         )}
         <label><input type="checkbox" checked=${outlines} onChange=${() => setState({ outlines: !outlines })} /> outlines</label>
-        <button type="button" aria-pressed=${playing} onClick=${() => setState({ playing: !playing })}>play the output</button>
+        <button type="button" aria-pressed=${playing} onClick=${act.togglePlaying}>play the output</button>
         ${video.streams.length > 1 &&
         html`<label>stream <select value=${stream} onChange=${(event) => act.goTo(0, Number(event.target.value))}>
           ${video.streams.map((one) => html`<option key=${one.stream} value=${one.stream}>${one.stream}</option>`)}
@@ -55,12 +56,9 @@ class FrameField extends Component {
   }
 }
 
-function cannotPlay() {
-  setState({ playing: false, message: { text: "this browser cannot play the output: step through its frames", isError: true } });
-}
-
-function DraftBar({ draft }) {
-  if (!draft) return html`<p class="draft">Drag on the picture to draw a face that was missed.</p>`;
+function DraftBar({ draft, playing }) {
+  const toDraw = "Drag on the picture to draw a face that was missed.";
+  if (!draft) return html`<p class="draft">${playing ? "Stop (P) at a face that was missed, to draw it." : toDraw}</p>`;
   const followed = [...draft.followed.keys()].filter((frame) => isIn(draft, frame) && !draft.keyframes.has(frame)).length;
   return html`
     <p class="draft">
@@ -141,22 +139,12 @@ class Still extends Component {
         <img src=${shown.url} alt="frame ${shown.frame} of the ${shown.layer}" draggable=${false} />
         <svg viewBox="0 0 ${width} ${height}" font-size=${height / 40} ref=${(svg) => (this.svg = svg)}
           onPointerDown=${this.down} onPointerMove=${this.move} onPointerUp=${this.up}>
-          ${outlines && shown.faces.map((face, index) => html`<${Outline} key=${index} face=${face} top=${height / 40}
-            isSelected=${face.track !== null && selected.has(`${shown.stream}/${face.track}`)} />`)}
+          ${outlines && html`<${Outlines} faces=${shown.faces} stream=${shown.stream} selected=${selected} top=${height / 40} />`}
           ${drawn && html`<${Drawn} box=${drawn} kind=${kind} least=${height / 80} />`}
         </svg>
       </div>
     `;
   }
-}
-
-function Outline({ face: { box: [x1, y1, x2, y2], track, state, score }, top, isSelected }) {
-  return html`
-    <g class="face ${state} ${isSelected ? "selected" : ""}">
-      <rect x=${x1} y=${y1} width=${x2 - x1} height=${y2 - y1} />
-      <text x=${x1} y=${Math.max(y1 - top / 4, top)}>${track === null ? "" : `#${track} `}${score?.toFixed(2) ?? ""}</text>
-    </g>
-  `;
 }
 
 const HANDLES = [["left", "top"], ["right", "top"], ["left", "bottom"], ["right", "bottom"]];

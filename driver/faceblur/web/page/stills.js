@@ -16,7 +16,7 @@ export async function show() {
   if (isLoading) return;
   isLoading = true;
   try {
-    while (getState().video && getState().shown?.key !== wanted()) await loadWanted();
+    while (getState().video && !getState().playing && getState().shown?.key !== wanted()) await loadWanted();
   } finally {
     isLoading = false;
   }
