@@ -263,7 +263,7 @@ def evaluate(
     from faceblur.evaluation.evaluate import evaluate as evaluate_datasets
 
     async def command(console: Console) -> int:
-        with EvaluationOutput(console, measurement) as output:
+        with EvaluationOutput(console, measurement, verbosity) as output:
             report = await evaluate_datasets(
                 datasets,
                 endpoint=endpoint,

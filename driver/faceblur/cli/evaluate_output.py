@@ -17,6 +17,7 @@ from faceblur.base.printable import printable
 from faceblur.cli.exit_codes import DONE, FAILED
 from faceblur.cli.options import Measurement
 from faceblur.cli.output_console import output_console
+from faceblur.cli.verbosity import Verbosity
 from faceblur.evaluation.height_bands import COUNTED
 from faceblur.evaluation.progress import EvaluationProgress
 from faceblur.evaluation.report import EvaluationReport, SettingFigures, SweptSetting
@@ -32,8 +33,8 @@ class EvaluationOutput:
     curve is missing.
     """
 
-    def __init__(self, console: Console, wanted: Measurement) -> None:
-        self._console, self._wanted = console, wanted
+    def __init__(self, console: Console, wanted: Measurement, verbosity: Verbosity) -> None:
+        self._console, self._wanted, self._verbosity = console, wanted, verbosity
         self._out = output_console()
         self._stack = ExitStack()
         self._bar: Progress | None = None
@@ -54,7 +55,8 @@ class EvaluationOutput:
             self._stack.close()
             self._bar = None
         elif self._bar is None:
-            self._bar = Progress(console=self._console, transient=True, disable=not self._console.is_terminal)
+            is_drawn = self._verbosity.draws_bars(self._console)
+            self._bar = Progress(console=self._console, transient=True, disable=not is_drawn)
             self._stack.enter_context(self._bar)
             self._bar.add_task("images and frames", total=progress.total)
         else:
