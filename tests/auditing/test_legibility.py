@@ -38,3 +38,5 @@ def test_face_that_shines_through_its_mask(face: Image, strength: float, legible
     ok, jpeg = cv2.imencode(".jpg", mixed.round().clip(0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 90])
     left = measure_legibility(source, cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE), box, 0.675)
     assert ok and left is not None and left.legible == legible
+    if legible:
+        assert left.contrast == pytest.approx(abs(strength), abs=0.05)

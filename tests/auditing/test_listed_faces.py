@@ -37,6 +37,23 @@ def test_of_a_small_face_much_is_left_by_both_measures() -> None:
         assert _counts((100, 100, 113, 113), Legibility(kept, correlation), (320, 240)) == counts
 
 
+@pytest.mark.parametrize(
+    ("height", "kept", "contrast", "counts"),
+    [
+        (16.4, 0.23, 0.46, False),
+        (23, 0.39, 0.22, False),
+        (16.4, 0.23, 0.6, True),
+        (16.4, 0.6, 0.3, True),
+        (24, 0.2, 0.2, True),
+    ],
+)
+def test_a_part_of_a_small_face_is_left_with_its_contrast(
+    height: float, kept: float, contrast: float, counts: bool
+) -> None:
+    box = (100.0, 100.0, 113.0, 100.0 + height)
+    assert _counts(box, Legibility(kept, 0.9, contrast), (320, 240)) == counts
+
+
 @pytest.mark.parametrize(("height", "margin"), [(18, MORE_OF_SMALL), (36, LEGIBLE_KEPT)])
 def test_a_mask_leaves_about_as_much_as_it_does_when_it_is_drawn_again(face: Image, height: int, margin: float) -> None:
     """Half a face beside it, it leaves more; of a small face the codec's noise may be a little more."""

@@ -37,11 +37,12 @@ MIN_SIGMA = 3.0
 class Legibility:
     """What is left of a face: `kept` is the share of its detail that is still there, `correlation` of all of it.
 
-    Both 0 to 1.
+    Both 0 to 1. `contrast` is that of the kept detail in the output, as a share of its contrast in the source.
     """
 
     kept: float
     correlation: float
+    contrast: float = 1.0
 
     @property
     def left(self) -> float:
@@ -91,8 +92,10 @@ def measure_legibility(
     correlation = float(a[inside] @ b[inside]) / np.sqrt(energy * max(other, MIN_AMPLITUDE**2 * energy))
     aa, bb, ab = (_window_mean(product, width) for product in (a * a, b * b, a * b))
     local = ab / np.sqrt(np.maximum(aa, 1e-3) * np.maximum(bb, MIN_ENERGY * aa + 1e-3))
-    kept = float((a**2)[inside & (np.abs(local) > SAME)].sum()) / energy
-    return Legibility(kept, abs(float(correlation)))
+    is_kept = inside & (np.abs(local) > SAME)
+    kept = float((a**2)[is_kept].sum())
+    contrast = abs(float((a * b)[is_kept].sum())) / kept if kept else 0.0
+    return Legibility(kept / energy, abs(float(correlation)), contrast)
 
 
 def _clamped(centre: float, reach: float, length: int) -> slice:
