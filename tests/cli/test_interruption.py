@@ -53,11 +53,11 @@ def test_interruption_while_the_output_is_opened(long_clip: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_interruption_stops_soon_and_goes_on_later(long_clip: Path, tmp_path: Path, how: int) -> None:
+def test_interruption_stops_soon_and_goes_on_later(long_clip: Path, face_clip: Path, tmp_path: Path, how: int) -> None:
     source, out = tmp_path / "in", tmp_path / "out"
     source.mkdir()
-    for name in ("a.mp4", "b.mp4"):
-        (source / name).write_bytes(long_clip.read_bytes())
+    for name, clip in (("a.mp4", long_clip), ("b.mp4", face_clip)):
+        (source / name).write_bytes(clip.read_bytes())
     arguments = ["run", str(source), "-o", str(out), "--jobs", "1"]
     command = [*HELD_COMMAND, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -65,7 +65,7 @@ def test_interruption_stops_soon_and_goes_on_later(long_clip: Path, tmp_path: Pa
             time.sleep(0.02)
         children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(how)
-        # Two seconds, but not on a busy machine. The videos need more than a minute.
+        # Two seconds, but not on a busy machine. The first video needs more than a minute.
         output, errors = process.communicate(timeout=50)
     assert process.returncode == 130 and "interrupted" in errors and "Traceback" not in errors
     assert "2 files: 2 not done" in output

@@ -19,7 +19,7 @@ from tests.support.deadly import DEADLY, GUARDED, SLOW
 from tests.support.fleet import WorkerProcess, faceblur, put_in, rows, states, tree, until
 
 LEASE = ("--lease", "2")
-VIDEOS = int(os.environ.get("FLEET_VIDEOS", "16"))  # of the test that kills workers
+VIDEOS = int(os.environ.get("FLEET_VIDEOS", "12"))  # of the test that kills workers
 
 
 def test_every_video_is_done_once_while_workers_are_killed(
