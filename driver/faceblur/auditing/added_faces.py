@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from faceblur.auditing.checked_frame import FrameChecks
 from faceblur.auditing.finding_rules import is_added_face
 from faceblur.auditing.masked_share import is_masked
-from faceblur.auditing.merged_detections import ONE_FACE, MergedDetection, iou
+from faceblur.auditing.merged_detections import ONE_FACE, MergedDetection
 from faceblur.auditing.observations import Observation
 from faceblur.redaction.sidecar_format import FrameLine
-from faceblur.tracking.boxes import Box, centre, holds
+from faceblur.tracking.boxes import Box, centre, holds, iou
 
 
 def check_added(

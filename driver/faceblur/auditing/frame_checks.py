@@ -13,12 +13,12 @@ from faceblur.auditing.colour_planes import ColourPlanes, colours_left
 from faceblur.auditing.frame_alignment import GrayImage, SmallFrame, gray_image, small_frame
 from faceblur.auditing.legibility import LEGIBLE_KEPT, Legibility, measure_legibility
 from faceblur.auditing.masked_share import is_masked, masked_share
-from faceblur.auditing.merged_detections import ONE_FACE, MergedDetection, iou
+from faceblur.auditing.merged_detections import ONE_FACE, MergedDetection
 from faceblur.auditing.observations import Observation
 from faceblur.auditing.steps import FramePair, PairImages
 from faceblur.redaction.listed_masks import listed_regions
 from faceblur.redaction.sidecar_format import FrameLine, SettingsUsed, SidecarFace
-from faceblur.tracking.boxes import Box
+from faceblur.tracking.boxes import Box, iou
 from faceblur_function.mask_shapes import Region, regions
 from faceblur_function.styles import redact
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from faceblur.tracking.boxes import Box
+from faceblur.tracking.boxes import Box, iou
 
 Seen = tuple[int, float, bool]
 # Detections of one frame that overlap by this IoU are one face.
@@ -54,12 +54,3 @@ def merged(detections: Iterable[LookDetection], before: Sequence[MergedDetection
 
 def _seen(detection: LookDetection) -> Seen:
     return detection.model, detection.score, detection.in_crop
-
-
-def iou(a: Box, b: Box) -> float:
-    """The overlap of two boxes as intersection over union, 0 to 1."""
-    width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
-    height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
-    areas = [(one[2] - one[0]) * (one[3] - one[1]) for one in (a, b)]
-    union = sum(areas) - width * height
-    return width * height / union if union > 0 else 0.0

@@ -23,10 +23,10 @@ from faceblur.auditing.carried_detections import DOUBTFUL, carry
 from faceblur.auditing.looks import CROPS, HALVED, MAX_ENLARGED, Look, crop_looks, enlarged_looks, is_small, small_look
 from faceblur.auditing.lost_places import lost_places
 from faceblur.auditing.masked_share import is_masked
-from faceblur.auditing.merged_detections import LookDetection, MergedDetection, iou, merged
+from faceblur.auditing.merged_detections import LookDetection, MergedDetection, merged
 from faceblur.auditing.report import AuditDetector
 from faceblur.detection.client import FunctionClient
-from faceblur.tracking.boxes import Box, centre, holds
+from faceblur.tracking.boxes import Box, centre, holds, iou
 from faceblur_function import wire
 from faceblur_function.defaults import MAX_FRAMES
 

@@ -57,6 +57,15 @@ def hull(boxes: Iterable[Box]) -> Box:
     return min(left), min(top), max(right), max(bottom)
 
 
+def iou(a: Box, b: Box) -> float:
+    """The overlap of two boxes as intersection over union, 0 to 1."""
+    width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
+    height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+    areas = [(one[2] - one[0]) * (one[3] - one[1]) for one in (a, b)]
+    union = sum(areas) - width * height
+    return width * height / union if union > 0 else 0.0
+
+
 def rounded(box: Box) -> Box:
     """A box in tenths of a pixel."""
     x1, y1, x2, y2 = (round(value, 1) for value in box)
