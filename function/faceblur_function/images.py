@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import zlib
 from collections.abc import Iterable
 
 import cv2
@@ -27,6 +28,8 @@ MARKER = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")
 FORMATS = ("JPEG", "PNG", "WEBP")
 # What CVAT sends is a file of the task as it was uploaded. Within a TIFF, libtiff itself reads 100 scans at most.
 CVAT_FORMATS = (*FORMATS, "BMP", "GIF", "TIFF")
+# Chunks of a PNG that hold pixels, besides those with an upper-case name, which every decoder needs.
+OTHER_PIXELS = frozenset({b"acTL", b"fcTL", b"fdAT", b"tRNS"})
 # `check_images` checks the size from the header. Pillow's own limit would only warn before that.
 Image.MAX_IMAGE_PIXELS = None
 
@@ -96,6 +99,19 @@ def _count_of_scans(content: bytes) -> int:
     return int(np.count_nonzero((data[:-1] == START_OF_SCAN[0]) & (data[1:] == START_OF_SCAN[1])))
 
 
+def has_wrong_check_sum(content: bytes) -> bool:
+    """Whether a PNG is damaged in a chunk that its pixels need: Pillow would read on with wrong colours."""
+    at, name = 8, b""
+    while content.startswith(b"\x89PNG") and at + 12 <= len(content) and name != b"IEND":
+        name, stop = content[at + 4 : at + 8], at + 12 + int.from_bytes(content[at : at + 4], "big")
+        if name[:1].isupper() or name in OTHER_PIXELS:
+            check_sum = int.from_bytes(content[stop - 4 : stop], "big")
+            if zlib.crc32(memoryview(content)[at + 4 : stop - 4]) != check_sum:
+                return True
+        at = stop
+    return False
+
+
 def _open(content: bytes, frame: int | None, formats: tuple[str, ...] = FORMATS) -> Image.Image:
     if has_too_many_scans(content):
         message = f"{frame_prefix(frame)}a JPEG of more than {MAX_SCANS} scans"
@@ -114,6 +130,8 @@ def decode_image(content: bytes, *, frame: int | None = None, formats: tuple[str
     """Decode an image to `(H, W, 3) uint8 BGR`, upright. Raises WireError for a cut or damaged file."""
     image = _open(content, frame, formats)
     try:
+        if has_wrong_check_sum(content):
+            raise ValueError("a check sum is wrong")
         rotated = image.getexif().get(EXIF_ORIENTATION, 1) != 1
         if image.format == "JPEG" and image.mode == "RGB" and content.endswith(END_OF_JPEG) and not rotated:
             # OpenCV takes a third of Pillow's time, but would fill up a file that was cut.

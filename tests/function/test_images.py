@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 from examples.sample_clip import Image
 from faceblur.detection.local_function.http_trigger import LocalFunction
 from faceblur_function.errors import WireError
-from faceblur_function.images import CVAT_FORMATS, check_images, decode_image
+from faceblur_function.images import CVAT_FORMATS, check_images, decode_image, encode_image
 from tests.support.function_requests import bomb_jpeg, bomb_png, in_tiff, jpeg, many_scans, post
 
 
@@ -51,6 +51,14 @@ def test_a_cut_image_is_not_filled_up(face: Image, kept: float, ending: bytes) -
         return
     with pytest.raises(WireError, match="damaged or cut"):
         decode_image(cut)
+
+
+def test_a_png_that_was_damaged_is_refused(face: Image) -> None:
+    """Behind the damage it has wrong colours: a face can be seen there and is not detected."""
+    content = bytearray(encode_image(face, "png", 95))
+    content[len(content) // 2] ^= 0xFF
+    with pytest.raises(WireError, match="frame 2: a damaged or cut image"):
+        decode_image(bytes(content), frame=2)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])

@@ -7,6 +7,7 @@ import random
 import time
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -72,6 +73,18 @@ def test_a_webp_that_was_cut_is_not_taken_for_another_format(face: Image, tmp_pa
     (tmp_path / "a.webp").write_bytes((tmp_path / "a.webp").read_bytes()[:kept])
     with pytest.raises(MediaError, match=r"a\.webp: a damaged or cut image$"):
         measure(tmp_path / "a.webp")
+
+
+def test_a_png_whose_pixels_were_damaged_is_not_taken_for_a_good_one(face: Image, tmp_path: Path) -> None:
+    """Pillow reads on behind the damage with wrong colours: a face can be seen there and is not detected."""
+    path = tmp_path / "a.png"
+    for depth in (np.uint8, np.uint16):
+        path.write_bytes(imagecodecs.png_encode(face.astype(depth)))
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 0xFF
+        path.write_bytes(content)
+        with pytest.raises(MediaError, match=r"a\.png: a damaged or cut image: a check sum is wrong$"):
+            read_image(path)
 
 
 def test_damaged_bytes_are_never_an_internal_error(tmp_path: Path) -> None:

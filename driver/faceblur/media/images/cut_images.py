@@ -1,4 +1,4 @@
-"""Image files that hold fewer frames than they should: Pillow would read those that are there, and say nothing."""
+"""Image files that are cut or damaged where Pillow would not notice: it reads what is there, and says nothing."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ from collections import Counter
 
 from faceblur.media.images.carried_parts import END_OF_GIF, gif_blocks
 from faceblur.media.images.png_chunks import chunks
+from faceblur_function.images import has_wrong_check_sum
 
 # What FFmpeg announces before it knows the number of frames: it cannot go back in a pipe.
 FRAMES_TO_PIPE = 2**32 - 1
 
 
-def check_frames(content: bytes) -> None:
-    """Check that a GIF has its end, and an animated PNG the frames that it announces. Raises ValueError."""
+def check_complete(content: bytes) -> None:
+    """Check a GIF's end, a PNG's check sums, and the number of frames that an animated PNG has. Raises ValueError."""
     if content.startswith(b"GIF8"):
         *_, last = (len(content), *gif_blocks(content))
         if content[last : last + 1] != END_OF_GIF:
             raise ValueError("it was cut: its end is missing")
     elif content.startswith(b"\x89PNG"):
+        if has_wrong_check_sum(content):
+            raise ValueError("a check sum is wrong")
         names = Counter[bytes]()
         announced = None
         for name, chunk in chunks(content):

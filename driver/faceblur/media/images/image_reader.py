@@ -14,7 +14,7 @@ from PIL import Image
 from faceblur.base.errors import MediaError
 from faceblur.media.images.animation import read_animation
 from faceblur.media.images.carried_parts import carried_parts
-from faceblur.media.images.cut_images import check_frames
+from faceblur.media.images.cut_images import check_complete
 from faceblur.media.images.deep_png import is_deep_png, read_deep_png
 from faceblur.media.images.page import ImageFile
 from faceblur.media.images.pillow_pages import MODES
@@ -74,7 +74,7 @@ def _opened(path: Path, content: bytes) -> tuple[Image.Image, int]:
     if has_too_many_scans(content):
         raise MediaError(f"{path}: a JPEG of more than {MAX_SCANS} scans, which would take minutes: convert it first")
     try:
-        check_frames(content)
+        check_complete(content)
     except ValueError as error:
         raise MediaError(f"{path}: a damaged or cut image: {error}") from error
     try:
