@@ -24,8 +24,10 @@ def test_face_in_the_alpha_and_in_what_is_transparent(face: Image, function_url:
     Pillow.fromarray(np.dstack([face[..., ::-1], np.zeros_like(gray)])).save(tmp_path / "hidden.png")
     dark = (face[..., ::-1].astype(np.uint16) * 16) // 2  # 11 bits of 16: black on a screen
     (tmp_path / "dark16.png").write_bytes(imagecodecs.png_encode(dark))
+    pale = (1 << 15) + face[..., ::-1].astype(np.uint16) * 2  # two shades of gray on a screen
+    (tmp_path / "pale16.png").write_bytes(imagecodecs.png_encode(pale))
     result = invoke("image", tmp_path, "-o", tmp_path.parent / "masks-out", "--function", function_url)
-    assert result.exit_code == 0 and "3 frames, 3 faces" in result.output, result.output
+    assert result.exit_code == 0 and "4 frames, 4 faces" in result.output, result.output
     out = tmp_path.parent / "masks-out"
     stencil, hidden, bright = (read(out / name)[0] for name in ("stencil.png", "hidden.png", "dark16.png"))
     face_at = (slice(80, 180), slice(180, 270))

@@ -81,5 +81,6 @@ class ImageFile:
 def _in_8_bit(plane: Samples) -> NDArray[np.uint8]:
     if plane.dtype == np.uint8:
         return plane  # type: ignore[return-value]
-    # A dark image, such as 12 bits in 16, is searched as bright as a viewer may make it.
-    return (plane.astype(np.float32) * (255 / max(int(plane.max()), 1))).astype(np.uint8)
+    # A dark image, such as 12 bits in 16, is searched as bright as a viewer may make it, a pale one as dark.
+    low, high = int(plane.min()), int(plane.max())
+    return ((plane - plane.dtype.type(low)).astype(np.float32) * (255 / max(high - low, 1))).astype(np.uint8)
