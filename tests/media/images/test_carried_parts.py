@@ -116,6 +116,10 @@ def test_extensions_of_a_gif(face: Image, tmp_path: Path) -> None:
     frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], duration=40, loop=0)
     plain = buffer.getvalue()
     assert left_out(tmp_path / "a.gif", plain) == []
+    comment = b"\x21\xfe\x06secret\0"
+    assert left_out(tmp_path / "a.gif", plain[:-1] + comment + b"\x3b") == ["a comment"]
+    first = plain.index(b"\x21\xf9")
+    assert left_out(tmp_path / "a.gif", plain[:first] + comment + plain[first:]) == ["metadata (comment)"]
     extension = b"\x21\xff\x0bMGK8BIM0000\3abc\0" + b"\x21\x01\x0c" + bytes(12) + b"\1a\0"
     assert left_out(tmp_path / "a.gif", plain[:-1] + extension + b"\x3b") == [
         "data of the application MGK8BIM0000",

@@ -107,11 +107,14 @@ def _webp(content: bytes) -> Iterator[str]:
 
 
 def _gif(content: bytes) -> Iterator[str]:
-    at = len(content)
+    at, after_first_frame = len(content), False
     for at in gif_blocks(content):
         kind, label, begin = content[at : at + 1], content[at + 1 : at + 2], content[at + 3 : at + 14]
         if kind == b"!" and label == b"\x01":
             yield "plain text"
+        after_first_frame |= kind == b","
+        if kind == b"!" and label == b"\xfe" and after_first_frame:  # those before are in Pillow's metadata
+            yield "a comment"
         if kind == b"!" and label == b"\xff" and not begin.startswith(GIF_APPLICATIONS):
             yield f"data of the application {begin.decode('ascii', 'replace')}"
     if content[at : at + 1] == END_OF_GIF:
