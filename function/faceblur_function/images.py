@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 import zlib
 from collections.abc import Iterable
 
@@ -32,6 +33,8 @@ CVAT_FORMATS = (*FORMATS, "BMP", "GIF", "TIFF")
 OTHER_PIXELS = frozenset({b"acTL", b"fcTL", b"fdAT", b"tRNS"})
 # `check_images` checks the size from the header. Pillow's own limit would only warn before that.
 Image.MAX_IMAGE_PIXELS = None
+# What it says of damaged metadata, which is dropped: two lines on stderr that name no file.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def looks_like_image(body: object) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -69,6 +71,14 @@ def test_upright_and_nothing_that_identifies_the_location_or_shows_the_face(
     assert (
         content.count(b"\xff\xd8\xff\xe0") == (suffix == ".jpg") and b"place" not in content and b"model" not in content
     )
+
+
+def test_damaged_metadata_prints_nothing(face: Image, function_url: str, tmp_path: Path) -> None:
+    """Pillow warns of it, on two lines."""
+    Pillow.fromarray(face[..., ::-1]).save(tmp_path / "a.jpg", exif=tagged().tobytes()[:30])
+    command = (sys.executable, "-m", "faceblur", "image", tmp_path / "a.jpg", "-o", tmp_path / "out", "-q")
+    done = subprocess.run([*command, "--function", function_url], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_second_image_of_an_mpo_is_left_out_and_named(face: Image, function_url: str, tmp_path: Path) -> None:
