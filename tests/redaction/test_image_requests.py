@@ -69,7 +69,7 @@ def test_only_frames_of_animations_are_compared(
 def test_faces_of_an_image_that_is_searched_smaller_lie_where_it_shows_them(
     face: Image, detector: Detector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("faceblur.redaction.image_frame.MAX_PIXELS", face.size / 3 / 4)
+    monkeypatch.setattr("faceblur.redaction.image_frame.LARGE", 256)
     frame = PageFrame(page=Page(face, None), is_animated=False, stream=0, number=0, seconds=0.0)
     small = decode_image(*frame.encode())
     assert small.shape == (256, 256, 3)
@@ -77,7 +77,7 @@ def test_faces_of_an_image_that_is_searched_smaller_lie_where_it_shows_them(
     frame.add_detections([[wire.Face(box=tuple(box), score=0.9)]], [None])
     assert frame.detections[0].box == pytest.approx((178, 57, 273, 177), abs=12)
     # A side is a whole number of pixels: width and height may shrink differently.
-    monkeypatch.setattr("faceblur.redaction.image_frame.MAX_PIXELS", 5000)
+    monkeypatch.setattr("faceblur.redaction.image_frame.LARGE", 122)
     frame = PageFrame(page=Page(face[:100, :301], None), is_animated=False, stream=0, number=0, seconds=0.0)
     frame.encode()
     assert frame.scales == [(301 / 122, 100 / 40)]

@@ -15,15 +15,12 @@ from faceblur.base.options import Options
 from faceblur.media.images.page import Page
 from faceblur.redaction.frame import Frame
 from faceblur.redaction.masking import cover_page, mask_page
-from faceblur.redaction.strips import Strip, area, merged, strips
+from faceblur.redaction.tiles import LARGE, ImageTile, merged, tiles
 from faceblur.tracking.boxes import Box, Detection
 from faceblur.tracking.thumbnails import Thumbnail, copy_side, thumbnail
 from faceblur_function import images, wire
 from faceblur_function.defaults import JPEG_QUALITY
 
-# A larger image is searched in a downscaled copy: no function takes more by default.
-MAX_PIXELS = wire.Limits().max_megapixels * 1e6
-MAX_SIDE = 65_500  # pixels of a JPEG
 # The thumbnail of a page that is no frame of an animation: to make one would copy the page once more.
 NOT_COMPARED: Thumbnail = thumbnail(np.zeros((1, 1, 3), np.uint8), 1.0)
 
@@ -33,19 +30,19 @@ class PageFrame(Frame):
     """`page` has one view that is searched, or two where its alpha channel holds an image of its own.
 
     `is_animated` says that it is a frame of an animation: only those are compared with their neighbours. Faces of the
-    second view, `alpha_detections`, are not followed from frame to frame. A view is searched in `strips`. `scales` are
-    by how much boxes of each strip of each view grow in width and height on their way back.
+    second view, `alpha_detections`, are not followed from frame to frame. A view is searched in `tiles`. `scales` are
+    by how much boxes of each tile of each view grow in width and height on their way back.
     """
 
     page: Page
     is_animated: bool
     scales: list[tuple[float, float]] = field(default_factory=list)
     alpha_detections: list[Detection] = field(default_factory=list)
-    strips: list[Strip] = field(init=False)
+    tiles: list[ImageTile] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.strips = strips(self.page.size_wh)
-        self.views = len(self.strips)
+        self.tiles = tiles(self.page.size_wh)
+        self.views = len(self.tiles)
 
     @property
     def pixels(self) -> int:
@@ -61,8 +58,7 @@ class PageFrame(Frame):
         return self.page.colours.nbytes
 
     def encode(self) -> list[bytes]:
-        share = math.sqrt(MAX_PIXELS / sum(map(area, self.strips)))
-        encoded = [_encode(view[strip], share) for view in self.page.views() for strip in self.strips]
+        encoded = [_encode(view[tile]) for view in self.page.views() for tile in self.tiles]
         self.scales = [scale for _, scale in encoded]
         return [content for content, _ in encoded]
 
@@ -80,12 +76,12 @@ class PageFrame(Frame):
         self.thumbnail = thumbnail(np.asarray(small, np.uint8), width / small_wh[0])
 
     def add_detections(self, faces: Sequence[Sequence[wire.Face]], returned: Sequence[bytes | None]) -> None:
-        places = zip(faces, self.scales, itertools.cycle(self.strips))
+        places = zip(faces, self.scales, itertools.cycle(self.tiles))
         found = [
-            [Detection(_placed(face.box, scale, strip), face.score) for face in its_faces]
-            for its_faces, scale, strip in places
+            [Detection(_placed(face.box, scale, tile), face.score) for face in its_faces]
+            for its_faces, scale, tile in places
         ]
-        count = len(self.strips)
+        count = len(self.tiles)
         self.detections, self.alpha_detections = merged(found[:count]), merged(found[count:])
         self.is_searched = True
 
@@ -104,10 +100,10 @@ class PageFrame(Frame):
         cover_page(self.page, boxes, style=style)
 
 
-def _encode(view: NDArray[np.uint8], share: float) -> tuple[bytes, tuple[float, float]]:
-    """A strip as it is sent, its sides at most this share; and by how much its boxes grow on their way back."""
+def _encode(view: NDArray[np.uint8]) -> tuple[bytes, tuple[float, float]]:
+    """A tile as it is sent, its long side at most LARGE; and by how much its boxes grow on their way back."""
     height, width = view.shape[:2]
-    share = min(share, MAX_SIDE / max(width, height))
+    share = LARGE / max(width, height)
     if share >= 1:
         return images.encode_image(view, "jpeg", JPEG_QUALITY), (1.0, 1.0)
     size_wh = max(1, math.floor(width * share)), max(1, math.floor(height * share))
@@ -115,8 +111,8 @@ def _encode(view: NDArray[np.uint8], share: float) -> tuple[bytes, tuple[float, 
     return images.encode_image(small, "jpeg", JPEG_QUALITY), (width / size_wh[0], height / size_wh[1])
 
 
-def _placed(box: Box, scale: tuple[float, float], strip: Strip) -> Box:
-    """A box of what was sent of a strip, in pixels of the page."""
-    (x1, y1, x2, y2), (rows, columns) = box, strip
+def _placed(box: Box, scale: tuple[float, float], tile: ImageTile) -> Box:
+    """A box of what was sent of a tile, in pixels of the page."""
+    (x1, y1, x2, y2), (rows, columns) = box, tile
     left, top = columns.start, rows.start
     return left + x1 * scale[0], top + y1 * scale[1], left + x2 * scale[0], top + y2 * scale[1]
