@@ -136,13 +136,19 @@ class RecordedFaces:
     def in_output(self, path: Path, stream: int, frame: int) -> tuple[Opening, Wanted]:
         """Where it is in the output, which has the same frames, at times that may count in other ticks."""
         self._check_shown(stream)
-        _, since, until = self.lines[stream][frame]
+        gap = self._gap_around(stream, frame)
         with VideoReader(path) as reader:
             index = self.streams.index(stream)
             if index >= len(reader.videos):
                 raise MediaError(f"{path}: it does not have stream {stream} of the source")
             own, zero = list(reader.videos)[index], reader.shown_zero
-        return partial(VideoReader, path), Wanted(own, frame, since + zero, min(until - since, MAX_GAP) / 3)
+        return partial(VideoReader, path), Wanted(own, frame, self.times[stream][frame] + zero, gap / 3)
+
+    def _gap_around(self, stream: int, frame: int) -> float:
+        """Seconds to the frame before or after, whichever is nearer: neither may be taken for it."""
+        _, since, until = self.lines[stream][frame]
+        before = since - self.times[stream][frame - 1] if frame else MAX_GAP
+        return min(until - since, before, MAX_GAP)
 
     def _check_shown(self, stream: int) -> None:
         if stream not in self.ticks:
