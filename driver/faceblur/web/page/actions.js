@@ -4,7 +4,7 @@ import { asOperation } from "./draft.js";
 import * as following from "./following.js";
 import * as jobs from "./jobs.js";
 import * as stills from "./stills.js";
-import { currentFinding, getState, nameOf, PARTS, say, setState } from "./store.js";
+import { currentFinding, frameCount, getState, nameOf, PARTS, say, setState } from "./store.js";
 import * as videos from "./videos.js";
 
 /** An action whose errors are shown, never lost. */
@@ -31,17 +31,21 @@ export const followDraft = shown(following.followDraft);
 export const cancelJob = shown(jobs.cancelJob);
 
 /** Play the output from the frame on the stage, or stop: then the frame that was shown last is on the stage. */
-export function togglePlaying() {
-  const { playing, frame, video } = getState();
-  if (playing) return goTo(frame);
-  setState({ playing: true, stream: video.streams[0].stream }); // browsers play the first one
-}
+export const togglePlaying = shown(async () => {
+  const { playing, id, stream, frame, video } = getState();
+  if (playing) return stills.goTo(frame);
+  const { seconds } = await api.getFaces(id, stream, frame); // the still of the frame may not be loaded yet
+  const now = getState();
+  if (now.id !== id || now.stream !== stream || now.frame !== frame) return; // another one is wanted meanwhile
+  const since = frame < frameCount(now) - 1 ? seconds : 0;
+  setState({ playing: true, since, stream: video.streams[0].stream }); // browsers play the first one
+});
 
 /** Show the still of the frame again, and say that the browser cannot play. */
-export async function cannotPlay() {
-  await goTo(getState().frame);
+export const cannotPlay = shown(async () => {
+  await stills.goTo(getState().frame);
   say("this browser cannot play the output: step through its frames", true);
-}
+});
 
 /** What the server says, or undefined and its error at the bottom of the page. */
 export const tried = shown;

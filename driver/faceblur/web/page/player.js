@@ -3,7 +3,7 @@ import * as act from "./actions.js";
 import { getShown, outputUrl } from "./api.js";
 import { Component, html } from "./html.js";
 import { Outlines } from "./outlines.js";
-import { setState } from "./store.js";
+import { getState, setState } from "./store.js";
 
 const PART = 10; // seconds, of which the server gives the faces in one answer
 const ROUNDED = 0.001; // seconds: times of frames are given so exactly
@@ -11,21 +11,29 @@ const ROUNDED = 0.001; // seconds: times of frames are given so exactly
 export class Player extends Component {
   state = { shown: null, size: null };
   parts = new Map(); // by their number: the frames of a part, or null while they are loaded
-  seconds = 0; // when the frame is shown that is seen
+  seconds = this.props.since; // when the frame is shown that is seen
+  isOver = false;
 
   componentDidMount() {
-    this.player.currentTime = this.props.since + ROUNDED;
+    this.begin();
     this.watch();
   }
 
   componentWillUnmount() {
+    this.isOver = true; // what is loaded late is of no frame that is seen
     this.player.cancelVideoFrameCallback(this.watching);
   }
 
-  componentDidUpdate({ tag }) {
+  componentDidUpdate({ tag, version }) {
+    if (version !== this.props.version) this.begin();
     if (tag === this.props.tag) return;
     this.parts.clear(); // the edits changed
     this.follow();
+  }
+
+  /** Begin where the page is, also in an output that was written again. */
+  begin() {
+    this.player.currentTime = this.seconds + ROUNDED;
   }
 
   watch = () => {
@@ -36,7 +44,7 @@ export class Player extends Component {
     });
   };
 
-  /** Have the page be at the frame that is seen. */
+  /** Have the page be at the frame that is seen. A frame is not seen before the page knows which one it is. */
   follow() {
     const number = Math.floor(this.seconds / PART);
     for (const part of [number, number + 1]) this.load(part);
@@ -50,7 +58,8 @@ export class Player extends Component {
     const { id, stream, tag } = this.props;
     this.parts.set(number, null);
     const frames = await act.tried(getShown)(id, stream, number * PART);
-    if (!frames || tag !== this.props.tag) return;
+    if (this.isOver || tag !== this.props.tag) return;
+    if (!frames) return act.goTo(getState().frame); // which frame is seen is not known
     this.parts.set(number, frames);
     this.follow();
   }
@@ -63,6 +72,7 @@ export class Player extends Component {
           onLoadedMetadata=${({ target }) => this.setState({ size: [target.videoWidth, target.videoHeight] })}
           onError=${act.cannotPlay} />
         <svg class="over" viewBox="0 0 ${across} ${down}" font-size=${height / 40}>
+          ${!shown && html`<rect class="unknown" width=${across} height=${down} />`}
           <g transform="scale(${across / width} ${down / height})">
             ${outlines && shown && html`<${Outlines} faces=${shown.faces} stream=${stream} selected=${selected} top=${height / 40} />`}
           </g>

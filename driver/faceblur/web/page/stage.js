@@ -14,7 +14,7 @@ export function Stage(state) {
   return html`
     <section class="stage" aria-label="Frame">
       ${playing
-        ? html`<${Player} ...${state} size=${video.frame_wh} since=${shown && frame < frames - 1 ? shown.seconds : 0} />`
+        ? html`<${Player} ...${state} size=${video.frame_wh} />`
         : shown && html`<${Still} ...${state} />`}
       <p class="controls">
         <button type="button" onClick=${() => act.goTo(frame - 1)} aria-label="the frame before">‹</button>

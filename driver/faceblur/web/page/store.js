@@ -2,8 +2,8 @@
 
 /**
  * `id` is of the video that the address names, null: the list; `video` is that one, once it is loaded, and `tag` names its
- * state; `shown` is the still on the stage with its faces, which may be of the
- * frame before while that of `frame` is loaded; `selected` are the names of tracks; `finding` is the key of the one that is
+ * state; `shown` is the still on the stage with its faces, which may be of the frame before while that of `frame` is
+ * loaded; `since` is when the player begins, in seconds; `selected` are the names of tracks; `finding` is the key of the one that is
  * looked at; `part` is which part of tracks the next edit is of, by its name in PARTS; `draft` is a face that is being drawn; `version` counts how often the output was written.
  */
 let state = {
@@ -17,6 +17,7 @@ let state = {
   layer: "source",
   outlines: true,
   playing: false,
+  since: 0,
   selected: new Set(),
   finding: null,
   draft: null,
