@@ -100,7 +100,7 @@ class RecordedFaces:
         """The streams that have frames."""
         return [
             StreamInfo(stream=stream, frames=len(lines), seconds=round(lines[-1].since - lines[0].since, 3))
-            for stream, lines in self.lines.items()
+            for stream, lines in sorted(self.lines.items())
         ]
 
     def has(self, stream: int, frame: int) -> bool:
