@@ -67,11 +67,15 @@ export const ask = (dialog) =>
 
 let turn = Promise.resolve();
 
-/** An action that saves: it waits for those before, and is of the video that is open now or of none. */
-const saving = (act) => (...rest) => {
+/**
+ * An action that saves: it waits for those before, and is of the video that is open now or of none. Where `isNeeded` says
+ * no, nobody is asked for a name.
+ */
+const saving = (act, isNeeded = () => true) => (...rest) => {
   const { id } = getState();
   const isOpen = () => getState().id === id;
   const inTurn = shown(async () => {
+    if (isOpen() && !isNeeded(...rest)) return;
     const by = isOpen() && (await who());
     if (by && isOpen()) return act(by, ...rest);
     if (!isOpen()) say("not saved: the video was left before", true);
@@ -117,14 +121,16 @@ export async function editSelected(op) {
   if (!(await edit(operations, reason, `saved: ${names}`)) && getState().id === id) setState({ part }); // the same key is of it again
 }
 
-export const undo = saving(async (by, edit) => {
-  const { log } = getState().video;
-  // undefined: the last edit that counts, now that all before are saved
-  const wanted = edit ?? log.findLast((one) => one.op !== "undo" && !one.is_undone);
-  if (!wanted) return say("there is no edit to undo");
-  say((await post(by, wanted.lines.map((line) => ({ op: "undo", line })))).log.at(-1).text);
-  await stills.show();
-});
+const lastEdit = () => getState().video?.log.findLast((one) => one.op !== "undo" && !one.is_undone);
+
+export const undo = saving(
+  async (by, edit) => {
+    const { lines } = edit ?? lastEdit(); // undefined: the last edit that counts, now that all before are saved
+    say((await post(by, lines.map((line) => ({ op: "undo", line })))).log.at(-1).text);
+    await stills.show();
+  },
+  (edit) => edit || lastEdit() || say("there is no edit to undo"),
+);
 
 /** Undo the last edit that counts. */
 export const undoLast = () => undo(undefined);

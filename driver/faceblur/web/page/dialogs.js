@@ -17,6 +17,10 @@ class Modal extends Component {
     this.dialog.showModal();
   }
 
+  componentWillUnmount() {
+    this.dialog.close(); // gives the focus back
+  }
+
   render({ answer, children }) {
     return html`<dialog ref=${(dialog) => (this.dialog = dialog)} onCancel=${() => answer(null)}>${children}</dialog>`;
   }

@@ -52,13 +52,14 @@ const FIELDS = "input:not([type=range]):not([type=checkbox]), textarea, select";
 /** Have the keys work while a video is open, but not in fields and dialogs. */
 export function listenToKeys() {
   document.addEventListener("keydown", (event) => {
-    const { video, dialog } = getState();
+    const { video, dialog, message } = getState();
     if (!video || dialog || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape" && event.target.matches(FIELDS)) return event.target.blur();
     if (event.target.matches(FIELDS) || (event.key === "Enter" && event.target.matches("button, a"))) return;
     const action = ACTIONS.get(event.key.length === 1 ? event.key.toLowerCase() : event.key);
     if (!action) return;
     event.preventDefault();
+    if (message && !message.isError) setState({ message: null }); // it is of the key before
     if (!event.repeat || REPEATED.includes(event.key)) action();
   });
 }
