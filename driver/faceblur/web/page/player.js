@@ -38,11 +38,15 @@ export class Player extends Component {
 
   watch = () => {
     this.watching = this.player.requestVideoFrameCallback((_, { mediaTime }) => {
-      this.seconds = mediaTime;
-      this.follow();
+      this.isAt(mediaTime);
       this.watch();
     });
   };
+
+  isAt(seconds) {
+    this.seconds = seconds;
+    this.follow();
+  }
 
   /** Have the page be at the frame that is seen. A frame is not seen before the page knows which one it is. */
   follow() {
@@ -70,6 +74,7 @@ export class Player extends Component {
       <div class="still">
         <video src=${outputUrl(id, version)} controls autoplay ref=${(player) => (this.player = player)}
           onLoadedMetadata=${({ target }) => this.setState({ size: [target.videoWidth, target.videoHeight] })}
+          onSeeked=${({ target }) => this.isAt(target.currentTime) /* of a paused video there may be no callback */}
           onError=${act.cannotPlay} />
         <svg class="over" viewBox="0 0 ${across} ${down}" font-size=${height / 40}>
           ${!shown && html`<rect class="unknown" width=${across} height=${down} />`}
