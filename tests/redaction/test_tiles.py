@@ -81,6 +81,8 @@ def test_tiles_are_sent_no_larger_than_they_are_searched() -> None:
     faces = [[], [wire.Face(box=(10, 0, 20, 1), score=0.9)], *[[]] * (len(sizes) - 2)]
     frame.add_detections(faces, [None] * len(sizes))
     assert frame.detections[0].box[:3:2] == (tile[1].start + 10 * across, tile[1].start + 20 * across)
+    with pytest.raises(ValueError, match="longer"):  # a tile without an answer was not searched
+        frame.add_detections(faces[1:], [None] * len(sizes))
 
 
 def test_a_face_in_two_tiles_is_one_that_covers_both() -> None:

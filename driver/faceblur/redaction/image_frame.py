@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -76,12 +75,12 @@ class PageFrame(Frame):
         self.thumbnail = thumbnail(np.asarray(small, np.uint8), width / small_wh[0])
 
     def add_detections(self, faces: Sequence[Sequence[wire.Face]], returned: Sequence[bytes | None]) -> None:
-        places = zip(faces, self.scales, itertools.cycle(self.tiles))
+        count = len(self.tiles)
+        of_views = self.tiles * (len(self.scales) // count)
         found = [
             [Detection(_placed(face.box, scale, tile), face.score) for face in its_faces]
-            for its_faces, scale, tile in places
+            for its_faces, scale, tile in zip(faces, self.scales, of_views, strict=True)
         ]
-        count = len(self.tiles)
         self.detections, self.alpha_detections = merged(found[:count]), merged(found[count:])
         self.is_searched = True
 

@@ -13,8 +13,8 @@ from faceblur_function.defaults import DETECT_SIZE, MAX_FRAMES
 
 # Pixels of the long side up to which an image has no tiles: of a face of 20 px the function's copy shows 16.
 LARGE = 1.25 * DETECT_SIZE
-# Pixels that tiles share: a smaller face that one of them cuts lies completely in another. A larger one has 32 px and
-# more in the next level, whose tiles are so many times as large, and of which the last is the complete image.
+# Pixels that tiles share: a smaller face that one of them cuts lies completely in another. A larger one has 25 px and
+# more in the next level, whose tiles are so many times as large; the last level is the complete image.
 OVERLAP, LEVEL = 256, 8
 MAX_TILES = MAX_FRAMES // 2  # the alpha channel may be searched too, in the same request
 GROWTH = 1.1  # of tiles, until there are no more than that
